@@ -1,0 +1,36 @@
+# The two commands: `make demo` and `make test`. Both do all the set-up there is.
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export PATH := $(HOME)/.cache/amiable/python/bin:$(PATH)
+AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
+
+.PHONY: demo test build setup setup-test lint fast-test real-test
+
+demo: build
+	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
+	scripts/demo $(AMIABLE)
+
+build: setup
+	@mkdir -p $(CARGO_TARGET_DIR) && touch $(CARGO_TARGET_DIR)/.demo-began
+	cargo build --locked --workspace
+
+test: setup-test lint fast-test real-test
+
+setup:
+	scripts/setup
+
+setup-test:
+	scripts/setup test
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# Everything on simulated machines: no virtual machine is started.
+fast-test:
+	cargo test --locked --workspace
+
+# The same commands on real virtual machines.
+real-test:
+	image="$$(scripts/base-image)" && AMIABLE_TEST_BASE_IMAGE="$$image" \
+	  cargo test --locked --workspace --test real -- --ignored --nocapture --test-threads 1

@@ -1,0 +1,152 @@
+//! An AMI as amiable sees it: what EC2 answers, with the tags read.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cloud::ImageFacts;
+use crate::tags::{self, Tags};
+
+/// What an AMI is to its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Agents are to boot from it.
+    Current,
+    /// It was current once.
+    Previous,
+    /// It was never made current: its bake is under way, or broke off.
+    Pending,
+    /// EC2 could not make it.
+    Failed,
+}
+
+impl Status {
+    /// As it is shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Current => "current",
+            Status::Previous => "previous",
+            Status::Pending => "pending",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// Where the script of an AMI came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceRecord {
+    /// `git`, `bzr` or `path`.
+    pub kind: String,
+    /// The repository.
+    pub url: String,
+    /// The exact revision.
+    pub revision: String,
+}
+
+/// A block device of an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BlockDevice {
+    /// The device's name.
+    pub device: String,
+    /// The snapshot that it starts from.
+    pub snapshot: String,
+    /// Its size.
+    pub size_gib: i64,
+}
+
+/// One of a namespace's AMIs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ami {
+    /// The AMI's id.
+    pub ami: String,
+    /// Its name.
+    pub name: String,
+    /// The template it was baked for.
+    pub template: String,
+    /// The build system.
+    pub system: String,
+    /// The operating system.
+    pub os: String,
+    /// The architecture.
+    pub arch: String,
+    /// Counts up for each template.
+    pub generation: u64,
+    /// What it is to its template.
+    pub status: Status,
+    /// EC2's state: `pending`, `available`, `failed`, …
+    pub state: String,
+    /// Why it is in that state, where EC2 says so.
+    pub state_reason: Option<String>,
+    /// The region.
+    pub region: String,
+    /// When it was created.
+    pub created: String,
+    /// When it was made current last.
+    pub promoted: Option<String>,
+    /// The AMI it was baked from.
+    pub base_ami: String,
+    /// Where the script came from.
+    pub source: SourceRecord,
+    /// The script's path in the source.
+    pub script: String,
+    /// The size of all its block devices together.
+    pub size_gib: i64,
+    /// Its snapshots.
+    pub snapshots: Vec<String>,
+    /// Its block devices.
+    pub block_devices: Vec<BlockDevice>,
+    /// Its description.
+    pub description: Option<String>,
+    /// Who baked it.
+    pub operator: String,
+    /// The bake that made it.
+    pub bake: String,
+    /// The version of amiable that baked it.
+    pub amiable_version: String,
+    /// The template's free keys and values.
+    pub metadata: Tags,
+}
+
+impl Ami {
+    /// Reads an image of the namespace. What it is to its template takes all of the
+    /// template's images to tell, see [`crate::Fleet`].
+    pub(crate) fn read(image: ImageFacts, region: &str) -> Ami {
+        let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
+        Ami {
+            template: tag(tags::TEMPLATE),
+            system: tag(tags::SYSTEM),
+            os: tag(tags::OS),
+            generation: tag(tags::GENERATION).parse().unwrap_or(0),
+            status: Status::Pending,
+            region: region.to_owned(),
+            promoted: image.tags.get(tags::PROMOTED).cloned(),
+            base_ami: tag(tags::BASE),
+            source: SourceRecord {
+                kind: tag(tags::SOURCE_KIND),
+                url: tag(tags::SOURCE_URL),
+                revision: tag(tags::SOURCE_REVISION),
+            },
+            script: tag(tags::SCRIPT),
+            size_gib: image.block_devices.iter().map(|device| device.size_gib).sum(),
+            snapshots: image.block_devices.iter().map(|device| device.snapshot.clone()).collect(),
+            operator: tag(tags::OPERATOR),
+            bake: tag(tags::BAKE),
+            amiable_version: tag(tags::VERSION),
+            metadata: tags::metadata(&image.tags),
+            ami: image.id,
+            name: image.name,
+            arch: image.architecture,
+            state: image.state,
+            state_reason: image.state_reason,
+            created: image.created,
+            block_devices: image.block_devices,
+            description: image.description,
+        }
+    }
+
+    /// When it was made current last; a tag that is no time counts as never.
+    pub(crate) fn promoted_at(&self) -> Option<Timestamp> {
+        self.promoted.as_ref()?.parse().ok()
+    }
+}

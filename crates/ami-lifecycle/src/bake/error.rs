@@ -1,0 +1,220 @@
+//! How a bake fails.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::CloudError;
+use crate::event::Stage;
+use crate::fleet::Refusal;
+use crate::naming::NamingError;
+use crate::source::SourceError;
+use crate::ssh::SshError;
+use crate::template::Architecture;
+use crate::wait::WaitError;
+
+/// Why a bake failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BakeError {
+    /// It was not begun.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The base is not there.
+    #[error("there is no base AMI: {0}")]
+    NoBase(String),
+    /// The base cannot be used.
+    #[error(
+        "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped and imaged"
+    )]
+    InstanceStoreBase {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+    /// The base is of another architecture.
+    #[error("the base AMI {id} is {is}, and the template says {wanted}")]
+    BaseArchitecture {
+        /// Its id.
+        id: String,
+        /// What it is.
+        is: String,
+        /// What the template says.
+        wanted: Architecture,
+    },
+    /// The base is not to be launched.
+    #[error("the base AMI {id} is {state}")]
+    BaseState {
+        /// Its id.
+        id: String,
+        /// EC2's state.
+        state: String,
+    },
+    /// The name that the convention gives is none.
+    #[error(transparent)]
+    Naming(#[from] NamingError),
+    /// The source could not be checked out here.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A call of the API.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The instance ended by itself.
+    #[error("the instance {instance} ended{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
+    InstanceEnded {
+        /// Which.
+        instance: String,
+        /// EC2's reason.
+        reason: Option<String>,
+    },
+    /// There was never a login.
+    #[error("no login at {user}@{address}:{port} within {} s: {last}", limit.as_secs())]
+    NoLogin {
+        /// As whom.
+        user: String,
+        /// Where.
+        address: IpAddr,
+        /// At which port.
+        port: u16,
+        /// How long it was tried.
+        limit: Duration,
+        /// What the last attempt said.
+        last: String,
+    },
+    /// The SSH connection failed later on.
+    #[error("the SSH connection to the instance failed: {0}")]
+    Connection(String),
+    /// A command of amiable's own failed in the guest.
+    #[error("failed to {doing} on the instance (exit status {status}){}", tail_text(tail))]
+    Guest {
+        /// What it was to do.
+        doing: &'static str,
+        /// Its exit status.
+        status: u32,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// The init script failed.
+    #[error("the init script {script} failed with exit status {status}")]
+    Script {
+        /// Its path.
+        script: String,
+        /// Its exit status.
+        status: u32,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// The init script was killed.
+    #[error("the init script {script} was ended by a signal")]
+    ScriptKilled {
+        /// Its path.
+        script: String,
+    },
+    /// EC2 could not make the image.
+    #[error("the image {image} is {state}{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
+    ImageFailed {
+        /// Its id.
+        image: String,
+        /// EC2's state.
+        state: String,
+        /// EC2's reason.
+        reason: Option<String>,
+    },
+    /// A wait ran out of time.
+    #[error("gave up after {} s: {what} did not end", limit.as_secs())]
+    TimedOut {
+        /// For what.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// Someone asked to stop.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+fn tail_text(tail: &[String]) -> String {
+    tail.last().map(|line| format!(": {line}")).unwrap_or_default()
+}
+
+impl From<SshError> for BakeError {
+    fn from(error: SshError) -> BakeError {
+        BakeError::Connection(error.to_string())
+    }
+}
+
+impl BakeError {
+    /// The error of a wait.
+    pub(super) fn waiting(what: &'static str, error: WaitError<BakeError>) -> BakeError {
+        match error {
+            WaitError::TimedOut(limit) => BakeError::TimedOut { what, limit },
+            WaitError::Cancelled => BakeError::Cancelled,
+            WaitError::Failed(error) => error,
+        }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            BakeError::Refused(Refusal::HasCurrent { template, .. }) => {
+                format!("use `amiable update {template}` for its next generation")
+            }
+            BakeError::InstanceStoreBase { .. } => {
+                "choose an EBS-backed AMI of the same release as `base`: publishers list both, \
+                 and the EBS one has root device type `ebs`"
+                    .into()
+            }
+            BakeError::Cloud(error) => error.hint()?.into(),
+            BakeError::NoLogin { port, .. } => format!(
+                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, that the security groups \
+                 let this machine reach port {port}, and look at `aws ec2 get-console-output`"
+            ),
+            BakeError::TimedOut { .. } => {
+                "a longer wait can be set in the template's `timeouts`".into()
+            }
+            BakeError::Source(SourceError::NoClient { .. }) => {
+                "install it, or set `on = \"instance\"` to check out on the instance".into()
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// A failed bake.
+#[derive(Debug)]
+pub struct FailedIn {
+    /// Where it failed.
+    pub stage: Stage,
+    /// Why.
+    pub error: BakeError,
+    /// The AMI that was current when the bake began, and is so still.
+    pub current: Option<String>,
+    /// The instance that was kept, when that was asked for.
+    pub kept: Option<KeptInstance>,
+    /// What could not be undone: ids, and why.
+    pub left: Vec<(String, CloudError)>,
+}
+
+/// An instance that was kept after a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptInstance {
+    /// Its id.
+    pub instance: String,
+    /// How to log in, when there was a login.
+    pub login: Option<KeptLogin>,
+}
+
+/// How to log in to a kept instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLogin {
+    /// Its address.
+    pub address: IpAddr,
+    /// The port of sshd.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// The private key, in OpenSSH's format.
+    pub private_key: String,
+    /// The host key, as a line of known_hosts has it.
+    pub host_key: String,
+}

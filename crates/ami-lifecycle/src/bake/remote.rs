@@ -1,0 +1,223 @@
+//! The commands that a bake runs in the guest, as text for its POSIX shell.
+
+use crate::source::{clone_commands, revision_command};
+use crate::template::VcsKind;
+
+/// Quotes a word for the shell.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Defines `as_root`, for users that are root and for those that may use sudo.
+const AS_ROOT: &str =
+    r#"as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -H -- "$@"; fi; }"#;
+
+/// The folder of a bake. Not /tmp, which may forbid execution or be a small tmpfs.
+pub(super) fn work_dir(bake: &str) -> String {
+    format!("/var/tmp/amiable-{bake}")
+}
+
+fn checkout_dir(work: &str) -> String {
+    format!("{work}/checkout")
+}
+
+/// Waits for cloud-init where there is one; status 2 is "done, with recoverable errors"
+/// (<https://docs.cloud-init.io/en/latest/reference/cli.html#status>).
+pub(super) fn wait_for_cloud_init() -> String {
+    "command -v cloud-init >/dev/null 2>&1 || exit 0\n\
+     cloud-init status --wait >/dev/null 2>&1\n\
+     status=$?\n\
+     [ \"$status\" = 0 ] || cloud-init status --long\n\
+     exit \"$status\"\n"
+        .into()
+}
+
+/// Unpacks what comes on standard input.
+pub(super) fn unpack(work: &str) -> String {
+    let dir = quote(&checkout_dir(work));
+    format!("set -e\numask 022\nmkdir -p {dir}\ntar -xzf - -C {dir}\n")
+}
+
+/// Installs the version control client if it is missing, and checks out.
+pub(super) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&str>) -> String {
+    let dir = checkout_dir(work);
+    let (program, package) = match kind {
+        VcsKind::Git => ("git", "git"),
+        VcsKind::Bzr => ("brz", "brz"),
+    };
+    let mut text = format!("set -e\numask 022\n{AS_ROOT}\nmkdir -p {}\n", quote(work));
+    text += &install(program, package);
+    text += "export GIT_TERMINAL_PROMPT=0\n";
+    for command in clone_commands(kind, url, revision, &dir) {
+        text += &words(&command);
+        text += " </dev/null >&2\n";
+    }
+    // The revision is all that goes to standard output.
+    text + &words(&revision_command(kind, &dir)) + "\n"
+}
+
+fn words(words: &[String]) -> String {
+    words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ")
+}
+
+fn install(program: &str, package: &str) -> String {
+    format!(
+        "if ! command -v {program} >/dev/null 2>&1; then\n\
+         \x20 if command -v apt-get >/dev/null 2>&1; then\n\
+         \x20   as_root apt-get -qq -o DPkg::Lock::Timeout=300 update >&2\n\
+         \x20   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends {package} >&2\n\
+         \x20 elif command -v dnf >/dev/null 2>&1; then as_root dnf -q install -y {package} >&2\n\
+         \x20 elif command -v yum >/dev/null 2>&1; then as_root yum -q install -y {package} >&2\n\
+         \x20 elif command -v zypper >/dev/null 2>&1; then as_root zypper -q install -y {package} >&2\n\
+         \x20 elif command -v apk >/dev/null 2>&1; then as_root apk add {package} >&2\n\
+         \x20 else echo 'no {program} here, and no package manager that is known' >&2; exit 127\n\
+         \x20 fi\n\
+         fi\n"
+    )
+}
+
+/// Runs the init script in its own folder, as root or as `run_as`. One that is not
+/// executable is given to the interpreter that its first line names, else to bash.
+pub(super) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> String {
+    let checkout = checkout_dir(work);
+    let (folder, file) = script.rsplit_once('/').unwrap_or((".", script));
+    let user = run_as.unwrap_or("root");
+    let own = match run_as {
+        Some(user) => format!("as_root chown -R {} {}\n", quote(user), quote(&checkout)),
+        None => String::new(),
+    };
+    format!(
+        "set -f\n{AS_ROOT}\n{own}\
+         cd {folder} || exit 126\n\
+         file=./{file}\n\
+         if [ ! -f \"$file\" ]; then echo \"there is no $file in $(pwd)\" >&2; exit 127; fi\n\
+         if [ -x \"$file\" ]; then set -- \"$file\"\n\
+         else\n\
+         \x20 first=$(head -n 1 \"$file\")\n\
+         \x20 case $first in\n\
+         \x20   '#!'*) set -- ${{first#??}} \"$file\" ;;\n\
+         \x20   *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
+         \x20 esac\n\
+         fi\n\
+         set -- env DEBIAN_FRONTEND=noninteractive \"$@\"\n\
+         if [ \"$(id -un)\" = {user} ]; then exec \"$@\" </dev/null\n\
+         elif [ \"$(id -u)\" = 0 ]; then exec runuser -u {user} -- \"$@\" </dev/null\n\
+         else exec sudo -n -H -u {user} -- \"$@\" </dev/null\n\
+         fi\n",
+        folder = quote(&format!("{checkout}/{folder}")),
+        file = quote(file),
+        user = quote(user),
+    )
+}
+
+/// Removes the checkout, the bake's login key, its host key and cloud-init's memory of
+/// the builder, so that an instance of the AMI begins as a new one. Files that hold
+/// keys are rewritten in place: their mode and owner stay.
+pub(super) fn tidy(work: &str, login_key: &str) -> String {
+    let key = quote(login_key);
+    format!(
+        "set -e\n{AS_ROOT}\n\
+         cd /\n\
+         as_root rm -rf {work}\n\
+         for file in /home/*/.ssh/authorized_keys \"$HOME/.ssh/authorized_keys\" /root/.ssh/authorized_keys; do\n\
+         \x20 as_root sh -c '[ -f \"$1\" ] || exit 0; rest=$(grep -vF -e \"$2\" \"$1\" || true); \
+         printf \"%s\" \"${{rest:+$rest\n}}\" > \"$1\"' sh \"$file\" {key}\n\
+         done\n\
+         if command -v cloud-init >/dev/null 2>&1; then\n\
+         \x20 {{ as_root cloud-init clean --logs || as_root rm -rf /var/lib/cloud/instance /var/lib/cloud/instances; }} >/dev/null 2>&1\n\
+         \x20 as_root sh -c 'rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub'\n\
+         \x20 as_root sh -c '[ ! -f /etc/machine-id ] || : > /etc/machine-id'\n\
+         fi\n\
+         sync\n",
+        work = quote(work),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    /// Runs a command as the guest would; the test's own user stands for the login.
+    fn sh(command: &str, home: &Path) -> Output {
+        Command::new("sh").args(["-c", command]).env("HOME", home).output().unwrap()
+    }
+
+    fn me() -> String {
+        let id = Command::new("id").arg("-un").output().unwrap();
+        String::from_utf8(id.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A checkout with one script, and the output of running it.
+    fn run(script: &str, mode: u32) -> Output {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let node = dir.path().join("checkout/it's node");
+        std::fs::create_dir_all(&node).unwrap();
+        let file = node.join("setup agent");
+        std::fs::write(&file, script).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        // `run_as` would change the owner, which needs root; the user that runs it is the same.
+        let command = run_script(&dir.path().to_string_lossy(), "it's node/setup agent", None);
+        let command = command.replace("= root ]", &format!("= {} ]", me()));
+        sh(&command, dir.path())
+    }
+
+    #[test]
+    fn a_script_runs_in_its_own_folder_with_its_own_status() {
+        let output = run("#!/bin/sh\npwd; echo $DEBIAN_FRONTEND; exit 3\n", 0o755);
+        assert_eq!(output.status.code(), Some(3));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.ends_with("/it's node\nnoninteractive\n"), "{stdout}");
+    }
+
+    #[test]
+    fn one_that_is_not_executable_gets_the_interpreter_it_names() {
+        let output = run("#!/bin/sh -e\nfalse\necho not reached\n", 0o644);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+        let output = run("echo ${BASH_VERSION:+bash}\n", 0o644);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "bash\n");
+    }
+
+    #[test]
+    fn a_missing_script_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("checkout")).unwrap();
+        let output = sh(&run_script(&dir.path().to_string_lossy(), "setup", None), dir.path());
+        assert_eq!(output.status.code(), Some(127));
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("there is no ./setup in "));
+    }
+
+    #[test]
+    fn words_are_quoted_only_where_they_must_be() {
+        assert_eq!(quote("node/setup-1.2"), "node/setup-1.2");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("$(evil)"), "'$(evil)'");
+    }
+
+    #[test]
+    fn every_command_is_one_that_a_posix_shell_reads() {
+        let commands = [
+            wait_for_cloud_init(),
+            unpack("/w"),
+            check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
+            check_out("/w", VcsKind::Bzr, "lp:x", None),
+            run_script("/w", "a/b", Some("ci")),
+            tidy("/w", "ssh-ed25519 AAAA"),
+        ];
+        for command in commands {
+            let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{command}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}

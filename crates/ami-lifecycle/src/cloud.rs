@@ -1,0 +1,344 @@
+//! The calls of the EC2 API that amiable makes, typed by what it needs of them.
+
+use std::net::IpAddr;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
+    Image, InstanceMetadataOptionsRequest, InstanceStateName, ResourceType, ShutdownBehavior, Tag,
+    TagSpecification,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::ami::{Ami, BlockDevice};
+use crate::error::{CloudError, CloudErrorKind};
+use crate::fleet::Fleet;
+use crate::tags::{self, Tags};
+use crate::template::Namespace;
+
+/// Images a page: DescribeImages may time out for large unpaged answers, and
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>
+/// recommends pages.
+const PAGE: i32 = 500;
+
+/// An account in a region, or an endpoint that is like one.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    ec2: Client,
+    ssm: aws_sdk_ssm::Client,
+    region: String,
+}
+
+/// What EC2 tells of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// The image's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// `available`, `pending`, …
+    pub state: String,
+    /// Why it is in that state.
+    pub state_reason: Option<String>,
+    /// When it was created (RFC 3339).
+    pub created: String,
+    /// Who owns it, by account id.
+    pub owner: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// `ebs` or `instance-store`.
+    pub root_device_type: String,
+    /// Which device holds the root file system.
+    pub root_device_name: String,
+    /// Its EBS block devices.
+    pub block_devices: Vec<BlockDevice>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What amiable asks of RunInstances.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch<'a> {
+    pub(crate) image: &'a ImageFacts,
+    pub(crate) instance_type: &'a str,
+    pub(crate) security_groups: &'a [String],
+    pub(crate) subnet: Option<&'a str>,
+    pub(crate) instance_profile: Option<&'a str>,
+    pub(crate) volume_size: Option<u64>,
+    pub(crate) user_data: &'a str,
+    pub(crate) client_token: &'a str,
+    pub(crate) tags: &'a Tags,
+}
+
+/// What amiable needs to know of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InstanceFacts {
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    /// The public address where there is one, else the private one.
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl Cloud {
+    /// Uses what the caller has configured: credentials, region, endpoint.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig) -> Cloud {
+        Cloud {
+            ec2: Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// The region that is worked in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// All AMIs of a namespace.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn fleet(&self, namespace: &Namespace) -> Result<Fleet, CloudError> {
+        let filters = vec![filter(&format!("tag:{}", tags::NAMESPACE), &namespace.0)];
+        let images = self.images(Some("self"), filters).await?;
+        Ok(Fleet::new(images.into_iter().map(|image| Ami::read(image, &self.region)).collect()))
+    }
+
+    /// All images of an owner that pass the filters, from all pages.
+    pub(crate) async fn images(
+        &self,
+        owner: Option<&str>,
+        filters: Vec<Filter>,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
+        tracing::debug!("DescribeImages {owner:?} {filters:?}");
+        let request = self
+            .ec2
+            .describe_images()
+            .set_owners(owner.map(|owner| vec![owner.to_owned()]))
+            .set_filters(Some(filters));
+        let mut pages = request.into_paginator().page_size(PAGE).items().send();
+        let mut images = Vec::new();
+        while let Some(image) = pages.next().await {
+            images.push(facts(image.map_err(|error| CloudError::new("DescribeImages", error))?));
+        }
+        Ok(images)
+    }
+
+    /// One image; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the call fails otherwise.
+    pub async fn image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
+        tracing::debug!("DescribeImages {id}");
+        let answer = self.ec2.describe_images().image_ids(id).send().await;
+        match answer.map_err(|error| CloudError::new("DescribeImages", error)) {
+            Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(facts)),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The value of an SSM parameter.
+    pub(crate) async fn parameter(&self, name: &str) -> Result<String, CloudError> {
+        tracing::debug!("GetParameter {name}");
+        let answer = self.ssm.get_parameter().name(name).send().await;
+        let answer = answer.map_err(|error| CloudError::new("GetParameter", error))?;
+        let value = answer.parameter.and_then(|parameter| parameter.value);
+        value.ok_or_else(|| CloudError::answer("GetParameter", format!("{name} has no value")))
+    }
+
+    /// Starts one instance and returns its id. A repeat with the same client token
+    /// starts no other.
+    pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
+        let options =
+            InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
+        let (ids, names): (Vec<_>, Vec<_>) =
+            launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
+        let profile = launch
+            .instance_profile
+            .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let answer = self
+            .ec2
+            .run_instances()
+            .image_id(&launch.image.id)
+            .instance_type(launch.instance_type.into())
+            .min_count(1)
+            .max_count(1)
+            .client_token(launch.client_token)
+            .set_security_group_ids(Some(ids))
+            .set_security_groups(Some(names))
+            .set_subnet_id(launch.subnet.map(String::from))
+            .set_iam_instance_profile(profile)
+            .set_block_device_mappings(
+                launch.volume_size.map(|size| vec![root_volume(launch.image, size)]),
+            )
+            .user_data(STANDARD.encode(launch.user_data))
+            .metadata_options(options.build())
+            // A builder that is shut down from inside ends altogether.
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
+            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags))
+            .send()
+            .await
+            .map_err(|error| CloudError::new("RunInstances", error))?;
+        let id = answer
+            .instances
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|instance| instance.instance_id);
+        id.ok_or_else(|| CloudError::answer("RunInstances", "the answer has no instance"))
+    }
+
+    /// One instance; `None` when EC2 does not know it (yet).
+    pub(crate) async fn instance(&self, id: &str) -> Result<Option<InstanceFacts>, CloudError> {
+        tracing::debug!("DescribeInstances {id}");
+        let answer = self.ec2.describe_instances().instance_ids(id).send().await;
+        let answer = match answer.map_err(|error| CloudError::new("DescribeInstances", error)) {
+            Ok(answer) => answer,
+            Err(error) if error.kind == CloudErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let reservations = answer.reservations.unwrap_or_default();
+        let instance =
+            reservations.into_iter().flat_map(|it| it.instances.unwrap_or_default()).next();
+        Ok(instance.map(|instance| {
+            let state = instance.state.and_then(|state| state.name);
+            let address = instance.public_ip_address.or(instance.private_ip_address);
+            InstanceFacts {
+                state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
+                reason: instance.state_reason.and_then(|reason| reason.message),
+                address: address.and_then(|address| address.parse().ok()),
+            }
+        }))
+    }
+
+    pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
+        tracing::debug!("StopInstances {id}");
+        let answer = self.ec2.stop_instances().instance_ids(id).send().await;
+        answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
+    }
+
+    /// Ends an instance. One that is gone already is no error.
+    pub(crate) async fn terminate(&self, id: &str) -> Result<(), CloudError> {
+        tracing::debug!("TerminateInstances {id}");
+        let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
+        match answer.map_err(|error| CloudError::new("TerminateInstances", error)) {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Begins an image of a stopped instance and returns its id.
+    pub(crate) async fn create_image(
+        &self,
+        instance: &str,
+        name: &str,
+        description: Option<&str>,
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
+        tracing::debug!("CreateImage {instance} {name}");
+        let answer = self
+            .ec2
+            .create_image()
+            .instance_id(instance)
+            .name(name)
+            .set_description(description.map(String::from))
+            .tag_specifications(tag_specification(ResourceType::Image, tags))
+            .tag_specifications(tag_specification(ResourceType::Snapshot, tags))
+            .send()
+            .await
+            .map_err(|error| CloudError::new("CreateImage", error))?;
+        answer
+            .image_id
+            .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
+    }
+
+    pub(crate) async fn set_tag(&self, id: &str, key: &str, value: &str) -> Result<(), CloudError> {
+        tracing::debug!("CreateTags {id} {key} = {value}");
+        let tag = Tag::builder().key(key).value(value).build();
+        let answer = self.ec2.create_tags().resources(id).tags(tag).send().await;
+        answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+    }
+
+    /// Deregisters an image. One that is gone already is no error.
+    pub(crate) async fn deregister(&self, id: &str) -> Result<(), CloudError> {
+        tracing::debug!("DeregisterImage {id}");
+        let answer = self.ec2.deregister_image().image_id(id).send().await;
+        match answer.map_err(|error| CloudError::new("DeregisterImage", error)) {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Deletes a snapshot; `false` when an image still uses it. One that is gone
+    /// already is no error.
+    pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
+        tracing::debug!("DeleteSnapshot {id}");
+        let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
+        match answer.map_err(|error| CloudError::new("DeleteSnapshot", error)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(true),
+            Err(error) if error.kind == CloudErrorKind::InUse => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The caller's own images that use a snapshot.
+    pub(crate) async fn images_of_snapshot(
+        &self,
+        snapshot: &str,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
+        let filters = vec![filter("block-device-mapping.snapshot-id", snapshot)];
+        self.images(Some("self"), filters).await
+    }
+}
+
+pub(crate) fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    TagSpecification::builder().resource_type(resource).set_tags(Some(tags.collect())).build()
+}
+
+fn root_volume(image: &ImageFacts, size_gib: u64) -> BlockDeviceMapping {
+    let size = i32::try_from(size_gib).unwrap_or(i32::MAX);
+    let ebs = EbsBlockDevice::builder().volume_size(size).delete_on_termination(true);
+    BlockDeviceMapping::builder().device_name(&image.root_device_name).ebs(ebs.build()).build()
+}
+
+fn facts(image: Image) -> ImageFacts {
+    let devices =
+        image.block_device_mappings.unwrap_or_default().into_iter().filter_map(|mapping| {
+            let ebs = mapping.ebs?;
+            Some(BlockDevice {
+                device: mapping.device_name.unwrap_or_default(),
+                snapshot: ebs.snapshot_id?,
+                size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
+            })
+        });
+    let tags = image.tags.unwrap_or_default().into_iter();
+    ImageFacts {
+        block_devices: devices.collect(),
+        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        id: image.image_id.unwrap_or_default(),
+        name: image.name.unwrap_or_default(),
+        description: image.description,
+        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        state_reason: image.state_reason.and_then(|reason| reason.message),
+        created: image.creation_date.unwrap_or_default(),
+        owner: image.owner_id.unwrap_or_default(),
+        architecture: image.architecture.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        root_device_type: image
+            .root_device_type
+            .map(|it| it.as_str().to_owned())
+            .unwrap_or_default(),
+        root_device_name: image.root_device_name.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,205 @@
+//! AWS errors with code, message and request id, and what to do about the common ones.
+
+use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+
+/// What kind of failure it was, as far as it decides what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloudErrorKind {
+    /// No credentials were found.
+    NoCredentials,
+    /// Credentials that are not valid or have expired.
+    BadCredentials,
+    /// The identity may not do this.
+    NotAuthorized,
+    /// The account has not opted into the region, or it does not exist.
+    Region,
+    /// There is no default VPC to launch in.
+    NoDefaultVpc,
+    /// Too many requests.
+    Throttled,
+    /// A quota or capacity limit.
+    Limit,
+    /// What was named does not exist.
+    NotFound,
+    /// What was to be deleted is in use.
+    InUse,
+    /// The endpoint could not be reached.
+    Unreachable,
+    /// The endpoint does not have the action.
+    NoSuchAction,
+    /// Anything else.
+    Other,
+}
+
+/// A refused or failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{action}: {}{message}{}", code_prefix(.code), request_suffix(.request_id))]
+pub struct CloudError {
+    /// The API's action.
+    pub action: &'static str,
+    /// What kind of failure it was.
+    pub kind: CloudErrorKind,
+    /// AWS' error code.
+    pub code: Option<String>,
+    /// AWS' message, or what went wrong on the way.
+    pub message: String,
+    /// AWS' id of the request, for its support.
+    pub request_id: Option<String>,
+}
+
+fn code_prefix(code: &Option<String>) -> String {
+    code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default()
+}
+
+fn request_suffix(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default()
+}
+
+impl CloudError {
+    /// Reads the SDK's error of any action.
+    pub(crate) fn new<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> CloudError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        SdkError<E, HttpResponse>: RequestId,
+    {
+        let request_id = error.request_id().map(String::from);
+        let code = error.code().map(String::from);
+        if let Some(code) = code {
+            let message = error.message().unwrap_or("no message").to_owned();
+            let kind = kind_of_code(&code, &message);
+            return CloudError { action, kind, code: Some(code), message, request_id };
+        }
+        let message = innermost(&error);
+        let kind = kind_of_failure(&error, &message);
+        CloudError { action, kind, code: None, message, request_id }
+    }
+
+    /// An error that amiable finds in an answer by itself.
+    pub(crate) fn answer(action: &'static str, message: impl Into<String>) -> CloudError {
+        let message = message.into();
+        CloudError { action, kind: CloudErrorKind::Other, code: None, message, request_id: None }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            CloudErrorKind::NoCredentials => {
+                "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` under [cloud], \
+                 or set `endpoint = \"local\"` to work without an AWS account"
+            }
+            CloudErrorKind::BadCredentials => {
+                "the credentials are wrong, have expired or belong to another endpoint, or the account \
+                 has not enabled the region: renew them (`aws sso login`, `aws configure`), and check \
+                 `region` under [cloud] and the clock of this machine"
+            }
+            CloudErrorKind::NotAuthorized => {
+                "the identity in use lacks the right for this action: ask for it to be added to its IAM policy"
+            }
+            CloudErrorKind::Region => {
+                "check `region` under [cloud]; some regions must be enabled for the account first \
+                 (AWS console, Account, AWS Regions)"
+            }
+            CloudErrorKind::NoDefaultVpc => {
+                "the region has no default VPC: set `subnet` and `security_groups` (by sg-… id) \
+                 for the template or under [defaults]"
+            }
+            CloudErrorKind::Throttled => "EC2 asks for fewer requests: wait a moment and try again",
+            CloudErrorKind::Limit => {
+                "a quota of the account is used up, or EC2 has no such machine free: choose another \
+                 `instance_type`, or ask for a higher quota"
+            }
+            CloudErrorKind::Unreachable => {
+                "check `endpoint` and `region` under [cloud], and the network"
+            }
+            CloudErrorKind::NoSuchAction => "this endpoint does not have that action",
+            CloudErrorKind::NotFound | CloudErrorKind::InUse | CloudErrorKind::Other => {
+                return None;
+            }
+        })
+    }
+}
+
+/// EC2's codes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
+fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
+    match code {
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            CloudErrorKind::NotAuthorized
+        }
+        "AuthFailure"
+        | "InvalidClientTokenId"
+        | "ExpiredToken"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException"
+        | "ExpiredTokenException" => CloudErrorKind::BadCredentials,
+        "OptInRequired" => CloudErrorKind::Region,
+        "VPCIdNotSpecified" | "DefaultVpcDoesNotExist" => CloudErrorKind::NoDefaultVpc,
+        "MissingInput" if message.contains("default VPC") => CloudErrorKind::NoDefaultVpc,
+        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" => CloudErrorKind::Throttled,
+        "InvalidAction" | "UnknownOperationException" => CloudErrorKind::NoSuchAction,
+        "InsufficientInstanceCapacity" => CloudErrorKind::Limit,
+        _ if code.ends_with("LimitExceeded") => CloudErrorKind::Limit,
+        _ if code.ends_with(".NotFound") || code == "InvalidAMIID.Unavailable" => {
+            CloudErrorKind::NotFound
+        }
+        _ if code.ends_with(".InUse") => CloudErrorKind::InUse,
+        _ => CloudErrorKind::Other,
+    }
+}
+
+fn kind_of_failure<E>(error: &SdkError<E, HttpResponse>, message: &str) -> CloudErrorKind {
+    let credentials = message.contains("credential") || message.contains("identity");
+    match error {
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if credentials => {
+            CloudErrorKind::NoCredentials
+        }
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => CloudErrorKind::Unreachable,
+        _ => CloudErrorKind::Other,
+    }
+}
+
+/// The SDK's own Display says "service error"; the cause is at the bottom of the chain.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    let mut texts = vec![error.to_string()];
+    while let Some(source) = innermost.source() {
+        innermost = source;
+        texts.push(source.to_string());
+    }
+    texts.pop().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_into_what_to_do() {
+        for (code, kind) in [
+            ("UnauthorizedOperation", CloudErrorKind::NotAuthorized),
+            ("VPCIdNotSpecified", CloudErrorKind::NoDefaultVpc),
+            ("InstanceLimitExceeded", CloudErrorKind::Limit),
+            ("RequestLimitExceeded", CloudErrorKind::Throttled),
+            ("InvalidAMIID.NotFound", CloudErrorKind::NotFound),
+            ("InvalidSnapshot.InUse", CloudErrorKind::InUse),
+            ("IncorrectInstanceState", CloudErrorKind::Other),
+        ] {
+            assert_eq!(kind_of_code(code, ""), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_text_holds_code_message_and_request_id() {
+        let error = CloudError {
+            action: "RunInstances",
+            kind: CloudErrorKind::Other,
+            code: Some("Unsupported".into()),
+            message: "no such thing".into(),
+            request_id: Some("1-2".into()),
+        };
+        assert_eq!(error.to_string(), "RunInstances: Unsupported: no such thing (request id 1-2)");
+    }
+}

@@ -1,0 +1,89 @@
+//! What happens during a bake, as typed events. Whoever calls renders them.
+
+use std::time::Duration;
+
+/// Where a bake is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading what there is, and finding the base.
+    Resolve,
+    /// Checking out the source on this machine.
+    Checkout,
+    /// RunInstances, until there is a login.
+    Launch,
+    /// Until cloud-init has finished.
+    CloudInit,
+    /// Bringing the checkout to the instance.
+    Deliver,
+    /// Running the init script.
+    Script,
+    /// Removing what the bake left in the guest.
+    Tidy,
+    /// StopInstances, until `stopped`.
+    Stop,
+    /// CreateImage, until `available`.
+    Image,
+    /// Making the new AMI the current one.
+    Promote,
+    /// TerminateInstances.
+    Terminate,
+    /// Undoing after a failure.
+    Undo,
+}
+
+impl Stage {
+    /// A few words for people.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Stage::Resolve => "looking up the base AMI",
+            Stage::Checkout => "checking out the source",
+            Stage::Launch => "starting the instance",
+            Stage::CloudInit => "waiting for cloud-init",
+            Stage::Deliver => "bringing the source to the instance",
+            Stage::Script => "running the init script",
+            Stage::Tidy => "tidying up in the guest",
+            Stage::Stop => "stopping the instance",
+            Stage::Image => "creating the image",
+            Stage::Promote => "making it current",
+            Stage::Terminate => "terminating the instance",
+            Stage::Undo => "undoing",
+        }
+    }
+}
+
+/// Which output of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A stage has begun.
+    Stage(Stage),
+    /// A fact worth a line: an id, a revision.
+    Note(String),
+    /// Something to look at, though the bake goes on.
+    Warning(String),
+    /// A line that the script wrote.
+    Output(Stream, String),
+    /// A stage has ended well.
+    Done(Stage, Duration),
+}
+
+/// Takes events in.
+pub trait Observer: Send + Sync {
+    /// Called for each event, in order; must not block for long.
+    fn event(&self, event: Event);
+}
+
+impl<F: Fn(Event) + Send + Sync> Observer for F {
+    fn event(&self, event: Event) {
+        self(event);
+    }
+}

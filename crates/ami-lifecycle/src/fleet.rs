@@ -1,0 +1,198 @@
+//! What a namespace has, and what follows from it. Pure: it looks at facts and decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ami::{Ami, Status};
+use crate::bake::Mode;
+
+/// All AMIs of a namespace, each with its status.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    amis: Vec<Ami>,
+}
+
+/// Why a bake is not begun.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `create` where there is an AMI already.
+    #[error("template {template} has a current AMI already: {ami} (generation {generation})")]
+    HasCurrent {
+        /// The template.
+        template: String,
+        /// Its current AMI.
+        ami: String,
+        /// That one's generation.
+        generation: u64,
+    },
+}
+
+impl Fleet {
+    /// Sets each AMI's status: of those of a template that are available, the one
+    /// that was promoted last is current. Equal times are told apart by generation,
+    /// then by id, so that every state has one answer.
+    #[must_use]
+    pub fn new(mut amis: Vec<Ami>) -> Fleet {
+        let mut current: BTreeMap<&str, &Ami> = BTreeMap::new();
+        let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
+        for ami in amis.iter().filter(|ami| ami.state == "available" && ami.promoted_at().is_some())
+        {
+            let best = current.entry(&ami.template).or_insert(ami);
+            if rank(ami) > rank(best) {
+                *best = ami;
+            }
+        }
+        let current: BTreeSet<String> = current.values().map(|ami| ami.ami.clone()).collect();
+        for ami in &mut amis {
+            ami.status = match ami.state.as_str() {
+                _ if current.contains(&ami.ami) => Status::Current,
+                "failed" | "error" | "invalid" => Status::Failed,
+                _ if ami.promoted_at().is_some() => Status::Previous,
+                _ => Status::Pending,
+            };
+        }
+        amis.sort_by(|left, right| {
+            let key = |ami: &Ami| {
+                (ami.template.clone(), std::cmp::Reverse(ami.generation), ami.ami.clone())
+            };
+            key(left).cmp(&key(right))
+        });
+        Fleet { amis }
+    }
+
+    /// All of them: by template, newest generation first.
+    #[must_use]
+    pub fn amis(&self) -> &[Ami] {
+        &self.amis
+    }
+
+    /// One by its id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Ami> {
+        self.amis.iter().find(|ami| ami.ami == id)
+    }
+
+    /// A template's current AMI.
+    #[must_use]
+    pub fn current(&self, template: &str) -> Option<&Ami> {
+        self.amis.iter().find(|ami| ami.template == template && ami.status == Status::Current)
+    }
+
+    /// The generation that a template's next AMI gets: one more than any that still
+    /// exists, whatever became of it.
+    #[must_use]
+    pub fn next_generation(&self, template: &str) -> u64 {
+        let mine = self.amis.iter().filter(|ami| ami.template == template);
+        mine.map(|ami| ami.generation).max().unwrap_or(0) + 1
+    }
+
+    /// The time to promote an AMI of the template with: now, or just after the last
+    /// promotion where an operator's clock ran ahead.
+    #[must_use]
+    pub fn promotion_time(&self, template: &str, now: Timestamp) -> Timestamp {
+        let mine = self.amis.iter().filter(|ami| ami.template == template);
+        let last = mine.filter_map(Ami::promoted_at).max();
+        let after = last.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok());
+        after.map_or(now, |after| after.max(now))
+    }
+
+    /// Whether a bake may begin, and with which generation.
+    ///
+    /// # Errors
+    /// When `create` is asked for a template that has a current AMI.
+    pub fn decide(&self, template: &str, mode: Mode) -> Result<u64, Refusal> {
+        match (mode, self.current(template)) {
+            (Mode::Create, Some(current)) => Err(Refusal::HasCurrent {
+                template: template.to_owned(),
+                ami: current.ami.clone(),
+                generation: current.generation,
+            }),
+            _ => Ok(self.next_generation(template)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::ImageFacts;
+    use crate::tags;
+    use proptest::prelude::*;
+
+    /// (template, generation, state, promoted at second)
+    type Row = (u8, u64, &'static str, Option<u32>);
+
+    fn fleet(rows: &[Row]) -> Fleet {
+        let amis =
+            rows.iter().enumerate().map(|(index, (template, generation, state, promoted))| {
+                let mut image_tags = tags::Tags::from([
+                    (tags::TEMPLATE.to_owned(), format!("t{template}")),
+                    (tags::GENERATION.to_owned(), generation.to_string()),
+                ]);
+                if let Some(second) = promoted {
+                    let time = jiff::Timestamp::from_second(i64::from(*second)).unwrap();
+                    image_tags.insert(tags::PROMOTED.to_owned(), time.to_string());
+                }
+                let image = ImageFacts {
+                    id: format!("ami-{index:08}"),
+                    state: (*state).to_owned(),
+                    tags: image_tags,
+                    ..ImageFacts::default()
+                };
+                Ami::read(image, "us-east-1")
+            });
+        Fleet::new(amis.collect())
+    }
+
+    #[test]
+    fn the_latest_promotion_is_current_whatever_its_generation() {
+        let fleet = fleet(&[
+            (1, 1, "available", Some(30)),
+            (1, 2, "available", Some(20)),
+            (1, 3, "pending", None),
+        ]);
+        assert_eq!(fleet.current("t1").map(|ami| ami.generation), Some(1));
+        let statuses: Vec<Status> = fleet.amis().iter().map(|ami| ami.status).collect();
+        assert_eq!(statuses, [Status::Pending, Status::Previous, Status::Current]);
+        assert_eq!(fleet.next_generation("t1"), 4);
+    }
+
+    #[test]
+    fn a_promotion_comes_after_all_others_even_when_a_clock_was_wrong() {
+        let fleet = fleet(&[(1, 1, "available", Some(4000))]);
+        let now = Timestamp::from_second(1000).unwrap();
+        assert!(fleet.promotion_time("t1", now) > Timestamp::from_second(4000).unwrap());
+        assert_eq!(fleet.promotion_time("t2", now), now);
+    }
+
+    #[test]
+    fn create_is_refused_where_there_is_a_current_ami_and_update_is_not() {
+        let fleet = fleet(&[(1, 1, "available", Some(1))]);
+        assert!(fleet.decide("t1", Mode::Create).is_err());
+        assert_eq!(fleet.decide("t1", Mode::Update), Ok(2));
+        assert_eq!(fleet.decide("t2", Mode::Create), Ok(1));
+    }
+
+    proptest! {
+        /// Whatever a crash leaves: a template has one current AMI where it has any that
+        /// is available and was promoted, and none otherwise.
+        #[test]
+        fn one_current_ami_or_none(rows in proptest::collection::vec(
+            (0u8..3, 1u64..6,
+             prop_oneof![Just("available"), Just("pending"), Just("failed"), Just("deregistered")],
+             proptest::option::of(0u32..4)),
+            0..20,
+        )) {
+            let fleet = fleet(&rows);
+            for template in ["t0", "t1", "t2"] {
+                let mine: Vec<&Ami> = fleet.amis().iter().filter(|ami| ami.template == template).collect();
+                let current = mine.iter().filter(|ami| ami.status == Status::Current).count();
+                let eligible = mine.iter().any(|ami| ami.state == "available" && ami.promoted.is_some());
+                prop_assert_eq!(current, usize::from(eligible));
+                let next = fleet.next_generation(template);
+                prop_assert!(mine.iter().all(|ami| ami.generation < next));
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Everything known of one AMI, back to the base that the first was baked from.
+
+use serde::Serialize;
+
+use crate::ami::{Ami, SourceRecord};
+use crate::cloud::Cloud;
+use crate::error::CloudError;
+use crate::fleet::Fleet;
+
+/// An AMI that another was baked from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ancestor {
+    /// Its id.
+    pub ami: String,
+    /// Its name; `None` when it does not exist any more.
+    pub name: Option<String>,
+    /// The account that owns it.
+    pub owner: Option<String>,
+    /// The template it was baked for, when it is of this namespace.
+    pub template: Option<String>,
+    /// Its generation, when it is of this namespace.
+    pub generation: Option<u64>,
+    /// Where its script came from, when it is of this namespace.
+    pub source: Option<SourceRecord>,
+}
+
+/// All that is known of an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Info {
+    /// The AMI itself.
+    #[serde(flatten)]
+    pub ami: Ami,
+    /// What it was baked from, the nearest first.
+    pub lineage: Vec<Ancestor>,
+}
+
+/// No chain of bases is this long; it ends a circle of wrong tags.
+const LONGEST_LINEAGE: usize = 100;
+
+/// Finds an AMI by its id, or a template's current one by the template's name.
+///
+/// # Errors
+/// When a call fails.
+pub async fn info(cloud: &Cloud, fleet: &Fleet, subject: &str) -> Result<Option<Info>, CloudError> {
+    let Some(ami) = fleet.get(subject).or_else(|| fleet.current(subject)) else { return Ok(None) };
+    let mut lineage = Vec::new();
+    let mut next = ami.base_ami.clone();
+    while !next.is_empty() && lineage.len() < LONGEST_LINEAGE {
+        let ancestor = ancestor(cloud, fleet, &next).await?;
+        next = fleet.get(&next).map(|ami| ami.base_ami.clone()).unwrap_or_default();
+        lineage.push(ancestor);
+    }
+    Ok(Some(Info { ami: ami.clone(), lineage }))
+}
+
+async fn ancestor(cloud: &Cloud, fleet: &Fleet, id: &str) -> Result<Ancestor, CloudError> {
+    if let Some(ami) = fleet.get(id) {
+        return Ok(Ancestor {
+            ami: ami.ami.clone(),
+            name: Some(ami.name.clone()),
+            owner: None,
+            template: Some(ami.template.clone()),
+            generation: Some(ami.generation),
+            source: Some(ami.source.clone()),
+        });
+    }
+    let image = cloud.image(id).await?;
+    Ok(Ancestor {
+        ami: id.to_owned(),
+        name: image.as_ref().map(|image| image.name.clone()),
+        owner: image.map(|image| image.owner),
+        template: None,
+        generation: None,
+        source: None,
+    })
+}

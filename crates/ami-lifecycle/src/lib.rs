@@ -1,0 +1,46 @@
+//! The life of the AMIs that CI agents boot from: create, update, list, delete, info.
+//!
+//! Plain typed steps over `aws-sdk-ec2`. Nothing here prints, reads the
+//! environment or keeps a database: the tags on the resources say what amiable
+//! made, for which template, at which stage ([`tags`]).
+//!
+//! ```text
+//!   Template (what is wanted) --.
+//!                                +--> decisions (pure) --> steps over Cloud and Ssh
+//!   Fleet (what the tags say) --'                               |
+//!                                                               v
+//!                                              Event --> whoever renders
+//! ```
+
+mod ami;
+mod bake;
+mod cloud;
+mod delete;
+mod error;
+mod event;
+mod fleet;
+mod info;
+mod naming;
+mod source;
+mod ssh;
+pub mod tags;
+mod template;
+mod wait;
+
+pub use ami::{Ami, BlockDevice, SourceRecord, Status};
+pub use bake::{
+    BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, OnFailure, bake,
+    resolve_base,
+};
+pub use cloud::{Cloud, ImageFacts};
+pub use delete::{Deleted, Deletion, Objection, delete, examine};
+pub use error::{CloudError, CloudErrorKind};
+pub use event::{Event, Observer, Stage, Stream};
+pub use fleet::{Fleet, Refusal};
+pub use info::{Ancestor, Info, info};
+pub use naming::{NameParts, NamingError, Pattern, check_ami_name};
+pub use source::{SourceError, exact_revision};
+pub use template::{
+    Architecture, Base, CheckoutOn, Namespace, Repository, Source, Template, Timeouts, VcsKind,
+};
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,240 @@
+//! The naming convention: a pattern such as `{system}-{os}-{arch}-{date}-{generation}`.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+/// What is wrong with a pattern or a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NamingError {
+    /// A placeholder that there is not.
+    #[error("unknown placeholder {{{0}}}: there are {placeholders}", placeholders = placeholder_list())]
+    UnknownPlaceholder(String),
+    /// A brace without its partner.
+    #[error("a {{ has no }}")]
+    Unclosed,
+    /// Two generations would have one name, which EC2 refuses.
+    #[error("the pattern needs {{generation}}, or each update would ask for a name that is taken")]
+    NoGeneration,
+    /// A character that AMI names may not have.
+    #[error(
+        "AMI names may not contain {0:?}: letters, digits, spaces and ( ) [ ] . / - ' @ _ are allowed"
+    )]
+    Character(char),
+    /// Shorter than 3 or longer than 128 characters.
+    #[error("AMI names have 3 to 128 characters, and {0:?} has {1}")]
+    Length(String, usize),
+}
+
+fn placeholder_list() -> String {
+    let names: Vec<String> =
+        Placeholder::ALL.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+    names.join(", ")
+}
+
+/// Checks a name against EC2's rule
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>).
+///
+/// # Errors
+/// When EC2 would refuse it.
+pub fn check_ami_name(name: &str) -> Result<(), NamingError> {
+    let allowed =
+        |character: &char| character.is_ascii_alphanumeric() || "()[] ./-'@_".contains(*character);
+    if let Some(character) = name.chars().find(|character| !allowed(character)) {
+        return Err(NamingError::Character(character));
+    }
+    match name.chars().count() {
+        3..=128 => Ok(()),
+        length => Err(NamingError::Length(name.to_owned(), length)),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
+    Namespace,
+    Template,
+    System,
+    Os,
+    Arch,
+    Date,
+    Generation,
+}
+
+impl Placeholder {
+    const ALL: [(&str, Placeholder); 7] = [
+        ("namespace", Placeholder::Namespace),
+        ("template", Placeholder::Template),
+        ("system", Placeholder::System),
+        ("os", Placeholder::Os),
+        ("arch", Placeholder::Arch),
+        ("date", Placeholder::Date),
+        ("generation", Placeholder::Generation),
+    ];
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Placeholder(Placeholder),
+}
+
+/// A parsed pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<Part>);
+
+/// What a name is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct NameParts<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The template's name.
+    pub template: &'a str,
+    /// The build system.
+    pub system: &'a str,
+    /// The operating system.
+    pub os: &'a str,
+    /// The architecture.
+    pub arch: &'a str,
+    /// The day of the bake, in UTC.
+    pub date: Date,
+    /// The generation, from 1.
+    pub generation: u64,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When it has an unknown placeholder, a lone brace, a character that EC2
+    /// refuses, or would give two generations one name.
+    pub fn parse(text: &str) -> Result<Pattern, NamingError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or(NamingError::Unclosed)?;
+            parts.push(Part::Text(before.to_owned()));
+            let found = Placeholder::ALL.iter().find(|(known, _)| *known == name);
+            let (_, placeholder) =
+                found.ok_or_else(|| NamingError::UnknownPlaceholder(name.to_owned()))?;
+            parts.push(Part::Placeholder(*placeholder));
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        let pattern = Pattern(parts);
+        pattern.check_text()?;
+        if !pattern.0.contains(&Part::Placeholder(Placeholder::Generation)) {
+            return Err(NamingError::NoGeneration);
+        }
+        Ok(pattern)
+    }
+
+    fn check_text(&self) -> Result<(), NamingError> {
+        let texts = self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Placeholder(_) => None,
+        });
+        for text in texts {
+            if let Err(NamingError::Character(character)) = check_ami_name(text) {
+                return Err(NamingError::Character(character));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the name, and checks it against EC2's rule.
+    ///
+    /// # Errors
+    /// When EC2 would refuse the name.
+    pub fn render(&self, parts: &NameParts<'_>) -> Result<String, NamingError> {
+        let mut name = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => name.push_str(text),
+                Part::Placeholder(placeholder) => name.push_str(&parts.value(*placeholder)),
+            }
+        }
+        check_ami_name(&name)?;
+        Ok(name)
+    }
+}
+
+impl NameParts<'_> {
+    fn value(&self, placeholder: Placeholder) -> String {
+        match placeholder {
+            Placeholder::Namespace => self.namespace.into(),
+            Placeholder::Template => self.template.into(),
+            Placeholder::System => self.system.into(),
+            Placeholder::Os => self.os.into(),
+            Placeholder::Arch => self.arch.into(),
+            Placeholder::Date => self.date.strftime("%Y%m%d").to_string(),
+            Placeholder::Generation => self.generation.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => f.write_str(text)?,
+                Part::Placeholder(placeholder) => {
+                    let found = Placeholder::ALL.iter().find(|(_, known)| known == placeholder);
+                    write!(f, "{{{}}}", found.map_or("", |(name, _)| name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    fn parts(generation: u64) -> NameParts<'static> {
+        NameParts {
+            namespace: "linaro-ci",
+            template: "ab-natty-x86_64",
+            system: "android-build",
+            os: "ubuntu-11.04",
+            arch: "x86_64",
+            date: date(2026, 11, 23),
+            generation,
+        }
+    }
+
+    #[test]
+    fn the_default_pattern_gives_a_readable_name() {
+        let pattern = Pattern::parse("{system}-{os}-{arch}-{date}-{generation}").unwrap();
+        assert_eq!(
+            pattern.render(&parts(7)).unwrap(),
+            "android-build-ubuntu-11.04-x86_64-20261123-7"
+        );
+    }
+
+    #[test]
+    fn each_mistake_has_its_own_error() {
+        for (text, expected) in [
+            ("{sytem}-{generation}", NamingError::UnknownPlaceholder("sytem".into())),
+            ("{generation", NamingError::Unclosed),
+            ("{system}", NamingError::NoGeneration),
+            ("a:b-{generation}", NamingError::Character(':')),
+        ] {
+            assert_eq!(Pattern::parse(text), Err(expected));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_rendered_name_is_one_that_ec2_takes(text in "[a-z{}: -]{0,40}\\{generation\\}[a-z]{0,5}", generation in 1u64..5000) {
+            if let Ok(pattern) = Pattern::parse(&text)
+                && let Ok(name) = pattern.render(&parts(generation)) {
+                prop_assert_eq!(check_ami_name(&name), Ok(()));
+                prop_assert_ne!(pattern.render(&parts(generation + 1)).ok(), Some(name));
+                prop_assert_eq!(pattern.to_string(), text);
+            }
+        }
+    }
+}

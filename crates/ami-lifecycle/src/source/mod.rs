@@ -1,0 +1,98 @@
+//! Checkouts on the operator's machine: the exact revision, packed to be sent.
+
+mod pack;
+mod vcs;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use pack::pack;
+pub use vcs::exact_revision;
+pub(crate) use vcs::{clone_commands, revision_command};
+
+use crate::template::{Repository, Source};
+
+/// Why there is no checkout.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The client is not installed here.
+    #[error(
+        "{program} is not installed on this machine (Debian and Ubuntu: apt-get install {package})"
+    )]
+    NoClient {
+        /// The program.
+        program: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// The client failed.
+    #[error("{program} failed to {doing}: {message}")]
+    Client {
+        /// The program.
+        program: &'static str,
+        /// What it was asked to do.
+        doing: String,
+        /// What it wrote.
+        message: String,
+    },
+    /// The script is not in the checkout.
+    #[error("the script {script} is not in {url}{}", revision.as_ref().map(|it| format!(" at {it}")).unwrap_or_default())]
+    NoScript {
+        /// The script's path.
+        script: String,
+        /// Where it was looked for.
+        url: String,
+        /// At which revision.
+        revision: Option<String>,
+    },
+    /// Files could not be read or written.
+    #[error("failed to {doing}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// A checkout on this machine.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    /// The files, in a temporary folder for repositories.
+    root: PathBuf,
+    /// Deleted with the checkout.
+    _temporary: Option<tempfile::TempDir>,
+    /// Exactly what was checked out; empty for plain folders.
+    pub(crate) revision: String,
+}
+
+/// Checks a source out here.
+pub(crate) async fn check_out(source: &Source, script: &str) -> Result<Checkout, SourceError> {
+    let checkout = match &source.repository {
+        Repository::Path(path) => {
+            Checkout { root: path.clone(), _temporary: None, revision: String::new() }
+        }
+        Repository::Vcs { kind, url, revision } => {
+            let temporary =
+                tempfile::Builder::new().prefix("amiable-").tempdir().map_err(|source| {
+                    SourceError::Io { doing: "create a temporary folder".into(), source }
+                })?;
+            let root = temporary.path().join("checkout");
+            let revision = vcs::check_out(*kind, url, revision.as_deref(), &root).await?;
+            Checkout { root, _temporary: Some(temporary), revision }
+        }
+    };
+    if !checkout.root.join(script).is_file() {
+        return Err(SourceError::NoScript {
+            script: script.to_owned(),
+            url: source.url(),
+            revision: Some(checkout.revision).filter(|revision| !revision.is_empty()),
+        });
+    }
+    Ok(checkout)
+}
+
+impl Checkout {
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+}

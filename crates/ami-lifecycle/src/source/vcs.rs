@@ -1,0 +1,198 @@
+//! git and Bazaar: how their clients are asked, here and on an instance.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::SourceError;
+use crate::template::VcsKind;
+
+impl VcsKind {
+    fn program(self) -> &'static str {
+        match self {
+            VcsKind::Git => "git",
+            VcsKind::Bzr => "brz",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        self.program()
+    }
+}
+
+/// The commands that check a revision out into `dir`, each as a list of words. They
+/// are the same here and on an instance.
+pub(crate) fn clone_commands(
+    kind: VcsKind,
+    url: &str,
+    revision: Option<&str>,
+    dir: &str,
+) -> Vec<Vec<String>> {
+    let words =
+        |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+    match kind {
+        VcsKind::Git => {
+            // A full clone: a revision may be a branch, a tag or any commit, and
+            // servers give out single commits only when they are configured to.
+            // The extra refspec lets a remote branch be named without its remote.
+            let branches = "remote.origin.fetch=+refs/heads/*:refs/remotes/*";
+            let mut commands = vec![words(&[
+                "git",
+                "clone",
+                "--quiet",
+                "--no-checkout",
+                "--config",
+                branches,
+                "--",
+                url,
+                dir,
+            ])];
+            let detach = ["git", "-C", dir, "checkout", "--quiet", "--detach"];
+            match revision {
+                Some(revision) => commands.push(words(&[&detach[..], &[revision]].concat())),
+                None => commands.push(words(&detach)),
+            }
+            commands.push(words(&[
+                "git",
+                "-C",
+                dir,
+                "submodule",
+                "--quiet",
+                "update",
+                "--init",
+                "--recursive",
+            ]));
+            commands
+        }
+        VcsKind::Bzr => {
+            let mut command = words(&["brz", "branch", "--quiet"]);
+            if let Some(revision) = revision {
+                command.push(format!("--revision={revision}"));
+            }
+            command.extend(words(&["--", url, dir]));
+            vec![command]
+        }
+    }
+}
+
+/// The command that prints the exact revision of a checkout.
+pub(crate) fn revision_command(kind: VcsKind, dir: &str) -> Vec<String> {
+    let words: &[&str] = match kind {
+        VcsKind::Git => &["git", "-C", dir, "rev-parse", "HEAD"],
+        VcsKind::Bzr => {
+            &["brz", "version-info", "--custom", "--template={revision_id}\n", "--", dir]
+        }
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+pub(super) async fn check_out(
+    kind: VcsKind,
+    url: &str,
+    revision: Option<&str>,
+    dir: &Path,
+) -> Result<String, SourceError> {
+    let dir = dir.to_string_lossy();
+    for command in clone_commands(kind, url, revision, &dir) {
+        let at = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
+        run(kind, &command, &format!("check out {url}{at}")).await?;
+    }
+    run(kind, &revision_command(kind, &dir), "name the revision").await
+}
+
+/// The revision that a checkout would have now, without checking out.
+///
+/// # Errors
+/// When the client is missing or the repository does not answer.
+pub async fn exact_revision(
+    kind: VcsKind,
+    url: &str,
+    revision: Option<&str>,
+) -> Result<Option<String>, SourceError> {
+    let command: Vec<String> = match kind {
+        VcsKind::Git => {
+            ["git", "ls-remote", "--", url, revision.unwrap_or("HEAD")].map(String::from).into()
+        }
+        VcsKind::Bzr => {
+            let mut command: Vec<String> =
+                ["brz", "revision-info", "-d", url].map(String::from).into();
+            command.extend(revision.map(|revision| format!("--revision={revision}")));
+            command
+        }
+    };
+    let output = run(kind, &command, &format!("look at {url}")).await?;
+    let mut words = output.lines().next().unwrap_or_default().split_whitespace();
+    Ok(match kind {
+        VcsKind::Git => words.next().map(String::from),
+        VcsKind::Bzr => words.nth(1).map(String::from),
+    })
+}
+
+/// Runs a client without a terminal: a question for a password must fail, not hang.
+async fn run(kind: VcsKind, command: &[String], doing: &str) -> Result<String, SourceError> {
+    let mut client = Command::new(&command[0]);
+    // A hook's own repository must not be taken for the one that is asked for (githooks(5)).
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"] {
+        client.env_remove(variable);
+    }
+    let output = client
+        .args(&command[1..])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => {
+                SourceError::NoClient { program: kind.program(), package: kind.package() }
+            }
+            _ => SourceError::Io { doing: format!("run {}", kind.program()), source },
+        })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(SourceError::Client { program: kind.program(), doing: doing.to_owned(), message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_url_or_revision_cannot_become_an_option() {
+        let git = clone_commands(VcsKind::Git, "--upload-pack=evil", None, "d");
+        assert_eq!(git[0][6..], ["--", "--upload-pack=evil", "d"]);
+        let bzr = clone_commands(VcsKind::Bzr, "--evil", Some("-1"), "d");
+        assert_eq!(bzr[0], ["brz", "branch", "--quiet", "--revision=-1", "--", "--evil", "d"]);
+    }
+
+    #[tokio::test]
+    async fn the_exact_revision_of_a_branch_tag_or_commit_is_checked_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = dir.path().join("r");
+        let script = "git init -q r && cd r && git config user.email a@b && git config user.name a && \
+                      echo one > f && git add f && git commit -qm one && git tag first && \
+                      git checkout -qb side && git commit -q --allow-empty -m side && git checkout -q - && \
+                      echo two > f && git commit -qam two";
+        let made =
+            std::process::Command::new("sh").args(["-ec", script]).current_dir(&dir).status();
+        assert!(made.unwrap().success());
+        let url = repository.to_string_lossy();
+        let tip = check_out(VcsKind::Git, &url, None, &dir.path().join("tip")).await.unwrap();
+        let first =
+            check_out(VcsKind::Git, &url, Some("first"), &dir.path().join("first")).await.unwrap();
+        let side =
+            check_out(VcsKind::Git, &url, Some("side"), &dir.path().join("side")).await.unwrap();
+        assert!(tip != first && first != side);
+        let commit =
+            check_out(VcsKind::Git, &url, Some(&side[..12]), &dir.path().join("commit")).await;
+        assert_eq!(commit.unwrap(), side);
+        assert_eq!(std::fs::read_to_string(dir.path().join("first/f")).unwrap(), "one\n");
+        assert_eq!(exact_revision(VcsKind::Git, &url, None).await.unwrap(), Some(tip));
+        let error =
+            check_out(VcsKind::Git, &url, Some("nosuch"), &dir.path().join("x")).await.unwrap_err();
+        assert!(error.to_string().contains("at nosuch"), "{error}");
+    }
+}

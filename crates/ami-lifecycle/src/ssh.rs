@@ -1,0 +1,321 @@
+//! SSH to a builder: one key to log in with, one host key to expect, commands with
+//! their output as it comes.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle, Handler};
+use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{ChannelMsg, Disconnect, Preferred};
+use tokio::io::AsyncRead;
+
+use crate::event::Stream;
+
+/// How long a connection and login may take. Under emulation a key exchange takes
+/// seconds.
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A quiet connection is probed this often, so that a builder that died is noticed
+/// while a script writes nothing, and no firewall on the way forgets the connection.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long output may still come after a command's exit status.
+const LAST_OUTPUT: Duration = Duration::from_secs(5);
+
+/// Where and as whom to log in.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) key: Arc<PrivateKey>,
+    /// The only host key that is accepted.
+    pub(crate) host_key: PublicKey,
+}
+
+/// Why there is no login, or a command had no end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SshError {
+    #[error("the host at {0} has another host key than the one that amiable gave it")]
+    HostKey(IpAddr),
+    #[error("the login as {user} was refused")]
+    Refused { user: String },
+    #[error("there was no login within {} s", LOGIN_LIMIT.as_secs())]
+    TimedOut,
+    #[error("the connection was lost")]
+    Lost,
+    #[error(transparent)]
+    Protocol(#[from] russh::Error),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Status(u32),
+    Signal,
+}
+
+/// A session that is logged in.
+pub(crate) struct Ssh {
+    handle: Handle<ExpectHostKey>,
+}
+
+struct ExpectHostKey {
+    address: IpAddr,
+    expected: PublicKey,
+}
+
+/// Carries our own refusal through russh.
+#[derive(Debug, thiserror::Error)]
+enum HandlerError {
+    #[error("host key")]
+    HostKey(IpAddr),
+    #[error(transparent)]
+    Protocol(#[from] russh::Error),
+}
+
+impl Handler for ExpectHostKey {
+    type Error = HandlerError;
+
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> Result<bool, HandlerError> {
+        match key {
+            PublicKeyOrCertificate::PublicKey { key, .. }
+                if key.key_data() == self.expected.key_data() =>
+            {
+                Ok(true)
+            }
+            _ => Err(HandlerError::HostKey(self.address)),
+        }
+    }
+}
+
+impl From<HandlerError> for SshError {
+    fn from(error: HandlerError) -> SshError {
+        match error {
+            HandlerError::HostKey(address) => SshError::HostKey(address),
+            HandlerError::Protocol(error) => SshError::Protocol(error),
+        }
+    }
+}
+
+impl Ssh {
+    /// Connects, demands the host key and logs in.
+    pub(crate) async fn connect(login: &Login) -> Result<Ssh, SshError> {
+        tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login))
+            .await
+            .map_err(|_| SshError::TimedOut)?
+    }
+
+    async fn log_in(login: &Login) -> Result<Ssh, SshError> {
+        let config = client::Config {
+            keepalive_interval: Some(KEEPALIVE),
+            nodelay: true,
+            preferred: Preferred {
+                // The injected key is of this kind; a server that also has others must not choose one.
+                key: Cow::Borrowed(&[Algorithm::Ed25519]),
+                ..Preferred::default()
+            },
+            ..client::Config::default()
+        };
+        let check = ExpectHostKey { address: login.address, expected: login.host_key.clone() };
+        let mut handle =
+            client::connect(Arc::new(config), (login.address, login.port), check).await?;
+        let key = PrivateKeyWithHashAlg::new(login.key.clone(), None);
+        let outcome = handle.authenticate_publickey(&login.user, key).await?;
+        if !outcome.success() {
+            return Err(SshError::Refused { user: login.user.clone() });
+        }
+        Ok(Ssh { handle })
+    }
+
+    /// Runs a command, sends it `input`, and hands out its output line by line.
+    pub(crate) async fn run(
+        &self,
+        command: &str,
+        input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
+        mut output: impl FnMut(Stream, String),
+    ) -> Result<Ended, SshError> {
+        let channel = self.handle.channel_open_session().await?;
+        channel.exec(true, command).await?;
+        let (mut reader, writer) = channel.split();
+        let send = async {
+            if let Some(input) = input {
+                // A command that ends before it has read everything is no failure of ours.
+                let _ = writer.data(input).await;
+            }
+            let _ = writer.eof().await;
+        };
+        let receive = async {
+            let mut lines = [Lines::default(), Lines::default()];
+            let mut ended = None;
+            loop {
+                // sshd keeps a channel open for as long as any child of the command holds
+                // its output, such as a daemon that the script started.
+                let message = match ended {
+                    None => reader.wait().await,
+                    Some(_) => {
+                        tokio::time::timeout(LAST_OUTPUT, reader.wait()).await.unwrap_or(None)
+                    }
+                };
+                let Some(message) = message else { break };
+                match message {
+                    ChannelMsg::Data { data } => {
+                        lines[0].push(&data, |it| output(Stream::Stdout, it))
+                    }
+                    ChannelMsg::ExtendedData { data, .. } => {
+                        lines[1].push(&data, |it| output(Stream::Stderr, it));
+                    }
+                    ChannelMsg::ExitStatus { exit_status } => {
+                        ended = Some(Ended::Status(exit_status))
+                    }
+                    ChannelMsg::ExitSignal { .. } => ended = Some(Ended::Signal),
+                    _ => {}
+                }
+            }
+            let [stdout, stderr] = lines;
+            stdout.finish(|it| output(Stream::Stdout, it));
+            stderr.finish(|it| output(Stream::Stderr, it));
+            ended
+        };
+        // What ends before it has read its input leaves the sender waiting for ever.
+        tokio::pin!(receive);
+        let ended = tokio::select! {
+            ended = &mut receive => ended,
+            () = send => receive.await,
+        };
+        ended.ok_or(SshError::Lost)
+    }
+
+    /// Says goodbye; a connection that is lost already is no error.
+    pub(crate) async fn close(self) {
+        let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+    }
+}
+
+/// Puts lines together from pieces.
+#[derive(Debug, Default)]
+struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn push(&mut self, data: &[u8], mut line: impl FnMut(String)) {
+        self.rest.extend_from_slice(data);
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let whole: Vec<u8> = self.rest.drain(..=end).collect();
+            line(text(&whole));
+        }
+    }
+
+    fn finish(self, mut line: impl FnMut(String)) {
+        if !self.rest.is_empty() {
+            line(text(&self.rest));
+        }
+    }
+}
+
+/// A line without its end. Progress bars overwrite a line by carriage returns: what
+/// counts is what stands there last.
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches(['\r', '\n']);
+    text.rsplit('\r').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use russh::server;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that lets everyone in who gets as far as that.
+    #[derive(Clone)]
+    struct OpenHouse;
+
+    impl server::Handler for OpenHouse {
+        type Error = russh::Error;
+
+        async fn auth_publickey(
+            &mut self,
+            _: &str,
+            _: server::VerifiedPublicKey<'_>,
+        ) -> Result<server::Auth, russh::Error> {
+            Ok(server::Auth::Accept)
+        }
+
+        async fn channel_open_session(
+            &mut self,
+            channel: russh::Channel<server::Msg>,
+            reply: server::ChannelOpenHandle,
+            _: &mut server::Session,
+        ) -> Result<(), russh::Error> {
+            reply.accept().await;
+            tokio::spawn(end_without_reading(channel));
+            Ok(())
+        }
+    }
+
+    /// Ends every command with status 7, whatever it is still being sent.
+    async fn end_without_reading(mut channel: russh::Channel<server::Msg>) {
+        while !matches!(channel.wait().await, Some(ChannelMsg::Exec { .. }) | None) {}
+        let _ = channel.exit_status(7).await;
+        let _ = channel.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_read_its_input_still_ends() {
+        let key = new_key();
+        let ssh = log_in(&key, &key).await.unwrap();
+        let mut input = tokio::io::repeat(b'x');
+        let ended = ssh.run("tar", Some(&mut input), |_, _| {}).await;
+        assert_eq!(ended.unwrap(), Ended::Status(7));
+    }
+
+    fn new_key() -> PrivateKey {
+        PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519).unwrap()
+    }
+
+    /// Logs in to a server with the one host key, expecting the other.
+    async fn log_in(shown: &PrivateKey, expected: &PrivateKey) -> Result<Ssh, SshError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Arc::new(server::Config { keys: vec![shown.clone()], ..Default::default() });
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let _ = server::run_stream(config, stream, OpenHouse).await.unwrap().await;
+        });
+        Ssh::connect(&Login {
+            address: address.ip(),
+            port: address.port(),
+            user: "admin".into(),
+            key: Arc::new(new_key()),
+            host_key: expected.public_key().clone(),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn only_the_host_key_that_was_given_is_accepted() {
+        let (given, other) = (new_key(), new_key());
+        assert!(log_in(&given, &given).await.is_ok());
+        assert!(matches!(log_in(&other, &given).await, Err(SshError::HostKey(_))));
+    }
+
+    #[test]
+    fn lines_are_put_together_from_pieces() {
+        let mut lines = Lines::default();
+        let mut seen = Vec::new();
+        for piece in ["on", "e\ntwo\r\n 10%\r100%\nla", "st"] {
+            lines.push(piece.as_bytes(), |line| seen.push(line));
+        }
+        lines.finish(|line| seen.push(line));
+        assert_eq!(seen, ["one", "two", "100%", "last"]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The tags that amiable writes and reads. They are its only memory: what is not
+//! in a tag, or in EC2's own answer, is not known.
+//!
+//! | tag | on | value |
+//! |---|---|---|
+//! | `Name` | all | the AMI's name |
+//! | `amiable:namespace` | all | the namespace of the configuration |
+//! | `amiable:template` | all | the template's name |
+//! | `amiable:bake` | all | the id of the bake that made it |
+//! | `amiable:stage` | instance | `building` |
+//! | `amiable:generation` | image, snapshot | counts up from 1, for each template |
+//! | `amiable:system`, `amiable:os` | image, snapshot | from the template |
+//! | `amiable:base` | image, snapshot | the base AMI's id |
+//! | `amiable:source-kind`, `-url`, `-revision` | image, snapshot | the exact checkout |
+//! | `amiable:script` | image, snapshot | the script's path in it |
+//! | `amiable:operator` | all | who baked, as `user@host` |
+//! | `amiable:version` | all | the version of amiable |
+//! | `amiable:promoted` | image | when it was made current (RFC 3339, UTC); the latest is current |
+//! | any other | image, snapshot | the template's metadata |
+
+use std::collections::BTreeMap;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// All of amiable's own keys begin so.
+pub const PREFIX: &str = "amiable:";
+/// EC2's display name.
+pub const NAME: &str = "Name";
+/// The namespace.
+pub const NAMESPACE: &str = "amiable:namespace";
+/// The template's name.
+pub const TEMPLATE: &str = "amiable:template";
+/// The bake's id.
+pub const BAKE: &str = "amiable:bake";
+/// How far the resource has come.
+pub const STAGE: &str = "amiable:stage";
+/// The generation.
+pub const GENERATION: &str = "amiable:generation";
+/// The build system.
+pub const SYSTEM: &str = "amiable:system";
+/// The operating system.
+pub const OS: &str = "amiable:os";
+/// The base AMI's id.
+pub const BASE: &str = "amiable:base";
+/// `git`, `bzr` or `path`.
+pub const SOURCE_KIND: &str = "amiable:source-kind";
+/// The repository's URL.
+pub const SOURCE_URL: &str = "amiable:source-url";
+/// The exact revision.
+pub const SOURCE_REVISION: &str = "amiable:source-revision";
+/// The script's path.
+pub const SCRIPT: &str = "amiable:script";
+/// Who baked.
+pub const OPERATOR: &str = "amiable:operator";
+/// The version of amiable.
+pub const VERSION: &str = "amiable:version";
+/// When it was made current.
+pub const PROMOTED: &str = "amiable:promoted";
+
+/// How many tags amiable itself puts on an image; EC2 allows 50 in all.
+pub const OWN: usize = 16;
+/// The most tags on a resource
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+pub const MOST: usize = 50;
+/// The longest key, in characters.
+pub const LONGEST_KEY: usize = 128;
+/// The longest value, in characters.
+pub const LONGEST_VALUE: usize = 256;
+
+/// Why a key cannot be used for metadata.
+///
+/// # Errors
+/// A text that fits behind the key's name.
+pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
+    if key.starts_with(PREFIX) || key.starts_with("aws:") || key == NAME {
+        return Err("is a key that amiable or AWS uses itself".into());
+    }
+    if key.is_empty() || key.chars().count() > LONGEST_KEY {
+        return Err(format!("is no tag key: 1 to {LONGEST_KEY} characters are allowed"));
+    }
+    if value.chars().count() > LONGEST_VALUE {
+        return Err(format!(
+            "has a value of more than {LONGEST_VALUE} characters, which EC2 refuses"
+        ));
+    }
+    Ok(())
+}
+
+/// The tags that are the template's metadata.
+#[must_use]
+pub fn metadata(tags: &Tags) -> Tags {
+    let own = |key: &str| key.starts_with(PREFIX) || key.starts_with("aws:") || key == NAME;
+    tags.iter()
+        .filter(|(key, _)| !own(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Cuts a value to what a tag holds.
+#[must_use]
+pub fn fit(value: &str) -> String {
+    value.chars().take(LONGEST_VALUE).collect()
+}

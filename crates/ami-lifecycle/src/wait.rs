@@ -1,0 +1,76 @@
+//! Waiting: look again and again, in growing intervals, until a deadline or a cancellation.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The first pause between two looks: most local transitions take about that long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause: EC2's own waiters pause for 15 s, which wastes up to as much.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a wait ended without what was waited for.
+#[derive(Debug)]
+pub(crate) enum WaitError<E> {
+    /// The deadline has passed.
+    TimedOut(Duration),
+    /// Someone asked to stop.
+    Cancelled,
+    /// A look failed for good.
+    Failed(E),
+}
+
+/// Looks until `look` finds something.
+pub(crate) async fn until<T, E>(
+    limit: Duration,
+    cancel: &CancellationToken,
+    mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
+) -> Result<T, WaitError<E>> {
+    let deadline = Instant::now() + limit;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let found = tokio::select! {
+            () = cancel.cancelled() => return Err(WaitError::Cancelled),
+            found = look() => found.map_err(WaitError::Failed)?,
+        };
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        if Instant::now() + pause > deadline {
+            return Err(WaitError::TimedOut(limit));
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err(WaitError::Cancelled),
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_ends_the_wait() {
+        let cancel = CancellationToken::new();
+        let limit = Duration::from_millis(1);
+        let ended = until(limit, &cancel, async || Ok::<Option<()>, ()>(None)).await;
+        assert!(matches!(ended, Err(WaitError::TimedOut(_))), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_ends_a_look_that_hangs() {
+        let cancel = CancellationToken::new();
+        let other = cancel.clone();
+        tokio::spawn(async move { other.cancel() });
+        let limit = Duration::from_secs(60);
+        let ended = until(limit, &cancel, async || {
+            std::future::pending::<()>().await;
+            Ok::<Option<()>, ()>(None)
+        })
+        .await;
+        assert!(matches!(ended, Err(WaitError::Cancelled)), "{ended:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{create, delete, info, init, list, validate};
+use crate::local;
+
+/// Bakes and keeps the AMIs that CI build agents boot from
+///
+/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "amiable", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: the nearest amiable.toml, upwards from here]
+    #[arg(
+        long,
+        global = true,
+        env = "AMIABLE_CONFIG",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Print results and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell more about what is done; twice: every call
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Create(create::CreateArgs),
+    Update(create::UpdateArgs),
+    List(list::ListArgs),
+    Delete(delete::DeleteArgs),
+    Info(info::InfoArgs),
+    Init(init::InitArgs),
+    Validate(validate::ValidateArgs),
+    /// The EC2-compatible endpoint of this machine
+    #[command(subcommand)]
+    Local(local::LocalCommand),
+}

@@ -1,0 +1,108 @@
+//! `amiable delete`.
+
+use ami_lifecycle::{Deletion, Event};
+use clap::Args;
+
+use super::{Outcome, load_config};
+use crate::cli::Global;
+use crate::connect;
+use crate::console::Console;
+use crate::failure::{Failure, Status};
+
+/// Deregister AMIs and delete their snapshots
+///
+/// Refused without --force: the current AMI of a template, and AMIs outside the
+/// namespace. A snapshot that another AMI uses stays.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// AMIs, by id
+    #[arg(required = true, value_name = "AMI")]
+    amis: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Delete what should not be deleted, too
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    for id in &args.amis {
+        check_id(id)?;
+    }
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let mut deletions = Vec::new();
+    for id in &args.amis {
+        let deletion = ami_lifecycle::examine(&cloud, &fleet, id).await?;
+        let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
+        let deletion = deletion.ok_or_else(missing)?;
+        // All are looked at before any is deleted.
+        if !args.force {
+            refuse(&deletion)?;
+        }
+        if !deletions.contains(&deletion) {
+            deletions.push(deletion);
+        }
+    }
+    for deletion in &deletions {
+        console.message(&plan_text(deletion));
+    }
+    if !args.yes {
+        match console.ask("Delete?") {
+            Some(true) => {}
+            Some(false) => return Err(Failure::failed("nothing was deleted")),
+            None => {
+                return Err(Failure::usage(
+                    "there is no terminal to ask on, so nothing was deleted",
+                )
+                .hint("--yes deletes without asking"));
+            }
+        }
+    }
+    let mut failed = false;
+    for deletion in &deletions {
+        let observer = |event: Event| {
+            if let Event::Note(text) = event {
+                console.message(&text);
+            }
+        };
+        let deleted = ami_lifecycle::delete(&cloud, deletion, &observer).await?;
+        for (snapshot, error) in deleted.failed {
+            failed = true;
+            console.complain(&format!("error: {snapshot} is left: {error}"));
+            console.complain(&format!("hint: aws ec2 delete-snapshot --snapshot-id {snapshot}"));
+        }
+        for (snapshot, users) in deleted.kept {
+            let users = if users.is_empty() { "another image".into() } else { users.join(", ") };
+            console.complain(&format!("{snapshot} stays: {users} uses it"));
+        }
+    }
+    if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+fn check_id(id: &str) -> Result<(), Failure> {
+    if id.starts_with("ami-") {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{id}` is no AMI id")).hint("`amiable list` shows them"))
+}
+
+fn refuse(deletion: &Deletion) -> Result<(), Failure> {
+    if deletion.objections.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = deletion.objections.iter().map(ToString::to_string).collect();
+    Err(Failure::failed(format!("{} is not deleted: {}", deletion.ami, reasons.join(", and ")))
+        .hint("--force deletes it all the same"))
+}
+
+fn plan_text(deletion: &Deletion) -> String {
+    let snapshots = if deletion.snapshots.is_empty() {
+        "no snapshot".into()
+    } else {
+        deletion.snapshots.join(", ")
+    };
+    format!("{} ({}) with {snapshots}", deletion.ami, deletion.name)
+}

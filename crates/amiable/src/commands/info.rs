@@ -1,0 +1,104 @@
+//! `amiable info`.
+
+use ami_lifecycle::{Ancestor, Info};
+use clap::Args;
+
+use super::{Outcome, json, load_config};
+use crate::cli::{Global, Output};
+use crate::connect;
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Tell everything about an AMI, or about a template's current one
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// An AMI's id, or a template's name
+    #[arg(value_name = "AMI|TEMPLATE")]
+    subject: String,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let found = ami_lifecycle::info(&cloud, &fleet, &args.subject).await?;
+    let found = found.ok_or_else(|| not_found(&args.subject, &config, cloud.region()))?;
+    match args.output {
+        Output::Json => console.result(&json(&found)),
+        Output::Text => console.result(&as_text(&found)),
+    }
+    Ok(())
+}
+
+fn not_found(subject: &str, config: &crate::config::Config, region: &str) -> Failure {
+    let place = format!("namespace {} in {region}", config.namespace);
+    if subject.starts_with("ami-") {
+        return Failure::failed(format!("there is no {subject} in {place}"));
+    }
+    match config.template(subject) {
+        Ok(_) => Failure::failed(format!("template {subject} has no current AMI in {place}"))
+            .hint(format!("`amiable create {subject}` bakes it")),
+        Err(meant) => super::no_template(config, subject, meant),
+    }
+}
+
+fn as_text(info: &Info) -> String {
+    let ami = &info.ami;
+    let mut lines = Vec::new();
+    let mut add = |label: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(format!("{label:<14}{value}"));
+        }
+    };
+    add("AMI", &ami.ami);
+    add("name", &ami.name);
+    add("description", ami.description.as_deref().unwrap_or_default());
+    add("template", &ami.template);
+    add("generation", &ami.generation.to_string());
+    add("status", ami.status.as_str());
+    add("state", &ami.state);
+    add("reason", ami.state_reason.as_deref().unwrap_or_default());
+    add("system", &ami.system);
+    add("os", &ami.os);
+    add("arch", &ami.arch);
+    add("region", &ami.region);
+    add("created", &ami.created);
+    add("promoted", ami.promoted.as_deref().unwrap_or("never"));
+    add("operator", &ami.operator);
+    add("bake", &ami.bake);
+    add("amiable", &ami.amiable_version);
+    add("source", &format!("{} {}", ami.source.kind, ami.source.url));
+    add("revision", &ami.source.revision);
+    add("script", &ami.script);
+    for device in &ami.block_devices {
+        add(
+            "block device",
+            &format!("{} {} {} GiB", device.device, device.snapshot, device.size_gib),
+        );
+    }
+    for (key, value) in &ami.metadata {
+        add("metadata", &format!("{key} = {value}"));
+    }
+    for (depth, ancestor) in info.lineage.iter().enumerate() {
+        let label = if depth == 0 { "baked from" } else { "which is from" };
+        add(label, &ancestor_text(ancestor));
+    }
+    lines.join("\n")
+}
+
+fn ancestor_text(ancestor: &Ancestor) -> String {
+    let id = &ancestor.ami;
+    let name = ancestor.name.as_deref();
+    match (name, &ancestor.template, ancestor.generation) {
+        (Some(name), Some(template), Some(generation)) => {
+            format!("{id} {name} (template {template}, generation {generation})")
+        }
+        (Some(name), ..) => {
+            format!("{id} {name} (owner {})", ancestor.owner.as_deref().unwrap_or("unknown"))
+        }
+        (None, ..) => format!("{id} (does not exist any more)"),
+    }
+}

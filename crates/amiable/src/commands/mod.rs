@@ -1,0 +1,58 @@
+//! One command, one file: arguments, and what is done with them.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod info;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod validate;
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::Config;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::local;
+
+/// What a command returns.
+pub(crate) type Outcome = Result<(), Failure>;
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
+    let global = &cli.global;
+    match cli.command {
+        Command::Create(args) => create::create(args, global, console).await,
+        Command::Update(args) => create::update(args, global, console).await,
+        Command::List(args) => list::list(args, global, console).await,
+        Command::Delete(args) => delete::delete(args, global, console).await,
+        Command::Info(args) => info::info(args, global, console).await,
+        Command::Init(args) => init::init(args, global, console),
+        Command::Validate(args) => validate::validate(args, global, console).await,
+        Command::Local(command) => local::run(command, console).await,
+    }
+}
+
+/// The configuration that holds for this call.
+fn load_config(global: &Global) -> Result<Config, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::failed(format!("failed to find the current folder: {error}")))?;
+    Ok(Config::load(global.config.as_deref(), &here)?)
+}
+
+/// The failure for a name that no template has.
+fn no_template(config: &Config, name: &str, meant: Option<&str>) -> Failure {
+    let failure =
+        Failure::usage(format!("there is no template `{name}` in {}", config.path.display()));
+    match meant {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => {
+            let names: Vec<&str> =
+                config.templates.iter().map(|template| template.name.as_str()).collect();
+            failure.hint(format!("there are {}", names.join(", ")))
+        }
+    }
+}
+
+/// A value as JSON for people who read it too.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("results have string keys only")
+}

@@ -1,0 +1,140 @@
+//! `amiable validate`.
+
+use ami_lifecycle::{CheckoutOn, Mode, Repository, Template};
+use clap::Args;
+
+use super::{Outcome, json, load_config, no_template};
+use crate::cli::{Global, Output};
+use crate::config::Config;
+use crate::connect;
+use crate::console::Console;
+use crate::failure::{Failure, chain};
+
+/// Check the configuration and print what each template resolves to
+///
+/// Without --resolve nothing but the file is looked at, and no call is made.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Only these templates
+    #[arg(value_name = "TEMPLATE")]
+    templates: Vec<String>,
+    /// Look up the base AMI, the source's revision and the next generation too
+    #[arg(long)]
+    resolve: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// What a template says, and what it comes to.
+type Facts = Vec<(&'static str, String)>;
+
+pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let mut templates: Vec<&Template> = Vec::new();
+    for name in &args.templates {
+        templates.push(config.template(name).map_err(|meant| no_template(&config, name, meant))?);
+    }
+    if templates.is_empty() {
+        templates.extend(&config.templates);
+    }
+    let mut all: Vec<(&str, Facts)> = templates
+        .iter()
+        .map(|template| (template.name.as_str(), facts(&config, template)))
+        .collect();
+    if args.resolve {
+        resolve(&config, &templates, &mut all, console).await?;
+    }
+    match args.output {
+        Output::Json => {
+            let value: serde_json::Map<String, serde_json::Value> = all
+                .into_iter()
+                .map(|(name, facts)| {
+                    let facts =
+                        facts.into_iter().map(|(key, value)| (key.to_owned(), value.into()));
+                    (name.to_owned(), serde_json::Value::Object(facts.collect()))
+                })
+                .collect();
+            console.result(&json(&value));
+        }
+        Output::Text => {
+            for (name, facts) in all {
+                console.result(&as_text(name, &facts));
+            }
+            console.message(&format!("{} is right", config.path.display()));
+        }
+    }
+    Ok(())
+}
+
+fn as_text(name: &str, facts: &Facts) -> String {
+    let lines = facts.iter().map(|(key, value)| format!("  {key:<16}{value}"));
+    std::iter::once(format!("{name}:")).chain(lines).collect::<Vec<String>>().join("\n")
+}
+
+fn facts(config: &Config, template: &Template) -> Facts {
+    let revision = match &template.source.repository {
+        Repository::Vcs { revision, .. } => {
+            format!(" at {}", revision.as_deref().unwrap_or("its tip"))
+        }
+        Repository::Path(_) => String::new(),
+    };
+    let on = match template.source.on {
+        CheckoutOn::Operator => "on this machine",
+        CheckoutOn::Instance => "on the instance",
+    };
+    let mut facts = vec![
+        ("namespace", config.namespace.to_string()),
+        ("name", config.pattern.to_string()),
+        ("system", template.system.clone()),
+        ("os", template.os.clone()),
+        ("arch", template.arch.to_string()),
+        ("base", template.base.to_string()),
+        ("source", format!("{} {}{revision}", template.source.kind(), template.source.url())),
+        ("checked out", on.to_owned()),
+        ("script", template.script.clone()),
+        ("run as", template.run_as.clone().unwrap_or_else(|| "root".into())),
+        ("instance type", template.instance_type.clone()),
+        ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),
+    ];
+    if !template.security_groups.is_empty() {
+        facts.push(("security groups", template.security_groups.join(", ")));
+    }
+    if let Some(subnet) = &template.subnet {
+        facts.push(("subnet", subnet.clone()));
+    }
+    for (key, value) in &template.metadata {
+        facts.push(("metadata", format!("{key} = {value}")));
+    }
+    facts
+}
+
+async fn resolve(
+    config: &Config,
+    templates: &[&Template],
+    all: &mut [(&str, Facts)],
+    console: &Console,
+) -> Outcome {
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let fleet = cloud.fleet(&config.namespace).await?;
+    for (template, (_, facts)) in templates.iter().zip(all) {
+        let base =
+            ami_lifecycle::resolve_base(&cloud, &fleet, template).await.map_err(|error| {
+                let failure = Failure::failed(format!("{}: {}", template.name, chain(&error)));
+                Failure { hint: error.hint(), ..failure }
+            })?;
+        facts.push(("base AMI", format!("{} ({})", base.id, base.name)));
+        if let Repository::Vcs { kind, url, revision } = &template.source.repository
+            && let Some(exact) = ami_lifecycle::exact_revision(*kind, url, revision.as_deref())
+                .await
+                .map_err(|error| Failure::failed(format!("{}: {}", template.name, chain(&error))))?
+        {
+            facts.push(("revision", exact));
+        }
+        let next = fleet.decide(&template.name, Mode::Update).unwrap_or(1);
+        let current = fleet.current(&template.name).map_or("none", |current| current.ami.as_str());
+        facts.push(("current AMI", current.to_owned()));
+        facts.push(("next generation", next.to_string()));
+    }
+    Ok(())
+}

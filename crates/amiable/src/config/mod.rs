@@ -1,0 +1,95 @@
+//! `amiable.toml`: found, read strictly, and turned into templates.
+//!
+//! Every mistake of a file is reported at once, each with its place, the text in
+//! question and a hint; no API call is made before the file is right.
+
+mod diagnostic;
+mod reader;
+mod schema;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use ami_lifecycle::{Namespace, Pattern, Template};
+
+pub(crate) use diagnostic::{Diagnostic, render};
+
+/// The name that is looked for.
+pub(crate) const FILE_NAME: &str = "amiable.toml";
+
+/// Where the cloud is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CloudEndpoint {
+    /// AWS' own, by the region.
+    Aws,
+    /// The local endpoint, started when it is needed.
+    Local,
+    /// Any other that speaks EC2's protocol.
+    Url(String),
+}
+
+/// The `[cloud]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CloudSettings {
+    pub(crate) endpoint: CloudEndpoint,
+    pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
+}
+
+/// A configuration that holds no mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) cloud: CloudSettings,
+    pub(crate) namespace: Namespace,
+    pub(crate) pattern: Pattern,
+    /// In the order of their names.
+    pub(crate) templates: Vec<Template>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("there is no {FILE_NAME} in {} or a folder above it", .0.display())]
+    NotFound(PathBuf),
+    #[error("failed to read {}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{} has {}", path.display(), mistakes(diagnostics.len()))]
+    Mistakes { path: PathBuf, text: String, diagnostics: Vec<Diagnostic> },
+}
+
+fn mistakes(count: usize) -> String {
+    if count == 1 { "a mistake".into() } else { format!("{count} mistakes") }
+}
+
+impl Config {
+    /// Reads the file that is given, else the nearest one from `start` upwards.
+    pub(crate) fn load(given: Option<&Path>, start: &Path) -> Result<Config, ConfigError> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => find(start).ok_or_else(|| ConfigError::NotFound(start.to_owned()))?,
+        };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        schema::read(&path, &text).map_err(|diagnostics| ConfigError::Mistakes {
+            path,
+            text,
+            diagnostics,
+        })
+    }
+
+    /// A template by its name; else the name that was perhaps meant.
+    pub(crate) fn template(&self, name: &str) -> Result<&Template, Option<&str>> {
+        let found = self.templates.iter().find(|template| template.name == name);
+        found.ok_or_else(|| {
+            diagnostic::nearest(name, self.templates.iter().map(|template| template.name.as_str()))
+        })
+    }
+}
+
+fn find(start: &Path) -> Option<PathBuf> {
+    start.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Reads tables of a TOML document key by key, and keeps every mistake instead of
+//! stopping at the first.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, did_you_mean};
+
+/// The mistakes found so far.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(RefCell<Vec<Diagnostic>>);
+
+impl Mistakes {
+    pub(super) fn add(&self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        self.0.borrow_mut().push(Diagnostic { span, message: message.into(), hint });
+    }
+
+    /// In the order of the file.
+    pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut all = self.0.into_inner();
+        all.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+        all.dedup();
+        all
+    }
+}
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl<T> At<T> {
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> At<U> {
+        At { value: map(self.value), span: self.span }
+    }
+}
+
+/// A table that is being read; keys that nobody asked for are unknown.
+pub(super) struct Section<'a> {
+    table: Option<&'a DeTable<'a>>,
+    /// Where to point at when a key is missing.
+    pub(super) span: Range<usize>,
+    /// How the table is called, such as `[cloud]`.
+    pub(super) title: String,
+    mistakes: &'a Mistakes,
+    asked: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        title: impl Into<String>,
+        mistakes: &'a Mistakes,
+    ) -> Self {
+        Section {
+            table: Some(table),
+            span,
+            title: title.into(),
+            mistakes,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// A table that is not there: every key is missing.
+    fn absent(title: impl Into<String>, mistakes: &'a Mistakes) -> Self {
+        Section {
+            table: None,
+            span: 0..0,
+            title: title.into(),
+            mistakes,
+            asked: RefCell::default(),
+        }
+    }
+
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().insert(key);
+        self.table?.get(key)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    pub(super) fn string(&self, key: &'static str) -> Option<At<&'a str>> {
+        let value = self.get(key)?;
+        self.typed(key, value, "a string", DeValue::as_str)
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn number(&self, key: &'static str, most: u64) -> Option<At<u64>> {
+        let value = self.get(key)?;
+        let number = self.typed(key, value, "a number", DeValue::as_integer)?;
+        let parsed = u64::from_str_radix(number.value.as_str(), number.value.radix()).ok();
+        match parsed.filter(|parsed| (1..=most).contains(parsed)) {
+            Some(parsed) => Some(number.map(|_| parsed)),
+            None => {
+                self.mistakes.add(number.span, format!("`{key}` must be from 1 to {most}"), None);
+                None
+            }
+        }
+    }
+
+    pub(super) fn strings(&self, key: &'static str) -> Option<Vec<At<&'a str>>> {
+        let value = self.get(key)?;
+        let array = self.typed(key, value, "an array of strings", DeValue::as_array)?;
+        let items = array.value.iter();
+        Some(items.filter_map(|item| self.typed(key, item, "a string", DeValue::as_str)).collect())
+    }
+
+    /// A table below this one; an absent one counts as empty.
+    pub(super) fn section(&self, key: &'static str, title: impl Into<String>) -> Section<'a> {
+        let title = title.into();
+        let Some(value) = self.get(key) else { return Section::absent(title, self.mistakes) };
+        match self.typed(key, value, "a table", DeValue::as_table) {
+            Some(table) => Section::new(table.value, table.span, title, self.mistakes),
+            None => Section::absent(title, self.mistakes),
+        }
+    }
+
+    /// All keys with their values, whatever they are called.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (At<&'a str>, &'a Spanned<DeValue<'a>>)> {
+        let entries = self.table.into_iter().flat_map(|table| table.iter());
+        entries.map(|(key, value)| (At { value: key.get_ref().as_ref(), span: key.span() }, value))
+    }
+
+    pub(super) fn typed<T>(
+        &self,
+        key: &str,
+        value: &'a Spanned<DeValue<'a>>,
+        expected: &str,
+        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        let found = read(value.get_ref());
+        if found.is_none() {
+            let message =
+                format!("`{key}` must be {expected}, and this is {}", kind(value.get_ref()));
+            self.mistakes.add(value.span(), message, None);
+        }
+        found.map(|found| At { value: found, span: value.span() })
+    }
+
+    /// A mistake about this table as a whole.
+    pub(super) fn missing(&self, key: &str, hint: Option<String>) {
+        let message = format!("{} needs `{key}`", self.title);
+        self.mistakes.add(self.span.clone(), message, hint);
+    }
+
+    /// Reports the keys that nobody has asked for.
+    pub(super) fn refuse_others(&self) {
+        let asked = self.asked.borrow();
+        let known: Vec<&str> = asked.iter().copied().collect();
+        for (key, _) in self.entries() {
+            if !asked.contains(key.value) {
+                let message = format!("{} has no key `{}`", self.title, key.value);
+                self.mistakes.add(key.span, message, Some(did_you_mean(key.value, &known)));
+            }
+        }
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,228 @@
+//! What the tables of `amiable.toml` may say, and what must hold between them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use ami_lifecycle::{Base, NameParts, Namespace, Pattern, Template, tags};
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, nearest};
+use super::reader::{At, Mistakes, Section};
+use super::template::TemplateReader;
+use super::{CloudEndpoint, CloudSettings, Config};
+
+const DEFAULT_PATTERN: &str = "{system}-{os}-{arch}-{date}-{generation}";
+
+/// Reads a whole file.
+pub(super) fn read(path: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
+    let mistakes = Mistakes::default();
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        mistakes.add(span, format!("this is not TOML: {}", error.message().trim_end()), None);
+    }
+    // What follows a syntax error may be misread, so nothing else is said then.
+    let syntax = mistakes.into_sorted();
+    if !syntax.is_empty() {
+        return Err(syntax);
+    }
+    let mistakes = Mistakes::default();
+    let config = document_config(path, document.get_ref(), &mistakes);
+    let found = mistakes.into_sorted();
+    config.filter(|_| found.is_empty()).ok_or(found)
+}
+
+fn document_config<'a>(
+    path: &Path,
+    document: &'a DeTable<'a>,
+    mistakes: &'a Mistakes,
+) -> Option<Config> {
+    let root = Section::new(document, 0..0, "the file", mistakes);
+    let cloud = read_cloud(&root.section("cloud", "[cloud]"), mistakes);
+    let (namespace, pattern) = read_naming(&root, mistakes);
+    let defaults = root.section("defaults", "[defaults]");
+    let tables = root.section("template", "[template]");
+    let mut named = Vec::new();
+    for (name, value) in tables.entries() {
+        check_template_name(&name, mistakes);
+        let title = format!("[template.{}]", name.value);
+        if let Some(table) = tables.typed(name.value, value, "a table", DeValue::as_table) {
+            let section = Section::new(table.value, name.span.clone(), title, mistakes);
+            named.push((name, section));
+        }
+    }
+    root.refuse_others();
+    if named.is_empty() {
+        let hint = "add a [template.NAME] table; `amiable init` writes an example";
+        mistakes.add(0..0, "the file has no template", Some(hint.into()));
+    }
+    let local = cloud.endpoint == CloudEndpoint::Local;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut templates = Vec::new();
+    for (name, section) in &named {
+        let reader = TemplateReader { own: section, defaults: &defaults, mistakes, folder, local };
+        templates.extend(reader.read(name.value).map(|template| (name.span.clone(), template)));
+    }
+    refuse_unknown_keys(&defaults, &named);
+    check_bases(&named, &templates, mistakes);
+    let (namespace, pattern) = (namespace?, pattern?);
+    check_names(&namespace, &pattern, &templates, mistakes);
+    let templates = templates.into_iter().map(|(_, template)| template).collect();
+    Some(Config { path: path.to_owned(), cloud, namespace, pattern, templates })
+}
+
+fn check_template_name(name: &At<&str>, mistakes: &Mistakes) {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.value.is_empty() || name.value.len() > 64 || !name.value.bytes().all(allowed) {
+        let hint = "use 1 to 64 letters, digits, `-`, `_` and `.`";
+        mistakes.add(
+            name.span.clone(),
+            format!("`{}` cannot be a template's name", name.value),
+            Some(hint.into()),
+        );
+    }
+}
+
+fn read_cloud(section: &Section<'_>, mistakes: &Mistakes) -> CloudSettings {
+    let endpoint = match section.string("endpoint") {
+        None => CloudEndpoint::Aws,
+        Some(text) if text.value == "local" => CloudEndpoint::Local,
+        Some(text) if text.value.starts_with("http://") || text.value.starts_with("https://") => {
+            CloudEndpoint::Url(text.value.to_owned())
+        }
+        Some(text) => {
+            let hint = "write \"local\" or a URL, or leave it out for AWS";
+            mistakes.add(text.span, format!("`{}` is no endpoint", text.value), Some(hint.into()));
+            CloudEndpoint::Aws
+        }
+    };
+    let settings = CloudSettings {
+        endpoint,
+        region: section.string("region").map(|text| text.value.to_owned()),
+        profile: section.string("profile").map(|text| text.value.to_owned()),
+    };
+    section.refuse_others();
+    settings
+}
+
+fn read_naming<'a>(
+    root: &Section<'a>,
+    mistakes: &'a Mistakes,
+) -> (Option<Namespace>, Option<Pattern>) {
+    let section = root.section("naming", "[naming]");
+    let namespace = match section.string("namespace") {
+        Some(text) if (1..=tags::LONGEST_VALUE).contains(&text.value.chars().count()) => {
+            Some(Namespace(text.value.to_owned()))
+        }
+        Some(text) => {
+            let message = format!("`namespace` must have 1 to {} characters", tags::LONGEST_VALUE);
+            mistakes.add(text.span, message, None);
+            None
+        }
+        None => {
+            if !section.has("namespace") {
+                let hint = "it separates these AMIs from all others in the account, such as namespace = \"ci\"";
+                section.missing("namespace", Some(hint.into()));
+            }
+            None
+        }
+    };
+    let pattern = match section.string("pattern") {
+        None => Pattern::parse(DEFAULT_PATTERN).ok(),
+        Some(text) => match Pattern::parse(text.value) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                mistakes.add(text.span, format!("`pattern`: {error}"), None);
+                None
+            }
+        },
+    };
+    section.refuse_others();
+    (namespace, pattern)
+}
+
+/// Unknown keys are looked for once all templates were read, as only then are all
+/// known that `[defaults]` may have.
+fn refuse_unknown_keys(defaults: &Section<'_>, named: &[(At<&str>, Section<'_>)]) {
+    for (_, section) in named {
+        section.refuse_others();
+    }
+    if !named.is_empty() {
+        defaults.refuse_others();
+    }
+}
+
+/// A base that is a template must be one, and must not lead back to itself.
+fn check_bases(
+    named: &[(At<&str>, Section<'_>)],
+    templates: &[(Range<usize>, Template)],
+    mistakes: &Mistakes,
+) {
+    let find = |name: &str| templates.iter().find(|(_, template)| template.name == name);
+    for (span, template) in templates {
+        let Base::Template(base) = &template.base else { continue };
+        if !named.iter().any(|(name, _)| name.value == base) {
+            let hint = nearest(base, named.iter().map(|(name, _)| name.value))
+                .map(|name| format!("did you mean `{name}`?"));
+            let message =
+                format!("[template.{}] stands on `{base}`, which is no template", template.name);
+            mistakes.add(span.clone(), message, hint);
+            continue;
+        }
+        let mut seen = vec![template.name.as_str()];
+        let mut next = base.as_str();
+        while let Some((_, Template { base: Base::Template(below), .. })) = find(next) {
+            if seen.contains(&next) {
+                break;
+            }
+            seen.push(next);
+            next = below;
+        }
+        if next == template.name {
+            let message =
+                format!("[template.{}] stands on itself: {}", template.name, seen.join(" on "));
+            mistakes.add(span.clone(), message, None);
+        }
+    }
+}
+
+/// Each template's name must be one that EC2 takes, and no two may be the same.
+fn check_names(
+    namespace: &Namespace,
+    pattern: &Pattern,
+    templates: &[(Range<usize>, Template)],
+    mistakes: &Mistakes,
+) {
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for (span, template) in templates {
+        let parts = NameParts {
+            namespace: &namespace.0,
+            template: &template.name,
+            system: &template.system,
+            os: &template.os,
+            arch: template.arch.as_str(),
+            date: jiff::civil::date(2026, 12, 31),
+            generation: 9999,
+        };
+        match pattern.render(&parts) {
+            Err(error) => {
+                let message = format!(
+                    "[template.{}] would get a name that EC2 refuses: {error}",
+                    template.name
+                );
+                mistakes.add(span.clone(), message, Some(format!("the pattern is {pattern}")));
+            }
+            Ok(name) => {
+                if let Some(other) = names.insert(name, &template.name) {
+                    let message = format!(
+                        "[template.{}] and [template.{other}] would give their AMIs the same name",
+                        template.name
+                    );
+                    let hint = "put {template} into `pattern` under [naming]";
+                    mistakes.add(span.clone(), message, Some(hint.into()));
+                }
+            }
+        }
+    }
+}

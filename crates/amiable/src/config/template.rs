@@ -1,0 +1,396 @@
+//! What a `[template.…]` table may say.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use ami_lifecycle::{
+    Architecture, Base, CheckoutOn, Repository, Source, Template, Timeouts, VcsKind, tags,
+};
+use jiff::SignedDuration;
+use toml::de::DeValue;
+
+use super::diagnostic::did_you_mean;
+use super::reader::{At, Mistakes, Section};
+
+const DEFAULT_INSTANCE_TYPE: &str = "m5.large";
+/// Where the local endpoint forwards its instances' sshd.
+const LOCAL_SSH_PORT: u16 = 2222;
+/// An EBS volume's largest size, in GiB.
+const LARGEST_VOLUME: u64 = 65536;
+
+/// Waits, unless the template says otherwise: far beyond what EC2 usually takes, so
+/// that they end only what will never end by itself.
+const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
+    boot: Duration::from_secs(15 * 60),
+    script: Duration::from_secs(2 * 3600),
+    stop: Duration::from_secs(10 * 60),
+    image: Duration::from_secs(3600),
+};
+
+/// Reads one template: its own keys first, then those of `[defaults]`.
+pub(super) struct TemplateReader<'s, 'a> {
+    pub(super) own: &'s Section<'a>,
+    pub(super) defaults: &'s Section<'a>,
+    pub(super) mistakes: &'a Mistakes,
+    /// Where the configuration file lies; its paths are relative to that.
+    pub(super) folder: &'s Path,
+    /// The endpoint is the local one.
+    pub(super) local: bool,
+}
+
+impl<'s, 'a> TemplateReader<'s, 'a> {
+    /// The section that decides on a key. Asking both makes the key known in both.
+    fn of(&self, key: &'static str) -> &'s Section<'a> {
+        self.own.get(key);
+        self.defaults.get(key);
+        if self.own.has(key) { self.own } else { self.defaults }
+    }
+
+    fn text(&self, key: &'static str) -> Option<At<&'a str>> {
+        let text = self.of(key).string(key)?;
+        if text.value.trim().is_empty() {
+            self.mistakes.add(text.span, format!("`{key}` is empty"), None);
+            return None;
+        }
+        Some(text)
+    }
+
+    fn required(&self, key: &'static str, hint: &str) -> Option<At<&'a str>> {
+        if !self.of(key).has(key) {
+            self.own.missing(key, Some(hint.into()));
+        }
+        self.text(key)
+    }
+
+    pub(super) fn read(&self, name: &str) -> Option<Template> {
+        let system =
+            self.required("system", "the build system it serves, such as system = \"jenkins\"");
+        let os = self.required("os", "the release it runs, such as os = \"debian-12\"");
+        let ssh_user = self.required(
+            "ssh_user",
+            "the user of the base to log in as, such as \"ubuntu\" or \"admin\"",
+        );
+        let source = self.source();
+        let script = self.script(source.as_ref());
+        let base = self.base();
+        let template = Template {
+            name: name.to_owned(),
+            arch: self.arch().unwrap_or(Architecture::X86_64),
+            run_as: self.text("run_as").map(|text| text.value.to_owned()),
+            description: self.description(),
+            metadata: self.metadata(),
+            instance_type: self
+                .text("instance_type")
+                .map_or_else(|| DEFAULT_INSTANCE_TYPE.into(), |text| text.value.to_owned()),
+            ssh_port: self.ssh_port(),
+            security_groups: self.security_groups(),
+            subnet: self.text("subnet").map(|text| text.value.to_owned()),
+            instance_profile: self.text("instance_profile").map(|text| text.value.to_owned()),
+            volume_size: self
+                .of("volume_size")
+                .number("volume_size", LARGEST_VOLUME)
+                .map(|it| it.value),
+            timeouts: self.timeouts(),
+            // Read above, so that each mistake is found even where another one ends here.
+            system: system.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
+            os: os.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
+            ssh_user: ssh_user.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
+            base: base?,
+            source: source?,
+            script: script?,
+        };
+        (system.is_some() && os.is_some() && ssh_user.is_some()).then_some(template)
+    }
+
+    fn arch(&self) -> Option<Architecture> {
+        let text = self.text("arch")?;
+        match text.value {
+            "x86_64" => Some(Architecture::X86_64),
+            "arm64" => Some(Architecture::Arm64),
+            other => {
+                let hint = match other {
+                    "amd64" | "x86-64" | "x64" => "EC2 calls it `x86_64`".into(),
+                    "aarch64" => "EC2 calls it `arm64`".into(),
+                    _ => did_you_mean(other, &["x86_64", "arm64"]),
+                };
+                self.mistakes.add(text.span, format!("`{other}` is no architecture"), Some(hint));
+                None
+            }
+        }
+    }
+
+    fn base(&self) -> Option<Base> {
+        let section = self.of("base");
+        let Some(value) = section.get("base") else {
+            let hint = "an AMI to start from, such as base = \"ami-…\" or { owner = \"136693071363\", name = \"debian-12-amd64-*\" }";
+            self.own.missing("base", Some(hint.into()));
+            return None;
+        };
+        match value.get_ref() {
+            DeValue::String(id) => self.base_id(id, value.span()),
+            DeValue::Table(table) => {
+                let section = Section::new(table, value.span(), "`base`", self.mistakes);
+                self.base_table(&section)
+            }
+            _ => {
+                let hint = "an AMI id, or { owner = …, name = … }, { ssm = … } or { template = … }";
+                self.mistakes.add(
+                    value.span(),
+                    "`base` must be a string or a table",
+                    Some(hint.into()),
+                );
+                None
+            }
+        }
+    }
+
+    fn base_id(&self, id: &str, span: Range<usize>) -> Option<Base> {
+        let digits = id.strip_prefix("ami-").unwrap_or_default();
+        if matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Some(Base::Ami(id.to_owned()));
+        }
+        let hint = "an id is `ami-` and 8 or 17 hexadecimal digits; a name goes into { owner = \"…\", name = \"…\" }";
+        self.mistakes.add(span, format!("`{id}` is no AMI id"), Some(hint.into()));
+        None
+    }
+
+    fn base_table(&self, section: &Section<'a>) -> Option<Base> {
+        let owner = section.string("owner").map(|text| text.value.to_owned());
+        let name = section.string("name").map(|text| text.value.to_owned());
+        let ssm = section.string("ssm").map(|text| text.value.to_owned());
+        let template = section.string("template").map(|text| text.value.to_owned());
+        section.refuse_others();
+        match (owner, name, ssm, template) {
+            (Some(owner), Some(name), None, None) => Some(Base::Newest { owner, name }),
+            (None, None, Some(parameter), None) => Some(Base::Ssm(parameter)),
+            (None, None, None, Some(name)) => Some(Base::Template(name)),
+            (None, Some(_), None, None) => {
+                let hint = "anyone may publish an AMI under any name: add owner = an account id, \"amazon\" or \"self\"";
+                section.missing("owner", Some(hint.into()));
+                None
+            }
+            _ => {
+                let hint = "give owner and name, or ssm, or template";
+                self.mistakes.add(
+                    section.span.clone(),
+                    "`base` says no one AMI",
+                    Some(hint.into()),
+                );
+                None
+            }
+        }
+    }
+
+    fn source(&self) -> Option<Source> {
+        let parent = self.of("source");
+        if !parent.has("source") {
+            let hint = "where the init script is, such as source = { git = \"https://…\" } or { path = \"DIR\" }";
+            self.own.missing("source", Some(hint.into()));
+            return None;
+        }
+        let section = parent.section("source", "`source`");
+        let git = section.string("git");
+        let bzr = section.string("bzr");
+        let path = section.string("path");
+        let revision = section.string("revision");
+        let on = section.string("on");
+        section.refuse_others();
+        let revision = self.revision(revision);
+        let vcs = |kind, url: &str| Repository::Vcs {
+            kind,
+            url: self.local_repository(url).unwrap_or_else(|| url.to_owned()),
+            revision: revision.clone(),
+        };
+        let repository = match (&git, &bzr, &path) {
+            (Some(url), None, None) => vcs(VcsKind::Git, url.value),
+            (None, Some(url), None) => vcs(VcsKind::Bzr, url.value),
+            (None, None, Some(path)) => self.source_folder(path)?,
+            _ => {
+                let hint = "give one of git, bzr and path";
+                self.mistakes.add(
+                    section.span.clone(),
+                    "`source` says no one place",
+                    Some(hint.into()),
+                );
+                return None;
+            }
+        };
+        let on = self.checkout_on(on, &repository)?;
+        Some(Source { repository, on })
+    }
+
+    /// A repository that is a folder of this machine; like all paths it is relative to
+    /// the configuration file.
+    fn local_repository(&self, url: &str) -> Option<String> {
+        let folder = self.folder.join(url).canonicalize().ok().filter(|folder| folder.is_dir())?;
+        Some(folder.to_string_lossy().into_owned())
+    }
+
+    /// A revision goes to the client as an argument, and must not be taken for an option.
+    fn revision(&self, revision: Option<At<&str>>) -> Option<String> {
+        let revision = revision?;
+        if revision.value.is_empty() || revision.value.starts_with('-') {
+            let message = format!("`{}` is no revision", revision.value);
+            self.mistakes.add(revision.span, message, None);
+            return None;
+        }
+        Some(revision.value.to_owned())
+    }
+
+    fn source_folder(&self, path: &At<&str>) -> Option<Repository> {
+        let folder = self.folder.join(path.value);
+        if folder.is_dir() {
+            return Some(Repository::Path(folder));
+        }
+        let message = format!("there is no folder {}", folder.display());
+        let hint = "a path is relative to the configuration file";
+        self.mistakes.add(path.span.clone(), message, Some(hint.into()));
+        None
+    }
+
+    fn checkout_on(&self, on: Option<At<&str>>, repository: &Repository) -> Option<CheckoutOn> {
+        let Some(on) = on else { return Some(CheckoutOn::Operator) };
+        match (on.value, repository) {
+            ("operator", _) => Some(CheckoutOn::Operator),
+            ("instance", Repository::Path(_)) => {
+                let hint = "a folder of this machine can only be sent: leave `on` out";
+                self.mistakes.add(
+                    on.span,
+                    "a path cannot be checked out on the instance",
+                    Some(hint.into()),
+                );
+                None
+            }
+            ("instance", Repository::Vcs { url, .. }) if Path::new(url).is_absolute() => {
+                let hint = "the instance cannot reach folders of this machine: leave `on` out";
+                let message = format!("{url} cannot be checked out on the instance");
+                self.mistakes.add(on.span, message, Some(hint.into()));
+                None
+            }
+            ("instance", Repository::Vcs { .. }) => Some(CheckoutOn::Instance),
+            (other, _) => {
+                let hint = did_you_mean(other, &["operator", "instance"]);
+                self.mistakes.add(on.span, format!("`on` cannot be `{other}`"), Some(hint));
+                None
+            }
+        }
+    }
+
+    fn script(&self, source: Option<&Source>) -> Option<String> {
+        let script = self.required(
+            "script",
+            "the init script's path in the source, such as script = \"node/setup\"",
+        )?;
+        let path = Path::new(script.value);
+        let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if !inside {
+            let hint = "it is relative to the checkout, without `..`";
+            self.mistakes.add(
+                script.span,
+                format!("`{}` is not a path inside the source", script.value),
+                Some(hint.into()),
+            );
+            return None;
+        }
+        if let Some(Source { repository: Repository::Path(folder), .. }) = source
+            && !folder.join(path).is_file()
+        {
+            let message = format!("there is no file {}", folder.join(path).display());
+            self.mistakes.add(script.span, message, None);
+            return None;
+        }
+        Some(script.value.to_owned())
+    }
+
+    fn description(&self) -> Option<String> {
+        let text = self.text("description")?;
+        // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html> allows 255.
+        if text.value.chars().count() > 255 || !text.value.is_ascii() {
+            let message = "`description` may have up to 255 ASCII characters";
+            self.mistakes.add(text.span, message, None);
+            return None;
+        }
+        Some(text.value.to_owned())
+    }
+
+    fn metadata(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for section in [self.defaults, self.own] {
+            let table = section.section("metadata", "`metadata`");
+            for (key, value) in table.entries() {
+                let Some(text) = table.typed(key.value, value, "a string", DeValue::as_str) else {
+                    continue;
+                };
+                match tags::check_metadata(key.value, text.value) {
+                    Ok(()) => drop(all.insert(key.value.to_owned(), text.value.to_owned())),
+                    Err(reason) => {
+                        self.mistakes.add(key.span, format!("`{}` {reason}", key.value), None)
+                    }
+                }
+            }
+        }
+        let room = tags::MOST - tags::OWN;
+        if all.len() > room {
+            let message =
+                format!("`metadata` has {} keys, and EC2's tags leave room for {room}", all.len());
+            self.mistakes.add(self.own.span.clone(), message, None);
+        }
+        all
+    }
+
+    fn ssh_port(&self) -> u16 {
+        let given = self.of("ssh_port").number("ssh_port", u64::from(u16::MAX));
+        let given = given.and_then(|number| u16::try_from(number.value).ok());
+        given.unwrap_or(if self.local { LOCAL_SSH_PORT } else { 22 })
+    }
+
+    fn security_groups(&self) -> Vec<String> {
+        let groups = self.of("security_groups").strings("security_groups").unwrap_or_default();
+        if let Some(subnet) = self.text("subnet")
+            && let Some(group) = groups.iter().find(|group| !group.value.starts_with("sg-"))
+        {
+            let message =
+                format!("the security group `{}` is named, and a subnet is given", group.value);
+            let hint =
+                format!("EC2 takes groups by sg-… id together with a subnet ({})", subnet.value);
+            self.mistakes.add(group.span.clone(), message, Some(hint));
+        }
+        groups.into_iter().map(|group| group.value.to_owned()).collect()
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        let mut timeouts = DEFAULT_TIMEOUTS;
+        for section in [self.defaults, self.own] {
+            let table = section.section("timeouts", "`timeouts`");
+            for (key, slot) in [
+                ("boot", &mut timeouts.boot),
+                ("script", &mut timeouts.script),
+                ("stop", &mut timeouts.stop),
+                ("image", &mut timeouts.image),
+            ] {
+                let Some(text) = table.string(key) else { continue };
+                match parse_duration(text.value) {
+                    Some(duration) => *slot = duration,
+                    None => {
+                        let message = format!("`{}` is no length of time", text.value);
+                        self.mistakes.add(
+                            text.span,
+                            message,
+                            Some("write \"90s\", \"20m\" or \"2h\"".into()),
+                        );
+                    }
+                }
+            }
+            table.refuse_others();
+        }
+        timeouts
+    }
+}
+
+/// `90s`, `20m`, `1h 30m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let duration: SignedDuration = text.parse().ok()?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+}

@@ -1,0 +1,147 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const GOOD: &str = r#"
+[cloud]
+endpoint = "local"
+
+[naming]
+namespace = "ci"
+pattern = "{template}-{generation}"
+
+[defaults]
+instance_type = "t3.small"
+ssh_user = "debian"
+timeouts = { boot = "5m" }
+[defaults.metadata]
+team = "build"
+
+[template.agent]
+system = "jenkins"
+os = "debian-12"
+base = { owner = "self", name = "debian-*" }
+source = { git = "https://host/x.git", revision = "v1" }
+script = "node/setup"
+[template.agent.metadata]
+contact = "ci@example.org"
+
+[template.tools]
+system = "jenkins"
+os = "debian-12"
+base = { template = "agent" }
+source = { bzr = "lp:x", on = "instance" }
+script = "setup"
+ssh_user = "admin"
+"#;
+
+fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    schema::read(Path::new("/nowhere/amiable.toml"), text)
+}
+
+fn messages(text: &str) -> Vec<String> {
+    read(text).expect_err("a mistake").into_iter().map(|it| it.message).collect()
+}
+
+#[test]
+fn a_template_has_its_own_keys_and_the_defaults() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(config.cloud.endpoint, CloudEndpoint::Local);
+    let [agent, tools] = config.templates.as_slice() else { panic!("two templates") };
+    assert_eq!(agent.instance_type, "t3.small");
+    assert_eq!((agent.ssh_user.as_str(), tools.ssh_user.as_str()), ("debian", "admin"));
+    assert_eq!(agent.ssh_port, 2222);
+    assert_eq!(agent.timeouts.boot.as_secs(), 300);
+    assert_eq!(agent.metadata.keys().collect::<Vec<_>>(), ["contact", "team"]);
+    assert_eq!(tools.source.on, ami_lifecycle::CheckoutOn::Instance);
+}
+
+#[test]
+fn each_mistake_is_found_in_the_same_run() {
+    for (from, to, expected) in [
+        ("endpoint = \"local\"", "endpoint = \"here\"", "`here` is no endpoint"),
+        (
+            "namespace = \"ci\"",
+            "namespace = 5",
+            "`namespace` must be a string, and this is a number",
+        ),
+        (
+            "{template}-{generation}",
+            "{template}",
+            "`pattern`: the pattern needs {generation}, or each update would ask for a name that is taken",
+        ),
+        ("instance_type", "instance_typ", "[defaults] has no key `instance_typ`"),
+        ("boot = \"5m\"", "boot = \"soon\"", "`soon` is no length of time"),
+        ("owner = \"self\", ", "", "`base` needs `owner`"),
+        (
+            "{ template = \"agent\" }",
+            "{ template = \"agnt\" }",
+            "[template.tools] stands on `agnt`, which is no template",
+        ),
+        (
+            "{ template = \"agent\" }",
+            "{ template = \"tools\" }",
+            "[template.tools] stands on itself: tools",
+        ),
+        ("\"v1\"", "\"-v1\"", "`-v1` is no revision"),
+        (
+            "{template}-{generation}",
+            "{system}-{generation}",
+            "[template.tools] and [template.agent] would give their AMIs the same name",
+        ),
+        (
+            "script = \"setup\"",
+            "script = \"../setup\"",
+            "`../setup` is not a path inside the source",
+        ),
+        (
+            "system = \"jenkins\"\nos = \"debian-12\"\nbase = { template",
+            "base = { template",
+            "[template.tools] needs `system`",
+        ),
+        ("contact =", "\"amiable:x\" =", "`amiable:x` is a key that amiable or AWS uses itself"),
+        ("ssh_user = \"admin\"", "ssh_port = 70000", "`ssh_port` must be from 1 to 65535"),
+        ("[cloud]", "[clout]", "the file has no key `clout`"),
+        ("on = \"instance\"", "path = \"x\"", "`source` says no one place"),
+        (
+            "ssh_user = \"admin\"",
+            "security_groups = [\"a\"]\nsubnet = \"subnet-1\"",
+            "the security group `a` is named, and a subnet is given",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let found = messages(&GOOD.replacen(from, to, 1));
+        assert!(found.contains(&expected.to_owned()), "{from} -> {to}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_syntax_error_is_told_alone() {
+    let found = messages("[naming\nnamespace = 1");
+    assert!(
+        !found.is_empty() && found.iter().all(|it| it.starts_with("this is not TOML: ")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_nearest_template_is_offered() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(config.template("agnet").unwrap_err(), Some("agent"));
+    assert_eq!(config.template("zzz").unwrap_err(), None);
+}
+
+proptest! {
+    /// Whatever is done to a file, reading it ends in a configuration or in mistakes
+    /// that can be shown.
+    #[test]
+    fn a_damaged_file_never_panics(at in 0usize..GOOD.len(), length in 0usize..30, with in "[a-z0-9\"={}\\[\\]\n. é-]{0,12}") {
+        let start = (0..=at).rev().find(|it| GOOD.is_char_boundary(*it)).unwrap();
+        let end = (start + length..=GOOD.len()).find(|it| GOOD.is_char_boundary(*it)).unwrap_or(GOOD.len());
+        let text = format!("{}{with}{}", &GOOD[..start], &GOOD[end..]);
+        if let Err(mistakes) = read(&text) {
+            prop_assert!(!mistakes.is_empty());
+            prop_assert!(!render(Path::new("amiable.toml"), &text, &mistakes, false).is_empty());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! From the `[cloud]` table to a connection.
+
+use ami_lifecycle::Cloud;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use crate::config::{CloudEndpoint, CloudSettings};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::local;
+
+/// The region of the local endpoint where none is configured.
+const LOCAL_REGION: &str = "us-east-1";
+
+/// Connects. The local endpoint is started when it is not running; from there on it
+/// is an endpoint like any other.
+pub(crate) async fn cloud(settings: &CloudSettings, console: &Console) -> Result<Cloud, Failure> {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    match &settings.endpoint {
+        CloudEndpoint::Aws => {}
+        CloudEndpoint::Url(url) => loader = loader.endpoint_url(url),
+        CloudEndpoint::Local => {
+            let endpoint = local::ensure_running(console).await?;
+            let key = Credentials::new(
+                &endpoint.access_key_id,
+                &endpoint.secret_access_key,
+                None,
+                None,
+                "local",
+            );
+            let region = settings.region.clone().unwrap_or_else(|| LOCAL_REGION.into());
+            loader = loader
+                .endpoint_url(endpoint.url())
+                .credentials_provider(key)
+                .region(Region::new(region));
+        }
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(Failure::usage("no region is configured")
+            .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));
+    }
+    Ok(Cloud::new(&config))
+}

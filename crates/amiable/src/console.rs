@@ -1,0 +1,61 @@
+//! The one place that prints: results to standard output, all else to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::MultiProgress;
+
+/// Where output goes, and how much of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    quiet: bool,
+    progress: Option<MultiProgress>,
+}
+
+impl Console {
+    pub(crate) fn new(quiet: bool) -> Console {
+        let live = !quiet && std::io::stderr().is_terminal();
+        Console { quiet, progress: live.then(MultiProgress::new) }
+    }
+
+    /// The live display, where there is a terminal to show it on.
+    pub(crate) fn progress(&self) -> Option<&MultiProgress> {
+        self.progress.as_ref()
+    }
+
+    /// A result. A reader that has gone away, such as `head`, is no failure.
+    pub(crate) fn result(&self, text: &str) {
+        self.suspended(|| drop(writeln!(std::io::stdout(), "{text}")));
+    }
+
+    /// A message; silent with --quiet.
+    pub(crate) fn message(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// A message that --quiet does not silence.
+    pub(crate) fn complain(&self, text: &str) {
+        self.suspended(|| drop(writeln!(std::io::stderr(), "{text}")));
+    }
+
+    fn suspended(&self, print: impl FnOnce()) {
+        match &self.progress {
+            Some(progress) => progress.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Asks a yes-or-no question on the terminal; `None` where there is none to ask on.
+    pub(crate) fn ask(&self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let mut answer = String::new();
+        self.suspended(|| {
+            let _ = write!(std::io::stderr(), "{question} [y/N] ");
+            let _ = std::io::stdin().read_line(&mut answer);
+        });
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}

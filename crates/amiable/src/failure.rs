@@ -1,0 +1,137 @@
+//! How a command fails: what is said, and the exit status.
+
+use ami_lifecycle::{BakeError, CloudError, FailedIn};
+
+use crate::config::{self, ConfigError};
+
+/// The exit statuses, as the README lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// The work failed.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// Ctrl-C, or a SIGTERM: 128 and the signal's number, as shells count.
+    Interrupted = 130,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: Status,
+    /// What is wrong, as it stands behind `error: `.
+    pub(crate) message: String,
+    /// More lines that belong to it.
+    pub(crate) details: Vec<String>,
+    pub(crate) hint: Option<String>,
+    /// All was told already; only the status counts.
+    pub(crate) silent: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Failure {
+        Failure { status, message: message.into(), details: Vec::new(), hint: None, silent: false }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Failure {
+        Failure::new(Status::Failed, message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Status::Usage, message)
+    }
+
+    /// For a failure whose parts were all told when they happened.
+    pub(crate) fn told(status: Status) -> Failure {
+        Failure { silent: true, ..Failure::new(status, "") }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Failure {
+        Failure { hint: Some(hint.into()), ..self }
+    }
+
+    pub(crate) fn details(self, details: Vec<String>) -> Failure {
+        Failure { details, ..self }
+    }
+
+    /// The text for standard error.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        for detail in &self.details {
+            text += &format!("\n{detail}");
+        }
+        if let Some(hint) = &self.hint {
+            text += &format!("\nhint: {hint}");
+        }
+        text
+    }
+}
+
+/// An error and all its causes, for people.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text += &format!(": {source}");
+        next = source.source();
+    }
+    text
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Failure {
+        let failure = Failure::failed(error.to_string());
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        let failure = Failure::usage(chain(&error));
+        match error {
+            ConfigError::NotFound(_) => {
+                failure.hint("`amiable init` writes one, and --config names one that is elsewhere")
+            }
+            ConfigError::Unreadable { .. } => failure,
+            ConfigError::Mistakes { path, text, diagnostics } => failure
+                .details(vec![String::new(), config::render(&path, &text, &diagnostics, false)]),
+        }
+    }
+}
+
+/// A failed bake of one template. `log` is the file that has the script's output.
+pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
+    let status = match failed.error {
+        BakeError::Cancelled => Status::Interrupted,
+        BakeError::Refused(_) | BakeError::Naming(_) => Status::Usage,
+        _ => Status::Failed,
+    };
+    let mut details = Vec::new();
+    if let BakeError::Script { tail, .. } | BakeError::Guest { tail, .. } = &failed.error {
+        if !tail.is_empty() {
+            details.push("its last lines:".to_owned());
+        }
+        details.extend(tail.iter().map(|line| format!("  | {line}")));
+    }
+    if matches!(
+        failed.error,
+        BakeError::Script { .. } | BakeError::ScriptKilled { .. } | BakeError::Guest { .. }
+    ) {
+        details.push(format!("the whole log: {log}"));
+    }
+    for (id, error) in &failed.left {
+        details.push(format!("left behind: {id}, as it could not be undone: {error}"));
+    }
+    let message = match failed.error {
+        BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),
+        _ => format!("{template}: {}", chain(&failed.error)),
+    };
+    let failure = Failure::new(status, message).details(details);
+    match failed.error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

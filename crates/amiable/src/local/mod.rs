@@ -1,0 +1,289 @@
+//! `amiable local`: the EC2-compatible endpoint of this machine.
+
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use local_ec2::{Answer, Delays, Endpoint, Folder, MachineKind, Reply, Request, Status};
+
+use self::server::Settings;
+use crate::commands::Outcome;
+use crate::console::Console;
+use crate::failure::{Failure, chain};
+use crate::surroundings;
+
+/// The hidden command that QEMU starts for each metadata connection.
+const RELAY: &str = "local-metadata-relay";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LocalCommand {
+    /// Start it; one that runs already is left as it is
+    Start(StartArgs),
+    /// Shut its instances down and end it; disks and AMIs stay
+    Stop,
+    /// Tell whether it runs and what it has
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print shell exports that make any AWS client use it
+    Env,
+    /// Make an AMI of a cloud image: qcow2, raw, or what else QEMU reads
+    Import(ImportArgs),
+    /// Print its log
+    Logs {
+        /// Go on with what comes
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Serve in the foreground, with the settings of the last start
+    #[command(hide = true)]
+    Serve,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// What its instances are [default: as at the last start, qemu at the first]
+    #[arg(long, value_enum)]
+    machines: Option<Machines>,
+    /// The TCP port on 127.0.0.1 [default: as at the last start, a free one at the first]
+    #[arg(long)]
+    port: Option<u16>,
+    /// The port of an instance's address that leads to its sshd
+    #[arg(long, default_value_t = 2222)]
+    ssh_port: u16,
+    /// How long simulated machines take, such as running=10s,ssh=15s,api=50ms
+    #[arg(long, value_name = "NAME=TIME,…", default_value = "")]
+    delays: Delays,
+    /// What simulated machines answer to SSH commands that contain a text: an exit status
+    #[arg(long, value_name = "TEXT=STATUS")]
+    answer: Vec<Answer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Machines {
+    /// Virtual machines
+    Qemu,
+    /// States, delays and an SSH server that runs nothing
+    Simulated,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The image file
+    file: PathBuf,
+    /// The AMI's name
+    #[arg(long)]
+    name: String,
+    /// The AMI's description
+    #[arg(long)]
+    description: Option<String>,
+    /// The AMI's architecture
+    #[arg(long, default_value = "x86_64", value_parser = ["x86_64", "arm64"])]
+    arch: String,
+    /// Print the id of the AMI that has the name already, if there is one
+    #[arg(long)]
+    if_missing: bool,
+}
+
+/// Relays a metadata connection when the program was started for that.
+pub(crate) fn relay_if_asked() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != RELAY {
+        return None;
+    }
+    let socket = PathBuf::from(args.next()?);
+    Some(match local_ec2::relay_stdio(&socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    })
+}
+
+pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
+    let folder = folder()?;
+    match command {
+        LocalCommand::Start(args) => {
+            server::start(&folder, &args.into_settings(&folder)?, console).await.map(drop)
+        }
+        LocalCommand::Stop => stop(&folder, console).await,
+        LocalCommand::Status { json } => status(&folder, json, console).await,
+        LocalCommand::Env => env(&folder, console).await,
+        LocalCommand::Import(args) => import(&folder, args, console).await,
+        LocalCommand::Logs { follow } => logs(&folder, follow, console).await,
+        LocalCommand::Serve => server::serve(&folder).await,
+    }
+}
+
+fn folder() -> Result<Folder, Failure> {
+    Ok(Folder::new(surroundings::local_folder()?))
+}
+
+/// The endpoint, started if need be with the settings of its last start.
+pub(crate) async fn ensure_running(console: &Console) -> Result<Endpoint, Failure> {
+    let folder = folder()?;
+    let settings = Settings::read(&folder)?.unwrap_or_default();
+    server::start(&folder, &settings, console).await
+}
+
+impl StartArgs {
+    fn into_settings(self, folder: &Folder) -> Result<Settings, Failure> {
+        let last = Settings::read(folder)?;
+        let last_kind = last.as_ref().map(|last| match last.machines {
+            MachineKind::Qemu => Machines::Qemu,
+            MachineKind::Simulated { .. } => Machines::Simulated,
+        });
+        let kind = self.machines.or(last_kind).unwrap_or(Machines::Qemu);
+        if last_kind.is_some_and(|last| last != kind) {
+            // Disks of one kind mean nothing to the other.
+            let message = format!(
+                "the endpoint in {} has machines of the other kind",
+                folder.path().display()
+            );
+            return Err(Failure::usage(message).hint("set AMIABLE_LOCAL_DIR to another folder"));
+        }
+        Ok(Settings {
+            port: self.port,
+            ssh_port: self.ssh_port,
+            machines: match kind {
+                Machines::Qemu => MachineKind::Qemu,
+                Machines::Simulated => {
+                    MachineKind::Simulated { delays: self.delays, answers: self.answer }
+                }
+            },
+        })
+    }
+}
+
+/// Asks the server; its own refusals become failures.
+async fn ask(folder: &Folder, request: &Request) -> Result<Reply, Failure> {
+    match local_ec2::call(folder, request).await {
+        Ok(Reply::Failed(message)) => Err(Failure::failed(message)),
+        Ok(reply) => Ok(reply),
+        Err(error) => Err(Failure::failed(chain(&error))),
+    }
+}
+
+async fn is_running(folder: &Folder) -> bool {
+    ask(folder, &Request::Status).await.is_ok()
+}
+
+async fn stop(folder: &Folder, console: &Console) -> Outcome {
+    if !is_running(folder).await {
+        console.message("the local endpoint is not running");
+        return Ok(());
+    }
+    console.message("shutting the instances down");
+    ask(folder, &Request::Stop).await?;
+    console.message("stopped");
+    Ok(())
+}
+
+async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
+    let Reply::Status(status) = ask(folder, &Request::Status)
+        .await
+        .map_err(|failure| failure.hint("`amiable local start` starts it"))?
+    else {
+        return Err(Failure::failed("the local endpoint gave an answer to another question"));
+    };
+    let endpoint = read_endpoint(folder)?;
+    if json {
+        let value = serde_json::json!({
+            "folder": folder.path(),
+            "endpoint": endpoint.url(),
+            "status": status,
+        });
+        console.result(&crate::commands::json(&value));
+        return Ok(());
+    }
+    console.result(&status_text(folder, &endpoint, &status));
+    Ok(())
+}
+
+fn status_text(folder: &Folder, endpoint: &Endpoint, status: &Status) -> String {
+    let mut lines = vec![
+        format!("running     {} (process {})", endpoint.url(), status.pid),
+        format!("folder      {}", folder.path().display()),
+        format!("machines    {}", status.machines),
+        format!("images      {}", status.images),
+        format!("snapshots   {}", status.snapshots),
+        format!("volumes     {}", status.volumes),
+        format!("disk layers {} MiB", status.layer_bytes >> 20),
+        format!("instances   {}", status.instances.len()),
+    ];
+    for (id, state, image) in &status.instances {
+        lines.push(format!("  {id} {state} (from {image})"));
+    }
+    lines.join("\n")
+}
+
+fn read_endpoint(folder: &Folder) -> Result<Endpoint, Failure> {
+    let endpoint = folder.endpoint().ok().flatten();
+    endpoint.ok_or_else(|| Failure::failed(format!("{} has no endpoint", folder.path().display())))
+}
+
+async fn env(folder: &Folder, console: &Console) -> Outcome {
+    let endpoint = ensure_running(console).await?;
+    // Current clients read AWS_ENDPOINT_URL; older ones find their way by AWS_DATA_PATH.
+    console.result(&format!(
+        "export AWS_ENDPOINT_URL={}\n\
+         export AWS_DATA_PATH='{}'\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={}\n\
+         export AWS_DEFAULT_REGION=us-east-1\n\
+         export AWS_REGION=us-east-1\n\
+         unset AWS_SESSION_TOKEN AWS_PROFILE",
+        endpoint.url(),
+        folder.botocore_data().display(),
+        endpoint.access_key_id,
+        endpoint.secret_access_key
+    ));
+    Ok(())
+}
+
+async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome {
+    let file = std::path::absolute(&args.file).unwrap_or(args.file);
+    if !file.is_file() {
+        return Err(Failure::usage(format!("there is no file {}", file.display())));
+    }
+    ensure_running(console).await?;
+    let request = Request::Import {
+        file,
+        name: args.name,
+        description: args.description,
+        architecture: args.arch,
+        if_missing: args.if_missing,
+    };
+    match ask(folder, &request).await? {
+        Reply::Imported(id) => {
+            console.result(&id);
+            Ok(())
+        }
+        _ => Err(Failure::failed("the local endpoint gave an answer to another question")),
+    }
+}
+
+async fn logs(folder: &Folder, follow: bool, console: &Console) -> Outcome {
+    use std::io::{Read, Seek};
+    let path = folder.log();
+    let wrong = |error| Failure::failed(format!("failed to read {}: {error}", path.display()));
+    let mut file = std::fs::File::open(&path).map_err(wrong)?;
+    loop {
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(wrong)?;
+        if !text.is_empty() {
+            console.result(text.trim_end_matches('\n'));
+        }
+        if !follow {
+            return Ok(());
+        }
+        // A log that was begun anew is shorter than what was read of it.
+        let length = file.metadata().map_err(wrong)?.len();
+        if file.stream_position().map_err(wrong)? > length {
+            file.rewind().map_err(wrong)?;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,104 @@
+//! One bake as it goes: a spinner with stage and time on a terminal, plain lines
+//! elsewhere; and the log file, which has everything.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ami_lifecycle::{Event, Observer, Stage, Stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::console::Console;
+
+/// Shows one bake.
+pub(crate) struct BakeView {
+    template: String,
+    console: Console,
+    bar: Option<ProgressBar>,
+    log: Mutex<File>,
+}
+
+impl BakeView {
+    pub(crate) fn new(template: &str, console: &Console, log: File) -> BakeView {
+        let bar = console.progress().map(|progress| {
+            let style = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})");
+            let bar = progress.add(ProgressBar::new_spinner());
+            bar.set_style(style.expect("a constant template is right or wrong in every run"));
+            bar.set_prefix(template.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        BakeView {
+            template: template.to_owned(),
+            console: console.clone(),
+            bar,
+            log: Mutex::new(log),
+        }
+    }
+
+    /// Takes the spinner away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn write_log(&self, text: &str) {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        let mut log = self.log.lock().expect("no panic holds this lock");
+        // A full disk must not end a bake; the terminal has the lines too.
+        let _ = writeln!(log, "{now} {text}");
+    }
+
+    fn stage(&self, stage: Stage) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(stage.label());
+                bar.reset_elapsed();
+            }
+            None => self.console.message(&format!("{}: {}", self.template, stage.label())),
+        }
+    }
+}
+
+impl Observer for BakeView {
+    fn event(&self, event: Event) {
+        let template = &self.template;
+        match event {
+            Event::Stage(stage) => {
+                self.write_log(&format!("== {}", stage.label()));
+                self.stage(stage);
+            }
+            Event::Note(text) => {
+                self.write_log(&text);
+                self.console.message(&format!("{template}:   {text}"));
+            }
+            Event::Warning(text) => {
+                self.write_log(&format!("warning: {text}"));
+                self.console.complain(&format!("warning: {template}: {text}"));
+            }
+            Event::Output(stream, line) => {
+                let mark = match stream {
+                    Stream::Stdout => '|',
+                    Stream::Stderr => '!',
+                };
+                self.write_log(&format!("{mark} {line}"));
+                self.console.message(&format!("{template} {mark} {line}"));
+            }
+            Event::Done(stage, time) => {
+                self.write_log(&format!(
+                    "== {}: done in {:.1} s",
+                    stage.label(),
+                    time.as_secs_f64()
+                ));
+                if self.bar.is_some() {
+                    let text =
+                        format!("{template}: {} ({:.1} s)", stage.label(), time.as_secs_f64());
+                    self.console.message(&text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Create, update, list and info.
+
+use crate::farm::Farm;
+
+#[test]
+fn the_example_is_baked_updated_listed_and_told_about() {
+    let farm = Farm::with_example(&[]);
+    let steps: [&[&str]; 8] = [
+        &["list"],
+        &["validate", "--resolve"],
+        &["create", "agent"],
+        &["create", "agent"],
+        &["update", "agent"],
+        &["list"],
+        &["info", "agent"],
+        &["list", "--template", "other", "--output", "json"],
+    ];
+    let all: Vec<String> = steps.iter().map(|args| farm.amiable(args)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+    farm.wait_until_empty();
+}
+
+#[test]
+fn quiet_prints_the_id_and_nothing_else() {
+    let farm = Farm::with_example(&[]);
+    insta::assert_snapshot!(farm.amiable(&["create", "agent", "--quiet"]));
+}
+
+#[test]
+fn json_is_alone_on_standard_output() {
+    let farm = Farm::with_example(&[]);
+    let all = [
+        farm.amiable(&["create", "agent", "--quiet", "--output", "json"]),
+        farm.amiable(&["list", "--output", "json"]),
+        farm.amiable(&["info", "agent", "--output", "json"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_failing_script_fails_the_bake_and_leaves_nothing() {
+    let farm = Farm::with_example(&["--answer", "file=./setup-agent=3"]);
+    insta::assert_snapshot!(farm.amiable(&["create", "agent"]));
+    farm.wait_until_empty();
+    assert_eq!(farm.status()["images"], 1, "only the base");
+    let log = std::fs::read_dir(farm.path("home/.local/state/amiable/log")).unwrap().next();
+    let log = std::fs::read_to_string(log.unwrap().unwrap().path()).unwrap();
+    assert!(log.contains("== running the init script"), "{log}");
+}
+
+#[test]
+fn a_failing_update_leaves_the_current_ami_current() {
+    let farm = Farm::with_example(&[]);
+    farm.stdout(&["create", "agent", "-q"]);
+    let current = farm.current("agent");
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--answer", "file=./setup-agent=1"]);
+    insta::assert_snapshot!(farm.amiable(&["update", "agent"]));
+    assert_eq!(farm.current("agent"), current);
+    farm.wait_until_empty();
+}
+
+#[test]
+fn an_instance_is_kept_after_a_failure_when_that_is_asked_for() {
+    let farm = Farm::with_example(&["--answer", "file=./setup-agent=3"]);
+    let output =
+        farm.command("amiable", &["create", "agent", "-q", "--on-failure=keep"]).output().unwrap();
+    insta::assert_snapshot!(
+        farm.transcript(&["create", "agent", "-q", "--on-failure=keep"], &output)
+    );
+    assert_eq!(farm.status()["instances"][0][1], "running");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("log in: ssh ")).unwrap();
+    let mut args: Vec<&str> =
+        vec!["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-F", "/dev/null"];
+    args.extend(line.split(' '));
+    args.push("true");
+    let login = farm.command("ssh", &args).output().unwrap();
+    assert!(login.status.success(), "the command that was told logs in: {login:?}");
+}
+
+#[test]
+fn a_template_may_stand_on_another() {
+    let farm = Farm::with_example(&[]);
+    let tools = "\n[template.tools]\nsystem = \"tools\"\nos = \"debian-12\"\nbase = { template = \"agent\" }\n\
+                 source = { path = \"init\" }\nscript = \"setup-agent\"\n";
+    let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
+    farm.write("amiable.toml", &(text + tools));
+    let steps: [&[&str]; 5] = [
+        &["create", "tools"],
+        &["create", "agent", "tools"],
+        &["list", "--system", "tools"],
+        &["info", "tools"],
+        &["list", "--os", "debian-11"],
+    ];
+    let all: Vec<String> = steps.iter().map(|args| farm.amiable(args)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn sources_come_from_git_and_bazaar_at_their_exact_revision() {
+    let farm = Farm::with_example(&[]);
+    let script = "mkdir git && cd git && git init -q && git config user.email a@b && git config user.name a && \
+                  mkdir node && cp ../init/setup-agent node && git add . && git commit -qm one && cd .. && \
+                  brz init -q bzr && cd bzr && brz whoami --branch 'A <a@b>' && mkdir node && \
+                  cp ../init/setup-agent node && brz add -q && brz commit -qm one";
+    let made = farm.command("sh", &["-ec", script]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    farm.edit("amiable.toml", "script = \"setup-agent\"", "script = \"node/setup-agent\"");
+    let mut source = "{ path = \"init\" }".to_owned();
+    for (kind, revision) in [
+        ("git", "git -C git rev-parse HEAD"),
+        ("bzr", "brz version-info --custom --template={revision_id} bzr"),
+    ] {
+        let next = format!("{{ {kind} = \"{}\" }}", farm.path(kind).display());
+        farm.edit("amiable.toml", &source, &next);
+        source = next;
+        farm.stdout(&["update", "agent", "-q"]);
+        let info = farm.stdout(&["info", "agent", "--output", "json"]);
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        let words: Vec<&str> = revision.split(' ').collect();
+        let expected = farm.command(words[0], &words[1..]).output().unwrap();
+        let expected = String::from_utf8(expected.stdout).unwrap();
+        assert_eq!(info["source"]["kind"], kind);
+        assert_eq!(info["source"]["revision"], expected.trim());
+    }
+}
+
+#[test]
+fn a_source_without_the_script_is_found_out_before_anything_is_started() {
+    let farm = Farm::with_example(&[]);
+    let made = farm.command("git", &["init", "-q", "empty"]).output().unwrap();
+    assert!(made.status.success());
+    let commit = [
+        "-C",
+        "empty",
+        "-c",
+        "user.email=a@b",
+        "-c",
+        "user.name=a",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "x",
+    ];
+    assert!(farm.command("git", &commit).output().unwrap().status.success());
+    farm.edit("amiable.toml", "{ path = \"init\" }", "{ git = \"empty\" }");
+    let text = farm.amiable(&["create", "agent"]);
+    assert!(text.contains("status: 1"), "{text}");
+    assert!(text.contains("the script setup-agent is not in [FARM]/empty at "), "{text}");
+    assert!(!text.contains("starting the instance"), "{text}");
+}

@@ -1,0 +1,59 @@
+//! Delete.
+
+use crate::farm::Farm;
+
+/// Registers an image by hand, as someone else's tool would.
+fn register(farm: &Farm, name: &str, snapshot: &str) -> String {
+    let mapping = format!("DeviceName=/dev/xvda,Ebs={{SnapshotId={snapshot}}}");
+    let args = [
+        "ec2",
+        "register-image",
+        "--name",
+        name,
+        "--root-device-name",
+        "/dev/xvda",
+        "--block-device-mappings",
+        &mapping,
+        "--output",
+        "text",
+    ];
+    let output = farm.command("aws", &args).envs(farm.endpoint_env()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_previous_ami_is_deleted_and_the_current_one_is_not() {
+    let farm = Farm::with_example(&[]);
+    let previous = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let current = farm.stdout(&["update", "agent", "-q"]).trim().to_owned();
+    let all = [
+        farm.amiable(&["delete", &current, "--yes"]),
+        farm.amiable(&["delete", &previous]),
+        farm.amiable(&["delete", &previous, &current, "--yes"]),
+        farm.amiable(&["delete", &previous, "--yes"]),
+        farm.amiable(&["delete", &previous, "--yes"]),
+        farm.amiable(&["list"]),
+        farm.amiable(&["delete", "agent", "--yes"]),
+        farm.amiable(&["delete", &current, "--yes", "--force", "--quiet"]),
+        farm.amiable(&["list"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert_eq!(farm.status()["snapshots"], 1, "only the base's");
+}
+
+#[test]
+fn an_image_of_others_is_refused_and_a_shared_snapshot_stays() {
+    let farm = Farm::with_example(&[]);
+    let ours = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let info = farm.stdout(&["info", "agent", "--output", "json"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let theirs = register(&farm, "theirs", info["snapshots"][0].as_str().unwrap());
+    let all = [
+        farm.amiable(&["delete", &theirs, "--yes"]),
+        farm.amiable(&["delete", &ours, "--yes", "--force"]),
+        farm.amiable(&["list"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert_eq!(farm.status()["snapshots"], 2, "the base's and the shared one");
+}

@@ -1,0 +1,12 @@
+//! The command line against simulated machines: snapshots of standard output,
+//! standard error and exit status, in an environment of their own.
+
+mod aws_cli;
+mod bakes;
+mod cloud_errors;
+mod configuration;
+mod deletions;
+mod farm;
+mod interrupts;
+mod local;
+mod reference;

@@ -1,0 +1,26 @@
+//! The whole command-line reference.
+
+use crate::farm::Farm;
+
+#[test]
+fn the_command_line_reference() {
+    let farm = Farm::without_endpoint();
+    let commands: [&[&str]; 14] = [
+        &["--help"],
+        &["create", "--help"],
+        &["update", "--help"],
+        &["list", "--help"],
+        &["delete", "--help"],
+        &["info", "--help"],
+        &["init", "--help"],
+        &["validate", "--help"],
+        &["local", "--help"],
+        &["local", "start", "--help"],
+        &["local", "status", "--help"],
+        &["local", "env", "--help"],
+        &["local", "import", "--help"],
+        &["local", "logs", "--help"],
+    ];
+    let all: Vec<String> = commands.iter().map(|args| farm.amiable(args)).collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}

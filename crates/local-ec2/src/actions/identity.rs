@@ -1,0 +1,17 @@
+//! STS' GetCallerIdentity, which clients ask to learn their account.
+
+use crate::ec2::ACCOUNT;
+use crate::protocol::{ApiResult, Xml};
+
+pub(super) fn get_caller_identity(request_id: &str) -> ApiResult<String> {
+    let mut xml = Xml::new();
+    xml.root("GetCallerIdentityResponse", "https://sts.amazonaws.com/doc/2011-06-15/", |xml| {
+        xml.node("GetCallerIdentityResult", |xml| {
+            xml.text("Arn", format!("arn:aws:iam::{ACCOUNT}:user/local"));
+            xml.text("UserId", "AIDALOCAL");
+            xml.text("Account", ACCOUNT);
+        });
+        xml.node("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    });
+    Ok(xml.finish())
+}

@@ -1,0 +1,320 @@
+//! RunInstances.
+
+use std::collections::{BTreeMap, HashSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use rand::RngExt;
+
+use super::instances::write_reservation;
+use super::{Action, check_id};
+use crate::ec2::{Call, Ec2};
+use crate::engine;
+use crate::instance_type::InstanceType;
+use crate::model::{
+    Attachment, Image, ImageState, Instance, InstanceState, RootDeviceType, ShutdownBehavior,
+    State, Tags, Volume, new_id,
+};
+use crate::network;
+use crate::protocol::{ApiError, ApiResult, Params, Xml};
+
+/// EC2 takes at most this much user data before it is encoded, in bytes.
+const MOST_USER_DATA: usize = 16 * 1024;
+
+/// What the caller asked for; two requests with one client token must be equal in it.
+#[derive(Debug, PartialEq)]
+pub(super) struct RunInstances {
+    image_id: String,
+    instance_type: String,
+    least: u32,
+    most: u32,
+    key_name: Option<String>,
+    user_data: Option<String>,
+    client_token: Option<String>,
+    shutdown_behavior: ShutdownBehavior,
+    devices: BTreeMap<String, Device>,
+    tags: BTreeMap<String, Tags>,
+}
+
+/// What the caller says of a block device of the image.
+#[derive(Debug, PartialEq)]
+struct Device {
+    size_gib: Option<u64>,
+    delete_on_termination: Option<bool>,
+}
+
+impl Action for RunInstances {
+    fn decode(params: &Params) -> ApiResult<Self> {
+        decode_network(params)?;
+        decode_metadata_options(params)?;
+        params.ignore(&["Monitoring", "EbsOptimized", "CreditSpecification", "Placement.Tenancy"]);
+        let image_id = params.required("ImageId")?;
+        check_id(&image_id, "ami", "InvalidAMIID")?;
+        let instance_type = params.string("InstanceType").unwrap_or_else(|| "m1.small".into());
+        if InstanceType::parse(&instance_type).is_none() {
+            let message = format!("Invalid value '{instance_type}' for InstanceType.");
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        let least: u32 = params.parsed("MinCount")?.unwrap_or(1);
+        let most: u32 = params.parsed("MaxCount")?.unwrap_or(1);
+        if least == 0 || most < least {
+            let message = format!("MinCount {least} and MaxCount {most} do not fit");
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        Ok(RunInstances {
+            image_id,
+            instance_type,
+            least,
+            most,
+            key_name: params.string("KeyName"),
+            user_data: decode_user_data(params)?,
+            client_token: params.string("ClientToken"),
+            shutdown_behavior: match params.string("InstanceInitiatedShutdownBehavior").as_deref() {
+                None | Some("stop") => ShutdownBehavior::Stop,
+                Some("terminate") => ShutdownBehavior::Terminate,
+                Some(other) => {
+                    return Err(ApiError::invalid_value(
+                        "InstanceInitiatedShutdownBehavior",
+                        other,
+                    ));
+                }
+            },
+            devices: decode_devices(params)?,
+            tags: params.tag_specifications(&["instance", "volume", "network-interface"])?,
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let request = format!("{self:?}");
+        let (reservation, new) =
+            call.ec2.change(|state| match self.earlier(state, &request)? {
+                Some(reservation) => Ok((reservation, Vec::new())),
+                None => self.insert(&call.ec2, state, &call.region, &request),
+            })?;
+        for id in new {
+            engine::launch(&call.ec2, id);
+        }
+        call.ec2.read(|state| {
+            let instances: Vec<&Instance> =
+                state.instances.iter().filter(|it| it.reservation_id == reservation).collect();
+            write_reservation(xml, state, &reservation, &instances);
+        });
+        Ok(())
+    }
+}
+
+fn decode_network(params: &Params) -> ApiResult<()> {
+    let mut groups = params.list("SecurityGroup");
+    groups.extend(params.list("SecurityGroupId"));
+    let mut subnets: Vec<String> = params.string("SubnetId").into_iter().collect();
+    for card in params.structures("NetworkInterface") {
+        card.ignore(&["DeviceIndex", "AssociatePublicIpAddress", "DeleteOnTermination"]);
+        groups.extend(card.list("SecurityGroupId"));
+        subnets.extend(card.string("SubnetId"));
+    }
+    for group in groups {
+        if group != network::DEFAULT_GROUP_NAME && group != network::DEFAULT_GROUP_ID {
+            let message = format!("The security group '{group}' does not exist");
+            return Err(ApiError::new("InvalidGroup.NotFound", message));
+        }
+    }
+    for subnet in subnets {
+        if subnet != network::SUBNET_ID {
+            let message = format!("The subnet ID '{subnet}' does not exist");
+            return Err(ApiError::new("InvalidSubnetID.NotFound", message));
+        }
+    }
+    // Any zone is the one there is.
+    params.ignore(&["Placement.AvailabilityZone"]);
+    Ok(())
+}
+
+/// The metadata service here always wants a token, so only what contradicts that is refused.
+fn decode_metadata_options(params: &Params) -> ApiResult<()> {
+    let options = params.structure("MetadataOptions");
+    options.ignore(&["HttpPutResponseHopLimit", "HttpTokens", "HttpProtocolIpv6"]);
+    for (name, only) in [("HttpEndpoint", "enabled"), ("InstanceMetadataTags", "disabled")] {
+        if let Some(value) = options.string(name).filter(|value| value != only) {
+            return Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &value));
+        }
+    }
+    Ok(())
+}
+
+fn decode_user_data(params: &Params) -> ApiResult<Option<String>> {
+    let Some(text) = params.string("UserData") else { return Ok(None) };
+    let bytes = STANDARD.decode(&text);
+    let bytes = bytes.map_err(|_| {
+        ApiError::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+    })?;
+    if bytes.len() > MOST_USER_DATA {
+        let message = "User data is limited to 16384 bytes";
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    Ok(Some(text))
+}
+
+fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
+    let mut devices = BTreeMap::new();
+    for mapping in params.structures("BlockDeviceMapping") {
+        let ebs = mapping.structure("Ebs");
+        ebs.ignore(&["VolumeType", "Iops", "Throughput", "Encrypted", "SnapshotId"]);
+        devices.insert(
+            mapping.required("DeviceName")?,
+            Device {
+                size_gib: ebs.parsed("VolumeSize")?,
+                delete_on_termination: ebs.parsed("DeleteOnTermination")?,
+            },
+        );
+    }
+    Ok(devices)
+}
+
+impl RunInstances {
+    /// The reservation that an earlier request with the same client token made.
+    fn earlier(&self, state: &State, request: &str) -> ApiResult<Option<String>> {
+        let Some(token) = &self.client_token else { return Ok(None) };
+        let earlier = state.instances.iter().find(|it| it.client_token.as_ref() == Some(token));
+        match earlier {
+            None => Ok(None),
+            Some(instance) if instance.request == request => {
+                Ok(Some(instance.reservation_id.clone()))
+            }
+            Some(_) => Err(ApiError::new(
+                "IdempotentParameterMismatch",
+                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+            )),
+        }
+    }
+
+    fn insert(
+        &self,
+        ec2: &Ec2,
+        state: &mut State,
+        region: &str,
+        request: &str,
+    ) -> ApiResult<(String, Vec<String>)> {
+        let image = self.image(state)?;
+        if let Some(name) = &self.key_name
+            && !state.key_pairs.iter().any(|key| key.name == *name)
+        {
+            return Err(ApiError::not_found("InvalidKeyPair", "key pair", name));
+        }
+        let reservation = new_id("r");
+        let mut new = Vec::new();
+        let mut addresses = HashSet::new();
+        for launch_index in 0..self.most {
+            let address = ec2.free_address(state, &addresses)?;
+            addresses.insert(address);
+            let id = new_id("i");
+            let attachments = self.attach_volumes(state, &image, &id, region)?;
+            state.instances.insert(Instance {
+                id: id.clone(),
+                reservation_id: reservation.clone(),
+                image_id: image.id.clone(),
+                instance_type: self.instance_type.clone(),
+                region: region.to_owned(),
+                state: InstanceState::Pending,
+                state_reason: None,
+                launch_time: Timestamp::now(),
+                terminated_at: None,
+                launch_index,
+                key_name: self.key_name.clone(),
+                user_data: self.user_data.clone(),
+                address,
+                mac: new_mac(),
+                client_token: self.client_token.clone(),
+                request: request.to_owned(),
+                shutdown_behavior: self.shutdown_behavior,
+                root_device_name: image.root_device_name.clone(),
+                attachments,
+                tags: self.tags.get("instance").cloned().unwrap_or_default(),
+            });
+            new.push(id);
+        }
+        Ok((reservation, new))
+    }
+
+    fn image(&self, state: &State) -> ApiResult<Image> {
+        let id = &self.image_id;
+        let image = state.images.get(id).ok_or_else(|| {
+            ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
+        })?;
+        if image.state != ImageState::Available {
+            let message = format!("The image {id} is {}", image.state.name());
+            return Err(ApiError::new("InvalidAMIID.Unavailable", message));
+        }
+        if image.root_device_type == RootDeviceType::InstanceStore {
+            let message = format!(
+                "The image {id} is instance-store backed: there is no disk to start from here"
+            );
+            return Err(ApiError::new("Unsupported", message));
+        }
+        Ok(image.clone())
+    }
+
+    fn attach_volumes(
+        &self,
+        state: &mut State,
+        image: &Image,
+        instance_id: &str,
+        region: &str,
+    ) -> ApiResult<Vec<Attachment>> {
+        if let Some(device) =
+            self.devices.keys().find(|name| image.mappings.iter().all(|it| it.device != **name))
+        {
+            let message =
+                format!("The image has no device {device}: empty volumes are not served here");
+            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+        }
+        let mut attachments = Vec::new();
+        for mapping in &image.mappings {
+            let device = self.devices.get(&mapping.device);
+            let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
+            if size_gib < mapping.size_gib {
+                let message = format!(
+                    "Volume of size {size_gib}GB is smaller than snapshot '{}', expect size >= {}GB",
+                    mapping.snapshot_id, mapping.size_gib
+                );
+                return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+            }
+            let parent_layer = state
+                .snapshots
+                .get(&mapping.snapshot_id)
+                .and_then(|snapshot| snapshot.layer.clone());
+            let parent_layer = parent_layer.ok_or_else(|| {
+                ApiError::not_found("InvalidSnapshot", "snapshot", &mapping.snapshot_id)
+            })?;
+            let volume = Volume {
+                id: new_id("vol"),
+                size_gib,
+                snapshot_id: mapping.snapshot_id.clone(),
+                zone: network::zone(region),
+                created: Timestamp::now(),
+                instance_id: instance_id.to_owned(),
+                parent_layer,
+                layer: None,
+                tags: self.tags.get("volume").cloned().unwrap_or_default(),
+            };
+            attachments.push(Attachment {
+                device: mapping.device.clone(),
+                volume_id: volume.id.clone(),
+                delete_on_termination: device
+                    .and_then(|device| device.delete_on_termination)
+                    .unwrap_or(mapping.delete_on_termination),
+            });
+            state.volumes.insert(volume);
+        }
+        // The machine boots from its first disk.
+        attachments.sort_by_key(|attachment| attachment.device != image.root_device_name);
+        Ok(attachments)
+    }
+}
+
+/// A locally administered address (the second bit of the first byte), as EC2 uses.
+fn new_mac() -> String {
+    let bytes: [u8; 5] = rand::rng().random();
+    let rest: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("02:{}", rest.join(":"))
+}

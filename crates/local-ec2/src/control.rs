@@ -1,0 +1,324 @@
+//! What only the owner of the folder may ask, outside the EC2 protocol: one JSON
+//! line each way over a unix socket in the endpoint's private folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::actions::{NewImage, check_image_name, insert_image};
+use crate::ec2::Ec2;
+use crate::endpoint::Folder;
+use crate::engine;
+use crate::model::{
+    Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
+    Tags, new_id,
+};
+
+/// The root device of imported images, as Debian and Ubuntu name theirs.
+const ROOT_DEVICE: &str = "/dev/xvda";
+
+/// A question to a running server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// What is there?
+    Status,
+    /// Make an AMI of a disk image file.
+    Import {
+        /// A qcow2, raw or other image that QEMU reads.
+        file: PathBuf,
+        /// The AMI's name.
+        name: String,
+        /// The AMI's description.
+        description: Option<String>,
+        /// `x86_64` or `arm64`.
+        architecture: String,
+        /// An image that has the name already is good enough.
+        if_missing: bool,
+    },
+    /// Shut all instances down, then end.
+    Stop,
+}
+
+/// A server's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Import`]: the AMI's id.
+    Imported(String),
+    /// To [`Request::Stop`], when it is done.
+    Stopped,
+    /// It could not be done, and why.
+    Failed(String),
+}
+
+/// What a server has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The server's process id.
+    pub pid: u32,
+    /// What its instances are: `qemu (kvm)`, `qemu (tcg)`, `simulated`.
+    pub machines: String,
+    /// Instances that are not terminated, as id, state and image.
+    pub instances: Vec<(String, String, String)>,
+    /// The number of images.
+    pub images: usize,
+    /// The number of snapshots.
+    pub snapshots: usize,
+    /// The number of volumes.
+    pub volumes: usize,
+    /// What the disk layers take on the host, in bytes.
+    pub layer_bytes: u64,
+}
+
+/// Why a server did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No server runs for this folder.
+    #[error("no local endpoint is running for {}", .0.display())]
+    NotRunning(PathBuf),
+    /// The connection broke.
+    #[error("the local endpoint did not answer")]
+    Broken(#[from] io::Error),
+}
+
+/// Asks the server of a folder.
+///
+/// # Errors
+/// When none runs, or it ends before it has answered.
+pub async fn call(folder: &Folder, request: &Request) -> Result<Reply, ControlError> {
+    let socket = folder.control_socket();
+    let stream = UnixStream::connect(&socket).await;
+    let stream = stream.map_err(|_| ControlError::NotRunning(folder.path().to_owned()))?;
+    let (reader, mut writer) = stream.into_split();
+    let line = serde_json::to_string(request).map_err(io::Error::from)? + "\n";
+    writer.write_all(line.as_bytes()).await?;
+    let answer = BufReader::new(reader).lines().next_line().await?;
+    let answer = answer.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+    Ok(serde_json::from_str(&answer).map_err(io::Error::from)?)
+}
+
+/// What the answers need.
+#[derive(Clone)]
+pub(crate) struct Control {
+    pub(crate) ec2: Arc<Ec2>,
+    pub(crate) folder: Folder,
+    /// Cancelled when the server is to end.
+    pub(crate) end: CancellationToken,
+}
+
+impl Control {
+    /// Listens for requests until the server ends.
+    pub(crate) fn listen(self) -> io::Result<()> {
+        let socket = self.folder.control_socket();
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket)?;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let control = self.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = control.converse(stream).await {
+                        tracing::warn!("a control connection broke: {error}");
+                    }
+                });
+            }
+        });
+        Ok(())
+    }
+
+    async fn converse(&self, stream: UnixStream) -> io::Result<()> {
+        let (reader, mut writer) = stream.into_split();
+        let mut lines = BufReader::new(reader).lines();
+        while let Some(line) = lines.next_line().await? {
+            let reply = match serde_json::from_str(&line) {
+                Ok(request) => self.answer(request).await,
+                Err(error) => Reply::Failed(format!("the request was not understood: {error}")),
+            };
+            let stopped = matches!(reply, Reply::Stopped);
+            writer.write_all((serde_json::to_string(&reply)? + "\n").as_bytes()).await?;
+            if stopped {
+                self.end.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, request: Request) -> Reply {
+        match request {
+            Request::Status => Reply::Status(self.status().await),
+            Request::Import { file, name, description, architecture, if_missing } => {
+                if let Some(id) = self.image_named(&name).filter(|_| if_missing) {
+                    return Reply::Imported(id);
+                }
+                match self.import(&file, name, description, architecture).await {
+                    Ok(id) => Reply::Imported(id),
+                    Err(message) => Reply::Failed(message),
+                }
+            }
+            Request::Stop => {
+                self.stop_all().await;
+                Reply::Stopped
+            }
+        }
+    }
+
+    async fn status(&self) -> Status {
+        let machines = self.ec2.machines.describe().await;
+        let layer_bytes = folder_bytes(&self.folder.layers());
+        self.ec2.read(|state| Status {
+            pid: std::process::id(),
+            machines,
+            instances: state
+                .instances
+                .iter()
+                .filter(|it| it.state != InstanceState::Terminated)
+                .map(|it| (it.id.clone(), it.state.name().to_owned(), it.image_id.clone()))
+                .collect(),
+            images: state.images.iter().count(),
+            snapshots: state.snapshots.iter().count(),
+            volumes: state.volumes.iter().count(),
+            layer_bytes,
+        })
+    }
+
+    fn image_named(&self, name: &str) -> Option<String> {
+        let named = |image: &&Image| image.name == name;
+        self.ec2.read(|state| state.images.iter().find(named).map(|image| image.id.clone()))
+    }
+
+    async fn import(
+        &self,
+        file: &Path,
+        name: String,
+        description: Option<String>,
+        architecture: String,
+    ) -> Result<String, String> {
+        check_image_name(&name).map_err(|error| error.message)?;
+        let layer = new_id("layer");
+        let bytes = match self.ec2.machines.import_layer(&layer, file).await {
+            Ok(bytes) => bytes,
+            Err(message) => {
+                self.ec2.machines.delete_layer(&layer).await;
+                return Err(message);
+            }
+        };
+        let imported = Imported { layer: layer.clone(), bytes, name, description, architecture };
+        match imported.register(&self.ec2) {
+            Ok(id) => Ok(id),
+            Err(message) => {
+                self.ec2.machines.delete_layer(&layer).await;
+                Err(message)
+            }
+        }
+    }
+
+    /// Shuts all instances down, so that their disks are whole when the server is gone.
+    async fn stop_all(&self) {
+        // A client may start another one meanwhile, so it is looked at again and again.
+        while self.ec2.read(|state| state.instances.iter().any(|it| it.state.is_live())) {
+            for id in self.stop_running() {
+                engine::stop(&self.ec2, id, false);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Takes all instances that run, or are about to, to `stopping`.
+    fn stop_running(&self) -> Vec<String> {
+        let stopped = self.ec2.change(|state| {
+            let running: Vec<String> = state
+                .instances
+                .iter()
+                .filter(|it| matches!(it.state, InstanceState::Pending | InstanceState::Running))
+                .map(|it| it.id.clone())
+                .collect();
+            for id in &running {
+                if let Some(instance) = state.instances.get_mut(id) {
+                    instance.state = InstanceState::Stopping;
+                }
+            }
+            Ok(running)
+        });
+        stopped.unwrap_or_default()
+    }
+}
+
+struct Imported {
+    layer: String,
+    bytes: u64,
+    name: String,
+    description: Option<String>,
+    architecture: String,
+}
+
+impl Imported {
+    fn register(self, ec2: &Ec2) -> Result<String, String> {
+        let size_gib = self.bytes.div_ceil(1 << 30).max(1);
+        let snapshot = Snapshot {
+            id: new_id("snap"),
+            volume_id: "vol-ffffffff".into(),
+            size_gib,
+            state: SnapshotState::Completed,
+            started: Timestamp::now(),
+            description: format!("Imported as {}", self.name),
+            layer: Some(self.layer.clone()),
+            tags: Tags::new(),
+        };
+        let registered = ec2.change(|state| {
+            state.layers.insert(Layer { id: self.layer.clone(), parent: None });
+            let mapping = ImageMapping {
+                device: ROOT_DEVICE.into(),
+                snapshot_id: snapshot.id.clone(),
+                size_gib,
+                delete_on_termination: true,
+            };
+            state.snapshots.insert(snapshot);
+            insert_image(
+                state,
+                NewImage {
+                    name: self.name,
+                    description: self.description,
+                    architecture: self.architecture,
+                    state: ImageState::Available,
+                    root_device_type: RootDeviceType::Ebs,
+                    root_device_name: ROOT_DEVICE.into(),
+                    mappings: vec![mapping],
+                    source_instance: None,
+                    tags: Tags::new(),
+                },
+            )
+        });
+        registered.map_err(|error| error.message)
+    }
+}
+
+/// The blocks that the files of a folder take.
+fn folder_bytes(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.blocks() * 512).sum()
+}
+
+/// Registers the base image of simulated machines, once.
+pub(crate) fn ensure_simulated_base(ec2: &Ec2) -> Result<(), String> {
+    const NAME: &str = "debian-12-amd64-simulated";
+    if ec2.read(|state| state.images.iter().any(|image| image.name == NAME)) {
+        return Ok(());
+    }
+    let base = Imported {
+        layer: new_id("layer"),
+        bytes: 2 << 30,
+        name: NAME.into(),
+        description: Some("A base image without a disk, for simulated machines".into()),
+        architecture: "x86_64".into(),
+    };
+    base.register(ec2).map(drop)
+}

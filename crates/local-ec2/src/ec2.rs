@@ -1,0 +1,127 @@
+//! The endpoint's heart: the state, the machines, and how one follows the other.
+//!
+//! Actions change the state and return at once, as EC2 does; what takes time is
+//! done afterwards by the [`crate::engine`].
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use rand::RngExt;
+
+use crate::machines::Machines;
+use crate::model::{Instance, State, unreachable_layers};
+use crate::protocol::{ApiError, ApiResult};
+use crate::store::Store;
+
+/// The account that owns everything here. EC2 has no account of this number.
+pub(crate) const ACCOUNT: &str = "000000000000";
+
+/// One endpoint.
+pub(crate) struct Ec2 {
+    state: Mutex<State>,
+    store: Store,
+    pub(crate) machines: Arc<dyn Machines>,
+    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// One call of the API.
+pub(crate) struct Call {
+    pub(crate) ec2: Arc<Ec2>,
+    /// The region that the request was signed for: any is served, with the same resources.
+    pub(crate) region: String,
+}
+
+impl Ec2 {
+    pub(crate) fn new(store: Store, state: State, machines: Arc<dyn Machines>) -> Self {
+        Ec2 { state: Mutex::new(state), store, machines, locks: Mutex::default() }
+    }
+
+    /// Looks at the state.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(
+            &self
+                .state
+                .lock()
+                .expect("a panic while the state is held is a bug that must not go on"),
+        )
+    }
+
+    /// Changes the state: all of the change becomes durable, or none is made.
+    pub(crate) fn change<R>(
+        &self,
+        change: impl FnOnce(&mut State) -> ApiResult<R>,
+    ) -> ApiResult<R> {
+        let mut state = self
+            .state
+            .lock()
+            .expect("a panic while the state is held is a bug that must not go on");
+        let result = change(&mut state).and_then(|value| {
+            self.store.save(&state).map_err(ApiError::internal)?;
+            Ok(value)
+        });
+        match &result {
+            Ok(_) => state.keep(),
+            Err(_) => state.undo(),
+        }
+        result
+    }
+
+    /// One transition at a time for each instance.
+    pub(crate) async fn lock(&self, instance_id: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().expect("no panic holds this lock");
+            locks.entry(instance_id.to_owned()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+
+    pub(crate) fn instance(&self, id: &str) -> Option<Instance> {
+        self.read(|state| state.instances.get(id).cloned())
+    }
+
+    /// A loopback address that no instance has: all of 127.64.0.0/10 but the ends of its /24s.
+    pub(crate) fn free_address(
+        &self,
+        state: &State,
+        taken: &HashSet<Ipv4Addr>,
+    ) -> ApiResult<Ipv4Addr> {
+        let used: HashSet<Ipv4Addr> =
+            state.instances.iter().map(|instance| instance.address).collect();
+        let mut random = rand::rng();
+        for _ in 0..1000 {
+            let address = Ipv4Addr::new(
+                127,
+                random.random_range(64..128),
+                random.random_range(0..=255),
+                random.random_range(1..255),
+            );
+            if !used.contains(&address)
+                && !taken.contains(&address)
+                && self.machines.address_is_free(address)
+            {
+                return Ok(address);
+            }
+        }
+        Err(ApiError::new("InsufficientFreeAddressesInSubnet", "No loopback address is free"))
+    }
+
+    /// Deletes the layers that nothing stands on any more.
+    pub(crate) async fn collect_layers(&self) {
+        let gone = self.change(|state| {
+            let gone: BTreeSet<String> = unreachable_layers(state);
+            for layer in &gone {
+                state.layers.remove(layer);
+            }
+            Ok(gone)
+        });
+        match gone {
+            Ok(gone) => {
+                for layer in gone {
+                    self.machines.delete_layer(&layer).await;
+                }
+            }
+            Err(error) => tracing::error!("failed to give up unused layers: {error}"),
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! What happens after an action has returned: machines start and stop, images
+//! become available. Each transition holds the instance's lock, reads the state
+//! afresh, and may be repeated after a crash ([`resume`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ec2::Ec2;
+use crate::imds;
+use crate::machines::{Boot, MachineResult};
+use crate::model::{
+    ImageState, Instance, InstanceState, Layer, ShutdownBehavior, SnapshotState, State,
+    StateReason, new_id,
+};
+
+/// How long a guest may take to shut down after its power button is pressed; then
+/// the power is cut, as EC2 does after some minutes. Emulated guests are slow.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
+
+/// How long a terminated instance stays visible: EC2 says "approximately one hour".
+const TERMINATED_VISIBLE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Starts the machine of a `pending` instance.
+pub(crate) fn launch(ec2: &Arc<Ec2>, id: String) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        let _lock = ec2.lock(&id).await;
+        let Some(instance) = ec2.instance(&id).filter(|it| it.state == InstanceState::Pending)
+        else {
+            return;
+        };
+        let first_start = instance.attachments.iter().any(|it| !has_layer(&ec2, &it.volume_id));
+        if let Err(message) = boot(&ec2, &instance).await {
+            tracing::error!("{id} does not start: {message}");
+            give_up_launch(&ec2, &id, first_start, message).await;
+        }
+    });
+}
+
+fn has_layer(ec2: &Ec2, volume_id: &str) -> bool {
+    ec2.read(|state| state.volumes.get(volume_id).is_some_and(|volume| volume.layer.is_some()))
+}
+
+/// Makes the disks where they are missing, starts the machine and watches it.
+async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
+    make_disks(ec2, instance).await?;
+    let boot = boot_request(ec2, instance);
+    serve_metadata(ec2, &instance.id);
+    ec2.machines.start(&boot).await?;
+    // Whoever stopped or terminated it meanwhile waits for the lock and goes on from here.
+    advance(ec2, &instance.id, InstanceState::Pending, InstanceState::Running, None);
+    watch(ec2, instance.id.clone());
+    Ok(())
+}
+
+/// The metadata service must listen before the guest asks.
+fn serve_metadata(ec2: &Arc<Ec2>, id: &str) {
+    if let Some(socket) = ec2.machines.metadata_socket(id) {
+        imds::serve(ec2.clone(), id.to_owned(), &socket);
+    }
+}
+
+async fn make_disks(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
+    for attachment in &instance.attachments {
+        let volume = ec2.read(|state| state.volumes.get(&attachment.volume_id).cloned());
+        let volume =
+            volume.ok_or_else(|| format!("the volume {} is gone", attachment.volume_id))?;
+        if volume.layer.is_some() {
+            continue;
+        }
+        let layer = new_id("layer");
+        ec2.machines.create_layer(&layer, &volume.parent_layer, volume.size_gib).await?;
+        let kept = ec2.change(|state| {
+            let parent = Some(volume.parent_layer.clone());
+            state.layers.insert(Layer { id: layer.clone(), parent });
+            if let Some(volume) = state.volumes.get_mut(&volume.id) {
+                volume.layer = Some(layer.clone());
+            }
+            Ok(())
+        });
+        kept.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn boot_request(ec2: &Ec2, instance: &Instance) -> Boot {
+    ec2.read(|state| {
+        let volumes = instance.attachments.iter().map(|it| state.volumes.get(&it.volume_id));
+        let key = instance.key_name.as_ref();
+        let key = key.and_then(|name| state.key_pairs.iter().find(|key| key.name == *name));
+        Boot {
+            instance_id: instance.id.clone(),
+            instance_type: instance.instance_type.clone(),
+            layers: volumes.filter_map(|volume| volume?.layer.clone()).collect(),
+            address: instance.address,
+            mac: instance.mac.clone(),
+            user_data: instance.user_data.as_ref().and_then(|text| STANDARD.decode(text).ok()),
+            public_key: key.map(|key| key.public_key.clone()),
+        }
+    })
+}
+
+async fn give_up_launch(ec2: &Arc<Ec2>, id: &str, first_start: bool, message: String) {
+    let code = "Server.InternalError".to_owned();
+    let reason = Some(StateReason { code, message: format!("Server.InternalError: {message}") });
+    if first_start {
+        release(ec2, id, reason).await;
+    } else {
+        advance(ec2, id, InstanceState::Pending, InstanceState::Stopped, reason);
+    }
+}
+
+/// Takes an instance from one state to the next; one that is in another state by now
+/// stays there, because someone asked for that.
+fn advance(
+    ec2: &Ec2,
+    id: &str,
+    from: InstanceState,
+    to: InstanceState,
+    reason: Option<StateReason>,
+) {
+    let changed = ec2.change(|all| {
+        if all.instances.get(id).is_some_and(|instance| instance.state == from)
+            && let Some(instance) = all.instances.get_mut(id)
+        {
+            instance.state = to;
+            instance.state_reason = reason;
+        }
+        Ok(())
+    });
+    if let Err(error) = changed {
+        tracing::error!("failed to note that {id} is {}: {error}", to.name());
+    }
+}
+
+/// Notices when a guest powers itself off, and does what its shutdown behaviour says.
+fn watch(ec2: &Arc<Ec2>, id: String) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        ec2.machines.exited(&id).await;
+        let _lock = ec2.lock(&id).await;
+        let Some(instance) = ec2.instance(&id) else { return };
+        // Whoever stops a machine notes the state, so this is the guest's own doing.
+        if instance.state != InstanceState::Running || ec2.machines.is_running(&id).await {
+            return;
+        }
+        let reason = StateReason {
+            code: "Client.InstanceInitiatedShutdown".into(),
+            message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown".into(),
+        };
+        match instance.shutdown_behavior {
+            ShutdownBehavior::Stop => {
+                advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, Some(reason));
+            }
+            ShutdownBehavior::Terminate => release(&ec2, &id, Some(reason)).await,
+        }
+    });
+}
+
+/// Shuts the machine of a `stopping` instance down.
+pub(crate) fn stop(ec2: &Arc<Ec2>, id: String, force: bool) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        let _lock = ec2.lock(&id).await;
+        let Some(instance) = ec2.instance(&id).filter(|it| it.state == InstanceState::Stopping)
+        else {
+            return;
+        };
+        shut_down(&ec2, &id, force).await;
+        let reason = instance.state_reason;
+        advance(&ec2, &id, InstanceState::Stopping, InstanceState::Stopped, reason);
+    });
+}
+
+/// Presses the power button, and cuts the power when that does not help in time.
+async fn shut_down(ec2: &Ec2, id: &str, force: bool) {
+    if !force {
+        ec2.machines.power_button(id).await;
+        if tokio::time::timeout(SHUTDOWN_DEADLINE, ec2.machines.exited(id)).await.is_ok() {
+            return;
+        }
+        tracing::warn!("{id} did not shut down in {SHUTDOWN_DEADLINE:?}: its power is cut");
+    }
+    ec2.machines.kill(id).await;
+}
+
+/// Ends a `shutting-down` instance.
+pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        let _lock = ec2.lock(&id).await;
+        let Some(instance) = ec2.instance(&id) else { return };
+        if instance.state == InstanceState::ShuttingDown {
+            ec2.machines.kill(&id).await;
+            release(&ec2, &id, instance.state_reason).await;
+        }
+    });
+}
+
+/// Notes an instance as terminated and gives up its disks.
+async fn release(ec2: &Ec2, id: &str, reason: Option<StateReason>) {
+    let now = Timestamp::now();
+    let released = ec2.change(|state| {
+        let Some(instance) = state.instances.get_mut(id) else { return Ok(()) };
+        instance.state = InstanceState::Terminated;
+        instance.state_reason = reason;
+        instance.terminated_at = Some(now);
+        for attachment in std::mem::take(&mut instance.attachments) {
+            if attachment.delete_on_termination {
+                state.volumes.remove(&attachment.volume_id);
+            }
+        }
+        let forgotten: Vec<String> = state
+            .instances
+            .iter()
+            .filter(|it| {
+                it.terminated_at.is_some_and(|at| now.duration_since(at) > TERMINATED_VISIBLE)
+            })
+            .map(|it| it.id.clone())
+            .collect();
+        for id in forgotten {
+            state.instances.remove(&id);
+        }
+        Ok(())
+    });
+    if let Err(error) = released {
+        tracing::error!("failed to note that {id} is terminated: {error}");
+    }
+    ec2.machines.forget(id).await;
+    ec2.collect_layers().await;
+}
+
+/// Takes the image of an instance that a `pending` image was created for.
+pub(crate) fn take_image(ec2: &Arc<Ec2>, image_id: String, no_reboot: bool) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        if let Err(message) = freeze(&ec2, &image_id, no_reboot).await {
+            tracing::error!("{image_id} failed: {message}");
+            let noted = ec2.change(|state| {
+                if let Some(image) = state.images.get_mut(&image_id) {
+                    image.state = ImageState::Failed;
+                    image.state_reason = Some(message);
+                    let snapshots: Vec<String> =
+                        image.mappings.iter().map(|mapping| mapping.snapshot_id.clone()).collect();
+                    for id in snapshots {
+                        if let Some(snapshot) = state.snapshots.get_mut(&id) {
+                            snapshot.state = SnapshotState::Error;
+                        }
+                    }
+                }
+                Ok(())
+            });
+            if let Err(error) = noted {
+                tracing::error!("failed to note that {image_id} failed: {error}");
+            }
+        }
+    });
+}
+
+/// One disk of an instance that is to become a snapshot.
+struct Cut {
+    snapshot_id: String,
+    volume_id: String,
+    layer: String,
+    next_layer: String,
+    size_gib: u64,
+}
+
+async fn freeze(ec2: &Arc<Ec2>, image_id: &str, no_reboot: bool) -> MachineResult<()> {
+    let image =
+        ec2.read(|state| state.images.get(image_id).cloned()).ok_or("it was deregistered")?;
+    let id = image.source_instance.ok_or("it has no source instance")?;
+    let _lock = ec2.lock(&id).await;
+    let instance = ec2.instance(&id).ok_or_else(|| format!("the instance {id} is gone"))?;
+    let running = ec2.machines.is_running(&id).await;
+    // EC2 shuts a running instance down for its image unless told not to.
+    let reboot = running && !no_reboot;
+    if reboot {
+        shut_down(ec2, &id, false).await;
+    }
+    let cut = cut_disks(ec2, &instance, image_id, running && no_reboot).await;
+    if reboot {
+        boot(ec2, &instance).await?;
+    }
+    cut?;
+    ec2.machines.image_pause().await;
+    let finished = ec2.change(|state| {
+        complete(
+            state,
+            image_id,
+            &image.mappings.iter().map(|it| it.snapshot_id.clone()).collect::<Vec<_>>(),
+        );
+        Ok(())
+    });
+    finished.map_err(|error| error.to_string())
+}
+
+/// Gives every volume a new layer; the one that it wrote to until now is frozen.
+async fn cut_disks(
+    ec2: &Ec2,
+    instance: &Instance,
+    image_id: &str,
+    live: bool,
+) -> MachineResult<()> {
+    for (disk, attachment) in instance.attachments.iter().enumerate() {
+        let Some(cut) = plan_cut(ec2, &attachment.volume_id, &attachment.device, image_id)? else {
+            continue;
+        };
+        ec2.machines.create_layer(&cut.next_layer, &cut.layer, cut.size_gib).await?;
+        if live {
+            ec2.machines.switch_layer(&instance.id, disk, &cut.next_layer).await?;
+        }
+        let switched = ec2.change(|state| {
+            let parent = Some(cut.layer.clone());
+            state.layers.insert(Layer { id: cut.next_layer.clone(), parent });
+            if let Some(volume) = state.volumes.get_mut(&cut.volume_id) {
+                volume.layer = Some(cut.next_layer.clone());
+            }
+            if let Some(snapshot) = state.snapshots.get_mut(&cut.snapshot_id) {
+                snapshot.layer = Some(cut.layer.clone());
+            }
+            Ok(())
+        });
+        switched.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// `None` when this disk was cut before a crash.
+fn plan_cut(
+    ec2: &Ec2,
+    volume_id: &str,
+    device: &str,
+    image_id: &str,
+) -> MachineResult<Option<Cut>> {
+    ec2.read(|state| {
+        let volume = state.volumes.get(volume_id)?;
+        let mappings = &state.images.get(image_id)?.mappings;
+        let mapping = mappings.iter().find(|mapping| mapping.device == device)?;
+        if state.snapshots.get(&mapping.snapshot_id)?.layer.is_some() {
+            return Some(None);
+        }
+        Some(Some(Cut {
+            snapshot_id: mapping.snapshot_id.clone(),
+            volume_id: volume_id.to_owned(),
+            layer: volume.layer.clone()?,
+            next_layer: new_id("layer"),
+            size_gib: volume.size_gib,
+        }))
+    })
+    .ok_or_else(|| format!("the volume {volume_id} of {image_id} is gone or was never started"))
+}
+
+/// Notes an image and its snapshots as finished. The image may have been
+/// deregistered meanwhile; its snapshots stay, as on EC2.
+fn complete(state: &mut State, image_id: &str, snapshots: &[String]) {
+    for id in snapshots {
+        if let Some(snapshot) = state.snapshots.get_mut(id) {
+            snapshot.state = SnapshotState::Completed;
+        }
+    }
+    if let Some(image) = state.images.get_mut(image_id) {
+        image.state = ImageState::Available;
+    }
+}
+
+/// Takes up what an earlier server left: machines that run, transitions half done.
+pub(crate) async fn resume(ec2: &Arc<Ec2>) {
+    delete_orphans(ec2).await;
+    let live: Vec<Instance> =
+        ec2.read(|state| state.instances.iter().filter(|it| it.state.is_live()).cloned().collect());
+    for instance in live {
+        let id = instance.id.clone();
+        let boot = boot_request(ec2, &instance);
+        let attached = ec2.machines.attach(&boot).await;
+        if attached {
+            serve_metadata(ec2, &id);
+        }
+        match instance.state {
+            InstanceState::Pending if attached => {
+                advance(ec2, &id, InstanceState::Pending, InstanceState::Running, None);
+                watch(ec2, id);
+            }
+            InstanceState::Pending => launch(ec2, id),
+            InstanceState::Running => watch(ec2, id),
+            InstanceState::Stopping => stop(ec2, id, false),
+            InstanceState::ShuttingDown => terminate(ec2, id),
+            InstanceState::Stopped | InstanceState::Terminated => {}
+        }
+    }
+    resume_images(ec2);
+}
+
+/// Images that an earlier server had under way: a disk that is cut stays cut, and
+/// the others follow.
+fn resume_images(ec2: &Arc<Ec2>) {
+    let pending: Vec<String> = ec2.read(|state| {
+        let pending = state.images.iter().filter(|image| image.state == ImageState::Pending);
+        pending.map(|image| image.id.clone()).collect()
+    });
+    for id in pending {
+        take_image(ec2, id, false);
+    }
+}
+
+/// Files that were made and never noted, because the server was killed in between.
+async fn delete_orphans(ec2: &Ec2) {
+    for layer in ec2.machines.layers_on_disk().await {
+        if ec2.read(|state| state.layers.get(&layer).is_none()) {
+            tracing::info!("deleting the layer {layer}, which nothing knows");
+            ec2.machines.delete_layer(&layer).await;
+        }
+    }
+    ec2.collect_layers().await;
+}

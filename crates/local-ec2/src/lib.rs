@@ -1,0 +1,42 @@
+//! An EC2-compatible endpoint for one machine.
+//!
+//! It speaks the EC2 Query protocol over HTTP on a loopback address. An instance
+//! is a QEMU virtual machine (or a simulated one), an AMI a chain of qcow2 layers.
+//! It meets its clients only through that protocol.
+//!
+//! ```text
+//!   HTTP --> protocol (signature, parameters) --> actions --> state (durable)
+//!                                                    |            ^
+//!                                                    v            |
+//!                                                  engine --> machines (QEMU | simulated)
+//!                                                                 ^
+//!   guest --> relay --> unix socket --> imds ----- reads state ---'
+//! ```
+//!
+//! A folder belongs to each endpoint: `endpoint.json` (address and key), the
+//! state database, disk layers, a run folder for each instance, the log.
+
+mod actions;
+mod botocore;
+mod control;
+mod ec2;
+mod endpoint;
+mod engine;
+mod imds;
+mod instance_type;
+mod machines;
+mod model;
+mod network;
+mod protocol;
+mod server;
+mod store;
+
+pub use control::{ControlError, Reply, Request, Status, call};
+pub use endpoint::{Endpoint, Folder};
+pub use machines::{Answer, Delays, DelaysError};
+pub use server::{MachineKind, ServeError, ServerConfig, serve};
+pub use store::StoreError;
+
+/// Relays a guest's metadata connection from standard input and output to the
+/// unix socket of its service: what [`ServerConfig::metadata_relay`] must do.
+pub use qemu_machine::relay_stdio;

@@ -1,0 +1,315 @@
+//! Instances without a machine: the same states, delays that can be set, and an
+//! SSH server that answers commands without running them.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelMsg};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Boot, Delays, MachineResult, Machines};
+
+/// What the SSH server answers to commands that contain a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The text to look for in the command line.
+    pub pattern: String,
+    /// The exit status to answer with.
+    pub status: u32,
+}
+
+impl FromStr for Answer {
+    type Err = String;
+
+    /// Reads `PATTERN=STATUS`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.rsplit_once('=');
+        parts
+            .and_then(|(pattern, status)| {
+                Some(Answer { pattern: pattern.to_owned(), status: status.parse().ok()? })
+            })
+            .ok_or_else(|| format!("{text:?} is not PATTERN=STATUS, such as setup-agent=3"))
+    }
+}
+
+/// All simulated machines of one server.
+#[derive(Debug)]
+pub(crate) struct SimulatedMachines {
+    delays: Delays,
+    answers: Arc<Vec<Answer>>,
+    ssh_port: u16,
+    running: Mutex<HashMap<String, CancellationToken>>,
+}
+
+impl SimulatedMachines {
+    pub(crate) fn new(delays: Delays, answers: Vec<Answer>, ssh_port: u16) -> Self {
+        SimulatedMachines {
+            delays,
+            answers: Arc::new(answers),
+            ssh_port,
+            running: Mutex::default(),
+        }
+    }
+
+    fn token(&self, instance_id: &str) -> Option<CancellationToken> {
+        let running = self.running.lock().expect("no panic holds this lock");
+        running.get(instance_id).filter(|token| !token.is_cancelled()).cloned()
+    }
+
+    fn switch_on(&self, boot: &Boot) {
+        let off = CancellationToken::new();
+        let mut running = self.running.lock().expect("no panic holds this lock");
+        running.insert(boot.instance_id.clone(), off.clone());
+        let guest = Guest {
+            login: Arc::new(Login::from_boot(boot)),
+            answers: self.answers.clone(),
+            off: off.clone(),
+        };
+        let (address, port, pause) = (boot.address, self.ssh_port, self.delays.ssh);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = off.cancelled() => {}
+                () = guest.serve(address, port, pause) => {}
+            }
+        });
+    }
+}
+
+#[async_trait]
+impl Machines for SimulatedMachines {
+    async fn describe(&self) -> String {
+        "simulated".into()
+    }
+
+    async fn create_layer(&self, _: &str, _: &str, _: u64) -> MachineResult<()> {
+        Ok(())
+    }
+
+    async fn import_layer(&self, _: &str, file: &Path) -> MachineResult<u64> {
+        let metadata = tokio::fs::metadata(file).await;
+        Ok(metadata.map_err(|error| format!("failed to read {}: {error}", file.display()))?.len())
+    }
+
+    async fn delete_layer(&self, _: &str) {}
+
+    async fn layers_on_disk(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn start(&self, boot: &Boot) -> MachineResult<()> {
+        tokio::time::sleep(self.delays.running).await;
+        self.switch_on(boot);
+        Ok(())
+    }
+
+    async fn attach(&self, boot: &Boot) -> bool {
+        self.switch_on(boot);
+        true
+    }
+
+    async fn is_running(&self, instance_id: &str) -> bool {
+        self.token(instance_id).is_some()
+    }
+
+    async fn power_button(&self, instance_id: &str) {
+        tokio::time::sleep(self.delays.stopped).await;
+        if let Some(token) = self.token(instance_id) {
+            token.cancel();
+        }
+    }
+
+    async fn reset(&self, _: &str) {}
+
+    async fn kill(&self, instance_id: &str) {
+        tokio::time::sleep(self.delays.terminated).await;
+        if let Some(token) = self.token(instance_id) {
+            token.cancel();
+        }
+    }
+
+    async fn exited(&self, instance_id: &str) {
+        if let Some(token) = self.token(instance_id) {
+            token.cancelled().await;
+        }
+    }
+
+    async fn switch_layer(&self, _: &str, _: usize, _: &str) -> MachineResult<()> {
+        Ok(())
+    }
+
+    fn console(&self, _: &str) -> Vec<u8> {
+        b"a simulated machine has no console\n".to_vec()
+    }
+
+    async fn image_pause(&self) {
+        tokio::time::sleep(self.delays.image).await;
+    }
+
+    fn metadata_socket(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn address_is_free(&self, _: Ipv4Addr) -> bool {
+        true
+    }
+
+    async fn forget(&self, instance_id: &str) {
+        self.running.lock().expect("no panic holds this lock").remove(instance_id);
+    }
+}
+
+/// Who may log in, and what the server proves itself with: what cloud-init would
+/// have set up from the user data.
+struct Login {
+    host_key: PrivateKey,
+    authorized_keys: Vec<PublicKey>,
+}
+
+/// The parts of cloud-config that concern SSH
+/// (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html#ssh>).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CloudConfig {
+    ssh_keys: HashMap<String, String>,
+    ssh_authorized_keys: Vec<String>,
+}
+
+impl Login {
+    fn from_boot(boot: &Boot) -> Login {
+        let config = boot.user_data.as_deref().and_then(cloud_config).unwrap_or_default();
+        let host_key = config
+            .ssh_keys
+            .get("ed25519_private")
+            .and_then(|text| PrivateKey::from_openssh(text).ok())
+            .unwrap_or_else(|| {
+                PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)
+                    .expect("ed25519 keys can always be made")
+            });
+        let lines = config.ssh_authorized_keys.iter().chain(&boot.public_key);
+        let authorized_keys = lines.filter_map(|line| PublicKey::from_openssh(line).ok()).collect();
+        Login { host_key, authorized_keys }
+    }
+}
+
+fn cloud_config(user_data: &[u8]) -> Option<CloudConfig> {
+    let text = std::str::from_utf8(user_data).ok()?;
+    text.starts_with("#cloud-config").then_some(())?;
+    serde_saphyr::from_str(text).ok()
+}
+
+/// How long a command waits for more input before it is answered all the same: a
+/// client at a terminal never closes its side.
+const INPUT_PAUSE: Duration = Duration::from_millis(500);
+
+/// A simulated guest; as an SSH handler, one connection to it.
+#[derive(Clone)]
+struct Guest {
+    login: Arc<Login>,
+    answers: Arc<Vec<Answer>>,
+    off: CancellationToken,
+}
+
+impl Guest {
+    async fn serve(self, address: Ipv4Addr, port: u16, pause: Duration) {
+        tokio::time::sleep(pause).await;
+        let listener = match TcpListener::bind((address, port)).await {
+            Ok(listener) => listener,
+            Err(error) => return tracing::warn!("no SSH server at {address}:{port}: {error}"),
+        };
+        let config = Arc::new(russh::server::Config {
+            keys: vec![self.login.host_key.clone()],
+            auth_rejection_time: Duration::ZERO,
+            ..Default::default()
+        });
+        while let Ok((stream, _)) = listener.accept().await {
+            let (config, guest) = (config.clone(), self.clone());
+            let off = self.off.clone();
+            tokio::spawn(async move {
+                let session = async {
+                    match russh::server::run_stream(config, stream, guest).await {
+                        Ok(session) => drop(session.await),
+                        Err(error) => tracing::debug!("SSH connection refused: {error}"),
+                    }
+                };
+                tokio::select! {
+                    () = off.cancelled() => {}
+                    () = session => {}
+                }
+            });
+        }
+    }
+
+    /// Answers one channel: takes in what is sent, then gives the exit status.
+    async fn answer(self, mut channel: Channel<Msg>) {
+        let mut command = None;
+        loop {
+            let message = if command.is_some() {
+                tokio::time::timeout(INPUT_PAUSE, channel.wait())
+                    .await
+                    .unwrap_or(Some(ChannelMsg::Eof))
+            } else {
+                channel.wait().await
+            };
+            match message {
+                Some(ChannelMsg::Exec { command: line, .. }) => {
+                    command = Some(String::from_utf8_lossy(&line).into_owned());
+                }
+                Some(ChannelMsg::Eof) if command.is_some() => break,
+                Some(_) => {}
+                None => return,
+            }
+        }
+        let command = command.unwrap_or_default();
+        let answer = self.answers.iter().find(|answer| command.contains(&answer.pattern));
+        let _ = channel.exit_status(answer.map_or(0, |answer| answer.status)).await;
+        let _ = channel.eof().await;
+        let _ = channel.close().await;
+        if command.split_whitespace().any(|word| word == "poweroff") {
+            self.off.cancel();
+        }
+    }
+}
+
+impl Handler for Guest {
+    type Error = russh::Error;
+
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, russh::Error> {
+        let known = self.login.authorized_keys.iter();
+        let allowed =
+            known.map(PublicKey::key_data).any(|known| known == key.public_key.key_data());
+        Ok(if allowed { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        tokio::spawn(self.clone().answer(channel));
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+}

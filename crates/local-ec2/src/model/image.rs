@@ -1,0 +1,82 @@
+//! Images (AMIs).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Record, Tags};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ImageState {
+    Pending,
+    Available,
+    Failed,
+}
+
+impl ImageState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ImageState::Pending => "pending",
+            ImageState::Available => "available",
+            ImageState::Failed => "failed",
+        }
+    }
+}
+
+/// Where an image's root disk comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RootDeviceType {
+    Ebs,
+    /// A bundle in S3: known by name, and never launched here.
+    InstanceStore,
+}
+
+impl RootDeviceType {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            RootDeviceType::Ebs => "ebs",
+            RootDeviceType::InstanceStore => "instance-store",
+        }
+    }
+}
+
+/// A block device that instances of the image get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageMapping {
+    pub(crate) device: String,
+    pub(crate) snapshot_id: String,
+    pub(crate) size_gib: u64,
+    pub(crate) delete_on_termination: bool,
+}
+
+/// One image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) state: ImageState,
+    pub(crate) state_reason: Option<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) architecture: String,
+    pub(crate) root_device_type: RootDeviceType,
+    pub(crate) root_device_name: String,
+    pub(crate) mappings: Vec<ImageMapping>,
+    pub(crate) source_instance: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl Record for Image {
+    const TABLE: &'static str = "images";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Image {
+    pub(crate) fn uses_snapshot(&self, snapshot_id: &str) -> bool {
+        self.mappings.iter().any(|mapping| mapping.snapshot_id == snapshot_id)
+    }
+}

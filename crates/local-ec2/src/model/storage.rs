@@ -1,0 +1,163 @@
+//! Volumes, snapshots, and the layers both stand on.
+//!
+//! ```text
+//!   volume ----> layer (written)          CreateImage: the volume's layer becomes
+//!                  |                      the snapshot's, and a new empty layer on
+//!                  v                      top of it the volume's. No data is copied.
+//!   snapshot --> layer (frozen) --> layer --> ...
+//! ```
+//!
+//! A layer lives as long as a volume or a snapshot reaches it, so that deleting
+//! one image never breaks another that shares layers with it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Record, State, Tags};
+
+/// A disk file, maybe on top of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    pub(crate) id: String,
+    pub(crate) parent: Option<String>,
+}
+
+impl Record for Layer {
+    const TABLE: &'static str = "layers";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SnapshotState {
+    Pending,
+    Completed,
+    Error,
+}
+
+impl SnapshotState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SnapshotState::Pending => "pending",
+            SnapshotState::Completed => "completed",
+            SnapshotState::Error => "error",
+        }
+    }
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) id: String,
+    pub(crate) volume_id: String,
+    pub(crate) size_gib: u64,
+    pub(crate) state: SnapshotState,
+    pub(crate) started: Timestamp,
+    pub(crate) description: String,
+    /// `None` until it is completed.
+    pub(crate) layer: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl Record for Snapshot {
+    const TABLE: &'static str = "snapshots";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// One volume.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Volume {
+    pub(crate) id: String,
+    pub(crate) size_gib: u64,
+    pub(crate) snapshot_id: String,
+    pub(crate) zone: String,
+    pub(crate) created: Timestamp,
+    pub(crate) instance_id: String,
+    /// What it is a copy of; kept by itself, as the snapshot may be deleted before the first start.
+    pub(crate) parent_layer: String,
+    /// `None` until the instance's first start.
+    pub(crate) layer: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl Record for Volume {
+    const TABLE: &'static str = "volumes";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The layers that neither a volume nor a snapshot reaches any more.
+pub(crate) fn unreachable_layers(state: &State) -> BTreeSet<String> {
+    let snapshots = state.snapshots.iter().filter_map(|snapshot| snapshot.layer.as_deref());
+    let volumes = state.volumes.iter().filter_map(|volume| volume.layer.as_deref());
+    let parents = state.volumes.iter().map(|volume| volume.parent_layer.as_str());
+    let mut reached = BTreeSet::new();
+    for mut id in snapshots.chain(volumes).chain(parents) {
+        while reached.insert(id) {
+            match state.layers.get(id).and_then(|layer| layer.parent.as_deref()) {
+                Some(parent) => id = parent,
+                None => break,
+            }
+        }
+    }
+    let all = state.layers.iter().map(|layer| layer.id.as_str());
+    all.filter(|id| !reached.contains(id)).map(String::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn snapshot(layer: &str) -> Snapshot {
+        Snapshot {
+            id: format!("snap-{layer}"),
+            volume_id: "vol-1".into(),
+            size_gib: 1,
+            state: SnapshotState::Completed,
+            started: Timestamp::UNIX_EPOCH,
+            description: String::new(),
+            layer: Some(layer.into()),
+            tags: Tags::new(),
+        }
+    }
+
+    proptest! {
+        /// Whatever the forest of layers and whichever snapshots remain, nothing a
+        /// snapshot stands on is given up, and all else is.
+        #[test]
+        fn exactly_what_no_snapshot_stands_on_is_unreachable(
+            parents in proptest::collection::vec(any::<proptest::sample::Index>(), 1..30),
+            kept in proptest::collection::vec(any::<bool>(), 30),
+        ) {
+            let mut state = State::default();
+            let mut chain: Vec<Vec<usize>> = Vec::new();
+            for (number, parent) in parents.iter().enumerate() {
+                let parent = (number > 0 && number % 3 != 0).then(|| parent.index(number));
+                let below = parent.map(|parent| chain[parent].clone()).unwrap_or_default();
+                chain.push([vec![number], below].concat());
+                let layer = Layer { id: number.to_string(), parent: parent.map(|p| p.to_string()) };
+                state.layers.insert(layer);
+            }
+            let mut needed = BTreeSet::new();
+            for number in 0..parents.len() {
+                if kept[number] {
+                    state.snapshots.insert(snapshot(&number.to_string()));
+                    needed.extend(chain[number].iter().map(|layer| layer.to_string()));
+                }
+            }
+            let all: BTreeSet<String> = (0..parents.len()).map(|number| number.to_string()).collect();
+            prop_assert_eq!(unreachable_layers(&state), &all - &needed);
+        }
+    }
+}

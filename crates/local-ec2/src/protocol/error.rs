@@ -1,0 +1,76 @@
+//! Errors as EC2 names them: code, message and HTTP status, rendered in one place
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+
+use axum::http::StatusCode;
+
+use super::Xml;
+
+/// An answer that refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct ApiError {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) status: StatusCode,
+}
+
+/// What an action returns.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// A client error: status 400.
+    pub(crate) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        ApiError { code: code.into(), message: message.into(), status: StatusCode::BAD_REQUEST }
+    }
+
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        ApiError {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..Self::new("InternalError", format!("An internal error has occurred: {error}"))
+        }
+    }
+
+    pub(crate) fn auth_failure() -> Self {
+        ApiError {
+            status: StatusCode::UNAUTHORIZED,
+            ..Self::new(
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+            )
+        }
+    }
+
+    pub(crate) fn dry_run() -> Self {
+        ApiError {
+            status: StatusCode::PRECONDITION_FAILED,
+            ..Self::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        }
+    }
+
+    pub(crate) fn invalid_value(parameter: &str, value: &str) -> Self {
+        Self::new(
+            "InvalidParameterValue",
+            format!("Value ({value}) for parameter {parameter} is invalid."),
+        )
+    }
+
+    /// The id does not exist; `kind` as in `InvalidAMIID`.
+    pub(crate) fn not_found(kind: &str, what: &str, id: &str) -> Self {
+        Self::new(format!("{kind}.NotFound"), format!("The {what} '{id}' does not exist"))
+    }
+
+    /// The body that every AWS client knows how to read.
+    pub(crate) fn body(&self, request_id: &str) -> String {
+        let mut xml = Xml::new();
+        xml.node("Response", |xml| {
+            xml.node("Errors", |xml| {
+                xml.node("Error", |xml| {
+                    xml.text("Code", &self.code);
+                    xml.text("Message", &self.message);
+                });
+            });
+            xml.text("RequestID", request_id);
+        });
+        xml.finish()
+    }
+}

@@ -1,0 +1,248 @@
+//! The HTTP server: reads a request, checks its signature, answers it.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State as Shared;
+use axum::http::{Request, Response, StatusCode, header};
+use axum::serve::ListenerExt;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::actions;
+use crate::control::{Control, ensure_simulated_base};
+use crate::ec2::{Call, Ec2};
+use crate::endpoint::{Endpoint, Folder};
+use crate::engine;
+use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
+use crate::protocol::auth::{self, AccessKey};
+use crate::protocol::{ApiError, ApiResult, Params};
+use crate::store::{Store, StoreError};
+
+/// EC2's requests are small; user data is the largest part, at most 16 KiB.
+const LARGEST_REQUEST: usize = 1 << 20;
+
+/// What stands behind the instances of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineKind {
+    /// QEMU virtual machines.
+    Qemu,
+    /// Simulated machines.
+    Simulated {
+        /// How long their transitions take.
+        delays: Delays,
+        /// What their SSH servers answer; 0 to all else.
+        answers: Vec<Answer>,
+    },
+}
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where everything is kept.
+    pub folder: Folder,
+    /// The TCP port on 127.0.0.1; `None` takes the one of the last start, or a free one.
+    pub port: Option<u16>,
+    /// The port of an instance's address at which its SSH server answers.
+    pub ssh_port: u16,
+    /// What instances are.
+    pub machines: MachineKind,
+    /// A command that runs [`crate::relay_stdio`] with the path that is added to it.
+    pub metadata_relay: Vec<String>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another server has the folder.
+    #[error("another local endpoint is running for {}", .0.display())]
+    Running(PathBuf),
+    /// The port is taken.
+    #[error("port {port} of 127.0.0.1 cannot be used (--port chooses another)")]
+    Port {
+        /// Which one.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder cannot be used.
+    #[error("the folder {} cannot be used", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The durable state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The base image of simulated machines.
+    #[error("failed to register the simulated base image: {0}")]
+    Base(String),
+}
+
+/// Serves until `end` is cancelled or the control socket asks for the end.
+///
+/// # Errors
+/// When the folder or the port is in use, or the state cannot be read.
+pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), ServeError> {
+    let folder = config.folder.clone();
+    let wrong = |source| ServeError::Folder { path: folder.path().to_owned(), source };
+    folder.create().map_err(wrong)?;
+    let Some(_lock) = folder.lock().map_err(wrong)? else {
+        return Err(ServeError::Running(folder.path().to_owned()));
+    };
+    let (listener, endpoint) = listen(&config).await?;
+    let (store, state) = Store::open(&folder.database())?;
+    let ec2 = Arc::new(Ec2::new(store, state, machines(&config)));
+    if matches!(config.machines, MachineKind::Simulated { .. }) {
+        ensure_simulated_base(&ec2).map_err(ServeError::Base)?;
+    }
+    engine::resume(&ec2).await;
+    // Before the control socket listens: whoever gets an answer there reads the address next.
+    folder.write_endpoint(&endpoint).map_err(wrong)?;
+    Control { ec2: ec2.clone(), folder: folder.clone(), end: end.clone() }
+        .listen()
+        .map_err(wrong)?;
+    tracing::info!("serving {} from {}", endpoint.url(), folder.path().display());
+    let service = Arc::new(Service {
+        ec2,
+        key: AccessKey { id: endpoint.access_key_id, secret: endpoint.secret_access_key },
+        delay: match &config.machines {
+            MachineKind::Qemu => Duration::ZERO,
+            MachineKind::Simulated { delays, .. } => delays.api,
+        },
+    });
+    let router = Router::new().fallback(answer).with_state(service);
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    tokio::select! {
+        served = async { axum::serve(listener, router).await } => {
+            served.map_err(|source| ServeError::Port { port: endpoint.port, source })
+        }
+        () = end.cancelled() => Ok(()),
+    }
+}
+
+/// Binds the port that was asked for, else the one of the last start, else a free one.
+async fn listen(config: &ServerConfig) -> Result<(TcpListener, Endpoint), ServeError> {
+    let folder = &config.folder;
+    let earlier = folder
+        .endpoint()
+        .map_err(|source| ServeError::Folder { path: folder.path().to_owned(), source })?;
+    let port = config.port.or(earlier.as_ref().map(|earlier| earlier.port)).unwrap_or(0);
+    let bind = async |port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    };
+    let (listener, port) = bind(port).await.map_err(|source| ServeError::Port { port, source })?;
+    let endpoint = match earlier {
+        Some(earlier) => Endpoint { port, ..earlier },
+        None => Endpoint::generate(port),
+    };
+    Ok((listener, endpoint))
+}
+
+fn machines(config: &ServerConfig) -> Arc<dyn Machines> {
+    match &config.machines {
+        MachineKind::Qemu => Arc::new(QemuMachines::new(QemuOptions {
+            layers: config.folder.layers(),
+            run: config.folder.run(),
+            ssh_port: config.ssh_port,
+            metadata_relay: config.metadata_relay.clone(),
+        })),
+        MachineKind::Simulated { delays, answers } => {
+            Arc::new(SimulatedMachines::new(*delays, answers.clone(), config.ssh_port))
+        }
+    }
+}
+
+struct Service {
+    ec2: Arc<Ec2>,
+    key: AccessKey,
+    /// Added to every call, for simulated machines.
+    delay: Duration,
+}
+
+async fn answer(Shared(service): Shared<Arc<Service>>, request: Request<Body>) -> Response<Body> {
+    let request_id = new_request_id();
+    let started = std::time::Instant::now();
+    tokio::time::sleep(service.delay).await;
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST_REQUEST).await;
+    if let Some(target) = parts.headers.get("x-amz-target") {
+        return refuse_json(target.to_str().unwrap_or_default(), &request_id);
+    }
+    let params = body.as_ref().map(|body| decode(&parts, body)).unwrap_or_default();
+    let action = params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone());
+    let outcome = match &body {
+        Ok(body) => service.perform(&parts, body, params, &request_id),
+        Err(_) => Err(ApiError::new("RequestEntityTooLarge", "The request is larger than 1 MiB")),
+    };
+    let (status, text) = match outcome {
+        Ok(text) => (StatusCode::OK, text),
+        Err(error) => {
+            tracing::info!("{} refused: {error}", action.as_deref().unwrap_or("a request"));
+            (error.status, error.body(&request_id))
+        }
+    };
+    let action = action.unwrap_or_default();
+    tracing::debug!("{action} {status} in {:?}", started.elapsed());
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "text/xml;charset=UTF-8")
+        .header("x-amzn-requestid", &request_id)
+        .body(Body::from(text))
+        .expect("these headers are valid")
+}
+
+/// Services such as SSM speak JSON, and their clients cannot read anything else.
+fn refuse_json(target: &str, request_id: &str) -> Response<Body> {
+    tracing::warn!("the action {target} is not served here");
+    let body = serde_json::json!({
+        "__type": "UnknownOperationException",
+        "message": format!("The action {target} is not served by a local EC2 endpoint."),
+    });
+    Response::builder()
+        .status(StatusCode::BAD_REQUEST)
+        .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amzn-requestid", request_id)
+        .body(Body::from(body.to_string()))
+        .expect("these headers are valid")
+}
+
+impl Service {
+    fn perform(
+        &self,
+        parts: &axum::http::request::Parts,
+        body: &Bytes,
+        params: Vec<(String, String)>,
+        request_id: &str,
+    ) -> ApiResult<String> {
+        let scope = auth::check(parts, body, &self.key, SystemTime::now())?;
+        let call = Call { ec2: self.ec2.clone(), region: scope.region };
+        actions::dispatch(&call, &Params::new(params), request_id)
+    }
+}
+
+/// Parameters come in the body of a POST, or in the query of a GET.
+fn decode(parts: &axum::http::request::Parts, body: &[u8]) -> Vec<(String, String)> {
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let query = form_urlencoded::parse(query).into_owned();
+    query.chain(form_urlencoded::parse(body).into_owned()).collect()
+}
+
+/// A request id in EC2's form, a UUID.
+fn new_request_id() -> String {
+    let bits: u128 = rand::rng().random();
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}

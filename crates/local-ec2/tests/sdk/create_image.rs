@@ -1,0 +1,55 @@
+//! CreateImage.
+
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+
+use crate::bench::{Bench, code};
+
+#[tokio::test]
+async fn an_image_has_the_name_tags_and_snapshots_it_was_asked_for() {
+    let bench = Bench::new().await;
+    let instance = bench.running_instance().await;
+    let tags = |kind: ResourceType, value: &str| {
+        let tag = Tag::builder().key("of").value(value).build();
+        TagSpecification::builder().resource_type(kind).tags(tag).build()
+    };
+    let request =
+        bench.client.create_image().instance_id(&instance).name("one").description("first");
+    let request = request.tag_specifications(tags(ResourceType::Image, "image"));
+    let request = request.tag_specifications(tags(ResourceType::Snapshot, "snapshot"));
+    let id = request.send().await.unwrap().image_id.unwrap();
+    bench.wait_for_image(&id, "available").await;
+    let answer = bench.client.describe_images().image_ids(&id).send().await.unwrap();
+    let image = &answer.images()[0];
+    assert_eq!((image.name(), image.description()), (Some("one"), Some("first")));
+    assert_eq!(image.tags()[0].value(), Some("image"));
+    let snapshot = image.block_device_mappings()[0].ebs().unwrap().snapshot_id().unwrap();
+    let answer = bench.client.describe_snapshots().snapshot_ids(snapshot).send().await.unwrap();
+    assert_eq!(answer.snapshots()[0].tags()[0].value(), Some("snapshot"));
+    assert_eq!(answer.snapshots()[0].state().unwrap().as_str(), "completed");
+    bench.wait_for_state(&instance, "running").await;
+}
+
+#[tokio::test]
+async fn instances_of_an_image_of_an_instance_run() {
+    let bench = Bench::new().await;
+    let image = bench.image_of(&bench.running_instance().await, "one").await;
+    let second = bench.launch(&image).await;
+    bench.wait_for_state(&second, "running").await;
+    assert_eq!(bench.instance(&second).await.image_id(), Some(image.as_str()));
+}
+
+#[tokio::test]
+async fn a_name_is_given_once_and_must_be_one() {
+    let bench = Bench::new().await;
+    let instance = bench.running_instance().await;
+    bench.image_of(&instance, "one").await;
+    let create = |instance: &str, name: &str| {
+        bench.client.create_image().instance_id(instance).name(name).send()
+    };
+    assert_eq!(code(create(&instance, "one").await), "InvalidAMIName.Duplicate");
+    assert_eq!(code(create(&instance, "a:b").await), "InvalidAMIName.Malformed");
+    assert_eq!(code(create("i-0123456789abcdef0", "two").await), "InvalidInstanceID.NotFound");
+    bench.client.terminate_instances().instance_ids(&instance).send().await.unwrap();
+    bench.wait_for_state(&instance, "terminated").await;
+    assert_eq!(code(create(&instance, "two").await), "IncorrectState");
+}

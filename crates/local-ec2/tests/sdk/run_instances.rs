@@ -1,0 +1,87 @@
+//! RunInstances.
+
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, InstanceType, ResourceType, Tag, TagSpecification,
+};
+
+use crate::bench::{Bench, code};
+
+#[tokio::test]
+async fn an_instance_comes_up_with_an_address_of_its_own() {
+    let bench = Bench::new().await;
+    let (first, second) = (bench.running_instance().await, bench.running_instance().await);
+    let (first, second) = (bench.instance(&first).await, bench.instance(&second).await);
+    assert!(first.public_ip_address().unwrap().starts_with("127."));
+    assert_ne!(first.public_ip_address(), second.public_ip_address());
+    assert_eq!(first.root_device_name(), Some("/dev/xvda"));
+    assert!(first.block_device_mappings()[0].ebs().unwrap().volume_id().is_some());
+}
+
+#[tokio::test]
+async fn tags_come_with_the_instance_and_its_volume() {
+    let bench = Bench::new().await;
+    let tags = |kind: ResourceType| {
+        let tag = Tag::builder().key("a").value("b").build();
+        TagSpecification::builder().resource_type(kind).tags(tag).build()
+    };
+    let answer = bench
+        .client
+        .run_instances()
+        .image_id(bench.base().await)
+        .instance_type(InstanceType::T3Micro)
+        .min_count(1)
+        .max_count(1)
+        .tag_specifications(tags(ResourceType::Instance))
+        .tag_specifications(tags(ResourceType::Volume))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.instances()[0].tags()[0].value(), Some("b"));
+    let volumes = bench.client.describe_volumes().send().await.unwrap();
+    assert_eq!(volumes.volumes()[0].tags()[0].key(), Some("a"));
+}
+
+#[tokio::test]
+async fn a_client_token_makes_a_repeat_harmless_and_a_misuse_an_error() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |kind: InstanceType| {
+        let request = bench.client.run_instances().image_id(&base).instance_type(kind);
+        request.min_count(1).max_count(1).client_token("token").send()
+    };
+    let first = run(InstanceType::T3Micro).await.unwrap();
+    let again = run(InstanceType::T3Micro).await.unwrap();
+    assert_eq!(first.instances()[0].instance_id(), again.instances()[0].instance_id());
+    assert_eq!(code(run(InstanceType::T3Large).await), "IdempotentParameterMismatch");
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused_with_ec2s_codes() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |image: &str| {
+        let request = bench.client.run_instances().image_id(image).min_count(1).max_count(1);
+        request.instance_type(InstanceType::T3Micro)
+    };
+    assert_eq!(code(run("ami-0123456789abcdef0").send().await), "InvalidAMIID.NotFound");
+    assert_eq!(code(run("ami-xyz").send().await), "InvalidAMIID.Malformed");
+    assert_eq!(
+        code(run(&base).instance_type("m5.huge".into()).send().await),
+        "InvalidParameterValue"
+    );
+    assert_eq!(code(run(&base).security_groups("nosuch").send().await), "InvalidGroup.NotFound");
+    assert_eq!(code(run(&base).subnet_id("subnet-1").send().await), "InvalidSubnetID.NotFound");
+    assert_eq!(code(run(&base).key_name("nosuch").send().await), "InvalidKeyPair.NotFound");
+    assert_eq!(code(run(&base).user_data("not base64!").send().await), "InvalidUserData.Malformed");
+    assert_eq!(code(run(&base).min_count(2).send().await), "InvalidParameterValue");
+    assert_eq!(code(run(&base).kernel_id("aki-1").send().await), "UnknownParameter");
+    assert_eq!(code(run(&base).dry_run(true).send().await), "DryRunOperation");
+    let small = EbsBlockDevice::builder().volume_size(1).build();
+    let small = BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(small).build();
+    assert_eq!(
+        code(run(&base).block_device_mappings(small).send().await),
+        "InvalidBlockDeviceMapping"
+    );
+    let none = bench.client.describe_instances().send().await.unwrap();
+    assert!(none.reservations().is_empty(), "a refusal leaves nothing behind");
+}
