@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,10 +16,15 @@ use crate::actions::{NewImage, check_image_name, insert_image};
 use crate::ec2::Ec2;
 use crate::endpoint::Folder;
 use crate::engine;
+use crate::faults::Faults;
 use crate::model::{
     Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
     Tags, new_id,
 };
+use crate::server::{self, ServerConfig};
+
+/// How long is waited between two looks at what is under way.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The root device of imported images, as Debian and Ubuntu name theirs.
 const ROOT_DEVICE: &str = "/dev/xvda";
@@ -42,18 +48,28 @@ pub enum Request {
         /// An image that has the name already is good enough.
         if_missing: bool,
     },
+    /// Let things go wrong on purpose, or no more.
+    SetFaults(Faults),
+    /// What goes wrong on purpose?
+    Faults,
+    /// Terminate all instances and forget everything but address and key.
+    Reset,
     /// Shut all instances down, then end.
     Stop,
 }
 
 /// A server's answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Status),
     /// To [`Request::Import`]: the AMI's id.
     Imported(String),
+    /// To [`Request::SetFaults`] and [`Request::Faults`].
+    Faults(Faults),
+    /// To [`Request::Reset`], when it is done.
+    Reset,
     /// To [`Request::Stop`], when it is done.
     Stopped,
     /// It could not be done, and why.
@@ -110,7 +126,7 @@ pub async fn call(folder: &Folder, request: &Request) -> Result<Reply, ControlEr
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) ec2: Arc<Ec2>,
-    pub(crate) folder: Folder,
+    pub(crate) config: ServerConfig,
     /// Cancelled when the server is to end.
     pub(crate) end: CancellationToken,
 }
@@ -118,7 +134,7 @@ pub(crate) struct Control {
 impl Control {
     /// Listens for requests until the server ends.
     pub(crate) fn listen(self) -> io::Result<()> {
-        let socket = self.folder.control_socket();
+        let socket = self.config.folder.control_socket();
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket)?;
         tokio::spawn(async move {
@@ -163,6 +179,16 @@ impl Control {
                     Err(message) => Reply::Failed(message),
                 }
             }
+            Request::SetFaults(faults) => {
+                self.ec2.set_lag(faults.lag, faults.not_found);
+                self.ec2.faults.set(faults);
+                Reply::Faults(self.ec2.faults.get())
+            }
+            Request::Faults => Reply::Faults(self.ec2.faults.get()),
+            Request::Reset => match self.reset().await {
+                Ok(()) => Reply::Reset,
+                Err(message) => Reply::Failed(message),
+            },
             Request::Stop => {
                 self.stop_all().await;
                 Reply::Stopped
@@ -172,7 +198,7 @@ impl Control {
 
     async fn status(&self) -> Status {
         let machines = self.ec2.machines.describe().await;
-        let layer_bytes = folder_bytes(&self.folder.layers());
+        let layer_bytes = folder_bytes(&self.config.folder.layers());
         self.ec2.read(|state| Status {
             pid: std::process::id(),
             machines,
@@ -220,34 +246,59 @@ impl Control {
         }
     }
 
+    /// Forgets everything that clients made.
+    async fn reset(&self) -> Result<(), String> {
+        self.ec2.set_lag(Duration::ZERO, Duration::ZERO);
+        self.ec2.faults.set(Faults::default());
+        while self.ec2.read(|state| state.instances.iter().any(|it| it.terminated_at.is_none())) {
+            for id in self
+                .take_all(|state| state != InstanceState::Terminated, InstanceState::ShuttingDown)
+            {
+                engine::terminate(&self.ec2, id);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let cleared = self.ec2.change(|state| {
+            // Layers stay known until their files are gone.
+            let layers = std::mem::take(&mut state.layers);
+            state.clear();
+            state.layers = layers;
+            Ok(())
+        });
+        cleared.map_err(|error| error.message)?;
+        self.ec2.collect_layers().await;
+        server::prepare(&self.ec2, &self.config).map_err(|error| error.to_string())
+    }
+
     /// Shuts all instances down, so that their disks are whole when the server is gone.
     async fn stop_all(&self) {
         // A client may start another one meanwhile, so it is looked at again and again.
         while self.ec2.read(|state| state.instances.iter().any(|it| it.state.is_live())) {
-            for id in self.stop_running() {
+            let switched_on =
+                |state| matches!(state, InstanceState::Pending | InstanceState::Running);
+            for id in self.take_all(switched_on, InstanceState::Stopping) {
                 engine::stop(&self.ec2, id, false);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Takes all instances that run, or are about to, to `stopping`.
-    fn stop_running(&self) -> Vec<String> {
-        let stopped = self.ec2.change(|state| {
-            let running: Vec<String> = state
-                .instances
-                .iter()
-                .filter(|it| matches!(it.state, InstanceState::Pending | InstanceState::Running))
+    /// Takes all instances in some states to another, and returns their ids.
+    fn take_all(&self, from: impl Fn(InstanceState) -> bool, to: InstanceState) -> Vec<String> {
+        let taken = self.ec2.change(|state| {
+            let instances = state.instances.iter();
+            let ids: Vec<String> = instances
+                .filter(|it| it.state != to && from(it.state))
                 .map(|it| it.id.clone())
                 .collect();
-            for id in &running {
+            for id in &ids {
                 if let Some(instance) = state.instances.get_mut(id) {
-                    instance.state = InstanceState::Stopping;
+                    instance.state = to;
                 }
             }
-            Ok(running)
+            Ok(ids)
         });
-        stopped.unwrap_or_default()
+        taken.unwrap_or_default()
     }
 }
 
@@ -292,6 +343,9 @@ impl Imported {
                     root_device_name: ROOT_DEVICE.into(),
                     mappings: vec![mapping],
                     source_instance: None,
+                    no_reboot: false,
+                    source_image: None,
+                    client_token: None,
                     tags: Tags::new(),
                 },
             )
@@ -307,16 +361,12 @@ fn folder_bytes(path: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.blocks() * 512).sum()
 }
 
-/// Registers the base image of simulated machines, once.
-pub(crate) fn ensure_simulated_base(ec2: &Ec2) -> Result<(), String> {
-    const NAME: &str = "debian-12-amd64-simulated";
-    if ec2.read(|state| state.images.iter().any(|image| image.name == NAME)) {
-        return Ok(());
-    }
+/// Registers the base image of simulated machines.
+pub(crate) fn register_simulated_base(ec2: &Ec2) -> Result<(), String> {
     let base = Imported {
         layer: new_id("layer"),
         bytes: 2 << 30,
-        name: NAME.into(),
+        name: "debian-12-amd64-simulated".into(),
         description: Some("A base image without a disk, for simulated machines".into()),
         architecture: "x86_64".into(),
     };

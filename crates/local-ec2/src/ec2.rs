@@ -5,10 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use rand::RngExt;
 
+use crate::faults::FaultControl;
+use crate::imds::MetadataServices;
+use crate::lag::Lagging;
 use crate::machines::Machines;
 use crate::model::{Instance, State, unreachable_layers};
 use crate::protocol::{ApiError, ApiResult};
@@ -19,10 +23,18 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 
 /// One endpoint.
 pub(crate) struct Ec2 {
-    state: Mutex<State>,
+    books: Mutex<Books>,
     store: Store,
     pub(crate) machines: Arc<dyn Machines>,
+    pub(crate) metadata: MetadataServices,
+    pub(crate) faults: FaultControl,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The state, and what clients are shown of it.
+struct Books {
+    state: State,
+    lagging: Lagging,
 }
 
 /// One call of the API.
@@ -34,17 +46,41 @@ pub(crate) struct Call {
 
 impl Ec2 {
     pub(crate) fn new(store: Store, state: State, machines: Arc<dyn Machines>) -> Self {
-        Ec2 { state: Mutex::new(state), store, machines, locks: Mutex::default() }
+        Ec2 {
+            books: Mutex::new(Books { state, lagging: Lagging::default() }),
+            store,
+            machines,
+            metadata: MetadataServices::default(),
+            faults: FaultControl::default(),
+            locks: Mutex::default(),
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().expect("a panic while the state is held is a bug that must not go on")
     }
 
     /// Looks at the state.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        look(
-            &self
-                .state
-                .lock()
-                .expect("a panic while the state is held is a bug that must not go on"),
-        )
+        look(&self.books().state)
+    }
+
+    /// Looks at what clients are shown: the state, or what it was some time ago.
+    pub(crate) fn view<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        let mut books = self.books();
+        let Books { state, lagging } = &mut *books;
+        look(lagging.shown().unwrap_or(state))
+    }
+
+    /// Lets clients see changes so much later, and new resources even later than that.
+    pub(crate) fn set_lag(&self, lag: Duration, not_found: Duration) {
+        let mut books = self.books();
+        books.lagging = Lagging::new(&books.state, lag, not_found);
+    }
+
+    /// Whether a resource is so new that it is not found yet.
+    pub(crate) fn is_not_found_yet(&self, id: &str) -> bool {
+        self.books().lagging.is_not_found_yet(id)
     }
 
     /// Changes the state: all of the change becomes durable, or none is made.
@@ -52,16 +88,16 @@ impl Ec2 {
         &self,
         change: impl FnOnce(&mut State) -> ApiResult<R>,
     ) -> ApiResult<R> {
-        let mut state = self
-            .state
-            .lock()
-            .expect("a panic while the state is held is a bug that must not go on");
-        let result = change(&mut state).and_then(|value| {
-            self.store.save(&state).map_err(ApiError::internal)?;
+        let mut books = self.books();
+        let Books { state, lagging } = &mut *books;
+        let result = change(state).and_then(|value| {
+            if state.is_changed() {
+                self.store.save(state).map_err(ApiError::internal)?;
+            }
             Ok(value)
         });
         match &result {
-            Ok(_) => state.keep(),
+            Ok(_) => lagging.note(state.keep()),
             Err(_) => state.undo(),
         }
         result
@@ -71,6 +107,8 @@ impl Ec2 {
     pub(crate) async fn lock(&self, instance_id: &str) -> tokio::sync::OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks.lock().expect("no panic holds this lock");
+            // Those that nobody holds or waits for are of no use any more.
+            locks.retain(|id, lock| id == instance_id || Arc::strong_count(lock) > 1);
             locks.entry(instance_id.to_owned()).or_default().clone()
         };
         lock.lock_owned().await

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,6 +18,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use qemu_machine::GuestNetwork;
 use rand::RngExt;
 use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::ec2::{ACCOUNT, Ec2};
 use crate::model::Instance;
@@ -33,36 +34,54 @@ const LONGEST_TTL: u64 = 21600;
 const VERSIONS: [&str; 6] =
     ["2009-04-04", "2016-09-02", "2018-09-24", "2020-10-27", "2021-03-23", "latest"];
 
+/// The metadata services of all instances.
+#[derive(Debug, Default)]
+pub(crate) struct MetadataServices {
+    /// What ends each.
+    running: Mutex<HashMap<String, CancellationToken>>,
+}
+
+impl MetadataServices {
+    /// Serves an instance's metadata on a socket, in place of an earlier service of it.
+    pub(crate) fn serve(&self, ec2: Arc<Ec2>, instance_id: &str, socket: &Path) {
+        self.end(instance_id);
+        let _ = std::fs::create_dir_all(socket.parent().unwrap_or(socket));
+        let _ = std::fs::remove_file(socket);
+        let listener = match UnixListener::bind(socket) {
+            Ok(listener) => listener,
+            Err(error) => {
+                return tracing::error!("no metadata service at {}: {error}", socket.display());
+            }
+        };
+        let end = CancellationToken::new();
+        self.running().insert(instance_id.to_owned(), end.clone());
+        let service =
+            Service { ec2, instance_id: instance_id.to_owned(), tokens: Mutex::default() };
+        let router = Router::new().fallback(answer).with_state(Arc::new(service));
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = async { axum::serve(listener, router).await } => {}
+                () = end.cancelled() => {}
+            }
+        });
+    }
+
+    /// Ends the service of an instance, if it has one.
+    pub(crate) fn end(&self, instance_id: &str) {
+        if let Some(end) = self.running().remove(instance_id) {
+            end.cancel();
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.running.lock().expect("no panic holds this lock")
+    }
+}
+
 struct Service {
     ec2: Arc<Ec2>,
     instance_id: String,
     tokens: Mutex<HashMap<String, Instant>>,
-}
-
-/// Serves one instance's metadata until its socket is removed.
-pub(crate) fn serve(ec2: Arc<Ec2>, instance_id: String, socket: &Path) {
-    let _ = std::fs::create_dir_all(socket.parent().unwrap_or(socket));
-    let _ = std::fs::remove_file(socket);
-    let listener = match UnixListener::bind(socket) {
-        Ok(listener) => listener,
-        Err(error) => {
-            return tracing::error!("no metadata service at {}: {error}", socket.display());
-        }
-    };
-    let service = Arc::new(Service { ec2, instance_id, tokens: Mutex::default() });
-    let router = Router::new().fallback(answer).with_state(service.clone());
-    tokio::spawn(async move {
-        let gone = async {
-            // The instance's end is seldom and not urgent, so looking now and then will do.
-            while service.ec2.instance(&service.instance_id).is_some_and(|it| it.state.is_live()) {
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-        };
-        tokio::select! {
-            _ = async { axum::serve(listener, router).await } => {}
-            () = gone => {}
-        }
-    });
 }
 
 async fn answer(
@@ -166,12 +185,24 @@ impl Service {
         add("public-hostname", network::public_dns_name(instance.address));
         add("public-ipv4", instance.address.to_string());
         add("reservation-id", instance.reservation_id.clone());
-        add("security-groups", network::DEFAULT_GROUP_NAME.into());
+        add("security-groups", self.group_names(instance).join("\n"));
         if let Some((name, key)) = self.public_key(instance) {
             add(&format!("public-keys/0={name}"), key);
         }
+        if instance.tags_in_metadata {
+            for (key, value) in &instance.tags {
+                tree.insert(format!("meta-data/tags/instance/{key}"), value.clone());
+            }
+        }
         tree.insert("dynamic/instance-identity/document".into(), identity_document(instance));
         tree
+    }
+
+    fn group_names(&self, instance: &Instance) -> Vec<String> {
+        self.ec2.read(|state| {
+            let groups = instance.groups.iter().filter_map(|id| state.security_groups.get(id));
+            groups.map(|group| group.name.clone()).collect()
+        })
     }
 
     fn public_key(&self, instance: &Instance) -> Option<(String, String)> {

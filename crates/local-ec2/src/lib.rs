@@ -18,22 +18,29 @@
 
 mod actions;
 mod botocore;
+mod connection;
 mod control;
 mod ec2;
 mod endpoint;
 mod engine;
+mod faults;
 mod imds;
 mod instance_type;
+mod lag;
 mod machines;
 mod model;
 mod network;
 mod protocol;
+mod reference;
 mod server;
 mod store;
+mod throttle;
 
 pub use control::{ControlError, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};
-pub use machines::{Answer, Delays, DelaysError};
+pub use faults::{CallFault, Faults};
+pub use machines::{Answer, Delays, DelaysError, parse_duration};
+pub use reference::{ActionReference, reference};
 pub use server::{MachineKind, ServeError, ServerConfig, serve};
 pub use store::StoreError;
 

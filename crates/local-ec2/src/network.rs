@@ -2,10 +2,17 @@
 
 use std::net::Ipv4Addr;
 
+use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
+
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";
 pub(crate) const SUBNET_ID: &str = "subnet-00000000000000001";
 pub(crate) const DEFAULT_GROUP_ID: &str = "sg-00000000000000001";
 pub(crate) const DEFAULT_GROUP_NAME: &str = "default";
+
+/// The loopback addresses that instances get.
+pub(crate) const CIDR: &str = "127.64.0.0/10";
+/// How many these are: all but the ends of each /24.
+pub(crate) const ADDRESSES: u32 = (1 << 14) * 254;
 
 /// The one zone of a region.
 pub(crate) fn zone(region: &str) -> String {
@@ -21,4 +28,38 @@ pub(crate) fn private_dns_name(address: Ipv4Addr) -> String {
 /// A name that resolves by itself is the address: there is no DNS for this network.
 pub(crate) fn public_dns_name(address: Ipv4Addr) -> String {
     address.to_string()
+}
+
+/// A rule that allows all protocols.
+fn allow_all(direction: Direction, peer: Peer) -> Rule {
+    Rule {
+        id: new_id("sgr"),
+        direction,
+        protocol: "-1".into(),
+        ports: None,
+        peer,
+        description: None,
+    }
+}
+
+/// What EC2 lets every new group do: talk to everyone.
+pub(crate) fn allow_all_egress() -> Rule {
+    allow_all(Direction::Egress, Peer::Cidr("0.0.0.0/0".into()))
+}
+
+/// Adds the VPC's default security group where it is missing.
+pub(crate) fn ensure_default_group(state: &mut State) {
+    if state.security_groups.get(DEFAULT_GROUP_ID).is_some() {
+        return;
+    }
+    state.security_groups.insert(SecurityGroup {
+        id: DEFAULT_GROUP_ID.into(),
+        name: DEFAULT_GROUP_NAME.into(),
+        description: "default VPC security group".into(),
+        rules: vec![
+            allow_all(Direction::Ingress, Peer::Group(DEFAULT_GROUP_ID.into())),
+            allow_all_egress(),
+        ],
+        tags: Tags::new(),
+    });
 }

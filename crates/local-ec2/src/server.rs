@@ -8,20 +8,22 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State as Shared;
+use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::{Request, Response, StatusCode, header};
-use axum::serve::ListenerExt;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions;
-use crate::control::{Control, ensure_simulated_base};
+use crate::connection::{CuttableListener, Cutter};
+use crate::control::{Control, register_simulated_base};
 use crate::ec2::{Call, Ec2};
 use crate::endpoint::{Endpoint, Folder};
 use crate::engine;
+use crate::faults::Fate;
 use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
+use crate::network;
 use crate::protocol::auth::{self, AccessKey};
 use crate::protocol::{ApiError, ApiResult, Params};
 use crate::store::{Store, StoreError};
@@ -84,9 +86,12 @@ pub enum ServeError {
     /// The durable state.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The base image of simulated machines.
-    #[error("failed to register the simulated base image: {0}")]
-    Base(String),
+    /// What is there from the beginning could not be made.
+    #[error("failed to make the default security group and base image: {0}")]
+    Begin(String),
+    /// There is no QEMU.
+    #[error("{0} is not installed (Debian and Ubuntu: apt-get install {1})")]
+    NoQemu(&'static str, &'static str),
 }
 
 /// Serves until `end` is cancelled or the control socket asks for the end.
@@ -97,21 +102,21 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     let folder = config.folder.clone();
     let wrong = |source| ServeError::Folder { path: folder.path().to_owned(), source };
     folder.create().map_err(wrong)?;
+    if config.machines == MachineKind::Qemu {
+        check_qemu()?;
+    }
     let Some(_lock) = folder.lock().map_err(wrong)? else {
         return Err(ServeError::Running(folder.path().to_owned()));
     };
     let (listener, endpoint) = listen(&config).await?;
     let (store, state) = Store::open(&folder.database())?;
     let ec2 = Arc::new(Ec2::new(store, state, machines(&config)));
-    if matches!(config.machines, MachineKind::Simulated { .. }) {
-        ensure_simulated_base(&ec2).map_err(ServeError::Base)?;
-    }
+    prepare(&ec2, &config)?;
     engine::resume(&ec2).await;
     // Before the control socket listens: whoever gets an answer there reads the address next.
     folder.write_endpoint(&endpoint).map_err(wrong)?;
-    Control { ec2: ec2.clone(), folder: folder.clone(), end: end.clone() }
-        .listen()
-        .map_err(wrong)?;
+    let prepared = config.clone();
+    Control { ec2: ec2.clone(), config: prepared, end: end.clone() }.listen().map_err(wrong)?;
     tracing::info!("serving {} from {}", endpoint.url(), folder.path().display());
     let service = Arc::new(Service {
         ec2,
@@ -122,13 +127,41 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
         },
     });
     let router = Router::new().fallback(answer).with_state(service);
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let router = router.into_make_service_with_connect_info::<Cutter>();
     tokio::select! {
-        served = async { axum::serve(listener, router).await } => {
+        served = async { axum::serve(CuttableListener(listener), router).await } => {
             served.map_err(|source| ServeError::Port { port: endpoint.port, source })
         }
         () = end.cancelled() => Ok(()),
     }
+}
+
+/// Better now than at the first instance.
+fn check_qemu() -> Result<(), ServeError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let missing =
+        |program: &str| !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let programs =
+        [(qemu_machine::QEMU_SYSTEM, "qemu-system-x86"), (qemu_machine::QEMU_IMG, "qemu-utils")];
+    match programs.into_iter().find(|(program, _)| missing(program)) {
+        Some((program, package)) => Err(ServeError::NoQemu(program, package)),
+        None => Ok(()),
+    }
+}
+
+/// Makes what is there from the beginning, where it is missing.
+pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {
+    // The group is made last: it tells that all the rest is there, and is never deleted.
+    let is_new = ec2.read(|state| state.security_groups.get(network::DEFAULT_GROUP_ID).is_none());
+    if is_new && matches!(config.machines, MachineKind::Simulated { .. }) {
+        register_simulated_base(ec2).map_err(ServeError::Begin)?;
+    }
+    ec2.change(|state| {
+        network::ensure_default_group(state);
+        Ok(())
+    })
+    .map_err(|error| ServeError::Begin(error.message))?;
+    Ok(())
 }
 
 /// Binds the port that was asked for, else the one of the last start, else a free one.
@@ -172,7 +205,11 @@ struct Service {
     delay: Duration,
 }
 
-async fn answer(Shared(service): Shared<Arc<Service>>, request: Request<Body>) -> Response<Body> {
+async fn answer(
+    Shared(service): Shared<Arc<Service>>,
+    ConnectInfo(cutter): ConnectInfo<Cutter>,
+    request: Request<Body>,
+) -> Response<Body> {
     let request_id = new_request_id();
     let started = std::time::Instant::now();
     tokio::time::sleep(service.delay).await;
@@ -183,18 +220,26 @@ async fn answer(Shared(service): Shared<Arc<Service>>, request: Request<Body>) -
     }
     let params = body.as_ref().map(|body| decode(&parts, body)).unwrap_or_default();
     let action = params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone());
+    let action = action.unwrap_or_default();
     let outcome = match &body {
-        Ok(body) => service.perform(&parts, body, params, &request_id),
-        Err(_) => Err(ApiError::new("RequestEntityTooLarge", "The request is larger than 1 MiB")),
-    };
-    let (status, text) = match outcome {
-        Ok(text) => (StatusCode::OK, text),
-        Err(error) => {
-            tracing::info!("{} refused: {error}", action.as_deref().unwrap_or("a request"));
-            (error.status, error.body(&request_id))
+        Ok(body) => service.perform(&parts, body, &action, params, &request_id),
+        Err(_) => {
+            let message = "The request is larger than 1 MiB";
+            Some(Err(ApiError::new("RequestEntityTooLarge", message)))
         }
     };
-    let action = action.unwrap_or_default();
+    let (status, text) = match outcome {
+        Some(Ok(text)) => (StatusCode::OK, text),
+        Some(Err(error)) => {
+            tracing::info!("{action} refused: {error}");
+            (error.status, error.body(&request_id))
+        }
+        None => {
+            tracing::info!("{action}: the connection is cut, as asked for");
+            cutter.cut();
+            (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+        }
+    };
     tracing::debug!("{action} {status} in {:?}", started.elapsed());
     Response::builder()
         .status(status)
@@ -220,16 +265,32 @@ fn refuse_json(target: &str, request_id: &str) -> Response<Body> {
 }
 
 impl Service {
+    /// The answer; `None` when there is to be none.
     fn perform(
         &self,
         parts: &axum::http::request::Parts,
         body: &Bytes,
+        action: &str,
         params: Vec<(String, String)>,
         request_id: &str,
-    ) -> ApiResult<String> {
-        let scope = auth::check(parts, body, &self.key, SystemTime::now())?;
+    ) -> Option<ApiResult<String>> {
+        let scope = match auth::check(parts, body, &self.key, SystemTime::now()) {
+            Ok(scope) => scope,
+            Err(error) => return Some(Err(error)),
+        };
+        let fate = self.ec2.faults.fate(action);
+        if let Fate::Fails(answer) = fate {
+            return answer.map(Err);
+        }
         let call = Call { ec2: self.ec2.clone(), region: scope.region };
-        actions::dispatch(&call, &Params::new(params), request_id)
+        let answer = self.ec2.faults.throttle(actions::demand(action, &params)).and_then(|()| {
+            actions::check_all_found(&call, &params)?;
+            actions::dispatch(&call, &Params::new(params), action, request_id)
+        });
+        match fate {
+            Fate::FailsAfterwards(instead) => instead.map(Err),
+            _ => Some(answer),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-use crate::model::{Record, State, Table};
+use crate::model::{Load, Record, State, Table, Visit};
 
 /// What can go wrong with the durable state.
 #[derive(Debug, thiserror::Error)]
@@ -44,18 +44,21 @@ impl Store {
     /// Opens or creates the database and reads all of it.
     pub(crate) fn open(path: &Path) -> Result<(Store, State), StoreError> {
         let store = Store { database: Database::create(path)? };
-        let state = State {
-            images: store.load()?,
-            instances: store.load()?,
-            key_pairs: store.load()?,
-            layers: store.load()?,
-            snapshots: store.load()?,
-            volumes: store.load()?,
-        };
+        let state = State::load(&store)?;
         Ok((store, state))
     }
 
-    fn load<T: Record>(&self) -> Result<Table<T>, StoreError> {
+    /// Makes all changes of `state` durable, in one transaction.
+    pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write()?;
+        state.visit(&transaction)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Load<StoreError> for Store {
+    fn table<T: Record>(&self) -> Result<Table<T>, StoreError> {
         let transaction = self.database.begin_read()?;
         let table = match transaction.open_table(definition::<T>()) {
             Ok(table) => table,
@@ -74,37 +77,26 @@ impl Store {
         }
         Ok(Table::from_rows(rows))
     }
-
-    /// Makes all changes of `state` durable, in one transaction.
-    pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
-        write(&transaction, &state.images)?;
-        write(&transaction, &state.instances)?;
-        write(&transaction, &state.key_pairs)?;
-        write(&transaction, &state.layers)?;
-        write(&transaction, &state.snapshots)?;
-        write(&transaction, &state.volumes)?;
-        transaction.commit()?;
-        Ok(())
-    }
 }
 
-fn write<T: Record>(transaction: &WriteTransaction, rows: &Table<T>) -> Result<(), StoreError> {
-    let mut changes = rows.changes().peekable();
-    if changes.peek().is_none() {
-        return Ok(());
-    }
-    let mut table = transaction.open_table(definition::<T>())?;
-    for (id, row) in changes {
-        match row {
-            Some(row) => {
-                let json = serde_json::to_vec(row).expect("records have string keys only");
-                table.insert(id, json.as_slice())?;
-            }
-            None => {
-                table.remove(id)?;
+impl Visit<StoreError> for WriteTransaction {
+    fn table<T: Record>(&self, rows: &Table<T>) -> Result<(), StoreError> {
+        let mut changes = rows.changes().peekable();
+        if changes.peek().is_none() {
+            return Ok(());
+        }
+        let mut table = self.open_table(definition::<T>())?;
+        for (id, row) in changes {
+            match row {
+                Some(row) => {
+                    let json = serde_json::to_vec(row).expect("records have string keys only");
+                    table.insert(id, json.as_slice())?;
+                }
+                None => {
+                    table.remove(id)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }

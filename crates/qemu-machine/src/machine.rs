@@ -115,6 +115,14 @@ impl Machine {
         self.monitor.execute("blockdev-snapshot-sync", arguments).await.map(drop)
     }
 
+    /// The file that the machine writes its `disk`th disk to; `None` when it has ended.
+    pub async fn disk_file(&self, disk: usize) -> Option<PathBuf> {
+        let devices = self.monitor.execute("query-block", json!({})).await.ok()?;
+        let name = format!("disk{disk}");
+        let device = devices.as_array()?.iter().find(|device| device["device"] == name)?;
+        device["inserted"]["file"].as_str().map(PathBuf::from)
+    }
+
     fn pid(&self) -> Option<Pid> {
         let text = std::fs::read_to_string(MachineSpec::pid_file(&self.dir)).ok()?;
         Pid::from_raw(text.trim().parse().ok()?)

@@ -100,7 +100,9 @@ impl MachineSpec {
         let mut args: Vec<String> = Vec::new();
         let mut add = |flag: &str, value: String| args.extend([flag.to_owned(), value]);
         add("-name", format!("{},process={}", escape(&self.name), escape(&self.name)));
-        add("-machine", "q35,usb=off,vmport=off,hpet=off".into());
+        // Without graphics the firmware and the boot loader talk to the serial console,
+        // where it is read why a disk does not boot.
+        add("-machine", "q35,usb=off,vmport=off,hpet=off,graphics=off".into());
         add("-accel", self.accelerator.argument().into());
         add("-cpu", self.accelerator.cpu().into());
         add("-smp", self.cpus.to_string());

@@ -3,7 +3,7 @@
 use ami_lifecycle::{Deletion, Event};
 use clap::Args;
 
-use super::{Outcome, load_config};
+use super::{Outcome, confirm, load_config};
 use crate::cli::Global;
 use crate::connect;
 use crate::console::Console;
@@ -49,18 +49,7 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
     for deletion in &deletions {
         console.message(&plan_text(deletion));
     }
-    if !args.yes {
-        match console.ask("Delete?") {
-            Some(true) => {}
-            Some(false) => return Err(Failure::failed("nothing was deleted")),
-            None => {
-                return Err(Failure::usage(
-                    "there is no terminal to ask on, so nothing was deleted",
-                )
-                .hint("--yes deletes without asking"));
-            }
-        }
-    }
+    confirm(console, args.yes, "Delete?", "nothing was deleted")?;
     let mut failed = false;
     for deletion in &deletions {
         let observer = |event: Event| {

@@ -1,5 +1,6 @@
 //! `amiable local`: the EC2-compatible endpoint of this machine.
 
+mod faults;
 mod server;
 
 use std::path::PathBuf;
@@ -8,8 +9,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use local_ec2::{Answer, Delays, Endpoint, Folder, MachineKind, Reply, Request, Status};
 
+use self::faults::FaultArgs;
 use self::server::Settings;
-use crate::commands::Outcome;
+use crate::commands::{Outcome, confirm};
 use crate::console::Console;
 use crate::failure::{Failure, chain};
 use crate::surroundings;
@@ -33,6 +35,14 @@ pub(crate) enum LocalCommand {
     Env,
     /// Make an AMI of a cloud image: qcow2, raw, or what else QEMU reads
     Import(ImportArgs),
+    /// Terminate its instances and delete all that was made; address and key stay
+    Reset {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Let things go wrong on purpose, as they do on AWS now and then
+    Fault(FaultArgs),
     /// Print its log
     Logs {
         /// Go on with what comes
@@ -112,6 +122,8 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
         LocalCommand::Status { json } => status(&folder, json, console).await,
         LocalCommand::Env => env(&folder, console).await,
         LocalCommand::Import(args) => import(&folder, args, console).await,
+        LocalCommand::Reset { yes } => reset(&folder, yes, console).await,
+        LocalCommand::Fault(args) => faults::run(&folder, args, console).await,
         LocalCommand::Logs { follow } => logs(&folder, follow, console).await,
         LocalCommand::Serve => server::serve(&folder).await,
     }
@@ -166,6 +178,12 @@ async fn ask(folder: &Folder, request: &Request) -> Result<Reply, Failure> {
     }
 }
 
+/// A server of another version may misunderstand a request.
+fn other_answer() -> Failure {
+    Failure::failed("the local endpoint gave an answer to another question")
+        .hint("`amiable local stop` ends it; the next command starts one of this version")
+}
+
 async fn is_running(folder: &Folder) -> bool {
     ask(folder, &Request::Status).await.is_ok()
 }
@@ -181,12 +199,34 @@ async fn stop(folder: &Folder, console: &Console) -> Outcome {
     Ok(())
 }
 
+async fn reset(folder: &Folder, yes: bool, console: &Console) -> Outcome {
+    ensure_running(console).await?;
+    let Reply::Status(status) = ask(folder, &Request::Status).await? else {
+        return Err(other_answer());
+    };
+    console.message(&format!(
+        "{} instances, {} images and {} snapshots in {}",
+        status.instances.len(),
+        status.images,
+        status.snapshots,
+        folder.path().display()
+    ));
+    confirm(console, yes, "Delete them all?", "nothing was deleted")?;
+    match ask(folder, &Request::Reset).await? {
+        Reply::Reset => {
+            console.message("all is deleted");
+            Ok(())
+        }
+        _ => Err(other_answer()),
+    }
+}
+
 async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
     let Reply::Status(status) = ask(folder, &Request::Status)
         .await
         .map_err(|failure| failure.hint("`amiable local start` starts it"))?
     else {
-        return Err(Failure::failed("the local endpoint gave an answer to another question"));
+        return Err(other_answer());
     };
     let endpoint = read_endpoint(folder)?;
     if json {
@@ -261,7 +301,7 @@ async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome
             console.result(&id);
             Ok(())
         }
-        _ => Err(Failure::failed("the local endpoint gave an answer to another question")),
+        _ => Err(other_answer()),
     }
 }
 

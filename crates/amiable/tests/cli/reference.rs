@@ -5,7 +5,7 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 16] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
@@ -19,6 +19,8 @@ fn the_command_line_reference() {
         &["local", "status", "--help"],
         &["local", "env", "--help"],
         &["local", "import", "--help"],
+        &["local", "reset", "--help"],
+        &["local", "fault", "--help"],
         &["local", "logs", "--help"],
     ];
     let all: Vec<String> = commands.iter().map(|args| farm.amiable(args)).collect();

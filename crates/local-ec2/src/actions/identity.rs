@@ -1,7 +1,9 @@
 //! STS' GetCallerIdentity, which clients ask to learn their account.
 
 use crate::ec2::ACCOUNT;
-use crate::protocol::{ApiResult, Xml};
+use crate::protocol::{ApiResult, Reference, Xml};
+
+pub(super) const REFERENCE: Reference = Reference { notes: "An action of STS.", ..Reference::NONE };
 
 pub(super) fn get_caller_identity(request_id: &str) -> ApiResult<String> {
     let mut xml = Xml::new();

@@ -1,258 +1,11 @@
-//! Images.
+//! Images that exist: deregister, describe.
 
-use jiff::Timestamp;
-
-use super::{Action, Page, check_id};
-use crate::ec2::{ACCOUNT, Call};
-use crate::engine;
-use crate::model::{
-    Image, ImageMapping, ImageState, InstanceState, RootDeviceType, Snapshot, SnapshotState, State,
-    Tags, new_id,
-};
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Xml, matches, paginate};
-
-/// AMI names: 3 to 128 characters of this set
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>).
-pub(crate) fn check_image_name(name: &str) -> ApiResult<()> {
-    let allowed =
-        |character: char| character.is_ascii_alphanumeric() || "()[] ./-'@_".contains(character);
-    if (3..=128).contains(&name.chars().count()) && name.chars().all(allowed) {
-        return Ok(());
-    }
-    let message = "AMI names must be between 3 and 128 characters long, and may contain letters, \
-                   numbers, '(', ')', '.', '-', '/' and '_'";
-    Err(ApiError::new("InvalidAMIName.Malformed", message))
-}
-
-fn check_image_id(id: &str) -> ApiResult<()> {
-    check_id(id, "ami", "InvalidAMIID")
-}
-
-fn not_found(id: &str) -> ApiError {
-    ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
-}
-
-/// An image that is about to be.
-pub(crate) struct NewImage {
-    pub(crate) name: String,
-    pub(crate) description: Option<String>,
-    pub(crate) architecture: String,
-    pub(crate) state: ImageState,
-    pub(crate) root_device_type: RootDeviceType,
-    pub(crate) root_device_name: String,
-    pub(crate) mappings: Vec<ImageMapping>,
-    pub(crate) source_instance: Option<String>,
-    pub(crate) tags: Tags,
-}
-
-/// Adds an image; its name must be new.
-pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String> {
-    if let Some(other) = state.images.iter().find(|image| image.name == new.name) {
-        let message = format!("AMI name {} is already in use by AMI {}", new.name, other.id);
-        return Err(ApiError::new("InvalidAMIName.Duplicate", message));
-    }
-    let id = new_id("ami");
-    state.images.insert(Image {
-        id: id.clone(),
-        name: new.name,
-        description: new.description,
-        state: new.state,
-        state_reason: None,
-        created: Timestamp::now(),
-        architecture: new.architecture,
-        root_device_type: new.root_device_type,
-        root_device_name: new.root_device_name,
-        mappings: new.mappings,
-        source_instance: new.source_instance,
-        tags: new.tags,
-    });
-    Ok(id)
-}
-
-pub(super) struct CreateImage {
-    instance_id: String,
-    name: String,
-    description: Option<String>,
-    no_reboot: bool,
-    image_tags: Tags,
-    snapshot_tags: Tags,
-}
-
-impl Action for CreateImage {
-    fn decode(params: &Params) -> ApiResult<Self> {
-        let instance_id = params.required("InstanceId")?;
-        check_id(&instance_id, "i", "InvalidInstanceID")?;
-        let name = params.required("Name")?;
-        check_image_name(&name)?;
-        let mut tags = params.tag_specifications(&["image", "snapshot"])?;
-        Ok(CreateImage {
-            instance_id,
-            name,
-            description: params.string("Description"),
-            no_reboot: params.flag("NoReboot")?,
-            image_tags: tags.remove("image").unwrap_or_default(),
-            snapshot_tags: tags.remove("snapshot").unwrap_or_default(),
-        })
-    }
-
-    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let no_reboot = self.no_reboot;
-        let id = call.ec2.change(|state| self.insert(state))?;
-        engine::take_image(&call.ec2, id.clone(), no_reboot);
-        xml.text("imageId", id);
-        Ok(())
-    }
-}
-
-impl CreateImage {
-    fn insert(self, state: &mut State) -> ApiResult<String> {
-        let instance = state.instances.get(&self.instance_id).cloned();
-        let instance = instance.ok_or_else(|| {
-            ApiError::not_found("InvalidInstanceID", "instance ID", &self.instance_id)
-        })?;
-        if !matches!(
-            instance.state,
-            InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped
-        ) {
-            let message = format!(
-                "The instance '{}' is not in a state from which an image can be created: {}",
-                instance.id,
-                instance.state.name()
-            );
-            return Err(ApiError::new("IncorrectState", message));
-        }
-        let architecture =
-            state.images.get(&instance.image_id).map(|image| image.architecture.clone());
-        let mut mappings = Vec::new();
-        for attachment in &instance.attachments {
-            let size_gib =
-                state.volumes.get(&attachment.volume_id).map_or(0, |volume| volume.size_gib);
-            let snapshot = Snapshot {
-                id: new_id("snap"),
-                volume_id: attachment.volume_id.clone(),
-                size_gib,
-                state: SnapshotState::Pending,
-                started: Timestamp::now(),
-                description: format!("Created by CreateImage({}) for {}", instance.id, self.name),
-                layer: None,
-                tags: self.snapshot_tags.clone(),
-            };
-            mappings.push(ImageMapping {
-                device: attachment.device.clone(),
-                snapshot_id: snapshot.id.clone(),
-                size_gib,
-                delete_on_termination: attachment.delete_on_termination,
-            });
-            state.snapshots.insert(snapshot);
-        }
-        insert_image(
-            state,
-            NewImage {
-                name: self.name,
-                description: self.description,
-                architecture: architecture.unwrap_or_else(|| "x86_64".into()),
-                state: ImageState::Pending,
-                root_device_type: RootDeviceType::Ebs,
-                root_device_name: instance.root_device_name,
-                mappings,
-                source_instance: Some(instance.id),
-                tags: self.image_tags,
-            },
-        )
-    }
-}
-
-pub(super) struct RegisterImage {
-    name: String,
-    description: Option<String>,
-    architecture: String,
-    root_device_name: String,
-    /// A manifest in S3: the image is of the instance-store kind.
-    location: Option<String>,
-    /// Device, snapshot, delete on termination.
-    devices: Vec<(String, String, bool)>,
-    tags: Tags,
-}
-
-impl Action for RegisterImage {
-    fn decode(params: &Params) -> ApiResult<Self> {
-        params.ignore(&[
-            "EnaSupport",
-            "SriovNetSupport",
-            "VirtualizationType",
-            "BootMode",
-            "ImdsSupport",
-        ]);
-        let name = params.required("Name")?;
-        check_image_name(&name)?;
-        let mut devices = Vec::new();
-        for mapping in params.structures("BlockDeviceMapping") {
-            let ebs = mapping.structure("Ebs");
-            ebs.ignore(&["VolumeType", "Iops", "Throughput", "Encrypted", "VolumeSize"]);
-            let delete = ebs.parsed("DeleteOnTermination")?.unwrap_or(true);
-            devices.push((mapping.required("DeviceName")?, ebs.required("SnapshotId")?, delete));
-        }
-        Ok(RegisterImage {
-            name,
-            description: params.string("Description"),
-            architecture: params.string("Architecture").unwrap_or_else(|| "x86_64".into()),
-            root_device_name: params.string("RootDeviceName").unwrap_or_else(|| "/dev/sda1".into()),
-            location: params.string("ImageLocation"),
-            devices,
-            tags: params.tag_specifications(&["image"])?.remove("image").unwrap_or_default(),
-        })
-    }
-
-    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let id = call.ec2.change(|state| self.insert(state))?;
-        xml.text("imageId", id);
-        Ok(())
-    }
-}
-
-impl RegisterImage {
-    fn insert(self, state: &mut State) -> ApiResult<String> {
-        let mut mappings = Vec::new();
-        for (device, snapshot_id, delete_on_termination) in self.devices {
-            let snapshot = state.snapshots.get(&snapshot_id);
-            let snapshot = snapshot
-                .ok_or_else(|| ApiError::not_found("InvalidSnapshot", "snapshot", &snapshot_id))?;
-            if snapshot.state != SnapshotState::Completed {
-                let message = format!("Snapshot {snapshot_id} is {}", snapshot.state.name());
-                return Err(ApiError::new("IncorrectState", message));
-            }
-            mappings.push(ImageMapping {
-                device,
-                size_gib: snapshot.size_gib,
-                snapshot_id,
-                delete_on_termination,
-            });
-        }
-        let has_root = mappings.iter().any(|mapping| mapping.device == self.root_device_name);
-        if self.location.is_none() && !has_root {
-            let message =
-                format!("No snapshot is given for the root device {}", self.root_device_name);
-            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
-        }
-        insert_image(
-            state,
-            NewImage {
-                name: self.name,
-                description: self.description,
-                architecture: self.architecture,
-                state: ImageState::Available,
-                root_device_type: match self.location {
-                    Some(_) => RootDeviceType::InstanceStore,
-                    None => RootDeviceType::Ebs,
-                },
-                root_device_name: self.root_device_name,
-                mappings,
-                source_instance: None,
-                tags: self.tags,
-            },
-        )
-    }
-}
+use super::query::{Query, required_id};
+use super::snapshots::is_mine;
+use super::{Action, Call};
+use crate::ec2::ACCOUNT;
+use crate::model::Image;
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 pub(super) struct DeregisterImage {
     id: String,
@@ -260,9 +13,11 @@ pub(super) struct DeregisterImage {
 }
 
 impl Action for DeregisterImage {
+    const REFERENCE: Reference =
+        Reference { honours: &["ImageId", "DeleteAssociatedSnapshots"], ..Reference::NONE };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        let id = params.required("ImageId")?;
-        check_image_id(&id)?;
+        let id = required_id::<Image>(params, "ImageId")?;
         Ok(DeregisterImage { id, with_snapshots: params.flag("DeleteAssociatedSnapshots")? })
     }
 
@@ -295,47 +50,50 @@ impl Action for DeregisterImage {
 }
 
 pub(super) struct DescribeImages {
-    ids: Vec<String>,
+    query: Query,
     owners: Vec<String>,
-    filters: Vec<Filter>,
-    page: Page,
 }
 
 impl Action for DescribeImages {
+    const REFERENCE: Reference = Reference {
+        honours: &["ImageId", "Owner", "Filter", "MaxResults", "NextToken"],
+        ignores: &["ExecutableBy", "IncludeDeprecated", "IncludeDisabled"],
+        filters: &[
+            "architecture",
+            "block-device-mapping.delete-on-termination",
+            "block-device-mapping.device-name",
+            "block-device-mapping.snapshot-id",
+            "block-device-mapping.volume-size",
+            "creation-date",
+            "description",
+            "ena-support",
+            "hypervisor",
+            "image-id",
+            "image-type",
+            "is-public",
+            "name",
+            "owner-id",
+            "root-device-name",
+            "root-device-type",
+            "source-image-id",
+            "source-instance-id",
+            "state",
+            "tag:KEY",
+            "tag-key",
+            "virtualization-type",
+        ],
+        notes: "Every image belongs to the caller.",
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        // Nothing here is deprecated, disabled, or shared with anyone.
-        params.ignore(&["IncludeDeprecated", "IncludeDisabled", "ExecutableBy"]);
-        let ids = params.list("ImageId");
-        for id in &ids {
-            check_image_id(id)?;
-        }
-        Ok(DescribeImages {
-            ids,
-            owners: params.list("Owner"),
-            filters: params.filters()?,
-            page: Page::decode(params)?,
-        })
+        let query = Query::decode::<Image>(params, "ImageId", &Self::REFERENCE)?;
+        Ok(DescribeImages { query, owners: params.list("Owner") })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
-            for id in &self.ids {
-                if state.images.get(id).is_none() {
-                    return Err(not_found(id));
-                }
-            }
-            let mine = self.owners.is_empty()
-                || self.owners.iter().any(|it| it == "self" || it == ACCOUNT);
-            let mut rows = Vec::new();
-            for image in state.images.iter().filter(|_| mine) {
-                let named = self.ids.is_empty() || self.ids.contains(&image.id);
-                if named && matches(&self.filters, &image.tags, |name| values(image, name))? {
-                    rows.push(image);
-                }
-            }
-            let page = self.page;
-            let (rows, token) =
-                paginate(rows, |row| &row.id, page.max_results, page.next_token.as_deref())?;
+        call.ec2.view(|state| {
+            let mine = is_mine(&self.owners);
+            let (rows, token) = self.query.select_among(&state.images, |_| mine, values)?;
             xml.list("imagesSet", rows, write);
             xml.option("nextToken", token);
             Ok(())
@@ -344,18 +102,25 @@ impl Action for DescribeImages {
 }
 
 fn values(image: &Image, filter: &str) -> Option<Vec<String>> {
-    let snapshots = || image.mappings.iter().map(|mapping| mapping.snapshot_id.clone()).collect();
-    let devices = || image.mappings.iter().map(|mapping| mapping.device.clone()).collect();
+    let mappings = image.mappings.iter();
     Some(match filter {
-        "block-device-mapping.snapshot-id" => snapshots(),
-        "block-device-mapping.device-name" => devices(),
+        "block-device-mapping.delete-on-termination" => {
+            mappings.map(|it| it.delete_on_termination.to_string()).collect()
+        }
+        "block-device-mapping.device-name" => mappings.map(|it| it.device.clone()).collect(),
+        "block-device-mapping.snapshot-id" => mappings.map(|it| it.snapshot_id.clone()).collect(),
+        "block-device-mapping.volume-size" => mappings.map(|it| it.size_gib.to_string()).collect(),
         "description" => image.description.clone().into_iter().collect(),
+        "source-image-id" => image.source_image.clone().into_iter().collect(),
+        "source-instance-id" => image.source_instance.clone().into_iter().collect(),
         _ => vec![match filter {
             "architecture" => image.architecture.clone(),
+            "creation-date" => image.created.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            "ena-support" => "true".into(),
             "hypervisor" => "xen".into(),
             "image-id" => image.id.clone(),
             "image-type" => "machine".into(),
-            "is-public" => "false".into(),
+            "is-public" => image.is_public().to_string(),
             "name" => image.name.clone(),
             "owner-id" => ACCOUNT.into(),
             "root-device-name" => image.root_device_name.clone(),
@@ -373,13 +138,29 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.text("imageState", image.state.name());
     xml.text("imageOwnerId", ACCOUNT);
     xml.time("creationDate", image.created);
-    xml.text("isPublic", false);
+    xml.text("isPublic", image.is_public());
     xml.text("architecture", &image.architecture);
     xml.text("imageType", "machine");
     xml.text("name", &image.name);
     xml.option("description", image.description.as_ref());
     xml.text("rootDeviceType", image.root_device_type.name());
     xml.text("rootDeviceName", &image.root_device_name);
+    write_mappings(xml, image);
+    xml.text("virtualizationType", "hvm");
+    xml.text("hypervisor", "xen");
+    xml.text("enaSupport", true);
+    xml.option("sourceInstanceId", image.source_instance.as_ref());
+    xml.option("sourceImageId", image.source_image.as_ref());
+    xml.tags(&image.tags);
+    if let Some(reason) = &image.state_reason {
+        xml.node("stateReason", |xml| {
+            xml.text("code", "Server.InternalError");
+            xml.text("message", reason);
+        });
+    }
+}
+
+pub(super) fn write_mappings(xml: &mut Xml, image: &Image) {
     xml.list("blockDeviceMapping", &image.mappings, |xml, mapping| {
         xml.text("deviceName", &mapping.device);
         xml.node("ebs", |xml| {
@@ -390,15 +171,4 @@ fn write(xml: &mut Xml, image: &Image) {
             xml.text("encrypted", false);
         });
     });
-    xml.text("virtualizationType", "hvm");
-    xml.text("hypervisor", "xen");
-    xml.text("enaSupport", true);
-    xml.option("sourceInstanceId", image.source_instance.as_ref());
-    xml.tags(&image.tags);
-    if let Some(reason) = &image.state_reason {
-        xml.node("stateReason", |xml| {
-            xml.text("code", "Server.InternalError");
-            xml.text("message", reason);
-        });
-    }
 }

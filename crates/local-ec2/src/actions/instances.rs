@@ -1,39 +1,25 @@
 //! Instances that exist: describe, start, stop, reboot, terminate, console.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{Action, Page, check_id};
-use crate::ec2::{ACCOUNT, Call};
+use super::query::{Query, find, find_mut, id_list, required_id};
+use super::{Action, Call};
+use crate::ec2::ACCOUNT;
 use crate::engine;
 use crate::model::{Instance, InstanceState, State, StateReason};
 use crate::network;
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Xml, matches, paginate};
-
-fn not_found(id: &str) -> ApiError {
-    ApiError::not_found("InvalidInstanceID", "instance ID", id)
-}
-
-fn check_instance_ids(ids: Vec<String>) -> ApiResult<Vec<String>> {
-    for id in &ids {
-        check_id(id, "i", "InvalidInstanceID")?;
-    }
-    Ok(ids)
-}
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 fn required_ids(params: &Params) -> ApiResult<Vec<String>> {
-    let ids = check_instance_ids(params.list("InstanceId"))?;
-    if ids.is_empty() {
-        return Err(ApiError::new(
-            "MissingParameter",
-            "The request must contain the parameter InstanceId",
-        ));
-    }
-    Ok(ids)
+    let ids = id_list::<Instance>(params, "InstanceId")?;
+    if ids.is_empty() { Err(ApiError::missing("InstanceId")) } else { Ok(ids) }
 }
 
-fn incorrect_state(instance: &Instance, allowed: &str) -> ApiError {
+pub(super) fn incorrect_state(instance: &Instance, allowed: &str) -> ApiError {
     let message = format!(
         "The instance '{}' is not in a state from which it can be {allowed}: {}",
         instance.id,
@@ -58,7 +44,7 @@ fn change_states(
     call.ec2.change(|state| {
         let mut changes = Vec::new();
         for id in ids {
-            let instance = state.instances.get_mut(id).ok_or_else(|| not_found(id))?;
+            let instance = find_mut(&mut state.instances, id)?;
             let before = instance.state;
             step(instance)?;
             changes.push(Change { id: id.clone(), before, after: instance.state });
@@ -87,6 +73,8 @@ pub(super) struct StartInstances {
 }
 
 impl Action for StartInstances {
+    const REFERENCE: Reference = Reference { honours: &["InstanceId"], ..Reference::NONE };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(StartInstances { ids: required_ids(params)? })
     }
@@ -116,6 +104,12 @@ pub(super) struct StopInstances {
 }
 
 impl Action for StopInstances {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId", "Force"],
+        notes: "An ACPI power button; after two minutes the power is cut.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(StopInstances { ids: required_ids(params)?, force: params.flag("Force")? })
     }
@@ -150,6 +144,12 @@ pub(super) struct TerminateInstances {
 }
 
 impl Action for TerminateInstances {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId"],
+        notes: "The power is cut at once. A terminated instance is told of for an hour.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(TerminateInstances { ids: required_ids(params)? })
     }
@@ -157,6 +157,9 @@ impl Action for TerminateInstances {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let changes = change_states(call, &self.ids, |instance| {
             if !matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated) {
+                if instance.termination_protected {
+                    return Err(protected(&instance.id));
+                }
                 instance.state = InstanceState::ShuttingDown;
                 instance.state_reason = Some(user_initiated());
             }
@@ -170,11 +173,24 @@ impl Action for TerminateInstances {
     }
 }
 
+fn protected(id: &str) -> ApiError {
+    let message = format!(
+        "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+    );
+    ApiError::new("OperationNotPermitted", message)
+}
+
 pub(super) struct RebootInstances {
     ids: Vec<String>,
 }
 
 impl Action for RebootInstances {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId"],
+        notes: "The reset button: the guest is not asked.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(RebootInstances { ids: required_ids(params)? })
     }
@@ -182,7 +198,7 @@ impl Action for RebootInstances {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.read(|state| {
             for id in &self.ids {
-                let instance = state.instances.get(id).ok_or_else(|| not_found(id))?;
+                let instance = find(&state.instances, id)?;
                 if instance.state != InstanceState::Running {
                     return Err(incorrect_state(instance, "rebooted"));
                 }
@@ -203,17 +219,24 @@ pub(super) struct GetConsoleOutput {
 }
 
 impl Action for GetConsoleOutput {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId"],
+        ignores: &["Latest"],
+        notes: "Always the latest: firmware, boot loader and kernel are on it.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        // The output here is always the latest.
-        params.ignore(&["Latest"]);
-        let id = params.required("InstanceId")?;
-        check_id(&id, "i", "InvalidInstanceID")?;
-        Ok(GetConsoleOutput { id })
+        Ok(GetConsoleOutput { id: required_id::<Instance>(params, "InstanceId")? })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.instance(&self.id).ok_or_else(|| not_found(&self.id))?;
-        let output = call.ec2.machines.console(&self.id);
+        let instance = call.ec2.view(|state| find(&state.instances, &self.id).cloned())?;
+        let mut output = call.ec2.machines.console(&self.id);
+        // A machine that could not even be switched on has nothing to say.
+        if let Some(reason) = instance.state_reason.filter(|_| output.is_empty()) {
+            output = reason.message.into_bytes();
+        }
         // "the most recent 64 KB of instance console output"
         let start = output.len().saturating_sub(64 * 1024);
         xml.text("instanceId", &self.id);
@@ -223,41 +246,64 @@ impl Action for GetConsoleOutput {
     }
 }
 
-pub(super) struct DescribeInstances {
-    ids: Vec<String>,
-    filters: Vec<Filter>,
-    page: Page,
-}
+pub(super) struct DescribeInstances(Query);
 
 impl Action for DescribeInstances {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId", "Filter", "MaxResults", "NextToken"],
+        ignores: &["IncludeManagedResources"],
+        filters: &[
+            "architecture",
+            "availability-zone",
+            "block-device-mapping.device-name",
+            "block-device-mapping.volume-id",
+            "client-token",
+            "image-id",
+            "instance-id",
+            "instance-state-code",
+            "instance-state-name",
+            "instance-type",
+            "instance.group-id",
+            "instance.group-name",
+            "ip-address",
+            "key-name",
+            "launch-time",
+            "owner-id",
+            "private-ip-address",
+            "reservation-id",
+            "root-device-name",
+            "root-device-type",
+            "state-reason-code",
+            "subnet-id",
+            "tag:KEY",
+            "tag-key",
+            "vpc-id",
+        ],
+        notes: "The public and the private address are one loopback address; SSH is at the port \
+                that `amiable local start --ssh-port` says (2222).",
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        params.ignore(&["IncludeManagedResources"]);
-        Ok(DescribeInstances {
-            ids: check_instance_ids(params.list("InstanceId"))?,
-            filters: params.filters()?,
-            page: Page::decode(params)?,
-        })
+        let query = Query::decode_strictly::<Instance>(params, "InstanceId", &Self::REFERENCE)?;
+        Ok(DescribeInstances(query))
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
-            for id in &self.ids {
-                if state.instances.get(id).is_none() {
-                    return Err(not_found(id));
-                }
-            }
-            let mut rows = Vec::new();
-            for instance in state.instances.iter() {
-                let named = self.ids.is_empty() || self.ids.contains(&instance.id);
-                if named && matches(&self.filters, &instance.tags, |name| values(instance, name))? {
-                    rows.push(instance);
-                }
-            }
-            let page = self.page;
+        call.ec2.view(|state| {
             let (rows, token) =
-                paginate(rows, |row| &row.id, page.max_results, page.next_token.as_deref())?;
-            xml.list("reservationSet", rows, |xml, instance| {
-                write_reservation(xml, state, &instance.reservation_id, &[instance]);
+                self.0.select(&state.instances, |instance, name| values(state, instance, name))?;
+            let mut reservations: Vec<(&str, Vec<&Instance>)> = Vec::new();
+            let mut places: HashMap<&str, usize> = HashMap::new();
+            for instance in rows {
+                let id = instance.reservation_id.as_str();
+                let place = *places.entry(id).or_insert_with(|| {
+                    reservations.push((id, Vec::new()));
+                    reservations.len() - 1
+                });
+                reservations[place].1.push(instance);
+            }
+            xml.list("reservationSet", reservations, |xml, (id, instances)| {
+                write_reservation(xml, state, id, &instances);
             });
             xml.option("nextToken", token);
             Ok(())
@@ -265,12 +311,87 @@ impl Action for DescribeInstances {
     }
 }
 
-fn values(instance: &Instance, filter: &str) -> Option<Vec<String>> {
-    let volumes = || instance.attachments.iter().map(|it| it.volume_id.clone()).collect();
+pub(super) struct DescribeInstanceStatus {
+    query: Query,
+    all: bool,
+}
+
+impl Action for DescribeInstanceStatus {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId", "IncludeAllInstances", "Filter", "MaxResults", "NextToken"],
+        filters: &[
+            "availability-zone",
+            "instance-state-code",
+            "instance-state-name",
+            "instance-status.status",
+            "system-status.status",
+            "tag:KEY",
+            "tag-key",
+        ],
+        notes: "The checks of an instance that runs are passed.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        Ok(DescribeInstanceStatus {
+            query: Query::decode_strictly::<Instance>(params, "InstanceId", &Self::REFERENCE)?,
+            all: params.flag("IncludeAllInstances")?,
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        call.ec2.view(|state| {
+            let shown = |it: &Instance| self.all || it.state == InstanceState::Running;
+            let (rows, token) =
+                self.query.select_among(&state.instances, shown, |instance, name| match name {
+                    "instance-status.status" | "system-status.status" => {
+                        Some(vec![checks(instance).0.into()])
+                    }
+                    _ => values(state, instance, name),
+                })?;
+            xml.list("instanceStatusSet", rows, write_status);
+            xml.option("nextToken", token);
+            Ok(())
+        })
+    }
+}
+
+/// The outcome of the status checks, and of the one check that each consists of.
+fn checks(instance: &Instance) -> (&'static str, Option<&'static str>) {
+    match instance.state {
+        InstanceState::Running => ("ok", Some("passed")),
+        _ => ("not-applicable", None),
+    }
+}
+
+fn write_status(xml: &mut Xml, instance: &Instance) {
+    xml.text("instanceId", &instance.id);
+    xml.text("availabilityZone", network::zone(&instance.region));
+    write_state(xml, "instanceState", instance.state);
+    let (status, check) = checks(instance);
+    for name in ["systemStatus", "instanceStatus"] {
+        xml.node(name, |xml| {
+            xml.text("status", status);
+            xml.list("details", check, |xml, check| {
+                xml.text("name", "reachability");
+                xml.text("status", check);
+            });
+        });
+    }
+}
+
+fn values(state: &State, instance: &Instance, filter: &str) -> Option<Vec<String>> {
+    let attachments = instance.attachments.iter();
     Some(match filter {
-        "block-device-mapping.volume-id" => volumes(),
+        "block-device-mapping.device-name" => attachments.map(|it| it.device.clone()).collect(),
+        "block-device-mapping.volume-id" => attachments.map(|it| it.volume_id.clone()).collect(),
         "client-token" => instance.client_token.clone().into_iter().collect(),
+        "instance.group-id" => instance.groups.clone(),
+        "instance.group-name" => {
+            groups(state, instance).into_iter().map(|(_, name)| name.to_owned()).collect()
+        }
         "key-name" => instance.key_name.clone().into_iter().collect(),
+        "state-reason-code" => instance.state_reason.iter().map(|it| it.code.clone()).collect(),
         _ => vec![match filter {
             "architecture" => "x86_64".into(),
             "availability-zone" => network::zone(&instance.region),
@@ -280,13 +401,29 @@ fn values(instance: &Instance, filter: &str) -> Option<Vec<String>> {
             "instance-state-name" => instance.state.name().into(),
             "instance-type" => instance.instance_type.clone(),
             "ip-address" | "private-ip-address" => instance.address.to_string(),
+            "launch-time" => instance.launch_time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            "owner-id" => ACCOUNT.into(),
             "reservation-id" => instance.reservation_id.clone(),
+            "root-device-name" => instance.root_device_name.clone(),
             "root-device-type" => "ebs".into(),
             "subnet-id" => network::SUBNET_ID.into(),
             "vpc-id" => network::VPC_ID.into(),
             _ => return None,
         }],
     })
+}
+
+/// The ids and names of an instance's security groups.
+pub(super) fn groups<'a>(state: &'a State, instance: &'a Instance) -> Vec<(&'a str, &'a str)> {
+    let groups = instance.groups.iter().filter_map(|id| state.security_groups.get(id));
+    groups.map(|group| (group.id.as_str(), group.name.as_str())).collect()
+}
+
+pub(super) fn write_groups(xml: &mut Xml, state: &State, instance: &Instance) {
+    xml.list("groupSet", groups(state, instance), |xml, (id, name)| {
+        xml.text("groupId", id);
+        xml.text("groupName", name);
+    });
 }
 
 /// A reservation with its instances, as RunInstances and DescribeInstances answer.
@@ -320,10 +457,7 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance) {
     xml.text("vpcId", network::VPC_ID);
     xml.text("privateIpAddress", instance.address);
     xml.option("ipAddress", live.then_some(instance.address));
-    xml.list("groupSet", [()], |xml, ()| {
-        xml.text("groupId", network::DEFAULT_GROUP_ID);
-        xml.text("groupName", network::DEFAULT_GROUP_NAME);
-    });
+    write_groups(xml, state, instance);
     if let Some(reason) = &instance.state_reason {
         xml.node("stateReason", |xml| {
             xml.text("code", &reason.code);
@@ -333,16 +467,7 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance) {
     xml.text("architecture", "x86_64");
     xml.text("rootDeviceType", "ebs");
     xml.text("rootDeviceName", &instance.root_device_name);
-    xml.list("blockDeviceMapping", &instance.attachments, |xml, attachment| {
-        xml.text("deviceName", &attachment.device);
-        xml.node("ebs", |xml| {
-            xml.text("volumeId", &attachment.volume_id);
-            xml.text("status", "attached");
-            let created = state.volumes.get(&attachment.volume_id).map(|volume| volume.created);
-            xml.time("attachTime", created.unwrap_or(instance.launch_time));
-            xml.text("deleteOnTermination", attachment.delete_on_termination);
-        });
-    });
+    write_attachments(xml, state, instance);
     xml.text("virtualizationType", "hvm");
     xml.text("hypervisor", "xen");
     xml.option("clientToken", instance.client_token.as_ref());
@@ -352,5 +477,20 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance) {
         xml.text("httpTokens", "required");
         xml.text("httpPutResponseHopLimit", 1);
         xml.text("httpEndpoint", "enabled");
+        let tags = if instance.tags_in_metadata { "enabled" } else { "disabled" };
+        xml.text("instanceMetadataTags", tags);
+    });
+}
+
+pub(super) fn write_attachments(xml: &mut Xml, state: &State, instance: &Instance) {
+    xml.list("blockDeviceMapping", &instance.attachments, |xml, attachment| {
+        xml.text("deviceName", &attachment.device);
+        xml.node("ebs", |xml| {
+            xml.text("volumeId", &attachment.volume_id);
+            xml.text("status", "attached");
+            let created = state.volumes.get(&attachment.volume_id).map(|volume| volume.created);
+            xml.time("attachTime", created.unwrap_or(instance.launch_time));
+            xml.text("deleteOnTermination", attachment.delete_on_termination);
+        });
     });
 }

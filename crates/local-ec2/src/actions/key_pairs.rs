@@ -3,12 +3,95 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use russh::keys::{HashAlg, PublicKey};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 
-use super::Action;
-use crate::ec2::Call;
-use crate::model::{KeyPair, Tags, new_id};
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Xml, matches};
+use super::{Action, Call};
+use crate::model::{KeyPair, State, Tags, new_id};
+use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
+
+/// The size of the RSA keys that EC2 makes, in bits.
+const RSA_BITS: usize = 2048;
+
+/// Adds a key pair; its name must be new.
+fn insert(state: &mut State, row: &KeyPair) -> ApiResult<()> {
+    if state.key_pairs.iter().any(|key| key.name == row.name) {
+        let message = format!("The keypair '{}' already exists.", row.name);
+        return Err(ApiError::new("InvalidKeyPair.Duplicate", message));
+    }
+    state.key_pairs.insert(row.clone());
+    Ok(())
+}
+
+fn key_tags(params: &Params) -> ApiResult<Tags> {
+    Ok(params.tag_specifications(&["key-pair"])?.remove("key-pair").unwrap_or_default())
+}
+
+pub(super) struct CreateKeyPair {
+    name: String,
+    key_type: String,
+    tags: Tags,
+}
+
+impl Action for CreateKeyPair {
+    const REFERENCE: Reference = Reference {
+        honours: &["KeyName", "KeyType", "KeyFormat", "TagSpecification"],
+        notes: "The private key is given out once and not kept. KeyFormat is pem.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let key_type = params.string("KeyType").unwrap_or_else(|| "rsa".into());
+        if !["rsa", "ed25519"].contains(&key_type.as_str()) {
+            return Err(ApiError::invalid_value("keyType", &key_type));
+        }
+        if let Some(format) = params.string("KeyFormat").filter(|format| format != "pem") {
+            return Err(ApiError::invalid_value("keyFormat", &format));
+        }
+        Ok(CreateKeyPair { name: params.required("KeyName")?, key_type, tags: key_tags(params)? })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let (key, material) = match self.key_type.as_str() {
+            "rsa" => rsa_key(),
+            _ => ed25519_key(),
+        }
+        .map_err(ApiError::internal)?;
+        let public = key.public_key();
+        let row = KeyPair {
+            id: new_id("key"),
+            fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
+            key_type: self.key_type,
+            public_key: public.to_openssh().map_err(ApiError::internal)?,
+            created: Timestamp::now(),
+            name: self.name,
+            tags: self.tags,
+        };
+        call.ec2.change(|state| insert(state, &row))?;
+        write(xml, &row);
+        xml.text("keyMaterial", material);
+        Ok(())
+    }
+}
+
+/// A key and its PEM text, in the form that EC2 gives each type in.
+type NewKey = Result<(PrivateKey, String), Box<dyn std::error::Error>>;
+
+fn rsa_key() -> NewKey {
+    let key = RsaPrivateKey::new(&mut rand::rng(), RSA_BITS)?;
+    let text = key.to_pkcs1_pem(LineEnding::LF)?.to_string();
+    let pair = KeypairData::Rsa(RsaKeypair::try_from(key)?);
+    Ok((PrivateKey::new(pair, "")?, text))
+}
+
+fn ed25519_key() -> NewKey {
+    let key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)?;
+    let text = key.to_openssh(LineEnding::LF)?.to_string();
+    Ok((key, text))
+}
 
 pub(super) struct ImportKeyPair {
     name: String,
@@ -18,6 +101,11 @@ pub(super) struct ImportKeyPair {
 }
 
 impl Action for ImportKeyPair {
+    const REFERENCE: Reference = Reference {
+        honours: &["KeyName", "PublicKeyMaterial", "TagSpecification"],
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         let invalid =
             || ApiError::new("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
@@ -25,8 +113,7 @@ impl Action for ImportKeyPair {
         let bytes = STANDARD.decode(material).map_err(|_| invalid())?;
         let line = String::from_utf8(bytes).map_err(|_| invalid())?.trim().to_owned();
         let key = PublicKey::from_openssh(&line).map_err(|_| invalid())?;
-        let mut tags = params.tag_specifications(&["key-pair"])?;
-        let tags = tags.remove("key-pair").unwrap_or_default();
+        let tags = key_tags(params)?;
         Ok(ImportKeyPair { name: params.required("KeyName")?, line, key, tags })
     }
 
@@ -41,14 +128,7 @@ impl Action for ImportKeyPair {
             created: Timestamp::now(),
             tags: self.tags,
         };
-        call.ec2.change(|state| {
-            if state.key_pairs.iter().any(|key| key.name == row.name) {
-                let message = format!("The keypair '{}' already exists.", row.name);
-                return Err(ApiError::new("InvalidKeyPair.Duplicate", message));
-            }
-            state.key_pairs.insert(row.clone());
-            Ok(())
-        })?;
+        call.ec2.change(|state| insert(state, &row))?;
         write(xml, &row);
         Ok(())
     }
@@ -67,11 +147,13 @@ pub(super) struct DeleteKeyPair {
 }
 
 impl Action for DeleteKeyPair {
+    const REFERENCE: Reference =
+        Reference { honours: &["KeyName", "KeyPairId"], ..Reference::NONE };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         let (name, id) = (params.string("KeyName"), params.string("KeyPairId"));
         if name.is_none() && id.is_none() {
-            let message = "The request must contain the parameter KeyName or KeyPairId";
-            return Err(ApiError::new("MissingParameter", message));
+            return Err(ApiError::missing("KeyName or KeyPairId"));
         }
         Ok(DeleteKeyPair { name, id })
     }
@@ -102,21 +184,30 @@ pub(super) struct DescribeKeyPairs {
 }
 
 impl Action for DescribeKeyPairs {
+    const REFERENCE: Reference = Reference {
+        honours: &["KeyName", "KeyPairId", "Filter", "IncludePublicKey"],
+        filters: &["fingerprint", "key-name", "key-pair-id", "tag:KEY", "tag-key"],
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(DescribeKeyPairs {
             names: params.list("KeyName"),
             ids: params.list("KeyPairId"),
-            filters: params.filters()?,
+            filters: params.filters(Self::REFERENCE.filters)?,
             with_public_key: params.flag("IncludePublicKey")?,
         })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
+        call.ec2.view(|state| {
             for name in &self.names {
                 if !state.key_pairs.iter().any(|key| key.name == *name) {
-                    return Err(ApiError::not_found("InvalidKeyPair", "key pair", name));
+                    return Err(ApiError::not_found::<KeyPair>(name));
                 }
+            }
+            if let Some(id) = self.ids.iter().find(|id| state.key_pairs.get(id).is_none()) {
+                return Err(ApiError::not_found::<KeyPair>(id));
             }
             let mut rows = Vec::new();
             for key in state.key_pairs.iter() {

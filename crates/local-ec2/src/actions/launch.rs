@@ -8,16 +8,18 @@ use jiff::Timestamp;
 use rand::RngExt;
 
 use super::instances::write_reservation;
-use super::{Action, check_id};
-use crate::ec2::{Call, Ec2};
+use super::query::{find, required_id};
+use super::security_groups::find_group;
+use super::{Action, Call};
+use crate::ec2::Ec2;
 use crate::engine;
 use crate::instance_type::InstanceType;
 use crate::model::{
-    Attachment, Image, ImageState, Instance, InstanceState, RootDeviceType, ShutdownBehavior,
-    State, Tags, Volume, new_id,
+    Attachment, Image, ImageState, Instance, InstanceState, KeyPair, RootDeviceType,
+    ShutdownBehavior, Snapshot, State, Tags, Volume, new_id,
 };
 use crate::network;
-use crate::protocol::{ApiError, ApiResult, Params, Xml};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// EC2 takes at most this much user data before it is encoded, in bytes.
 const MOST_USER_DATA: usize = 16 * 1024;
@@ -33,6 +35,10 @@ pub(super) struct RunInstances {
     user_data: Option<String>,
     client_token: Option<String>,
     shutdown_behavior: ShutdownBehavior,
+    /// Ids and names of security groups.
+    groups: Vec<String>,
+    termination_protected: bool,
+    tags_in_metadata: bool,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
 }
@@ -45,12 +51,55 @@ struct Device {
 }
 
 impl Action for RunInstances {
+    const REFERENCE: Reference = Reference {
+        honours: &[
+            "ImageId",
+            "InstanceType",
+            "MinCount",
+            "MaxCount",
+            "KeyName",
+            "UserData",
+            "ClientToken",
+            "InstanceInitiatedShutdownBehavior",
+            "DisableApiTermination",
+            "SecurityGroup",
+            "SecurityGroupId",
+            "SubnetId",
+            "NetworkInterface.SecurityGroupId",
+            "NetworkInterface.SubnetId",
+            "MetadataOptions.HttpEndpoint",
+            "MetadataOptions.InstanceMetadataTags",
+            "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.Ebs.VolumeSize",
+            "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "TagSpecification",
+        ],
+        ignores: &[
+            "BlockDeviceMapping.Ebs.Encrypted",
+            "BlockDeviceMapping.Ebs.Iops",
+            "BlockDeviceMapping.Ebs.SnapshotId",
+            "BlockDeviceMapping.Ebs.Throughput",
+            "BlockDeviceMapping.Ebs.VolumeType",
+            "CreditSpecification",
+            "EbsOptimized",
+            "MetadataOptions.HttpProtocolIpv6",
+            "MetadataOptions.HttpPutResponseHopLimit",
+            "MetadataOptions.HttpTokens",
+            "Monitoring",
+            "NetworkInterface.AssociatePublicIpAddress",
+            "NetworkInterface.DeleteOnTermination",
+            "NetworkInterface.DeviceIndex",
+            "Placement.AvailabilityZone",
+            "Placement.Tenancy",
+        ],
+        notes: "The metadata service always wants a token. An instance has at most the CPUs of \
+                its host, and a quarter of its memory. Devices that the image has not are \
+                refused, and so is an InstanceProfile: there is no IAM here.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        decode_network(params)?;
-        decode_metadata_options(params)?;
-        params.ignore(&["Monitoring", "EbsOptimized", "CreditSpecification", "Placement.Tenancy"]);
-        let image_id = params.required("ImageId")?;
-        check_id(&image_id, "ami", "InvalidAMIID")?;
+        let image_id = required_id::<Image>(params, "ImageId")?;
         let instance_type = params.string("InstanceType").unwrap_or_else(|| "m1.small".into());
         if InstanceType::parse(&instance_type).is_none() {
             let message = format!("Invalid value '{instance_type}' for InstanceType.");
@@ -70,16 +119,12 @@ impl Action for RunInstances {
             key_name: params.string("KeyName"),
             user_data: decode_user_data(params)?,
             client_token: params.string("ClientToken"),
-            shutdown_behavior: match params.string("InstanceInitiatedShutdownBehavior").as_deref() {
-                None | Some("stop") => ShutdownBehavior::Stop,
-                Some("terminate") => ShutdownBehavior::Terminate,
-                Some(other) => {
-                    return Err(ApiError::invalid_value(
-                        "InstanceInitiatedShutdownBehavior",
-                        other,
-                    ));
-                }
-            },
+            shutdown_behavior: params
+                .string("InstanceInitiatedShutdownBehavior")
+                .map_or(Ok(ShutdownBehavior::Stop), |text| ShutdownBehavior::parse(&text))?,
+            groups: decode_network(params)?,
+            termination_protected: params.flag("DisableApiTermination")?,
+            tags_in_metadata: decode_metadata_options(params)?,
             devices: decode_devices(params)?,
             tags: params.tag_specifications(&["instance", "volume", "network-interface"])?,
         })
@@ -104,62 +149,58 @@ impl Action for RunInstances {
     }
 }
 
-fn decode_network(params: &Params) -> ApiResult<()> {
+/// The security groups; there is one subnet.
+fn decode_network(params: &Params) -> ApiResult<Vec<String>> {
     let mut groups = params.list("SecurityGroup");
     groups.extend(params.list("SecurityGroupId"));
     let mut subnets: Vec<String> = params.string("SubnetId").into_iter().collect();
     for card in params.structures("NetworkInterface") {
-        card.ignore(&["DeviceIndex", "AssociatePublicIpAddress", "DeleteOnTermination"]);
         groups.extend(card.list("SecurityGroupId"));
         subnets.extend(card.string("SubnetId"));
     }
-    for group in groups {
-        if group != network::DEFAULT_GROUP_NAME && group != network::DEFAULT_GROUP_ID {
-            let message = format!("The security group '{group}' does not exist");
-            return Err(ApiError::new("InvalidGroup.NotFound", message));
-        }
+    if let Some(subnet) = subnets.iter().find(|subnet| *subnet != network::SUBNET_ID) {
+        let message = format!("The subnet ID '{subnet}' does not exist");
+        return Err(ApiError::new("InvalidSubnetID.NotFound", message));
     }
-    for subnet in subnets {
-        if subnet != network::SUBNET_ID {
-            let message = format!("The subnet ID '{subnet}' does not exist");
-            return Err(ApiError::new("InvalidSubnetID.NotFound", message));
-        }
-    }
-    // Any zone is the one there is.
-    params.ignore(&["Placement.AvailabilityZone"]);
-    Ok(())
+    Ok(groups)
 }
 
-/// The metadata service here always wants a token, so only what contradicts that is refused.
-fn decode_metadata_options(params: &Params) -> ApiResult<()> {
+/// Whether the guest may read its tags. The metadata service here is always on and
+/// always wants a token, so only what contradicts that is refused.
+fn decode_metadata_options(params: &Params) -> ApiResult<bool> {
     let options = params.structure("MetadataOptions");
-    options.ignore(&["HttpPutResponseHopLimit", "HttpTokens", "HttpProtocolIpv6"]);
-    for (name, only) in [("HttpEndpoint", "enabled"), ("InstanceMetadataTags", "disabled")] {
-        if let Some(value) = options.string(name).filter(|value| value != only) {
-            return Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &value));
-        }
+    if let Some(value) = options.string("HttpEndpoint").filter(|value| value != "enabled") {
+        return Err(ApiError::invalid_value("MetadataOptions.HttpEndpoint", &value));
     }
-    Ok(())
+    match options.string("InstanceMetadataTags").as_deref() {
+        None | Some("disabled") => Ok(false),
+        Some("enabled") => Ok(true),
+        Some(other) => Err(ApiError::invalid_value("MetadataOptions.InstanceMetadataTags", other)),
+    }
 }
 
 fn decode_user_data(params: &Params) -> ApiResult<Option<String>> {
-    let Some(text) = params.string("UserData") else { return Ok(None) };
-    let bytes = STANDARD.decode(&text);
-    let bytes = bytes.map_err(|_| {
+    let text = params.string("UserData");
+    text.as_deref().map_or(Ok(()), check_user_data)?;
+    Ok(text)
+}
+
+/// User data is base64 of no more than EC2 takes.
+pub(super) fn check_user_data(text: &str) -> ApiResult<()> {
+    let bytes = STANDARD.decode(text).map_err(|_| {
         ApiError::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
     })?;
     if bytes.len() > MOST_USER_DATA {
         let message = "User data is limited to 16384 bytes";
         return Err(ApiError::new("InvalidParameterValue", message));
     }
-    Ok(Some(text))
+    Ok(())
 }
 
 fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
     let mut devices = BTreeMap::new();
     for mapping in params.structures("BlockDeviceMapping") {
         let ebs = mapping.structure("Ebs");
-        ebs.ignore(&["VolumeType", "Iops", "Throughput", "Encrypted", "SnapshotId"]);
         devices.insert(
             mapping.required("DeviceName")?,
             Device {
@@ -199,8 +240,9 @@ impl RunInstances {
         if let Some(name) = &self.key_name
             && !state.key_pairs.iter().any(|key| key.name == *name)
         {
-            return Err(ApiError::not_found("InvalidKeyPair", "key pair", name));
+            return Err(ApiError::not_found::<KeyPair>(name));
         }
+        let groups = self.group_ids(state)?;
         let reservation = new_id("r");
         let mut new = Vec::new();
         let mut addresses = HashSet::new();
@@ -229,6 +271,9 @@ impl RunInstances {
                 shutdown_behavior: self.shutdown_behavior,
                 root_device_name: image.root_device_name.clone(),
                 attachments,
+                groups: groups.clone(),
+                termination_protected: self.termination_protected,
+                tags_in_metadata: self.tags_in_metadata,
                 tags: self.tags.get("instance").cloned().unwrap_or_default(),
             });
             new.push(id);
@@ -236,11 +281,21 @@ impl RunInstances {
         Ok((reservation, new))
     }
 
+    fn group_ids(&self, state: &State) -> ApiResult<Vec<String>> {
+        if self.groups.is_empty() {
+            return Ok(vec![network::DEFAULT_GROUP_ID.into()]);
+        }
+        let find = |text: &String| {
+            let is_id = text.starts_with("sg-");
+            let group = find_group(state, is_id.then_some(text.as_str()), Some(text))?;
+            Ok(group.id.clone())
+        };
+        self.groups.iter().map(find).collect()
+    }
+
     fn image(&self, state: &State) -> ApiResult<Image> {
         let id = &self.image_id;
-        let image = state.images.get(id).ok_or_else(|| {
-            ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
-        })?;
+        let image = find(&state.images, id)?;
         if image.state != ImageState::Available {
             let message = format!("The image {id} is {}", image.state.name());
             return Err(ApiError::new("InvalidAMIID.Unavailable", message));
@@ -283,9 +338,8 @@ impl RunInstances {
                 .snapshots
                 .get(&mapping.snapshot_id)
                 .and_then(|snapshot| snapshot.layer.clone());
-            let parent_layer = parent_layer.ok_or_else(|| {
-                ApiError::not_found("InvalidSnapshot", "snapshot", &mapping.snapshot_id)
-            })?;
+            let parent_layer = parent_layer
+                .ok_or_else(|| ApiError::not_found::<Snapshot>(&mapping.snapshot_id))?;
             let volume = Volume {
                 id: new_id("vol"),
                 size_gib,
@@ -295,6 +349,7 @@ impl RunInstances {
                 instance_id: instance_id.to_owned(),
                 parent_layer,
                 layer: None,
+                switch: None,
                 tags: self.tags.get("volume").cloned().unwrap_or_default(),
             };
             attachments.push(Attachment {

@@ -1,23 +1,39 @@
 //! The actions: one file a kind of resource. Each action is a type that is decoded
 //! from the parameters and then run.
 
+mod account;
 mod identity;
+mod image_attributes;
 mod images;
+mod instance_attributes;
+mod instance_types;
 mod instances;
 mod key_pairs;
 mod launch;
+mod network;
+mod new_images;
 mod places;
+mod query;
+mod security_groups;
+mod security_rules;
 mod snapshots;
 mod tags;
 mod volumes;
 
 use crate::ec2::Call;
-use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Xml};
+use crate::model::{
+    Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, Volume, id_is_valid,
+};
+use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Reference, Xml};
+use crate::throttle::Demand;
 
-pub(crate) use images::{NewImage, check_image_name, insert_image};
+pub(crate) use new_images::{NewImage, check_image_name, insert_image};
 
 /// One action of the API.
 trait Action: Sized {
+    /// What it takes.
+    const REFERENCE: Reference;
+
     /// Reads and checks the parameters.
     fn decode(params: &Params) -> ApiResult<Self>;
 
@@ -34,7 +50,7 @@ fn perform<A: Action>(
 ) -> ApiResult<String> {
     let action = A::decode(params)?;
     let dry_run = params.flag("DryRun")?;
-    params.finish()?;
+    params.finish(&A::REFERENCE).inspect_err(|error| tracing::warn!("{name}: {error}"))?;
     if dry_run {
         return Err(ApiError::dry_run());
     }
@@ -48,43 +64,77 @@ fn perform<A: Action>(
     outcome.map(|()| xml.finish())
 }
 
-/// Answers one request.
-pub(crate) fn dispatch(call: &Call, params: &Params, request_id: &str) -> ApiResult<String> {
-    let name = params
-        .required("Action")
-        .map_err(|_| ApiError::new("MissingAction", "The request is missing an action"))?;
-    macro_rules! actions {
-        ($($action:literal => $kind:ty,)*) => {
-            match name.as_str() {
-                $($action => perform::<$kind>(call, params, &name, request_id),)*
+macro_rules! actions {
+    ($($name:literal => $kind:ty,)*) => {
+        /// Answers one request.
+        pub(crate) fn dispatch(
+            call: &Call,
+            params: &Params,
+            name: &str,
+            request_id: &str,
+        ) -> ApiResult<String> {
+            match name {
+                $($name => perform::<$kind>(call, params, name, request_id),)*
                 "GetCallerIdentity" => identity::get_caller_identity(request_id),
-                _ => Err(invalid_action(&name)),
+                "" => Err(ApiError::new("MissingAction", "The request is missing an action")),
+                _ => Err(invalid_action(name)),
             }
-        };
-    }
-    actions! {
-        "CreateImage" => images::CreateImage,
-        "CreateTags" => tags::CreateTags,
-        "DeleteKeyPair" => key_pairs::DeleteKeyPair,
-        "DeleteSnapshot" => snapshots::DeleteSnapshot,
-        "DeleteTags" => tags::DeleteTags,
-        "DeregisterImage" => images::DeregisterImage,
-        "DescribeAvailabilityZones" => places::DescribeAvailabilityZones,
-        "DescribeImages" => images::DescribeImages,
-        "DescribeInstances" => instances::DescribeInstances,
-        "DescribeKeyPairs" => key_pairs::DescribeKeyPairs,
-        "DescribeRegions" => places::DescribeRegions,
-        "DescribeSnapshots" => snapshots::DescribeSnapshots,
-        "DescribeVolumes" => volumes::DescribeVolumes,
-        "GetConsoleOutput" => instances::GetConsoleOutput,
-        "ImportKeyPair" => key_pairs::ImportKeyPair,
-        "RebootInstances" => instances::RebootInstances,
-        "RegisterImage" => images::RegisterImage,
-        "RunInstances" => launch::RunInstances,
-        "StartInstances" => instances::StartInstances,
-        "StopInstances" => instances::StopInstances,
-        "TerminateInstances" => instances::TerminateInstances,
-    }
+        }
+
+        /// Every action and what it takes, by name.
+        pub(crate) const REFERENCES: &[(&str, Reference)] = &[
+            $(($name, <$kind as Action>::REFERENCE),)*
+            ("GetCallerIdentity", identity::REFERENCE),
+        ];
+    };
+}
+
+actions! {
+    "AuthorizeSecurityGroupEgress" => security_rules::AuthorizeSecurityGroupEgress,
+    "AuthorizeSecurityGroupIngress" => security_rules::AuthorizeSecurityGroupIngress,
+    "CopyImage" => new_images::CopyImage,
+    "CreateImage" => new_images::CreateImage,
+    "CreateKeyPair" => key_pairs::CreateKeyPair,
+    "CreateSecurityGroup" => security_groups::CreateSecurityGroup,
+    "CreateSnapshot" => snapshots::CreateSnapshot,
+    "CreateTags" => tags::CreateTags,
+    "DeleteKeyPair" => key_pairs::DeleteKeyPair,
+    "DeleteSecurityGroup" => security_groups::DeleteSecurityGroup,
+    "DeleteSnapshot" => snapshots::DeleteSnapshot,
+    "DeleteTags" => tags::DeleteTags,
+    "DeleteVolume" => volumes::DeleteVolume,
+    "DeregisterImage" => images::DeregisterImage,
+    "DescribeAccountAttributes" => account::DescribeAccountAttributes,
+    "DescribeAvailabilityZones" => places::DescribeAvailabilityZones,
+    "DescribeImageAttribute" => image_attributes::DescribeImageAttribute,
+    "DescribeImages" => images::DescribeImages,
+    "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
+    "DescribeInstanceStatus" => instances::DescribeInstanceStatus,
+    "DescribeInstanceTypeOfferings" => instance_types::DescribeInstanceTypeOfferings,
+    "DescribeInstanceTypes" => instance_types::DescribeInstanceTypes,
+    "DescribeInstances" => instances::DescribeInstances,
+    "DescribeKeyPairs" => key_pairs::DescribeKeyPairs,
+    "DescribeRegions" => places::DescribeRegions,
+    "DescribeSecurityGroupRules" => security_rules::DescribeSecurityGroupRules,
+    "DescribeSecurityGroups" => security_groups::DescribeSecurityGroups,
+    "DescribeSnapshots" => snapshots::DescribeSnapshots,
+    "DescribeSubnets" => network::DescribeSubnets,
+    "DescribeTags" => tags::DescribeTags,
+    "DescribeVolumes" => volumes::DescribeVolumes,
+    "DescribeVpcs" => network::DescribeVpcs,
+    "GetConsoleOutput" => instances::GetConsoleOutput,
+    "ImportKeyPair" => key_pairs::ImportKeyPair,
+    "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,
+    "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
+    "RebootInstances" => instances::RebootInstances,
+    "RegisterImage" => new_images::RegisterImage,
+    "ResetImageAttribute" => image_attributes::ResetImageAttribute,
+    "RevokeSecurityGroupEgress" => security_rules::RevokeSecurityGroupEgress,
+    "RevokeSecurityGroupIngress" => security_rules::RevokeSecurityGroupIngress,
+    "RunInstances" => launch::RunInstances,
+    "StartInstances" => instances::StartInstances,
+    "StopInstances" => instances::StopInstances,
+    "TerminateInstances" => instances::TerminateInstances,
 }
 
 fn invalid_action(name: &str) -> ApiError {
@@ -92,30 +142,42 @@ fn invalid_action(name: &str) -> ApiError {
     ApiError::new("InvalidAction", format!("The action {name} is not valid for this web service."))
 }
 
-/// An id must have its kind's prefix and hexadecimal digits.
-fn check_id(id: &str, prefix: &str, kind: &str) -> ApiResult<()> {
-    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
-    let valid = digits.is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
-    if valid {
-        return Ok(());
-    }
-    Err(ApiError::new(format!("{kind}.Malformed"), format!("Invalid id: \"{id}\"")))
-}
-
-/// How many rows a page of a Describe action may ask for.
-struct Page {
-    max_results: Option<usize>,
-    next_token: Option<String>,
-}
-
-impl Page {
-    fn decode(params: &Params) -> ApiResult<Page> {
-        let max_results: Option<usize> = params.parsed("MaxResults")?;
-        if let Some(max) = max_results.filter(|max| !(1..=1000).contains(max)) {
-            return Err(ApiError::invalid_value("maxResults", &max.to_string()));
+/// What a call takes from the buckets that throttle it.
+pub(crate) fn demand<'a>(name: &'a str, parameters: &[(String, String)]) -> Demand<'a> {
+    let has = |prefix: &str| parameters.iter().any(|(key, _)| key.starts_with(prefix));
+    let instances = match name {
+        "RunInstances" => {
+            let most = parameters.iter().find(|(key, _)| key == "MaxCount");
+            most.and_then(|(_, count)| count.parse().ok()).unwrap_or(1)
         }
-        Ok(Page { max_results, next_token: params.string("NextToken") })
+        _ => parameters.iter().filter(|(key, _)| key.starts_with("InstanceId.")).count(),
+    };
+    Demand {
+        action: name,
+        unfiltered: !has("Filter.") && !has("MaxResults"),
+        instances: instances.try_into().unwrap_or(u32::MAX),
     }
+}
+
+/// Refuses a call that names a resource which, as on EC2, is not known everywhere yet.
+pub(crate) fn check_all_found(call: &Call, parameters: &[(String, String)]) -> ApiResult<()> {
+    let mut named = parameters.iter().filter(|(key, _)| !key.starts_with("Filter."));
+    match named.find(|(_, value)| call.ec2.is_not_found_yet(value)) {
+        Some((_, id)) => Err(missing(id)),
+        None => Ok(()),
+    }
+}
+
+/// The error for an id of any kind that is not there.
+fn missing(id: &str) -> ApiError {
+    fn of<T: Resource>(id: &str) -> Option<ApiError> {
+        id_is_valid(id, T::PREFIX).then(|| ApiError::not_found::<T>(id))
+    }
+    of::<Image>(id)
+        .or_else(|| of::<Instance>(id))
+        .or_else(|| of::<KeyPair>(id))
+        .or_else(|| of::<SecurityGroup>(id))
+        .or_else(|| of::<Snapshot>(id))
+        .or_else(|| of::<Volume>(id))
+        .unwrap_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))
 }

@@ -1,44 +1,49 @@
 //! Snapshots.
 
-use super::{Action, Page, check_id};
-use crate::ec2::{ACCOUNT, Call};
-use crate::model::{Snapshot, SnapshotState};
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Xml, matches, paginate};
+use jiff::Timestamp;
+
+use super::query::{Query, find, required_id};
+use super::{Action, Call};
+use crate::ec2::ACCOUNT;
+use crate::engine;
+use crate::model::{Snapshot, SnapshotState, Tags, Volume, new_id};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 pub(super) struct DescribeSnapshots {
-    ids: Vec<String>,
-    filters: Vec<Filter>,
-    page: Page,
+    query: Query,
+    owners: Vec<String>,
 }
 
 impl Action for DescribeSnapshots {
+    const REFERENCE: Reference = Reference {
+        honours: &["SnapshotId", "Owner", "Filter", "MaxResults", "NextToken"],
+        ignores: &["RestorableBy"],
+        filters: &[
+            "description",
+            "encrypted",
+            "owner-id",
+            "progress",
+            "snapshot-id",
+            "start-time",
+            "status",
+            "storage-tier",
+            "tag:KEY",
+            "tag-key",
+            "volume-id",
+            "volume-size",
+        ],
+        notes: "Every snapshot belongs to the caller.",
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        // Every snapshot here belongs to the caller, and only the caller may restore it.
-        params.ignore(&["Owner", "RestorableBy"]);
-        let ids = params.list("SnapshotId");
-        for id in &ids {
-            check_id(id, "snap", "InvalidSnapshotID")?;
-        }
-        Ok(DescribeSnapshots { ids, filters: params.filters()?, page: Page::decode(params)? })
+        let query = Query::decode_strictly::<Snapshot>(params, "SnapshotId", &Self::REFERENCE)?;
+        Ok(DescribeSnapshots { query, owners: params.list("Owner") })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
-            for id in &self.ids {
-                if state.snapshots.get(id).is_none() {
-                    return Err(ApiError::not_found("InvalidSnapshot", "snapshot", id));
-                }
-            }
-            let mut rows = Vec::new();
-            for snapshot in state.snapshots.iter() {
-                let named = self.ids.is_empty() || self.ids.contains(&snapshot.id);
-                if named && matches(&self.filters, &snapshot.tags, |name| values(snapshot, name))? {
-                    rows.push(snapshot);
-                }
-            }
-            let page = self.page;
-            let (rows, token) =
-                paginate(rows, |row| &row.id, page.max_results, page.next_token.as_deref())?;
+        call.ec2.view(|state| {
+            let mine = is_mine(&self.owners);
+            let (rows, token) = self.query.select_among(&state.snapshots, |_| mine, values)?;
             xml.list("snapshotSet", rows, write);
             xml.option("nextToken", token);
             Ok(())
@@ -46,9 +51,18 @@ impl Action for DescribeSnapshots {
     }
 }
 
+/// Whether the one account there is is among the owners that were asked for.
+pub(super) fn is_mine(owners: &[String]) -> bool {
+    owners.is_empty() || owners.iter().any(|owner| owner == "self" || owner == ACCOUNT)
+}
+
 fn values(snapshot: &Snapshot, filter: &str) -> Option<Vec<String>> {
     Some(vec![match filter {
         "description" => snapshot.description.clone(),
+        "encrypted" => "false".into(),
+        "progress" => progress(snapshot).into(),
+        "start-time" => snapshot.started.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+        "storage-tier" => "standard".into(),
         "owner-id" => ACCOUNT.into(),
         "snapshot-id" => snapshot.id.clone(),
         "status" => snapshot.state.name().into(),
@@ -58,13 +72,16 @@ fn values(snapshot: &Snapshot, filter: &str) -> Option<Vec<String>> {
     }])
 }
 
+fn progress(snapshot: &Snapshot) -> &'static str {
+    if snapshot.state == SnapshotState::Completed { "100%" } else { "0%" }
+}
+
 fn write(xml: &mut Xml, snapshot: &Snapshot) {
     xml.text("snapshotId", &snapshot.id);
     xml.text("volumeId", &snapshot.volume_id);
     xml.text("status", snapshot.state.name());
     xml.time("startTime", snapshot.started);
-    let done = snapshot.state == SnapshotState::Completed;
-    xml.text("progress", if done { "100%" } else { "0%" });
+    xml.text("progress", progress(snapshot));
     xml.text("ownerId", ACCOUNT);
     xml.text("volumeSize", snapshot.size_gib);
     xml.text("description", &snapshot.description);
@@ -73,23 +90,69 @@ fn write(xml: &mut Xml, snapshot: &Snapshot) {
     xml.tags(&snapshot.tags);
 }
 
+pub(super) struct CreateSnapshot {
+    volume_id: String,
+    description: String,
+    tags: Tags,
+}
+
+impl Action for CreateSnapshot {
+    const REFERENCE: Reference = Reference {
+        honours: &["VolumeId", "Description", "TagSpecification"],
+        notes: "Of a running instance it holds what the guest has written to its disk.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let mut tags = params.tag_specifications(&["snapshot"])?;
+        Ok(CreateSnapshot {
+            volume_id: required_id::<Volume>(params, "VolumeId")?,
+            description: params.string("Description").unwrap_or_default(),
+            tags: tags.remove("snapshot").unwrap_or_default(),
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let snapshot = call.ec2.change(|state| {
+            let volume = find(&state.volumes, &self.volume_id)?;
+            if volume.layer.is_none() {
+                let message = format!("The volume {} is 'creating'", volume.id);
+                return Err(ApiError::new("IncorrectState", message));
+            }
+            let snapshot = Snapshot {
+                id: new_id("snap"),
+                volume_id: volume.id.clone(),
+                size_gib: volume.size_gib,
+                state: SnapshotState::Pending,
+                started: Timestamp::now(),
+                description: self.description,
+                layer: None,
+                tags: self.tags,
+            };
+            state.snapshots.insert(snapshot.clone());
+            Ok(snapshot)
+        })?;
+        engine::take_snapshot(&call.ec2, &snapshot);
+        write(xml, &snapshot);
+        Ok(())
+    }
+}
+
 pub(super) struct DeleteSnapshot {
     id: String,
 }
 
 impl Action for DeleteSnapshot {
+    const REFERENCE: Reference = Reference { honours: &["SnapshotId"], ..Reference::NONE };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        let id = params.required("SnapshotId")?;
-        check_id(&id, "snap", "InvalidSnapshotID")?;
-        Ok(DeleteSnapshot { id })
+        Ok(DeleteSnapshot { id: required_id::<Snapshot>(params, "SnapshotId")? })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let id = &self.id;
         call.ec2.change(|state| {
-            if state.snapshots.get(id).is_none() {
-                return Err(ApiError::not_found("InvalidSnapshot", "snapshot", id));
-            }
+            find(&state.snapshots, id)?;
             if let Some(image) = state.images.iter().find(|image| image.uses_snapshot(id)) {
                 let message = format!("The snapshot {id} is currently in use by {}", image.id);
                 return Err(ApiError::new("InvalidSnapshot.InUse", message));

@@ -1,9 +1,10 @@
 //! Tags.
 
-use super::Action;
+use super::query::Page;
+use super::{Action, missing};
 use crate::ec2::Call;
 use crate::model::Tags;
-use crate::protocol::{ApiError, ApiResult, Params, Xml};
+use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 
 /// The most tags that a resource may have
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
@@ -11,23 +12,7 @@ const MOST_TAGS: usize = 50;
 
 fn resources(params: &Params) -> ApiResult<Vec<String>> {
     let ids = params.list("ResourceId");
-    if ids.is_empty() {
-        return Err(ApiError::new(
-            "MissingParameter",
-            "The request must contain the parameter resourceIdSet",
-        ));
-    }
-    Ok(ids)
-}
-
-fn missing(id: &str) -> ApiError {
-    match id.split('-').next() {
-        Some("ami") => ApiError::not_found("InvalidAMIID", "image id", id),
-        Some("i") => ApiError::not_found("InvalidInstanceID", "instance ID", id),
-        Some("snap") => ApiError::not_found("InvalidSnapshot", "snapshot", id),
-        Some("vol") => ApiError::not_found("InvalidVolume", "volume", id),
-        _ => ApiError::not_found("InvalidID", "ID", id),
-    }
+    if ids.is_empty() { Err(ApiError::missing("resourceIdSet")) } else { Ok(ids) }
 }
 
 pub(super) struct CreateTags {
@@ -36,8 +21,14 @@ pub(super) struct CreateTags {
 }
 
 impl Action for CreateTags {
+    const REFERENCE: Reference = Reference { honours: &["ResourceId", "Tag"], ..Reference::NONE };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        Ok(CreateTags { resources: resources(params)?, tags: params.tags()? })
+        let (resources, tags) = (resources(params)?, params.tags()?);
+        if tags.is_empty() {
+            return Err(ApiError::missing("tagSet"));
+        }
+        Ok(CreateTags { resources, tags })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
@@ -65,6 +56,12 @@ pub(super) struct DeleteTags {
 }
 
 impl Action for DeleteTags {
+    const REFERENCE: Reference = Reference {
+        honours: &["ResourceId", "Tag"],
+        notes: "Without tags, all are deleted. An empty value counts as none.",
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
         let tags = params.structures("Tag");
         let tags = tags.iter().map(|tag| Ok((tag.required("Key")?, tag.string("Value"))));
@@ -88,5 +85,63 @@ impl Action for DeleteTags {
         })?;
         xml.text("return", true);
         Ok(())
+    }
+}
+
+pub(super) struct DescribeTags {
+    filters: Vec<Filter>,
+    page: Page,
+}
+
+/// A tag of a resource, and an id for it by which pages are cut.
+struct Row<'a> {
+    resource_type: &'static str,
+    resource_id: &'a str,
+    key: &'a str,
+    value: &'a str,
+    id: String,
+}
+
+impl Action for DescribeTags {
+    const REFERENCE: Reference = Reference {
+        honours: &["Filter", "MaxResults", "NextToken"],
+        filters: &["key", "resource-id", "resource-type", "value"],
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let filters = params.filters(Self::REFERENCE.filters)?;
+        Ok(DescribeTags { filters, page: Page::decode(params)? })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        call.ec2.view(|state| {
+            let mut rows = Vec::new();
+            for (resource_type, resource_id, key, value) in state.all_tags() {
+                let passes = matches(&self.filters, &Tags::new(), |name| {
+                    let text = match name {
+                        "key" => key,
+                        "resource-id" => resource_id,
+                        "resource-type" => resource_type,
+                        "value" => value,
+                        _ => return None,
+                    };
+                    Some(vec![text.to_owned()])
+                })?;
+                if passes {
+                    let id = format!("{resource_id} {key}");
+                    rows.push(Row { resource_type, resource_id, key, value, id });
+                }
+            }
+            let (rows, token) = self.page.cut(rows.iter().collect(), |row| &row.id)?;
+            xml.list("tagSet", rows, |xml, row| {
+                xml.text("resourceId", row.resource_id);
+                xml.text("resourceType", row.resource_type);
+                xml.text("key", row.key);
+                xml.text("value", row.value);
+            });
+            xml.option("nextToken", token);
+            Ok(())
+        })
     }
 }

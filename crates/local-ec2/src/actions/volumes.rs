@@ -1,42 +1,39 @@
 //! Volumes.
 
-use super::{Action, Page, check_id};
-use crate::ec2::Call;
-use crate::model::{State, Volume};
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Xml, matches, paginate};
+use super::query::{Query, find, required_id};
+use super::{Action, Call};
+use crate::model::{Attachment, Instance, State, Volume};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
-pub(super) struct DescribeVolumes {
-    ids: Vec<String>,
-    filters: Vec<Filter>,
-    page: Page,
-}
+pub(super) struct DescribeVolumes(Query);
 
 impl Action for DescribeVolumes {
+    const REFERENCE: Reference = Reference {
+        honours: &["VolumeId", "Filter", "MaxResults", "NextToken"],
+        filters: &[
+            "attachment.delete-on-termination",
+            "attachment.device",
+            "attachment.instance-id",
+            "availability-zone",
+            "size",
+            "snapshot-id",
+            "status",
+            "tag:KEY",
+            "tag-key",
+            "volume-id",
+        ],
+        ..Reference::NONE
+    };
+
     fn decode(params: &Params) -> ApiResult<Self> {
-        let ids = params.list("VolumeId");
-        for id in &ids {
-            check_id(id, "vol", "InvalidVolumeID")?;
-        }
-        Ok(DescribeVolumes { ids, filters: params.filters()?, page: Page::decode(params)? })
+        let query = Query::decode_strictly::<Volume>(params, "VolumeId", &Self::REFERENCE)?;
+        Ok(DescribeVolumes(query))
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
-            for id in &self.ids {
-                if state.volumes.get(id).is_none() {
-                    return Err(ApiError::not_found("InvalidVolume", "volume", id));
-                }
-            }
-            let mut rows = Vec::new();
-            for volume in state.volumes.iter() {
-                let named = self.ids.is_empty() || self.ids.contains(&volume.id);
-                if named && matches(&self.filters, &volume.tags, |name| values(volume, name))? {
-                    rows.push(volume);
-                }
-            }
-            let page = self.page;
+        call.ec2.view(|state| {
             let (rows, token) =
-                paginate(rows, |row| &row.id, page.max_results, page.next_token.as_deref())?;
+                self.0.select(&state.volumes, |volume, name| values(state, volume, name))?;
             xml.list("volumeSet", rows, |xml, volume| write(xml, state, volume));
             xml.option("nextToken", token);
             Ok(())
@@ -44,14 +41,37 @@ impl Action for DescribeVolumes {
     }
 }
 
-fn values(volume: &Volume, filter: &str) -> Option<Vec<String>> {
-    Some(vec![match filter {
-        "attachment.instance-id" => volume.instance_id.clone(),
-        "snapshot-id" => volume.snapshot_id.clone(),
-        "status" => "in-use".into(),
-        "volume-id" => volume.id.clone(),
-        _ => return None,
-    }])
+/// The instance that has the volume, and how.
+fn attachment<'a>(state: &'a State, volume: &Volume) -> Option<(&'a Instance, &'a Attachment)> {
+    let instance = state.instances.get(&volume.instance_id)?;
+    let attachment = instance.attachments.iter().find(|it| it.volume_id == volume.id)?;
+    Some((instance, attachment))
+}
+
+fn status(state: &State, volume: &Volume) -> &'static str {
+    if attachment(state, volume).is_some() { "in-use" } else { "available" }
+}
+
+fn values(state: &State, volume: &Volume, filter: &str) -> Option<Vec<String>> {
+    let attached = attachment(state, volume);
+    let of_attachment = |value: fn(&Instance, &Attachment) -> String| {
+        attached.map(|(instance, it)| value(instance, it)).into_iter().collect()
+    };
+    Some(match filter {
+        "attachment.delete-on-termination" => {
+            of_attachment(|_, it| it.delete_on_termination.to_string())
+        }
+        "attachment.device" => of_attachment(|_, it| it.device.clone()),
+        "attachment.instance-id" => of_attachment(|instance, _| instance.id.clone()),
+        _ => vec![match filter {
+            "availability-zone" => volume.zone.clone(),
+            "size" => volume.size_gib.to_string(),
+            "snapshot-id" => volume.snapshot_id.clone(),
+            "status" => status(state, volume).into(),
+            "volume-id" => volume.id.clone(),
+            _ => return None,
+        }],
+    })
 }
 
 fn write(xml: &mut Xml, state: &State, volume: &Volume) {
@@ -59,15 +79,12 @@ fn write(xml: &mut Xml, state: &State, volume: &Volume) {
     xml.text("size", volume.size_gib);
     xml.text("snapshotId", &volume.snapshot_id);
     xml.text("availabilityZone", &volume.zone);
-    let attached = state.instances.get(&volume.instance_id).and_then(|instance| {
-        let mine = instance.attachments.iter().find(|it| it.volume_id == volume.id)?;
-        Some((&instance.id, mine))
-    });
-    xml.text("status", if attached.is_some() { "in-use" } else { "available" });
+    let attached = attachment(state, volume);
+    xml.text("status", status(state, volume));
     xml.time("createTime", volume.created);
-    xml.list("attachmentSet", attached, |xml, (instance_id, attachment)| {
+    xml.list("attachmentSet", attached, |xml, (instance, attachment)| {
         xml.text("volumeId", &volume.id);
-        xml.text("instanceId", instance_id);
+        xml.text("instanceId", &instance.id);
         xml.text("device", &attachment.device);
         xml.text("status", "attached");
         xml.time("attachTime", volume.created);
@@ -76,4 +93,33 @@ fn write(xml: &mut Xml, state: &State, volume: &Volume) {
     xml.tags(&volume.tags);
     xml.text("volumeType", "gp3");
     xml.text("encrypted", false);
+}
+
+pub(super) struct DeleteVolume {
+    id: String,
+}
+
+impl Action for DeleteVolume {
+    const REFERENCE: Reference = Reference { honours: &["VolumeId"], ..Reference::NONE };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        Ok(DeleteVolume { id: required_id::<Volume>(params, "VolumeId")? })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        call.ec2.change(|state| {
+            let volume = find(&state.volumes, &self.id)?;
+            if let Some((instance, _)) = attachment(state, volume) {
+                let message =
+                    format!("Volume {} is currently attached to {}", volume.id, instance.id);
+                return Err(ApiError::new("VolumeInUse", message));
+            }
+            state.volumes.remove(&self.id);
+            Ok(())
+        })?;
+        let ec2 = call.ec2.clone();
+        tokio::spawn(async move { ec2.collect_layers().await });
+        xml.text("return", true);
+        Ok(())
+    }
 }

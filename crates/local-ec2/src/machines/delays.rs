@@ -47,14 +47,15 @@ impl FromStr for Delays {
                 "terminated" => &mut delays.terminated,
                 _ => return Err(wrong()),
             };
-            *slot = duration(value).ok_or_else(wrong)?;
+            *slot = parse_duration(value).ok_or_else(wrong)?;
         }
         Ok(delays)
     }
 }
 
-/// `50ms`, `10s`, `1.5s`.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads `50ms`, `10s`, `1.5s`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 0.001),
         None => (text.strip_suffix('s')?, 1.0),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-pub use delays::{Delays, DelaysError};
+pub use delays::{Delays, DelaysError, parse_duration};
 pub(crate) use qemu::{QemuMachines, QemuOptions};
 pub use simulated::Answer;
 pub(crate) use simulated::SimulatedMachines;
@@ -76,6 +76,9 @@ pub(crate) trait Machines: Send + Sync + 'static {
 
     /// Lets a running machine write its `disk`th disk to `layer` from now on.
     async fn switch_layer(&self, instance_id: &str, disk: usize, layer: &str) -> MachineResult<()>;
+
+    /// Whether a running machine writes its `disk`th disk to `layer`.
+    async fn writes_to(&self, instance_id: &str, disk: usize, layer: &str) -> bool;
 
     /// What the guest wrote to its serial console.
     fn console(&self, instance_id: &str) -> Vec<u8>;

@@ -207,6 +207,13 @@ impl Machines for QemuMachines {
         machine.switch_disk(disk, &self.layer_path(layer)).await.map_err(text)
     }
 
+    async fn writes_to(&self, instance_id: &str, disk: usize, layer: &str) -> bool {
+        match self.machine(instance_id) {
+            Some(machine) => machine.disk_file(disk).await == Some(self.layer_path(layer)),
+            None => false,
+        }
+    }
+
     fn console(&self, instance_id: &str) -> Vec<u8> {
         std::fs::read(MachineSpec::console(&self.run_dir(instance_id))).unwrap_or_default()
     }

@@ -146,6 +146,10 @@ impl Machines for SimulatedMachines {
         Ok(())
     }
 
+    async fn writes_to(&self, _: &str, _: usize, _: &str) -> bool {
+        false
+    }
+
     fn console(&self, _: &str) -> Vec<u8> {
         b"a simulated machine has no console\n".to_vec()
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Tags};
+use super::{Record, Resource, Tags};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +50,18 @@ pub(crate) struct ImageMapping {
     pub(crate) delete_on_termination: bool,
 }
 
+/// Someone who may launch an image besides its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Permission {
+    /// `all` is the only group there is.
+    Group(String),
+    /// An account's number.
+    User(String),
+    Organization(String),
+    OrganizationalUnit(String),
+}
+
 /// One image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Image {
@@ -64,6 +76,17 @@ pub(crate) struct Image {
     pub(crate) root_device_name: String,
     pub(crate) mappings: Vec<ImageMapping>,
     pub(crate) source_instance: Option<String>,
+    /// The instance goes on while its disks are taken.
+    #[serde(default)]
+    pub(crate) no_reboot: bool,
+    /// The image that this one is a copy of.
+    #[serde(default)]
+    pub(crate) source_image: Option<String>,
+    #[serde(default)]
+    pub(crate) client_token: Option<String>,
+    /// Who else may launch it.
+    #[serde(default)]
+    pub(crate) permissions: Vec<Permission>,
     pub(crate) tags: Tags,
 }
 
@@ -75,8 +98,31 @@ impl Record for Image {
     }
 }
 
+impl Resource for Image {
+    const PREFIX: &'static str = "ami";
+    const TYPE: &'static str = "image";
+    const MALFORMED: &'static str = "InvalidAMIID";
+    const NOT_FOUND: &'static str = "InvalidAMIID";
+    const NOUN: &'static str = "image";
+
+    fn unknown(id: &str) -> String {
+        format!("The image id '[{id}]' does not exist")
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
 impl Image {
     pub(crate) fn uses_snapshot(&self, snapshot_id: &str) -> bool {
         self.mappings.iter().any(|mapping| mapping.snapshot_id == snapshot_id)
+    }
+    pub(crate) fn is_public(&self) -> bool {
+        self.permissions.contains(&Permission::Group("all".into()))
     }
 }

@@ -16,7 +16,8 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Tags};
+use super::{Record, Resource, Tags};
+use crate::protocol::{ApiError, ApiResult};
 
 /// Where an instance is in its life
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html>).
@@ -68,6 +69,23 @@ pub(crate) enum ShutdownBehavior {
     Terminate,
 }
 
+impl ShutdownBehavior {
+    pub(crate) fn parse(text: &str) -> ApiResult<ShutdownBehavior> {
+        match text {
+            "stop" => Ok(ShutdownBehavior::Stop),
+            "terminate" => Ok(ShutdownBehavior::Terminate),
+            _ => Err(ApiError::invalid_value("instanceInitiatedShutdownBehavior", text)),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ShutdownBehavior::Stop => "stop",
+            ShutdownBehavior::Terminate => "terminate",
+        }
+    }
+}
+
 /// Why an instance is in its state, as DescribeInstances tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StateReason {
@@ -108,6 +126,14 @@ pub(crate) struct Instance {
     pub(crate) shutdown_behavior: ShutdownBehavior,
     pub(crate) root_device_name: String,
     pub(crate) attachments: Vec<Attachment>,
+    /// Ids of its security groups.
+    #[serde(default)]
+    pub(crate) groups: Vec<String>,
+    #[serde(default)]
+    pub(crate) termination_protected: bool,
+    /// Its metadata service tells its tags.
+    #[serde(default)]
+    pub(crate) tags_in_metadata: bool,
     pub(crate) tags: Tags,
 }
 
@@ -116,5 +142,21 @@ impl Record for Instance {
 
     fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl Resource for Instance {
+    const PREFIX: &'static str = "i";
+    const TYPE: &'static str = "instance";
+    const MALFORMED: &'static str = "InvalidInstanceID";
+    const NOT_FOUND: &'static str = "InvalidInstanceID";
+    const NOUN: &'static str = "instance ID";
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Tags};
+use super::{Record, Resource, Tags};
 
 /// One key pair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,5 +24,21 @@ impl Record for KeyPair {
 
     fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl Resource for KeyPair {
+    const PREFIX: &'static str = "key";
+    const TYPE: &'static str = "key-pair";
+    const MALFORMED: &'static str = "InvalidKeyPair";
+    const NOT_FOUND: &'static str = "InvalidKeyPair";
+    const NOUN: &'static str = "key pair";
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
     }
 }

@@ -4,62 +4,136 @@ mod ids;
 mod image;
 mod instance;
 mod key_pair;
+mod security_group;
 mod storage;
 mod table;
 
 use std::collections::BTreeMap;
 
-pub(crate) use ids::new_id;
-pub(crate) use image::{Image, ImageMapping, ImageState, RootDeviceType};
+pub(crate) use ids::{id_is_valid, new_id};
+pub(crate) use image::{Image, ImageMapping, ImageState, Permission, RootDeviceType};
 pub(crate) use instance::{Attachment, Instance, InstanceState, ShutdownBehavior, StateReason};
 pub(crate) use key_pair::KeyPair;
-pub(crate) use storage::{Layer, Snapshot, SnapshotState, Volume, unreachable_layers};
-pub(crate) use table::{Record, Table};
+pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
+pub(crate) use storage::{Layer, Snapshot, SnapshotState, Switch, Volume, unreachable_layers};
+pub(crate) use table::{Record, Resource, RowChange, Table};
 
 /// Tags of a resource, sorted by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// Everything the endpoint remembers.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) images: Table<Image>,
-    pub(crate) instances: Table<Instance>,
-    pub(crate) key_pairs: Table<KeyPair>,
-    pub(crate) layers: Table<Layer>,
-    pub(crate) snapshots: Table<Snapshot>,
-    pub(crate) volumes: Table<Volume>,
+/// Makes [`State`] of its tables, so that none is forgotten where all are meant.
+macro_rules! state {
+    ($($table:ident: $row:ty,)*) => {
+        /// Everything the endpoint remembers.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct State {
+            $(pub(crate) $table: Table<$row>,)*
+        }
+
+        /// What one change did to each table.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Changes {
+            $($table: Vec<RowChange<$row>>,)*
+        }
+
+        impl Changes {
+            /// The ids of what is there since.
+            pub(crate) fn new_ids(&self) -> Vec<String> {
+                let mut ids = Vec::new();
+                $(ids.extend(self.$table.iter().filter(|it| it.is_new).map(|it| it.id.clone()));)*
+                ids
+            }
+        }
+
+        impl State {
+            /// A state of whatever tables `load` gives.
+            pub(crate) fn load<E>(load: &impl Load<E>) -> Result<State, E> {
+                Ok(State { $($table: load.table::<$row>()?,)* })
+            }
+
+            /// Hands each table to `visit`.
+            pub(crate) fn visit<E>(&self, visit: &impl Visit<E>) -> Result<(), E> {
+                $(visit.table(&self.$table)?;)*
+                Ok(())
+            }
+
+            pub(crate) fn is_changed(&self) -> bool {
+                false $(|| self.$table.is_changed())*
+            }
+
+            /// Removes everything.
+            pub(crate) fn clear(&mut self) {
+                $(self.$table.clear();)*
+            }
+
+            /// Takes all changes as done, and says what they were.
+            pub(crate) fn keep(&mut self) -> Changes {
+                Changes { $($table: self.$table.keep(),)* }
+            }
+
+            /// Takes all changes back.
+            pub(crate) fn undo(&mut self) {
+                $(self.$table.undo();)*
+            }
+
+            /// Makes changes again that were made to another state.
+            pub(crate) fn apply(&mut self, changes: Changes) {
+                $(self.$table.apply(changes.$table);)*
+            }
+        }
+    };
+}
+
+state! {
+    images: Image,
+    instances: Instance,
+    key_pairs: KeyPair,
+    layers: Layer,
+    security_groups: SecurityGroup,
+    snapshots: Snapshot,
+    volumes: Volume,
+}
+
+/// Where the tables of a [`State`] come from.
+pub(crate) trait Load<E> {
+    fn table<T: Record>(&self) -> Result<Table<T>, E>;
+}
+
+/// What is done with each table of a [`State`].
+pub(crate) trait Visit<E> {
+    fn table<T: Record>(&self, table: &Table<T>) -> Result<(), E>;
 }
 
 impl State {
     /// The tags of any taggable resource.
     pub(crate) fn tags_mut(&mut self, id: &str) -> Option<&mut Tags> {
         match id.split('-').next()? {
-            "ami" => self.images.get_mut(id).map(|row| &mut row.tags),
-            "i" => self.instances.get_mut(id).map(|row| &mut row.tags),
-            "key" => self.key_pairs.get_mut(id).map(|row| &mut row.tags),
-            "snap" => self.snapshots.get_mut(id).map(|row| &mut row.tags),
-            "vol" => self.volumes.get_mut(id).map(|row| &mut row.tags),
+            Image::PREFIX => self.images.get_mut(id).map(Resource::tags_mut),
+            Instance::PREFIX => self.instances.get_mut(id).map(Resource::tags_mut),
+            KeyPair::PREFIX => self.key_pairs.get_mut(id).map(Resource::tags_mut),
+            SecurityGroup::PREFIX => self.security_groups.get_mut(id).map(Resource::tags_mut),
+            Snapshot::PREFIX => self.snapshots.get_mut(id).map(Resource::tags_mut),
+            Volume::PREFIX => self.volumes.get_mut(id).map(Resource::tags_mut),
             _ => None,
         }
     }
 
-    /// Takes all changes as done.
-    pub(crate) fn keep(&mut self) {
-        self.images.keep();
-        self.instances.keep();
-        self.key_pairs.keep();
-        self.layers.keep();
-        self.snapshots.keep();
-        self.volumes.keep();
-    }
-
-    /// Takes all changes back.
-    pub(crate) fn undo(&mut self) {
-        self.images.undo();
-        self.instances.undo();
-        self.key_pairs.undo();
-        self.layers.undo();
-        self.snapshots.undo();
-        self.volumes.undo();
+    /// Every tag there is: the resource's type as EC2 names it, its id, key and value.
+    pub(crate) fn all_tags(&self) -> Vec<(&'static str, &str, &str, &str)> {
+        fn of<T: Resource>(
+            table: &Table<T>,
+        ) -> impl Iterator<Item = (&'static str, &str, &str, &str)> {
+            table.iter().flat_map(|row| {
+                let tags = row.tags().iter();
+                tags.map(|(key, value)| (T::TYPE, row.id(), key.as_str(), value.as_str()))
+            })
+        }
+        of(&self.images)
+            .chain(of(&self.instances))
+            .chain(of(&self.key_pairs))
+            .chain(of(&self.security_groups))
+            .chain(of(&self.snapshots))
+            .chain(of(&self.volumes))
+            .collect()
     }
 }

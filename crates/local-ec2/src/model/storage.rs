@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, State, Tags};
+use super::{Record, Resource, State, Tags};
 
 /// A disk file, maybe on top of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,22 @@ impl Record for Snapshot {
     }
 }
 
+impl Resource for Snapshot {
+    const PREFIX: &'static str = "snap";
+    const TYPE: &'static str = "snapshot";
+    const MALFORMED: &'static str = "InvalidSnapshotID";
+    const NOT_FOUND: &'static str = "InvalidSnapshot";
+    const NOUN: &'static str = "snapshot";
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
 /// One volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Volume {
@@ -85,7 +101,18 @@ pub(crate) struct Volume {
     pub(crate) parent_layer: String,
     /// `None` until the instance's first start.
     pub(crate) layer: Option<String>,
+    /// A running machine was told, or is about to be told, to write elsewhere.
+    #[serde(default)]
+    pub(crate) switch: Option<Switch>,
     pub(crate) tags: Tags,
+}
+
+/// A snapshot of a volume that is in use. It is noted before the machine is told, so
+/// that a server killed in between can tell which layer holds what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Switch {
+    pub(crate) snapshot_id: String,
+    pub(crate) next_layer: String,
 }
 
 impl Record for Volume {
@@ -96,13 +123,31 @@ impl Record for Volume {
     }
 }
 
+impl Resource for Volume {
+    const PREFIX: &'static str = "vol";
+    const TYPE: &'static str = "volume";
+    const MALFORMED: &'static str = "InvalidVolumeID";
+    const NOT_FOUND: &'static str = "InvalidVolume";
+    const NOUN: &'static str = "volume";
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
 /// The layers that neither a volume nor a snapshot reaches any more.
 pub(crate) fn unreachable_layers(state: &State) -> BTreeSet<String> {
     let snapshots = state.snapshots.iter().filter_map(|snapshot| snapshot.layer.as_deref());
     let volumes = state.volumes.iter().filter_map(|volume| volume.layer.as_deref());
     let parents = state.volumes.iter().map(|volume| volume.parent_layer.as_str());
+    let switches = state.volumes.iter().filter_map(|volume| volume.switch.as_ref());
+    let switches = switches.map(|switch| switch.next_layer.as_str());
     let mut reached = BTreeSet::new();
-    for mut id in snapshots.chain(volumes).chain(parents) {
+    for mut id in snapshots.chain(volumes).chain(parents).chain(switches) {
         while reached.insert(id) {
             match state.layers.get(id).and_then(|layer| layer.parent.as_deref()) {
                 Some(parent) => id = parent,

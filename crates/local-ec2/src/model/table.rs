@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Tags;
+
 /// Something a [`Table`] holds.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     /// The table's name in the durable store.
@@ -14,8 +16,41 @@ pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     fn id(&self) -> &str;
 }
 
+/// A record that the API shows, by its id.
+pub(crate) trait Resource: Record {
+    /// What its ids begin with.
+    const PREFIX: &'static str;
+    /// Its type in tag specifications.
+    const TYPE: &'static str;
+    /// What the code of a malformed id begins with, as in `InvalidSnapshotID.Malformed`.
+    const MALFORMED: &'static str;
+    /// What the code of an unknown id begins with, as in `InvalidSnapshot.NotFound`.
+    const NOT_FOUND: &'static str;
+    /// The word for it in messages.
+    const NOUN: &'static str;
+
+    /// What is said of an id that is not known.
+    fn unknown(id: &str) -> String {
+        format!("The {} '{id}' does not exist", Self::NOUN)
+    }
+
+    fn tags(&self) -> &Tags;
+
+    fn tags_mut(&mut self) -> &mut Tags;
+}
+
+/// What a change did to one row.
+#[derive(Debug, Clone)]
+pub(crate) struct RowChange<T> {
+    pub(crate) id: String,
+    /// The row was not there before.
+    pub(crate) is_new: bool,
+    /// What it is now; `None` where it is gone.
+    pub(crate) row: Option<T>,
+}
+
 /// Records by id, and what each changed one was before the change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table<T> {
     rows: BTreeMap<String, T>,
     before: BTreeMap<String, Option<T>>,
@@ -69,18 +104,47 @@ impl<T: Record> Table<T> {
         self.before.keys().map(|id| (id.as_str(), self.rows.get(id)))
     }
 
-    /// Takes all changes as done.
-    pub(crate) fn keep(&mut self) {
-        self.before.clear();
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    /// Takes all changes as done, and says what they were.
+    pub(crate) fn keep(&mut self) -> Vec<RowChange<T>> {
+        let before = std::mem::take(&mut self.before);
+        let changes = before.into_iter().map(|(id, before)| RowChange {
+            is_new: before.is_none(),
+            row: self.rows.get(&id).cloned(),
+            id,
+        });
+        changes.collect()
     }
 
     /// Takes all changes back.
     pub(crate) fn undo(&mut self) {
         for (id, row) in std::mem::take(&mut self.before) {
-            match row {
-                Some(row) => self.rows.insert(id, row),
-                None => self.rows.remove(&id),
-            };
+            self.set(id, row);
         }
+    }
+
+    /// Makes changes again that were made to another table.
+    pub(crate) fn apply(&mut self, changes: Vec<RowChange<T>>) {
+        for change in changes {
+            self.set(change.id, change.row);
+        }
+    }
+
+    /// Removes every row.
+    pub(crate) fn clear(&mut self) {
+        let ids: Vec<String> = self.rows.keys().cloned().collect();
+        for id in ids {
+            self.remove(&id);
+        }
+    }
+
+    fn set(&mut self, id: String, row: Option<T>) {
+        match row {
+            Some(row) => self.rows.insert(id, row),
+            None => self.rows.remove(&id),
+        };
     }
 }

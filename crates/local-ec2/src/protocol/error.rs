@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 
 use super::Xml;
+use crate::model::Resource;
 
 /// An answer that refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +55,50 @@ impl ApiError {
         )
     }
 
-    /// The id does not exist; `kind` as in `InvalidAMIID`.
-    pub(crate) fn not_found(kind: &str, what: &str, id: &str) -> Self {
-        Self::new(format!("{kind}.NotFound"), format!("The {what} '{id}' does not exist"))
+    pub(crate) fn unknown_filter(name: &str) -> Self {
+        Self::new("InvalidParameterValue", format!("The filter '{name}' is invalid"))
+    }
+
+    pub(crate) fn throttled() -> Self {
+        ApiError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            ..Self::new("RequestLimitExceeded", "Request limit exceeded.")
+        }
+    }
+
+    /// An error that was asked for, with the status that EC2 gives its code.
+    pub(crate) fn injected(code: &str) -> Self {
+        let status = match code {
+            "InternalError" | "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+            "RequestLimitExceeded" | "Unavailable" | "ServiceUnavailable" => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            "InsufficientInstanceCapacity" => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        ApiError { status, ..Self::new(code, "This failure was asked for by `local fault`.") }
+    }
+
+    /// A required parameter is missing.
+    pub(crate) fn missing(parameter: &str) -> Self {
+        let message = format!("The request must contain the parameter {parameter}");
+        Self::new("MissingParameter", message)
+    }
+
+    /// Two parameters that exclude each other, or one that is of no use alone.
+    pub(crate) fn combination(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterCombination", message)
+    }
+
+    /// The resource with this id is not there.
+    pub(crate) fn not_found<T: Resource>(id: &str) -> Self {
+        Self::new(format!("{}.NotFound", T::NOT_FOUND), T::unknown(id))
+    }
+
+    /// An id of another form than `T`'s ids have.
+    pub(crate) fn malformed<T: Resource>(id: &str) -> Self {
+        let message = format!("Invalid id: \"{id}\" (expecting \"{}-...\")", T::PREFIX);
+        Self::new(format!("{}.Malformed", T::MALFORMED), message)
     }
 
     /// The body that every AWS client knows how to read.

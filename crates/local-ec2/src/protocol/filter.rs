@@ -14,7 +14,7 @@ pub(crate) struct Filter {
 }
 
 /// Whether a resource passes all filters. `values` gives what the resource has
-/// for a filter's name, `None` for a name that the action does not know.
+/// for a filter's name, `None` for a name that is not known.
 ///
 /// # Errors
 /// When a filter's name is not known.
@@ -28,7 +28,7 @@ pub(crate) fn matches(
             "tag-key" => tags.keys().cloned().collect(),
             name => match name.strip_prefix("tag:") {
                 Some(key) => tags.get(key).cloned().into_iter().collect(),
-                None => values(name).ok_or_else(|| unknown_filter(name))?,
+                None => values(name).ok_or_else(|| ApiError::unknown_filter(name))?,
             },
         };
         let passes =
@@ -38,10 +38,6 @@ pub(crate) fn matches(
         }
     }
     Ok(true)
-}
-
-fn unknown_filter(name: &str) -> ApiError {
-    ApiError::new("InvalidParameterValue", format!("The filter '{name}' is invalid"))
 }
 
 /// EC2's wildcards: `*` for any run of characters, `?` for one, `\` before a literal one.

@@ -1,7 +1,8 @@
 //! Parameters of a request: `Filter.1.Value.2=x` and the like, read by path.
 //!
 //! What an action reads is noted; what is left over in the end is refused by
-//! [`Params::finish`], so that a parameter is never silently obeyed in part.
+//! [`Params::finish`], unless its [`Reference`] says that it is ignored. So a parameter
+//! is never silently obeyed in part.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,27 @@ use std::rc::Rc;
 use super::{ApiError, ApiResult, Filter};
 use crate::model::Tags;
 
-/// Parameters common to all requests of the Query protocol.
+/// Parameters of all requests of the Query protocol.
 const COMMON: [&str; 3] = ["Action", "Version", "DryRun"];
+
+/// What an action takes: `docs/local-ec2.md` is made of these. Names are written without
+/// their numbers, as in EC2's own reference, and stand for all that is below them too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reference {
+    /// Parameters that are honoured.
+    pub(crate) honours: &'static [&'static str],
+    /// Parameters that have no meaning on one machine and are accepted.
+    pub(crate) ignores: &'static [&'static str],
+    /// Names of filters.
+    pub(crate) filters: &'static [&'static str],
+    /// What differs from EC2, for people.
+    pub(crate) notes: &'static str,
+}
+
+impl Reference {
+    pub(crate) const NONE: Reference =
+        Reference { honours: &[], ignores: &[], filters: &[], notes: "" };
+}
 
 /// The parameters of one request, or those below one path of it.
 pub(crate) struct Params {
@@ -39,10 +59,7 @@ impl Params {
     }
 
     pub(crate) fn required(&self, name: &str) -> ApiResult<String> {
-        self.string(name).ok_or_else(|| {
-            let message = format!("The request must contain the parameter {}{name}", self.prefix);
-            ApiError::new("MissingParameter", message)
-        })
+        self.string(name).ok_or_else(|| ApiError::missing(&format!("{}{name}", self.prefix)))
     }
 
     /// A number, a boolean or anything else that parses.
@@ -90,23 +107,17 @@ impl Params {
         Params { values: self.values.clone(), used: self.used.clone(), prefix: prefix.to_owned() }
     }
 
-    /// Accepts parameters that have no meaning on one machine, each by name:
-    /// what each action ignores stands in its `decode`.
-    pub(crate) fn ignore(&self, names: &[&str]) {
-        for name in names {
-            let path = format!("{}{name}", self.prefix);
-            let below = format!("{path}.");
-            let hits = self.values.keys().filter(|key| **key == path || key.starts_with(&below));
-            self.used.borrow_mut().extend(hits.cloned());
-        }
-    }
-
     /// `Filter.N.Name` and `Filter.N.Value.M`.
-    pub(crate) fn filters(&self) -> ApiResult<Vec<Filter>> {
+    pub(crate) fn filters(&self, known: &[&str]) -> ApiResult<Vec<Filter>> {
         self.structures("Filter")
             .into_iter()
             .map(|filter| {
-                Ok(Filter { name: filter.required("Name")?, values: filter.list("Value") })
+                let name = filter.required("Name")?;
+                let tag = name.starts_with("tag:") && known.contains(&"tag:KEY");
+                if !tag && !known.contains(&name.as_str()) {
+                    return Err(ApiError::unknown_filter(&name));
+                }
+                Ok(Filter { name, values: filter.list("Value") })
             })
             .collect()
     }
@@ -138,17 +149,39 @@ impl Params {
         Ok(tags)
     }
 
-    /// Refuses whatever was not read.
-    pub(crate) fn finish(&self) -> ApiResult<()> {
+    /// Refuses whatever was neither read nor is to be ignored.
+    pub(crate) fn finish(&self, reference: &Reference) -> ApiResult<()> {
         let used = self.used.borrow();
-        match self.values.keys().find(|key| !used.contains(*key)) {
+        debug_assert!(
+            used.iter().all(|path| COMMON.contains(&path.as_str())
+                || covers(reference.honours, &without_numbers(path))),
+            "a parameter that the reference does not name is read: {used:?}"
+        );
+        let left = self
+            .values
+            .keys()
+            .find(|key| !used.contains(*key) && !covers(reference.ignores, &without_numbers(key)));
+        match left {
             None => Ok(()),
-            Some(key) => Err(ApiError::new(
-                "UnknownParameter",
-                format!("The parameter {key} is not recognized"),
-            )),
+            Some(key) => {
+                let message = format!("The parameter {key} is not recognized");
+                Err(ApiError::new("UnknownParameter", message))
+            }
         }
     }
+}
+
+/// `Filter.Value` of `Filter.1.Value.2`.
+fn without_numbers(path: &str) -> String {
+    let words = path.split('.').filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
+    words.collect::<Vec<_>>().join(".")
+}
+
+/// Whether one of the names is the path or stands above it.
+fn covers(names: &[&str], path: &str) -> bool {
+    names.iter().any(|name| {
+        path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }
 
 /// The limits of tags: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
@@ -176,11 +209,14 @@ mod tests {
         Params::new(pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())))
     }
 
+    const TAKES: Reference =
+        Reference { honours: &["Id", "Filter"], ignores: &["Monitoring"], ..Reference::NONE };
+
     #[test]
     fn lists_come_in_numerical_order() {
         let params = params(&[("Id.10", "c"), ("Id.2", "b"), ("Id.1", "a")]);
         assert_eq!(params.list("Id"), ["a", "b", "c"]);
-        assert_eq!(params.finish(), Ok(()));
+        assert_eq!(params.finish(&TAKES), Ok(()));
     }
 
     #[test]
@@ -191,8 +227,8 @@ mod tests {
             ("Filter.1.Value.1", "b"),
             ("Hibernate", "1"),
         ]);
-        params.filters().unwrap();
-        let error = params.finish().unwrap_err();
+        params.filters(&["a"]).unwrap();
+        let error = params.finish(&TAKES).unwrap_err();
         assert_eq!(
             error.to_string(),
             "UnknownParameter: The parameter Hibernate is not recognized"
@@ -200,9 +236,15 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_is_not_known_is_refused_whatever_there_is() {
+        let params = params(&[("Filter.1.Name", "colour"), ("Filter.1.Value.1", "b")]);
+        let error = params.filters(&["name", "tag:KEY"]).unwrap_err();
+        assert_eq!(error.to_string(), "InvalidParameterValue: The filter 'colour' is invalid");
+    }
+
+    #[test]
     fn ignoring_a_name_does_not_cover_longer_names() {
         let params = params(&[("Monitoring.Enabled", "true"), ("MonitoringX", "1")]);
-        params.ignore(&["Monitoring"]);
-        assert!(params.finish().unwrap_err().message.contains("MonitoringX"));
+        assert!(params.finish(&TAKES).unwrap_err().message.contains("MonitoringX"));
     }
 }

@@ -43,7 +43,12 @@ impl Xml {
 
     /// An element that holds a value.
     pub(crate) fn text(&mut self, name: &str, value: impl Display) {
-        self.node(name, |xml| xml.event(Event::Text(BytesText::new(&value.to_string()))));
+        self.node(name, |xml| xml.value(value));
+    }
+
+    /// What the element that is being written holds.
+    pub(crate) fn value(&mut self, value: impl Display) {
+        self.event(Event::Text(BytesText::new(&value.to_string())));
     }
 
     /// An element that holds a value, where there is one.

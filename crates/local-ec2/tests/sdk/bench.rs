@@ -6,8 +6,12 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::types::{Instance, InstanceType};
-use local_ec2::{Delays, Endpoint, Folder, MachineKind, ServerConfig, serve};
+use aws_sdk_ec2::types::{
+    Filter, Instance, InstanceType, ResourceType, Tag, TagSpecification, Volume,
+};
+use local_ec2::{
+    Delays, Endpoint, Faults, Folder, MachineKind, Reply, Request, ServerConfig, serve,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +47,16 @@ impl Bench {
         let (server, endpoint) = start(&folder, delays).await;
         let client = client(&endpoint, &endpoint.secret_access_key);
         Bench { client, endpoint, folder, delays, server: Some(server) }
+    }
+
+    /// Asks what only the owner of the folder may.
+    pub(crate) async fn control(&self, request: Request) -> Reply {
+        local_ec2::call(&Folder::new(self.folder.path()), &request).await.unwrap()
+    }
+
+    /// Lets things go wrong.
+    pub(crate) async fn fault(&self, faults: Faults) {
+        assert_eq!(self.control(Request::SetFaults(faults.clone())).await, Reply::Faults(faults));
     }
 
     /// Cuts the server off wherever it is, and starts it again on the same folder.
@@ -89,6 +103,20 @@ impl Bench {
         answer.reservations()[0].instances()[0].clone()
     }
 
+    /// The root volume of an instance.
+    pub(crate) async fn volume_of(&self, instance: &str) -> Volume {
+        let mine = filter("attachment.instance-id", instance);
+        let answer = self.client.describe_volumes().filters(mine).send().await.unwrap();
+        answer.volumes()[0].clone()
+    }
+
+    /// The snapshot that an image stands on.
+    pub(crate) async fn snapshot_of(&self, image: &str) -> String {
+        let answer = self.client.describe_images().image_ids(image).send().await.unwrap();
+        let mapping = &answer.images()[0].block_device_mappings()[0];
+        mapping.ebs().unwrap().snapshot_id().unwrap().to_owned()
+    }
+
     pub(crate) async fn wait_for_state(&self, id: &str, state: &str) {
         eventually(async || {
             self.instance(id).await.state?.name.filter(|name| name.as_str() == state).map(drop)
@@ -113,6 +141,21 @@ impl Bench {
         })
         .await;
     }
+}
+
+/// A tag.
+pub(crate) fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+/// A tag that new resources of a kind are to have.
+pub(crate) fn tagged(kind: ResourceType, key: &str, value: &str) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).tags(tag(key, value)).build()
+}
+
+/// A filter of one value.
+pub(crate) fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
 }
 
 async fn start(folder: &TempDir, delays: Delays) -> (Runtime, Endpoint) {

@@ -1,16 +1,12 @@
-//! The real AWS SDK against every action, on simulated machines: one module an action.
+//! The real AWS SDK against every action, on simulated machines.
 
+mod actions;
 mod auth;
 mod bench;
-mod create_image;
-mod describe_images;
-mod identity;
-mod instances;
-mod key_pairs;
-mod places;
-mod register_image;
+mod faults;
+mod random;
+mod raw;
+mod reference;
+mod reset;
 mod restart;
-mod run_instances;
-mod snapshots;
-mod tags;
-mod volumes;
+mod scale;

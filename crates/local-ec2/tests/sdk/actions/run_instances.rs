@@ -1,10 +1,7 @@
 //! RunInstances.
 
-use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, InstanceType, ResourceType, Tag, TagSpecification,
-};
-
-use crate::bench::{Bench, code};
+use crate::bench::{Bench, code, tagged};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType, ResourceType};
 
 #[tokio::test]
 async fn an_instance_comes_up_with_an_address_of_its_own() {
@@ -20,10 +17,7 @@ async fn an_instance_comes_up_with_an_address_of_its_own() {
 #[tokio::test]
 async fn tags_come_with_the_instance_and_its_volume() {
     let bench = Bench::new().await;
-    let tags = |kind: ResourceType| {
-        let tag = Tag::builder().key("a").value("b").build();
-        TagSpecification::builder().resource_type(kind).tags(tag).build()
-    };
+    let tags = |kind| tagged(kind, "a", "b");
     let answer = bench
         .client
         .run_instances()
@@ -84,4 +78,15 @@ async fn wrong_parameters_are_refused_with_ec2s_codes() {
     );
     let none = bench.client.describe_instances().send().await.unwrap();
     assert!(none.reservations().is_empty(), "a refusal leaves nothing behind");
+}
+
+#[tokio::test]
+async fn instances_of_one_request_are_one_reservation() {
+    let bench = Bench::new().await;
+    let request = bench.client.run_instances().image_id(bench.base().await);
+    let request = request.instance_type(InstanceType::T3Micro).min_count(3).max_count(3);
+    assert_eq!(request.send().await.unwrap().instances().len(), 3);
+    let answer = bench.client.describe_instances().send().await.unwrap();
+    let sizes: Vec<usize> = answer.reservations().iter().map(|it| it.instances().len()).collect();
+    assert_eq!(sizes, [3]);
 }

@@ -1,17 +1,13 @@
 //! CreateImage.
 
-use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
-
-use crate::bench::{Bench, code};
+use crate::bench::{Bench, code, tagged};
+use aws_sdk_ec2::types::ResourceType;
 
 #[tokio::test]
 async fn an_image_has_the_name_tags_and_snapshots_it_was_asked_for() {
     let bench = Bench::new().await;
     let instance = bench.running_instance().await;
-    let tags = |kind: ResourceType, value: &str| {
-        let tag = Tag::builder().key("of").value(value).build();
-        TagSpecification::builder().resource_type(kind).tags(tag).build()
-    };
+    let tags = |kind, value| tagged(kind, "of", value);
     let request =
         bench.client.create_image().instance_id(&instance).name("one").description("first");
     let request = request.tag_specifications(tags(ResourceType::Image, "image"));
@@ -52,4 +48,14 @@ async fn a_name_is_given_once_and_must_be_one() {
     bench.client.terminate_instances().instance_ids(&instance).send().await.unwrap();
     bench.wait_for_state(&instance, "terminated").await;
     assert_eq!(code(create(&instance, "two").await), "IncorrectState");
+}
+
+#[tokio::test]
+async fn without_reboot_the_instance_goes_on() {
+    let bench = Bench::new().await;
+    let instance = bench.running_instance().await;
+    let request = bench.client.create_image().instance_id(&instance).name("live").no_reboot(true);
+    let id = request.send().await.unwrap().image_id.unwrap();
+    bench.wait_for_image(&id, "available").await;
+    bench.wait_for_state(&instance, "running").await;
 }

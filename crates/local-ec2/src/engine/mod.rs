@@ -2,6 +2,9 @@
 //! become available. Each transition holds the instance's lock, reads the state
 //! afresh, and may be repeated after a crash ([`resume`]).
 
+mod capture;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::Ec2;
-use crate::imds;
 use crate::machines::{Boot, MachineResult};
-use crate::model::{
-    ImageState, Instance, InstanceState, Layer, ShutdownBehavior, SnapshotState, State,
-    StateReason, new_id,
-};
+use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, StateReason, new_id};
+
+pub(crate) use capture::{take_image, take_snapshot};
 
 /// How long a guest may take to shut down after its power button is pressed; then
 /// the power is cut, as EC2 does after some minutes. Emulated guests are slow.
@@ -47,6 +48,7 @@ fn has_layer(ec2: &Ec2, volume_id: &str) -> bool {
 
 /// Makes the disks where they are missing, starts the machine and watches it.
 async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
+    capture::settle_switches(ec2, instance).await?;
     make_disks(ec2, instance).await?;
     let boot = boot_request(ec2, instance);
     serve_metadata(ec2, &instance.id);
@@ -60,7 +62,7 @@ async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
 /// The metadata service must listen before the guest asks.
 fn serve_metadata(ec2: &Arc<Ec2>, id: &str) {
     if let Some(socket) = ec2.machines.metadata_socket(id) {
-        imds::serve(ec2.clone(), id.to_owned(), &socket);
+        ec2.metadata.serve(ec2.clone(), id, &socket);
     }
 }
 
@@ -105,12 +107,19 @@ fn boot_request(ec2: &Ec2, instance: &Instance) -> Boot {
 }
 
 async fn give_up_launch(ec2: &Arc<Ec2>, id: &str, first_start: bool, message: String) {
-    let code = "Server.InternalError".to_owned();
-    let reason = Some(StateReason { code, message: format!("Server.InternalError: {message}") });
+    let reason = Some(internal_error(&message));
     if first_start {
         release(ec2, id, reason).await;
     } else {
         advance(ec2, id, InstanceState::Pending, InstanceState::Stopped, reason);
+    }
+}
+
+/// What EC2 says of an instance that it could not start.
+fn internal_error(message: &str) -> StateReason {
+    StateReason {
+        code: "Server.InternalError".into(),
+        message: format!("Server.InternalError: {message}"),
     }
 }
 
@@ -188,11 +197,11 @@ async fn shut_down(ec2: &Ec2, id: &str, force: bool) {
     ec2.machines.kill(id).await;
 }
 
-/// Ends a `shutting-down` instance.
+/// Ends a `shutting-down` instance, once the images that were asked for have its disks.
 pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
     let ec2 = ec2.clone();
     tokio::spawn(async move {
-        let _lock = ec2.lock(&id).await;
+        let _lock = capture::lock_after_captures(&ec2, &id).await;
         let Some(instance) = ec2.instance(&id) else { return };
         if instance.state == InstanceState::ShuttingDown {
             ec2.machines.kill(&id).await;
@@ -230,142 +239,9 @@ async fn release(ec2: &Ec2, id: &str, reason: Option<StateReason>) {
     if let Err(error) = released {
         tracing::error!("failed to note that {id} is terminated: {error}");
     }
+    ec2.metadata.end(id);
     ec2.machines.forget(id).await;
     ec2.collect_layers().await;
-}
-
-/// Takes the image of an instance that a `pending` image was created for.
-pub(crate) fn take_image(ec2: &Arc<Ec2>, image_id: String, no_reboot: bool) {
-    let ec2 = ec2.clone();
-    tokio::spawn(async move {
-        if let Err(message) = freeze(&ec2, &image_id, no_reboot).await {
-            tracing::error!("{image_id} failed: {message}");
-            let noted = ec2.change(|state| {
-                if let Some(image) = state.images.get_mut(&image_id) {
-                    image.state = ImageState::Failed;
-                    image.state_reason = Some(message);
-                    let snapshots: Vec<String> =
-                        image.mappings.iter().map(|mapping| mapping.snapshot_id.clone()).collect();
-                    for id in snapshots {
-                        if let Some(snapshot) = state.snapshots.get_mut(&id) {
-                            snapshot.state = SnapshotState::Error;
-                        }
-                    }
-                }
-                Ok(())
-            });
-            if let Err(error) = noted {
-                tracing::error!("failed to note that {image_id} failed: {error}");
-            }
-        }
-    });
-}
-
-/// One disk of an instance that is to become a snapshot.
-struct Cut {
-    snapshot_id: String,
-    volume_id: String,
-    layer: String,
-    next_layer: String,
-    size_gib: u64,
-}
-
-async fn freeze(ec2: &Arc<Ec2>, image_id: &str, no_reboot: bool) -> MachineResult<()> {
-    let image =
-        ec2.read(|state| state.images.get(image_id).cloned()).ok_or("it was deregistered")?;
-    let id = image.source_instance.ok_or("it has no source instance")?;
-    let _lock = ec2.lock(&id).await;
-    let instance = ec2.instance(&id).ok_or_else(|| format!("the instance {id} is gone"))?;
-    let running = ec2.machines.is_running(&id).await;
-    // EC2 shuts a running instance down for its image unless told not to.
-    let reboot = running && !no_reboot;
-    if reboot {
-        shut_down(ec2, &id, false).await;
-    }
-    let cut = cut_disks(ec2, &instance, image_id, running && no_reboot).await;
-    if reboot {
-        boot(ec2, &instance).await?;
-    }
-    cut?;
-    ec2.machines.image_pause().await;
-    let finished = ec2.change(|state| {
-        complete(
-            state,
-            image_id,
-            &image.mappings.iter().map(|it| it.snapshot_id.clone()).collect::<Vec<_>>(),
-        );
-        Ok(())
-    });
-    finished.map_err(|error| error.to_string())
-}
-
-/// Gives every volume a new layer; the one that it wrote to until now is frozen.
-async fn cut_disks(
-    ec2: &Ec2,
-    instance: &Instance,
-    image_id: &str,
-    live: bool,
-) -> MachineResult<()> {
-    for (disk, attachment) in instance.attachments.iter().enumerate() {
-        let Some(cut) = plan_cut(ec2, &attachment.volume_id, &attachment.device, image_id)? else {
-            continue;
-        };
-        ec2.machines.create_layer(&cut.next_layer, &cut.layer, cut.size_gib).await?;
-        if live {
-            ec2.machines.switch_layer(&instance.id, disk, &cut.next_layer).await?;
-        }
-        let switched = ec2.change(|state| {
-            let parent = Some(cut.layer.clone());
-            state.layers.insert(Layer { id: cut.next_layer.clone(), parent });
-            if let Some(volume) = state.volumes.get_mut(&cut.volume_id) {
-                volume.layer = Some(cut.next_layer.clone());
-            }
-            if let Some(snapshot) = state.snapshots.get_mut(&cut.snapshot_id) {
-                snapshot.layer = Some(cut.layer.clone());
-            }
-            Ok(())
-        });
-        switched.map_err(|error| error.to_string())?;
-    }
-    Ok(())
-}
-
-/// `None` when this disk was cut before a crash.
-fn plan_cut(
-    ec2: &Ec2,
-    volume_id: &str,
-    device: &str,
-    image_id: &str,
-) -> MachineResult<Option<Cut>> {
-    ec2.read(|state| {
-        let volume = state.volumes.get(volume_id)?;
-        let mappings = &state.images.get(image_id)?.mappings;
-        let mapping = mappings.iter().find(|mapping| mapping.device == device)?;
-        if state.snapshots.get(&mapping.snapshot_id)?.layer.is_some() {
-            return Some(None);
-        }
-        Some(Some(Cut {
-            snapshot_id: mapping.snapshot_id.clone(),
-            volume_id: volume_id.to_owned(),
-            layer: volume.layer.clone()?,
-            next_layer: new_id("layer"),
-            size_gib: volume.size_gib,
-        }))
-    })
-    .ok_or_else(|| format!("the volume {volume_id} of {image_id} is gone or was never started"))
-}
-
-/// Notes an image and its snapshots as finished. The image may have been
-/// deregistered meanwhile; its snapshots stay, as on EC2.
-fn complete(state: &mut State, image_id: &str, snapshots: &[String]) {
-    for id in snapshots {
-        if let Some(snapshot) = state.snapshots.get_mut(id) {
-            snapshot.state = SnapshotState::Completed;
-        }
-    }
-    if let Some(image) = state.images.get_mut(image_id) {
-        image.state = ImageState::Available;
-    }
 }
 
 /// Takes up what an earlier server left: machines that run, transitions half done.
@@ -373,15 +249,20 @@ pub(crate) async fn resume(ec2: &Arc<Ec2>) {
     delete_orphans(ec2).await;
     let live: Vec<Instance> =
         ec2.read(|state| state.instances.iter().filter(|it| it.state.is_live()).cloned().collect());
-    for instance in live {
-        let id = instance.id.clone();
-        let boot = boot_request(ec2, &instance);
-        let attached = ec2.machines.attach(&boot).await;
-        if attached {
-            serve_metadata(ec2, &id);
+    let mut attached = HashSet::new();
+    for instance in &live {
+        if ec2.machines.attach(&boot_request(ec2, instance)).await {
+            attached.insert(instance.id.clone());
+            serve_metadata(ec2, &instance.id);
         }
+    }
+    // Before anyone looks at the machines: one that is off for its image is not one
+    // whose guest has shut down.
+    capture::resume(ec2).await;
+    for instance in live {
+        let id = instance.id;
         match instance.state {
-            InstanceState::Pending if attached => {
+            InstanceState::Pending if attached.contains(&id) => {
                 advance(ec2, &id, InstanceState::Pending, InstanceState::Running, None);
                 watch(ec2, id);
             }
@@ -391,19 +272,6 @@ pub(crate) async fn resume(ec2: &Arc<Ec2>) {
             InstanceState::ShuttingDown => terminate(ec2, id),
             InstanceState::Stopped | InstanceState::Terminated => {}
         }
-    }
-    resume_images(ec2);
-}
-
-/// Images that an earlier server had under way: a disk that is cut stays cut, and
-/// the others follow.
-fn resume_images(ec2: &Arc<Ec2>) {
-    let pending: Vec<String> = ec2.read(|state| {
-        let pending = state.images.iter().filter(|image| image.state == ImageState::Pending);
-        pending.map(|image| image.id.clone()).collect()
-    });
-    for id in pending {
-        take_image(ec2, id, false);
     }
 }
 

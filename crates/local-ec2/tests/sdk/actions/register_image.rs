@@ -1,8 +1,7 @@
 //! RegisterImage.
 
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType};
-
 use crate::bench::{Bench, code};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType};
 
 fn root(snapshot: &str) -> BlockDeviceMapping {
     let ebs = EbsBlockDevice::builder().snapshot_id(snapshot).build();

@@ -1,0 +1,81 @@
+//! `amiable local fault`: lets things go wrong on purpose.
+
+use std::time::Duration;
+
+use clap::Args;
+use local_ec2::{CallFault, Faults, Folder, Reply, Request};
+
+use super::{ask, other_answer};
+use crate::commands::Outcome;
+use crate::console::Console;
+
+#[derive(Debug, Args)]
+pub(crate) struct FaultArgs {
+    /// Descriptions tell what was so long ago, such as 2s or 500ms
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    lag: Option<Duration>,
+    /// New resources are not found for so long, whichever call names them
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    not_found: Option<Duration>,
+    /// Throttle calls by buckets of the sizes that EC2 documents
+    #[arg(long)]
+    throttle: bool,
+    /// Let a call fail: ACTION=CODE|cut[,after][,skip=N][,times=N][,chance=PERCENT]
+    ///
+    /// ACTION may be `*`. `cut` closes the connection without an answer. With `after` the
+    /// call takes effect all the same. The first N calls pass with `skip`, and N fail with
+    /// `times`.
+    #[arg(long, value_name = "FAULT")]
+    call: Vec<CallFault>,
+    /// What chances are drawn from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Nothing goes wrong any more
+    #[arg(long, exclusive = true)]
+    off: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    local_ec2::parse_duration(text).ok_or_else(|| "write 500ms, 2s or 1.5s".into())
+}
+
+/// Without options it tells what is on; with some, these and no others are on.
+pub(super) async fn run(folder: &Folder, args: FaultArgs, console: &Console) -> Outcome {
+    let off = args.off;
+    let wanted = Faults {
+        lag: args.lag.unwrap_or_default(),
+        not_found: args.not_found.unwrap_or_default(),
+        throttle: args.throttle,
+        seed: args.seed,
+        calls: args.call,
+    };
+    let request = if off || wanted != Faults::default() {
+        Request::SetFaults(wanted)
+    } else {
+        Request::Faults
+    };
+    let Reply::Faults(faults) = ask(folder, &request).await? else { return Err(other_answer()) };
+    console.result(&text(&faults));
+    Ok(())
+}
+
+fn text(faults: &Faults) -> String {
+    let mut lines = Vec::new();
+    if faults.lag > Duration::ZERO {
+        lines.push(format!("lag         {:?}", faults.lag));
+    }
+    if faults.not_found > Duration::ZERO {
+        lines.push(format!("not found   {:?}", faults.not_found));
+    }
+    if faults.throttle {
+        lines.push("throttle    as EC2 documents it".into());
+    }
+    for call in &faults.calls {
+        lines.push(format!("call        {call}"));
+    }
+    if lines.is_empty() {
+        return "nothing goes wrong on purpose".into();
+    }
+    lines.push(format!("seed        {}", faults.seed));
+    lines.join("\n")
+}

@@ -1,0 +1,389 @@
+//! Images that come to be: of an instance, of snapshots, of another image.
+
+use jiff::Timestamp;
+
+use super::query::{find, required_id};
+use super::{Action, Call};
+use crate::engine;
+use crate::model::{
+    Image, ImageMapping, ImageState, Instance, InstanceState, RootDeviceType, Snapshot,
+    SnapshotState, State, Tags, new_id,
+};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+
+/// AMI names: 3 to 128 characters of this set
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>).
+pub(crate) fn check_image_name(name: &str) -> ApiResult<()> {
+    let allowed =
+        |character: char| character.is_ascii_alphanumeric() || "()[] ./-'@_".contains(character);
+    if (3..=128).contains(&name.chars().count()) && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let message = "AMI names must be between 3 and 128 characters long, and may contain letters, \
+                   numbers, '(', ')', '.', '-', '/' and '_'";
+    Err(ApiError::new("InvalidAMIName.Malformed", message))
+}
+
+/// An image that is about to be.
+pub(crate) struct NewImage {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) architecture: String,
+    pub(crate) state: ImageState,
+    pub(crate) root_device_type: RootDeviceType,
+    pub(crate) root_device_name: String,
+    pub(crate) mappings: Vec<ImageMapping>,
+    pub(crate) source_instance: Option<String>,
+    pub(crate) no_reboot: bool,
+    pub(crate) source_image: Option<String>,
+    pub(crate) client_token: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+/// Adds an image; its name must be new.
+pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String> {
+    if let Some(other) = state.images.iter().find(|image| image.name == new.name) {
+        let message = format!("AMI name {} is already in use by AMI {}", new.name, other.id);
+        return Err(ApiError::new("InvalidAMIName.Duplicate", message));
+    }
+    let id = new_id("ami");
+    state.images.insert(Image {
+        id: id.clone(),
+        name: new.name,
+        description: new.description,
+        state: new.state,
+        state_reason: None,
+        created: Timestamp::now(),
+        architecture: new.architecture,
+        root_device_type: new.root_device_type,
+        root_device_name: new.root_device_name,
+        mappings: new.mappings,
+        source_instance: new.source_instance,
+        no_reboot: new.no_reboot,
+        source_image: new.source_image,
+        client_token: new.client_token,
+        permissions: Vec::new(),
+        tags: new.tags,
+    });
+    Ok(id)
+}
+
+pub(super) struct CreateImage {
+    instance_id: String,
+    name: String,
+    description: Option<String>,
+    no_reboot: bool,
+    image_tags: Tags,
+    snapshot_tags: Tags,
+}
+
+impl Action for CreateImage {
+    const REFERENCE: Reference = Reference {
+        honours: &["InstanceId", "Name", "Description", "NoReboot", "TagSpecification"],
+        notes: "A running instance is shut down by its power button, and started again when its \
+                disks are taken; with NoReboot it goes on meanwhile.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let instance_id = required_id::<Instance>(params, "InstanceId")?;
+        let name = params.required("Name")?;
+        check_image_name(&name)?;
+        let mut tags = params.tag_specifications(&["image", "snapshot"])?;
+        Ok(CreateImage {
+            instance_id,
+            name,
+            description: params.string("Description"),
+            no_reboot: params.flag("NoReboot")?,
+            image_tags: tags.remove("image").unwrap_or_default(),
+            snapshot_tags: tags.remove("snapshot").unwrap_or_default(),
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let image = call.ec2.change(|state| {
+            let id = self.insert(state)?;
+            find(&state.images, &id).cloned()
+        })?;
+        engine::take_image(&call.ec2, &image);
+        xml.text("imageId", image.id);
+        Ok(())
+    }
+}
+
+impl CreateImage {
+    fn insert(self, state: &mut State) -> ApiResult<String> {
+        let instance = find(&state.instances, &self.instance_id)?.clone();
+        if !matches!(
+            instance.state,
+            InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped
+        ) {
+            let message = format!(
+                "The instance '{}' is not in a state from which an image can be created: {}",
+                instance.id,
+                instance.state.name()
+            );
+            return Err(ApiError::new("IncorrectState", message));
+        }
+        let architecture =
+            state.images.get(&instance.image_id).map(|image| image.architecture.clone());
+        let mut mappings = Vec::new();
+        for attachment in &instance.attachments {
+            let size_gib =
+                state.volumes.get(&attachment.volume_id).map_or(0, |volume| volume.size_gib);
+            let snapshot = Snapshot {
+                id: new_id("snap"),
+                volume_id: attachment.volume_id.clone(),
+                size_gib,
+                state: SnapshotState::Pending,
+                started: Timestamp::now(),
+                description: format!("Created by CreateImage({}) for {}", instance.id, self.name),
+                layer: None,
+                tags: self.snapshot_tags.clone(),
+            };
+            mappings.push(ImageMapping {
+                device: attachment.device.clone(),
+                snapshot_id: snapshot.id.clone(),
+                size_gib,
+                delete_on_termination: attachment.delete_on_termination,
+            });
+            state.snapshots.insert(snapshot);
+        }
+        insert_image(
+            state,
+            NewImage {
+                name: self.name,
+                description: self.description,
+                architecture: architecture.unwrap_or_else(|| "x86_64".into()),
+                state: ImageState::Pending,
+                root_device_type: RootDeviceType::Ebs,
+                root_device_name: instance.root_device_name,
+                mappings,
+                source_instance: Some(instance.id),
+                no_reboot: self.no_reboot,
+                source_image: None,
+                client_token: None,
+                tags: self.image_tags,
+            },
+        )
+    }
+}
+
+pub(super) struct RegisterImage {
+    name: String,
+    description: Option<String>,
+    architecture: String,
+    root_device_name: String,
+    /// A manifest in S3: the image is of the instance-store kind.
+    location: Option<String>,
+    /// Device, snapshot, delete on termination.
+    devices: Vec<(String, String, bool)>,
+    tags: Tags,
+}
+
+impl Action for RegisterImage {
+    const REFERENCE: Reference = Reference {
+        honours: &[
+            "Name",
+            "Description",
+            "Architecture",
+            "RootDeviceName",
+            "ImageLocation",
+            "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.Ebs.SnapshotId",
+            "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "TagSpecification",
+        ],
+        ignores: &[
+            "BlockDeviceMapping.Ebs.Encrypted",
+            "BlockDeviceMapping.Ebs.Iops",
+            "BlockDeviceMapping.Ebs.Throughput",
+            "BlockDeviceMapping.Ebs.VolumeSize",
+            "BlockDeviceMapping.Ebs.VolumeType",
+            "BootMode",
+            "EnaSupport",
+            "ImdsSupport",
+            "SriovNetSupport",
+            "VirtualizationType",
+        ],
+        notes: "With ImageLocation the image is known by name, and cannot be launched: there is \
+                no S3 here.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let name = params.required("Name")?;
+        check_image_name(&name)?;
+        let mut devices = Vec::new();
+        for mapping in params.structures("BlockDeviceMapping") {
+            let ebs = mapping.structure("Ebs");
+            let delete = ebs.parsed("DeleteOnTermination")?.unwrap_or(true);
+            devices.push((mapping.required("DeviceName")?, ebs.required("SnapshotId")?, delete));
+        }
+        Ok(RegisterImage {
+            name,
+            description: params.string("Description"),
+            architecture: params.string("Architecture").unwrap_or_else(|| "x86_64".into()),
+            root_device_name: params.string("RootDeviceName").unwrap_or_else(|| "/dev/sda1".into()),
+            location: params.string("ImageLocation"),
+            devices,
+            tags: params.tag_specifications(&["image"])?.remove("image").unwrap_or_default(),
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let id = call.ec2.change(|state| self.insert(state))?;
+        xml.text("imageId", id);
+        Ok(())
+    }
+}
+
+impl RegisterImage {
+    fn insert(self, state: &mut State) -> ApiResult<String> {
+        let mut mappings = Vec::new();
+        for (device, snapshot_id, delete_on_termination) in self.devices {
+            let snapshot = find(&state.snapshots, &snapshot_id)?;
+            if snapshot.state != SnapshotState::Completed {
+                let message = format!("Snapshot {snapshot_id} is {}", snapshot.state.name());
+                return Err(ApiError::new("IncorrectState", message));
+            }
+            mappings.push(ImageMapping {
+                device,
+                size_gib: snapshot.size_gib,
+                snapshot_id,
+                delete_on_termination,
+            });
+        }
+        let has_root = mappings.iter().any(|mapping| mapping.device == self.root_device_name);
+        if self.location.is_none() && !has_root {
+            let message =
+                format!("No snapshot is given for the root device {}", self.root_device_name);
+            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+        }
+        insert_image(
+            state,
+            NewImage {
+                name: self.name,
+                description: self.description,
+                architecture: self.architecture,
+                state: ImageState::Available,
+                root_device_type: match self.location {
+                    Some(_) => RootDeviceType::InstanceStore,
+                    None => RootDeviceType::Ebs,
+                },
+                root_device_name: self.root_device_name,
+                mappings,
+                source_instance: None,
+                no_reboot: false,
+                source_image: None,
+                client_token: None,
+                tags: self.tags,
+            },
+        )
+    }
+}
+
+pub(super) struct CopyImage {
+    name: String,
+    description: Option<String>,
+    source_id: String,
+    copy_tags: bool,
+    client_token: Option<String>,
+    image_tags: Tags,
+    snapshot_tags: Tags,
+}
+
+impl Action for CopyImage {
+    const REFERENCE: Reference = Reference {
+        honours: &[
+            "Name",
+            "Description",
+            "SourceImageId",
+            "CopyImageTags",
+            "ClientToken",
+            "TagSpecification",
+        ],
+        ignores: &["SourceRegion"],
+        notes: "The copy shares its disk layers with the source, and outlives it.",
+        ..Reference::NONE
+    };
+
+    fn decode(params: &Params) -> ApiResult<Self> {
+        let name = params.required("Name")?;
+        check_image_name(&name)?;
+        let mut tags = params.tag_specifications(&["image", "snapshot"])?;
+        Ok(CopyImage {
+            name,
+            description: params.string("Description"),
+            source_id: required_id::<Image>(params, "SourceImageId")?,
+            copy_tags: params.flag("CopyImageTags")?,
+            client_token: params.string("ClientToken"),
+            image_tags: tags.remove("image").unwrap_or_default(),
+            snapshot_tags: tags.remove("snapshot").unwrap_or_default(),
+        })
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        let (image, is_new) = call.ec2.change(|state| match self.earlier(state) {
+            Some(image) => Ok((image, false)),
+            None => {
+                let id = self.insert(state)?;
+                Ok((find(&state.images, &id)?.clone(), true))
+            }
+        })?;
+        if is_new {
+            engine::take_image(&call.ec2, &image);
+        }
+        xml.text("imageId", image.id);
+        Ok(())
+    }
+}
+
+impl CopyImage {
+    /// The copy that an earlier request with the same client token made.
+    fn earlier(&self, state: &State) -> Option<Image> {
+        let token = self.client_token.as_ref()?;
+        state.images.iter().find(|image| image.client_token.as_ref() == Some(token)).cloned()
+    }
+
+    fn insert(self, state: &mut State) -> ApiResult<String> {
+        let source = find(&state.images, &self.source_id)?.clone();
+        if source.state != ImageState::Available {
+            let message = format!("The image {} is {}", source.id, source.state.name());
+            return Err(ApiError::new("InvalidAMIID.Unavailable", message));
+        }
+        let mut mappings = Vec::new();
+        for mapping in source.mappings {
+            let snapshot = find(&state.snapshots, &mapping.snapshot_id)?.clone();
+            let copy = Snapshot {
+                id: new_id("snap"),
+                state: SnapshotState::Pending,
+                started: Timestamp::now(),
+                description: format!("Copied for {} from {}", self.name, source.id),
+                tags: self.snapshot_tags.clone(),
+                ..snapshot
+            };
+            mappings.push(ImageMapping { snapshot_id: copy.id.clone(), ..mapping });
+            state.snapshots.insert(copy);
+        }
+        let mut tags = if self.copy_tags { source.tags } else { Tags::new() };
+        tags.extend(self.image_tags);
+        insert_image(
+            state,
+            NewImage {
+                name: self.name,
+                description: self.description,
+                architecture: source.architecture,
+                state: ImageState::Pending,
+                root_device_type: source.root_device_type,
+                root_device_name: source.root_device_name,
+                mappings,
+                source_instance: None,
+                no_reboot: false,
+                source_image: Some(source.id),
+                client_token: self.client_token,
+                tags,
+            },
+        )
+    }
+}

@@ -1,0 +1,131 @@
+//! What all Describe actions have in common: ids, filters and pages.
+
+use crate::model::{Resource, Table, id_is_valid};
+use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, matches, paginate};
+
+/// The most rows that a page may have.
+const LARGEST_PAGE: usize = 1000;
+
+/// Which rows a caller wants to see.
+pub(super) struct Query {
+    ids: Vec<String>,
+    filters: Vec<Filter>,
+    pub(super) page: Page,
+}
+
+impl Query {
+    /// Reads ids from the list parameter `ids`, and the filters of `reference`.
+    pub(super) fn decode<T: Resource>(
+        params: &Params,
+        ids: &str,
+        reference: &Reference,
+    ) -> ApiResult<Query> {
+        Ok(Query {
+            ids: id_list::<T>(params, ids)?,
+            filters: params.filters(reference.filters)?,
+            page: Page::decode(params)?,
+        })
+    }
+
+    /// The same where EC2 wants pages of five rows or more, and either ids or a page.
+    pub(super) fn decode_strictly<T: Resource>(
+        params: &Params,
+        ids: &str,
+        reference: &Reference,
+    ) -> ApiResult<Query> {
+        let query = Query::decode::<T>(params, ids, reference)?;
+        if let Some(max) = query.page.max_results {
+            if max < 5 {
+                let message = format!(
+                    "Value ( {max} ) for parameter maxResults is invalid. Expecting a value greater than 5."
+                );
+                return Err(ApiError::new("InvalidParameterValue", message));
+            }
+            if !query.ids.is_empty() {
+                let message =
+                    format!("The parameter {ids} cannot be used with the parameter maxResults");
+                return Err(ApiError::combination(message));
+            }
+        }
+        Ok(query)
+    }
+
+    /// The rows of one page, and the token of the next. All ids must be there.
+    pub(super) fn select<'a, T: Resource>(
+        &self,
+        table: &'a Table<T>,
+        values: impl Fn(&T, &str) -> Option<Vec<String>>,
+    ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
+        self.select_among(table, |_| true, values)
+    }
+
+    /// The same among the rows that `is_meant` lets pass.
+    pub(super) fn select_among<'a, T: Resource>(
+        &self,
+        table: &'a Table<T>,
+        is_meant: impl Fn(&T) -> bool,
+        values: impl Fn(&T, &str) -> Option<Vec<String>>,
+    ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
+        for id in &self.ids {
+            find(table, id)?;
+        }
+        let mut rows = Vec::new();
+        for row in table.iter().filter(|row| is_meant(row)) {
+            let named = self.ids.is_empty() || self.ids.iter().any(|id| id == row.id());
+            if named && matches(&self.filters, row.tags(), |name| values(row, name))? {
+                rows.push(row);
+            }
+        }
+        self.page.cut(rows, |row| row.id())
+    }
+}
+
+/// How many rows a page of a Describe action may have, and where it begins.
+pub(super) struct Page {
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+impl Page {
+    pub(super) fn decode(params: &Params) -> ApiResult<Page> {
+        let max_results: Option<usize> = params.parsed("MaxResults")?;
+        if let Some(max) = max_results.filter(|max| !(1..=LARGEST_PAGE).contains(max)) {
+            return Err(ApiError::invalid_value("maxResults", &max.to_string()));
+        }
+        Ok(Page { max_results, next_token: params.string("NextToken") })
+    }
+
+    pub(super) fn cut<'a, T>(
+        &self,
+        rows: Vec<&'a T>,
+        id: impl Fn(&T) -> &str,
+    ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
+        paginate(rows, id, self.max_results, self.next_token.as_deref())
+    }
+}
+
+/// An id that must have the form of `T`'s ids.
+pub(super) fn required_id<T: Resource>(params: &Params, name: &str) -> ApiResult<String> {
+    let id = params.required(name)?;
+    check_id::<T>(&id)?;
+    Ok(id)
+}
+
+/// A list of ids, maybe empty, that must have the form of `T`'s.
+pub(super) fn id_list<T: Resource>(params: &Params, name: &str) -> ApiResult<Vec<String>> {
+    let ids = params.list(name);
+    ids.iter().try_for_each(|id| check_id::<T>(id))?;
+    Ok(ids)
+}
+
+pub(super) fn check_id<T: Resource>(id: &str) -> ApiResult<()> {
+    if id_is_valid(id, T::PREFIX) { Ok(()) } else { Err(ApiError::malformed::<T>(id)) }
+}
+
+pub(super) fn find<'a, T: Resource>(table: &'a Table<T>, id: &str) -> ApiResult<&'a T> {
+    table.get(id).ok_or_else(|| ApiError::not_found::<T>(id))
+}
+
+pub(super) fn find_mut<'a, T: Resource>(table: &'a mut Table<T>, id: &str) -> ApiResult<&'a mut T> {
+    table.get_mut(id).ok_or_else(|| ApiError::not_found::<T>(id))
+}

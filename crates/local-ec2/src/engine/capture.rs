@@ -1,0 +1,339 @@
+//! Images and snapshots of disks. No data is copied: the layer that a volume wrote to
+//! becomes the snapshot's, and the volume goes on with a new one on top of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{advance, boot, internal_error, shut_down};
+use crate::ec2::Ec2;
+use crate::machines::MachineResult;
+use crate::model::{
+    Image, ImageState, Instance, InstanceState, Layer, Snapshot, SnapshotState, Switch, Volume,
+    new_id,
+};
+use crate::protocol::ApiResult;
+
+/// What is to be made of an instance's disks: a `pending` image, or one snapshot alone.
+#[derive(Debug, Clone)]
+struct Capture {
+    image: Option<String>,
+    snapshots: Vec<String>,
+}
+
+impl Capture {
+    fn of_image(image: &Image) -> Capture {
+        let snapshots = image.mappings.iter().map(|mapping| mapping.snapshot_id.clone());
+        Capture { image: Some(image.id.clone()), snapshots: snapshots.collect() }
+    }
+
+    fn of_snapshot(snapshot: &Snapshot) -> Capture {
+        Capture { image: None, snapshots: vec![snapshot.id.clone()] }
+    }
+
+    /// Whether all disks have been taken.
+    fn is_cut(&self, ec2: &Ec2) -> bool {
+        ec2.read(|state| {
+            let mut rows = self.snapshots.iter().filter_map(|id| state.snapshots.get(id));
+            rows.all(|snapshot| snapshot.layer.is_some())
+        })
+    }
+}
+
+/// Takes the disks that a `pending` image was created for.
+pub(crate) fn take_image(ec2: &Arc<Ec2>, image: &Image) {
+    spawn(ec2, holder_of_image(image), Capture::of_image(image));
+}
+
+/// Takes the disk that a `pending` snapshot was created for.
+pub(crate) fn take_snapshot(ec2: &Arc<Ec2>, snapshot: &Snapshot) {
+    spawn(ec2, holder_of(ec2, &snapshot.volume_id), Capture::of_snapshot(snapshot));
+}
+
+/// Whose lock an image's disks are under until they are taken: its instance's. A copy
+/// has none of its own to wait for.
+fn holder_of_image(image: &Image) -> String {
+    image.source_instance.clone().unwrap_or_else(|| image.id.clone())
+}
+
+/// Whose lock the disks of a volume are under: its instance's, else its own.
+fn holder_of(ec2: &Ec2, volume_id: &str) -> String {
+    let attached = ec2.read(|state| attached_to(state.instances.iter(), volume_id));
+    attached.map_or_else(|| volume_id.to_owned(), |(instance, _)| instance.id)
+}
+
+/// The instance that has the volume, and which of its disks it is.
+fn attached_to<'a>(
+    mut instances: impl Iterator<Item = &'a Instance>,
+    volume_id: &str,
+) -> Option<(Instance, usize)> {
+    instances.find_map(|instance| {
+        let disk = instance.attachments.iter().position(|it| it.volume_id == volume_id)?;
+        Some((instance.clone(), disk))
+    })
+}
+
+fn spawn(ec2: &Arc<Ec2>, holder: String, capture: Capture) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        let lock = ec2.lock(&holder).await;
+        let outcome = freeze(&ec2, &capture).await;
+        // What takes time now is no business of the instance any more.
+        drop(lock);
+        finish(&ec2, &capture, outcome).await;
+    });
+}
+
+/// The lock of an instance, when nothing waits any more to take its disks.
+pub(super) async fn lock_after_captures(ec2: &Ec2, id: &str) -> OwnedMutexGuard<()> {
+    loop {
+        let lock = ec2.lock(id).await;
+        let waiting = pending(ec2).remove(id).unwrap_or_default();
+        if waiting.iter().all(|capture| capture.is_cut(ec2)) {
+            return lock;
+        }
+        drop(lock);
+        // Whoever is to take them comes next, or is about to come.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Takes up what an earlier server had begun. When this returns, the locks of the
+/// instances that are concerned are held.
+pub(super) async fn resume(ec2: &Arc<Ec2>) {
+    for (holder, captures) in pending(ec2) {
+        let (ec2, lock) = (ec2.clone(), ec2.lock(&holder).await);
+        tokio::spawn(async move {
+            let mut outcomes = Vec::new();
+            for capture in captures {
+                outcomes.push((freeze(&ec2, &capture).await, capture));
+            }
+            drop(lock);
+            for (outcome, capture) in outcomes {
+                finish(&ec2, &capture, outcome).await;
+            }
+        });
+    }
+}
+
+/// What is pending, by whose lock it is under.
+fn pending(ec2: &Ec2) -> BTreeMap<String, Vec<Capture>> {
+    let (images, snapshots) = ec2.read(|state| {
+        let images = state.images.iter().filter(|it| it.state == ImageState::Pending);
+        let images: Vec<Image> = images.cloned().collect();
+        let snapshots = state.snapshots.iter().filter(|snapshot| {
+            snapshot.state == SnapshotState::Pending
+                && !images.iter().any(|image| image.uses_snapshot(&snapshot.id))
+        });
+        let snapshots: Vec<Snapshot> = snapshots.cloned().collect();
+        (images, snapshots)
+    });
+    let mut all: BTreeMap<String, Vec<Capture>> = BTreeMap::new();
+    for image in images {
+        all.entry(holder_of_image(&image)).or_default().push(Capture::of_image(&image));
+    }
+    for snapshot in snapshots {
+        let holder = holder_of(ec2, &snapshot.volume_id);
+        all.entry(holder).or_default().push(Capture::of_snapshot(&snapshot));
+    }
+    all
+}
+
+/// Takes the disks. The caller holds the lock of the instance or volume.
+async fn freeze(ec2: &Arc<Ec2>, capture: &Capture) -> MachineResult<()> {
+    match &capture.image {
+        Some(id) => freeze_image(ec2, id).await,
+        None => freeze_volume(ec2, &capture.snapshots[0]).await,
+    }
+}
+
+/// Notes what became of it, after the time that it takes beyond what it costs here.
+async fn finish(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) {
+    let name = capture.image.as_ref().unwrap_or_else(|| &capture.snapshots[0]);
+    match &outcome {
+        Ok(()) => ec2.machines.image_pause().await,
+        Err(message) => tracing::error!("{name} failed: {message}"),
+    }
+    if let Err(error) = note(ec2, capture, outcome) {
+        tracing::error!("failed to note what became of {name}: {error}");
+    }
+}
+
+/// Notes an image and its snapshots as finished or failed. The image may have been
+/// deregistered meanwhile; its snapshots stay then, as on EC2.
+fn note(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) -> ApiResult<()> {
+    let (image_state, snapshot_state) = match outcome {
+        Ok(()) => (ImageState::Available, SnapshotState::Completed),
+        Err(_) => (ImageState::Failed, SnapshotState::Error),
+    };
+    ec2.change(|state| {
+        for id in &capture.snapshots {
+            if let Some(snapshot) = state.snapshots.get_mut(id) {
+                snapshot.state = snapshot_state;
+            }
+        }
+        if let Some(image) = capture.image.as_ref().and_then(|id| state.images.get_mut(id)) {
+            image.state = image_state;
+            image.state_reason = outcome.err();
+        }
+        Ok(())
+    })
+}
+
+/// Takes the disks of an image's instance. Those of a copy are taken already.
+async fn freeze_image(ec2: &Arc<Ec2>, image_id: &str) -> MachineResult<()> {
+    let image = ec2.read(|state| state.images.get(image_id).cloned());
+    let image = image.ok_or("it was deregistered")?;
+    let Some(id) = &image.source_instance else { return Ok(()) };
+    let instance = ec2.instance(id).ok_or_else(|| format!("the instance {id} is gone"))?;
+    freeze_instance(ec2, &image, &instance).await
+}
+
+async fn freeze_instance(ec2: &Arc<Ec2>, image: &Image, instance: &Instance) -> MachineResult<()> {
+    // EC2 shuts a running instance down for its image unless told not to. After a crash
+    // its machine may be off already.
+    let reboot = instance.state == InstanceState::Running && !image.no_reboot;
+    if reboot && ec2.machines.is_running(&instance.id).await {
+        shut_down(ec2, &instance.id, false).await;
+    }
+    let cut = cut_instance(ec2, image, instance).await;
+    if reboot && let Err(message) = boot(ec2, instance).await {
+        tracing::error!("{} does not start again: {message}", instance.id);
+        let reason = Some(internal_error(&message));
+        advance(ec2, &instance.id, InstanceState::Running, InstanceState::Stopped, reason);
+    }
+    cut
+}
+
+async fn cut_instance(ec2: &Ec2, image: &Image, instance: &Instance) -> MachineResult<()> {
+    settle_switches(ec2, instance).await?;
+    for (disk, attachment) in instance.attachments.iter().enumerate() {
+        let mapping = image.mappings.iter().find(|it| it.device == attachment.device);
+        if let Some(mapping) = mapping {
+            let machine = Some((instance.id.as_str(), disk));
+            cut(ec2, &attachment.volume_id, &mapping.snapshot_id, machine).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn freeze_volume(ec2: &Arc<Ec2>, snapshot_id: &str) -> MachineResult<()> {
+    let (snapshot, attached) = ec2.read(|state| {
+        let snapshot = state.snapshots.get(snapshot_id).cloned();
+        let volume_id = snapshot.as_ref().map(|it| it.volume_id.clone()).unwrap_or_default();
+        (snapshot, attached_to(state.instances.iter(), &volume_id))
+    });
+    let snapshot = snapshot.ok_or("it was deleted")?;
+    if let Some((instance, _)) = &attached {
+        settle_switches(ec2, instance).await?;
+    }
+    let machine = attached.as_ref().map(|(instance, disk)| (instance.id.as_str(), *disk));
+    cut(ec2, &snapshot.volume_id, snapshot_id, machine).await
+}
+
+/// Freezes what a volume holds as a snapshot, and lets the volume go on with a new
+/// layer. `machine` is the instance that has the volume, and which of its disks it is.
+async fn cut(
+    ec2: &Ec2,
+    volume_id: &str,
+    snapshot_id: &str,
+    machine: Option<(&str, usize)>,
+) -> MachineResult<()> {
+    let (volume, done) = ec2.read(|state| {
+        let snapshot = state.snapshots.get(snapshot_id);
+        let done = snapshot.is_none_or(|snapshot| snapshot.layer.is_some());
+        (state.volumes.get(volume_id).cloned(), done)
+    });
+    if done {
+        // It was cut before a crash, or nobody wants it any more.
+        return Ok(());
+    }
+    let volume = volume.ok_or_else(|| format!("the volume {volume_id} is gone"))?;
+    let layer = volume.layer.clone();
+    let layer = layer.ok_or_else(|| format!("the volume {volume_id} was never started"))?;
+    let next_layer = new_id("layer");
+    ec2.machines.create_layer(&next_layer, &layer, volume.size_gib).await?;
+    let switch = Switch { snapshot_id: snapshot_id.to_owned(), next_layer };
+    begin_switch(ec2, &volume, &layer, &switch)?;
+    if let Some((instance_id, disk)) = machine
+        && let Err(message) = switch_machine(ec2, instance_id, disk, &switch.next_layer).await
+    {
+        take_switch_back(ec2, volume_id, &switch).await;
+        return Err(message);
+    }
+    finish_switch(ec2, volume_id)
+}
+
+/// Lets a machine write to another layer, if it runs. One that ends meanwhile is no
+/// failure: the new layer holds nothing, or what the machine wrote last.
+async fn switch_machine(
+    ec2: &Ec2,
+    instance_id: &str,
+    disk: usize,
+    layer: &str,
+) -> MachineResult<()> {
+    let machines = &ec2.machines;
+    if !machines.is_running(instance_id).await || machines.writes_to(instance_id, disk, layer).await
+    {
+        return Ok(());
+    }
+    match machines.switch_layer(instance_id, disk, layer).await {
+        Err(message) if machines.is_running(instance_id).await => Err(message),
+        _ => Ok(()),
+    }
+}
+
+fn begin_switch(ec2: &Ec2, volume: &Volume, layer: &str, switch: &Switch) -> MachineResult<()> {
+    let begun = ec2.change(|state| {
+        let (id, parent) = (switch.next_layer.clone(), Some(layer.to_owned()));
+        state.layers.insert(Layer { id, parent });
+        if let Some(volume) = state.volumes.get_mut(&volume.id) {
+            volume.switch = Some(switch.clone());
+        }
+        Ok(())
+    });
+    begun.map_err(|error| error.to_string())
+}
+
+async fn take_switch_back(ec2: &Ec2, volume_id: &str, switch: &Switch) {
+    let taken = ec2.change(|state| {
+        if let Some(volume) = state.volumes.get_mut(volume_id) {
+            volume.switch = None;
+        }
+        state.layers.remove(&switch.next_layer);
+        Ok(())
+    });
+    match taken {
+        Ok(()) => ec2.machines.delete_layer(&switch.next_layer).await,
+        Err(error) => tracing::error!("failed to take back a snapshot of {volume_id}: {error}"),
+    }
+}
+
+fn finish_switch(ec2: &Ec2, volume_id: &str) -> MachineResult<()> {
+    let finished = ec2.change(|state| {
+        let Some(volume) = state.volumes.get_mut(volume_id) else { return Ok(()) };
+        let Some(switch) = volume.switch.take() else { return Ok(()) };
+        let frozen = volume.layer.replace(switch.next_layer);
+        if let Some(snapshot) = state.snapshots.get_mut(&switch.snapshot_id) {
+            snapshot.layer = frozen;
+        }
+        Ok(())
+    });
+    finished.map_err(|error| error.to_string())
+}
+
+/// Finishes the switches that were noted and, maybe, not made: a server was killed, or
+/// could not write its state. The new layer stands on the old one, so it is right to go
+/// on with it whether or not the machine has done so.
+pub(super) async fn settle_switches(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
+    for (disk, attachment) in instance.attachments.iter().enumerate() {
+        let volume = ec2.read(|state| state.volumes.get(&attachment.volume_id).cloned());
+        if let Some(switch) = volume.and_then(|volume| volume.switch) {
+            switch_machine(ec2, &instance.id, disk, &switch.next_layer).await?;
+            finish_switch(ec2, &attachment.volume_id)?;
+        }
+    }
+    Ok(())
+}

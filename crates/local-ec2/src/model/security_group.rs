@@ -1,0 +1,79 @@
+//! Security groups. They are kept and told as on EC2, but nothing filters packets here:
+//! an instance is reached from its own machine only.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Record, Resource, Tags};
+
+/// Who may talk to the instances of a group, or be talked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Peer {
+    Cidr(String),
+    Cidr6(String),
+    Group(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    Ingress,
+    Egress,
+}
+
+/// One rule of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) direction: Direction,
+    /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
+    pub(crate) protocol: String,
+    /// From and to; ICMP type and code; `None` for all protocols.
+    pub(crate) ports: Option<(i32, i32)>,
+    pub(crate) peer: Peer,
+    pub(crate) description: Option<String>,
+}
+
+impl Rule {
+    /// Whether two rules allow the same; their ids and descriptions do not count.
+    pub(crate) fn allows_as(&self, other: &Rule) -> bool {
+        self.direction == other.direction
+            && self.protocol == other.protocol
+            && self.ports == other.ports
+            && self.peer == other.peer
+    }
+}
+
+/// One security group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SecurityGroup {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tags: Tags,
+}
+
+impl Record for SecurityGroup {
+    const TABLE: &'static str = "security_groups";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Resource for SecurityGroup {
+    const PREFIX: &'static str = "sg";
+    const TYPE: &'static str = "security-group";
+    const MALFORMED: &'static str = "InvalidGroupId";
+    const NOT_FOUND: &'static str = "InvalidGroup";
+    const NOUN: &'static str = "security group";
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}

@@ -1,0 +1,108 @@
+//! `docs/local-ec2.md` says what is served, and what it says is so.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use local_ec2::{ActionReference, reference};
+
+use crate::actions::import_key_pair::import;
+use crate::bench::{Bench, tag};
+use crate::raw::call;
+
+const BEGIN: &str = "<!-- Written by the tests: AMIABLE_UPDATE_DOCS=1 cargo test --workspace -->\n";
+const END: &str = "<!-- end -->\n";
+
+fn names(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn chapter(action: &ActionReference) -> String {
+    let mut text = format!("### {}\n\n", action.name);
+    let lines = [
+        ("honours", names(action.honours)),
+        ("ignores", names(action.ignores)),
+        ("filters", names(action.filters)),
+        ("notes", action.notes.to_owned()),
+    ];
+    let said = lines.iter().filter(|(_, value)| !value.is_empty());
+    text += "| | |\n|---|---|\n";
+    let mut empty = true;
+    for (name, value) in said {
+        empty = false;
+        writeln!(text, "| {name} | {value} |").unwrap();
+    }
+    if empty {
+        text += "| honours | nothing but the common parameters |\n";
+    }
+    text + "\n"
+}
+
+#[test]
+fn the_document_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/local-ec2.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).expect("the mark where the table begins");
+    let (written, after) = rest.split_once(END).expect("the mark where it ends");
+    let table: String = reference().iter().map(chapter).collect();
+    if std::env::var_os("AMIABLE_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}\n{table}{END}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(written.trim(), table.trim(), "docs/local-ec2.md is to be written anew");
+}
+
+#[test]
+fn every_action_has_a_module_of_tests() {
+    for action in reference() {
+        let mut name = String::new();
+        for character in action.name.chars() {
+            if character.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(character.to_ascii_lowercase());
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/actions");
+        assert!(path.join(format!("{name}.rs")).exists(), "{} has no tests", action.name);
+    }
+}
+
+/// With something of every kind, each filter is asked for.
+#[tokio::test]
+async fn every_filter_that_is_told_is_served_and_no_other() {
+    let bench = Bench::new().await;
+    let instance = bench.running_instance().await;
+    bench.client.create_tags().resources(instance).tags(tag("a", "b")).send().await.unwrap();
+    import(&bench, "ci").await;
+    for action in reference().iter().filter(|action| !action.filters.is_empty()) {
+        for filter in action.filters {
+            let filter = filter.replace("KEY", "a");
+            let body = format!("Action={}&Filter.1.Name={filter}&Filter.1.Value.1=*", action.name);
+            let answer = call(&bench.endpoint, &body).await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{body}: {answer}");
+        }
+        let body = format!("Action={}&Filter.1.Name=colour&Filter.1.Value.1=*", action.name);
+        let answer = call(&bench.endpoint, &body).await;
+        assert!(answer.contains("<Code>InvalidParameterValue</Code>"), "{body}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_told_is_refused_by_every_action() {
+    let bench = Bench::new().await;
+    for action in reference().iter().filter(|action| action.name.starts_with("Describe")) {
+        let body = format!("Action={}&Colour=red&Attribute=description", action.name);
+        let answer = call(&bench.endpoint, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{body}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn every_describe_that_pages_says_so_by_a_token() {
+    let bench = Bench::new().await;
+    for action in reference().iter().filter(|action| action.honours.contains(&"NextToken")) {
+        let body = format!("Action={}&MaxResults=5", action.name);
+        let answer = call(&bench.endpoint, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{body}: {answer}");
+    }
+}
