@@ -3,6 +3,7 @@
 
 mod aws_cli;
 mod bakes;
+mod boto3;
 mod cloud_errors;
 mod configuration;
 mod deletions;

@@ -157,13 +157,14 @@ impl Params {
                 || covers(reference.honours, &without_numbers(path))),
             "a parameter that the reference does not name is read: {used:?}"
         );
-        let left = self
-            .values
-            .keys()
-            .find(|key| !used.contains(*key) && !covers(reference.ignores, &without_numbers(key)));
+        // Clients send empty parameters for what they have nothing to say about.
+        let mut said = self.values.iter().filter(|(_, value)| !value.is_empty());
+        let left = said.find(|(key, _)| {
+            !used.contains(*key) && !covers(reference.ignores, &without_numbers(key))
+        });
         match left {
             None => Ok(()),
-            Some(key) => {
+            Some((key, _)) => {
                 let message = format!("The parameter {key} is not recognized");
                 Err(ApiError::new("UnknownParameter", message))
             }
@@ -225,7 +226,9 @@ mod tests {
             ("Action", "X"),
             ("Filter.1.Name", "a"),
             ("Filter.1.Value.1", "b"),
+            ("Absent", ""),
             ("Hibernate", "1"),
+            ("Absent", ""),
         ]);
         params.filters(&["a"]).unwrap();
         let error = params.finish(&TAKES).unwrap_err();

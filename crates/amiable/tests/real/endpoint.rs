@@ -1,0 +1,169 @@
+//! The endpoint as guests and owners of real machines see it.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::agent::{Agent, aws, real_farm, succeed};
+use crate::farm::Farm;
+
+/// User data of two kinds in one, compressed.
+const USER_DATA: &str = r#"Content-Type: multipart/mixed; boundary="part"
+MIME-Version: 1.0
+
+--part
+Content-Type: text/cloud-config
+
+write_files:
+- { path: /etc/from-cloud-config, content: "yes" }
+--part
+Content-Type: text/x-shellscript
+
+#!/bin/sh
+echo yes > /etc/from-script
+--part--
+"#;
+
+/// A question to the metadata service: with the token that is given, with a new one
+/// (`new`), or without one (`none`). Prints the answer or `HTTP status`.
+const METADATA: &str = r#"python3 - <<'E'
+import urllib.request as r, urllib.error as e
+def ask(path, method="GET", **headers):
+    headers = {"X-aws-ec2-metadata-" + k.replace("_", "-"): v for k, v in headers.items()}
+    try: return r.urlopen(r.Request("http://169.254.169.254" + path, method=method, headers=headers)).read().decode()
+    except e.HTTPError as error: return "HTTP %d" % error.code
+token = "TOKEN"
+if token == "new": token = ask("/latest/api/token", "PUT", token_ttl_seconds="60")
+print(token if "PATH" == "token" else ask("PATH", token=token) if token != "none" else ask("PATH"))
+E"#;
+
+fn metadata(agent: &Agent<'_>, path: &str, token: &str) -> String {
+    agent.ask(&METADATA.replace("PATH", path).replace("TOKEN", token))
+}
+
+/// Kills the server as the kernel or an impatient person would.
+fn kill_server(farm: &Farm) {
+    let pid = farm.status()["pid"].as_i64().unwrap();
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    let end = Instant::now() + Duration::from_secs(10);
+    while rustix::process::test_kill_process(pid).is_ok() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The next command starts another.
+    farm.endpoint_env();
+}
+
+fn create_image(farm: &Farm, agent: &Agent<'_>, name: &str, more: &[&str]) -> String {
+    let create = ["ec2", "create-image", "--instance-id", &agent.id, "--name", name];
+    aws(farm, &[&create[..], more, &["--query", "ImageId"]].concat())
+}
+
+fn wait(farm: &Farm, what: &str, id: &str) {
+    let flag = if what.starts_with("image") { "--image-ids" } else { "--instance-ids" };
+    aws(farm, &["ec2", "wait", what, flag, id]);
+}
+
+fn deregister(farm: &Farm, image: &str) {
+    let query = "Images[0].BlockDeviceMappings[0].Ebs.SnapshotId";
+    let ids = ["ec2", "describe-images", "--image-ids", image, "--query", query];
+    let snapshot = aws(farm, &ids);
+    aws(farm, &["ec2", "deregister-image", "--image-id", image]);
+    aws(farm, &["ec2", "delete-snapshot", "--snapshot-id", &snapshot]);
+}
+
+#[test]
+#[ignore = "boots virtual machines for minutes and needs a base image: `make test` runs it"]
+fn three_generations_live_through_crashes_and_the_last_outlives_the_others() {
+    let (farm, base) = real_farm();
+    farm.write("user-data", USER_DATA);
+    succeed(farm.command("gzip", &["user-data"]));
+
+    // cloud-init finds EC2 and obeys its user data.
+    let data = ["--user-data", "fileb://user-data.gz"];
+    let first = Agent::start_with(&farm, &base, &data);
+    assert_eq!(first.ask("cloud-init status --wait >/dev/null; cloud-id"), "aws");
+    assert_eq!(first.ask("cat /etc/from-cloud-config /etc/from-script"), "yesyes");
+    assert_eq!(first.ask("sudo cloud-init query v1.instance_id"), first.id);
+    assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "none"), "HTTP 401");
+    assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "new"), first.id);
+    let token = metadata(&first, "token", "new");
+
+    // A reboot is one, and its metadata is still there.
+    let boot = "cat /proc/sys/kernel/random/boot_id";
+    let before = first.ask(boot);
+    aws(&farm, &["ec2", "reboot-instances", "--instance-ids", &first.id]);
+    let end = Instant::now() + Duration::from_secs(300);
+    while first.ask(boot) == before {
+        assert!(Instant::now() < end, "it boots again");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert_eq!(metadata(&first, "/latest/meta-data/ami-id", "new"), base);
+
+    // The first generation: of a running instance, while the server is killed.
+    first.ask("echo one | sudo tee /etc/generation; sync");
+    let one = create_image(&farm, &first, "generation-1", &["--no-reboot"]);
+    kill_server(&farm);
+    wait(&farm, "image-available", &one);
+    assert_eq!(first.ask(boot), first.ask(boot), "it was not rebooted");
+    first.ask("echo lost | sudo tee /etc/after-the-image; sync");
+
+    // A stop and a second start.
+    aws(&farm, &["ec2", "stop-instances", "--instance-ids", &first.id]);
+    wait(&farm, "instance-stopped", &first.id);
+    aws(&farm, &["ec2", "start-instances", "--instance-ids", &first.id]);
+    assert_eq!(first.ask("cat /etc/generation /etc/after-the-image"), "one\nlost");
+    assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "new"), first.id);
+
+    // The second: of an instance of the first, which is shut down for it meanwhile.
+    let second = Agent::start(&farm, &one);
+    assert_eq!(second.ask("cat /etc/generation; ls /etc/after-the-image 2>/dev/null"), "one");
+    assert_eq!(second.ask("sudo cloud-init query v1.instance_id"), second.id);
+    let path = "/latest/meta-data/instance-id";
+    assert_eq!(metadata(&second, path, &token), "HTTP 401", "another instance's token");
+    let other = format!("/latest/meta-data/{}", first.id);
+    assert_eq!(metadata(&second, &other, "new"), "HTTP 404");
+    first.terminate();
+    second.ask("echo two | sudo tee /etc/generation; sync");
+    let two = create_image(&farm, &second, "generation-2", &[]);
+    kill_server(&farm);
+    wait(&farm, "image-available", &two);
+    assert_eq!(second.ask("cat /etc/generation"), "two", "it is started again");
+    second.terminate();
+
+    // The third: of a stopped instance of the second. Then the two below it go.
+    let third = Agent::start(&farm, &two);
+    third.ask("echo three | sudo tee /etc/generation; sync");
+    aws(&farm, &["ec2", "stop-instances", "--instance-ids", &third.id]);
+    wait(&farm, "instance-stopped", &third.id);
+    let three = create_image(&farm, &third, "generation-3", &[]);
+    wait(&farm, "image-available", &three);
+    third.terminate();
+    deregister(&farm, &one);
+    deregister(&farm, &two);
+    kill_server(&farm);
+    println!("with one generation of three left: {}", farm.status());
+    let last = Agent::start(&farm, &three);
+    assert_eq!(last.ask("cat /etc/generation /etc/from-script"), "three\nyes");
+    last.terminate();
+}
+
+#[test]
+#[ignore = "boots a virtual machine: `make test` runs it"]
+fn the_console_says_why_an_ami_does_not_boot() {
+    let (farm, _) = real_farm();
+    succeed(farm.command("qemu-img", &["create", "-q", "-f", "qcow2", "blank.qcow2", "1G"]));
+    let blank = farm.stdout(&["local", "import", "blank.qcow2", "--name", "blank"]);
+    let agent = Agent::start(&farm, blank.trim());
+    let console = ["ec2", "get-console-output", "--instance-id", &agent.id, "--query", "Output"];
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let text = aws(&farm, &console);
+        if text.contains("No bootable device") {
+            break;
+        }
+        assert!(Instant::now() < end, "the firmware says why: {text}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    agent.terminate();
+}

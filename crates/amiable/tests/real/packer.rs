@@ -1,0 +1,62 @@
+//! Debian's packer, which nobody here wrote, with an amazon-ebs template of the usual
+//! kind: temporary key pair and security group, SSH, stop, CreateImage, tags, clean-up.
+
+use crate::agent::{aws, real_farm, succeed};
+
+/// All that is said of this endpoint is its address and the port of its instances' sshd.
+const TEMPLATE: &str = r#"{
+  "variables": { "endpoint": "{{env `AWS_ENDPOINT_URL`}}" },
+  "builders": [{
+    "type": "amazon-ebs",
+    "custom_endpoint_ec2": "{{user `endpoint`}}",
+    "ssh_port": 2222,
+    "region": "us-east-1",
+    "source_ami_filter": {
+      "filters": { "name": "base", "root-device-type": "ebs" },
+      "owners": ["self"],
+      "most_recent": true
+    },
+    "instance_type": "t3.small",
+    "ssh_username": "debian",
+    "ami_name": "packer-{{timestamp}}",
+    "ami_description": "made by packer",
+    "tags": { "made-by": "packer" },
+    "snapshot_tags": { "made-by": "packer" }
+  }],
+  "provisioners": [{ "type": "shell", "inline": ["echo from packer | sudo tee /etc/made-by"] }]
+}"#;
+
+#[test]
+#[ignore = "boots a virtual machine and needs a base image: `make test` runs it"]
+fn packer_builds_an_ami_and_leaves_nothing_else() {
+    let (farm, base) = real_farm();
+    if farm.command("packer", &["version"]).output().is_err() {
+        eprintln!("skipped: this distribution has no package of packer");
+        return;
+    }
+    farm.write("template.json", TEMPLATE);
+    let mut build = farm.command("packer", &["build", "-color=false", "template.json"]);
+    build.envs(farm.endpoint_env()).env("CHECKPOINT_DISABLE", "1");
+    let output = succeed(build);
+    println!("{output}");
+    assert!(output.contains("==> Builds finished. The artifacts of successful builds are:"));
+
+    let images = "Images[?ImageId!='{base}'].[Name,Description,State,Tags[0].Value]";
+    let images = images.replace("{base}", &base);
+    let images = aws(&farm, &["ec2", "describe-images", "--query", &images]);
+    let fields: Vec<&str> = images.split('\t').collect();
+    assert!(fields[0].starts_with("packer-"), "{images}");
+    assert_eq!(fields[1..], ["made by packer", "available", "packer"]);
+    let tagged = ["--filters", "Name=tag:made-by,Values=packer", "--query", "length(Snapshots)"];
+    assert_eq!(aws(&farm, &[&["ec2", "describe-snapshots"], &tagged[..]].concat()), "1");
+
+    let count = |what: &str, query: &str| {
+        aws(&farm, &["ec2", what, "--query", query]).parse::<u32>().unwrap()
+    };
+    assert_eq!(count("describe-snapshots", "length(Snapshots)"), 2, "its own and the base's");
+    assert_eq!(count("describe-volumes", "length(Volumes)"), 0);
+    assert_eq!(count("describe-key-pairs", "length(KeyPairs)"), 1, "the farm's own");
+    assert_eq!(count("describe-security-groups", "length(SecurityGroups)"), 1, "the default");
+    let live = "length(Reservations[].Instances[?State.Name!='terminated'][])";
+    assert_eq!(count("describe-instances", live), 0);
+}
