@@ -189,10 +189,10 @@ impl Control {
                 Ok(()) => Reply::Reset,
                 Err(message) => Reply::Failed(message),
             },
-            Request::Stop => {
-                self.stop_all().await;
-                Reply::Stopped
-            }
+            Request::Stop => match self.stop_all().await {
+                Ok(()) => Reply::Stopped,
+                Err(message) => Reply::Failed(message),
+            },
         }
     }
 
@@ -252,7 +252,7 @@ impl Control {
         self.ec2.faults.set(Faults::default());
         while self.ec2.read(|state| state.instances.iter().any(|it| it.terminated_at.is_none())) {
             for id in self
-                .take_all(|state| state != InstanceState::Terminated, InstanceState::ShuttingDown)
+                .take_all(|state| state != InstanceState::Terminated, InstanceState::ShuttingDown)?
             {
                 engine::terminate(&self.ec2, id);
             }
@@ -271,20 +271,25 @@ impl Control {
     }
 
     /// Shuts all instances down, so that their disks are whole when the server is gone.
-    async fn stop_all(&self) {
+    async fn stop_all(&self) -> Result<(), String> {
         // A client may start another one meanwhile, so it is looked at again and again.
         while self.ec2.read(|state| state.instances.iter().any(|it| it.state.is_live())) {
             let switched_on =
                 |state| matches!(state, InstanceState::Pending | InstanceState::Running);
-            for id in self.take_all(switched_on, InstanceState::Stopping) {
+            for id in self.take_all(switched_on, InstanceState::Stopping)? {
                 engine::stop(&self.ec2, id, false);
             }
             tokio::time::sleep(PAUSE).await;
         }
+        Ok(())
     }
 
     /// Takes all instances in some states to another, and returns their ids.
-    fn take_all(&self, from: impl Fn(InstanceState) -> bool, to: InstanceState) -> Vec<String> {
+    fn take_all(
+        &self,
+        from: impl Fn(InstanceState) -> bool,
+        to: InstanceState,
+    ) -> Result<Vec<String>, String> {
         let taken = self.ec2.change(|state| {
             let instances = state.instances.iter();
             let ids: Vec<String> = instances
@@ -298,7 +303,7 @@ impl Control {
             }
             Ok(ids)
         });
-        taken.unwrap_or_default()
+        taken.map_err(|error| error.message)
     }
 }
 

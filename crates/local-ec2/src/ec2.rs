@@ -21,6 +21,9 @@ use crate::store::Store;
 /// The account that owns everything here. EC2 has no account of this number.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
+/// How long is waited before what could not be written is tried again.
+const INSISTENCE: Duration = Duration::from_secs(2);
+
 /// One endpoint.
 pub(crate) struct Ec2 {
     books: Mutex<Books>,
@@ -101,6 +104,21 @@ impl Ec2 {
             Err(_) => state.undo(),
         }
         result
+    }
+
+    /// Makes a change that has happened already, such as the end of a machine, durable:
+    /// when the disk is full it waits until there is room.
+    pub(crate) async fn insist(&self, what: &str, change: impl Fn(&mut State)) {
+        let attempt = || {
+            self.change(|state| {
+                change(state);
+                Ok(())
+            })
+        };
+        while let Err(error) = attempt() {
+            tracing::error!("failed to note that {what}, and trying again: {error}");
+            tokio::time::sleep(INSISTENCE).await;
+        }
     }
 
     /// One transition at a time for each instance.

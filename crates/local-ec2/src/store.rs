@@ -1,6 +1,7 @@
 //! Durable state: every change is one transaction of an embedded database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -33,7 +34,9 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
 /// The database under a [`State`].
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
+    path: PathBuf,
+    /// `None` after a failure, such as a full disk: redb wants to be opened anew then.
+    database: Mutex<Option<Database>>,
 }
 
 fn definition<T: Record>() -> TableDefinition<'static, &'static str, &'static [u8]> {
@@ -43,23 +46,38 @@ fn definition<T: Record>() -> TableDefinition<'static, &'static str, &'static [u
 impl Store {
     /// Opens or creates the database and reads all of it.
     pub(crate) fn open(path: &Path) -> Result<(Store, State), StoreError> {
-        let store = Store { database: Database::create(path)? };
-        let state = State::load(&store)?;
-        Ok((store, state))
+        let database = Database::create(path)?;
+        let state = State::load(&database)?;
+        Ok((Store { path: path.to_owned(), database: Mutex::new(Some(database)) }, state))
     }
 
     /// Makes all changes of `state` durable, in one transaction.
     pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
-        state.visit(&transaction)?;
-        transaction.commit()?;
+        let mut slot = self.database.lock().expect("no panic holds this lock");
+        // What a failed transaction left is not known, so all is written after one.
+        let whole = slot.is_none();
+        let database = match slot.take() {
+            Some(database) => database,
+            None => Database::create(&self.path)?,
+        };
+        let transaction = database.begin_write()?;
+        let mut writer = Writer { transaction, whole };
+        state.visit(&mut writer)?;
+        writer.transaction.commit()?;
+        *slot = Some(database);
         Ok(())
     }
 }
 
-impl Load<StoreError> for Store {
+/// A transaction of changed rows, or of all.
+struct Writer {
+    transaction: WriteTransaction,
+    whole: bool,
+}
+
+impl Load<StoreError> for Database {
     fn table<T: Record>(&self) -> Result<Table<T>, StoreError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.begin_read()?;
         let table = match transaction.open_table(definition::<T>()) {
             Ok(table) => table,
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Table::default()),
@@ -79,23 +97,32 @@ impl Load<StoreError> for Store {
     }
 }
 
-impl Visit<StoreError> for WriteTransaction {
-    fn table<T: Record>(&self, rows: &Table<T>) -> Result<(), StoreError> {
-        let mut changes = rows.changes().peekable();
-        if changes.peek().is_none() {
+impl Visit<StoreError> for Writer {
+    fn table<T: Record>(&mut self, rows: &Table<T>) -> Result<(), StoreError> {
+        if !self.whole && !rows.is_changed() {
             return Ok(());
         }
-        let mut table = self.open_table(definition::<T>())?;
-        for (id, row) in changes {
+        if self.whole {
+            self.transaction.delete_table(definition::<T>())?;
+        }
+        let mut table = self.transaction.open_table(definition::<T>())?;
+        let mut put = |row: &T| -> Result<(), StoreError> {
+            let json = serde_json::to_vec(row).expect("records have string keys only");
+            table.insert(row.id(), json.as_slice())?;
+            Ok(())
+        };
+        if self.whole {
+            return rows.iter().try_for_each(put);
+        }
+        let mut gone = Vec::new();
+        for (id, row) in rows.changes() {
             match row {
-                Some(row) => {
-                    let json = serde_json::to_vec(row).expect("records have string keys only");
-                    table.insert(id, json.as_slice())?;
-                }
-                None => {
-                    table.remove(id)?;
-                }
+                Some(row) => put(row)?,
+                None => gone.push(id),
             }
+        }
+        for id in gone {
+            table.remove(id)?;
         }
         Ok(())
     }

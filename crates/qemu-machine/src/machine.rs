@@ -1,6 +1,7 @@
 //! A running QEMU process, started or found again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,11 +16,14 @@ use crate::{Error, MachineSpec, QEMU_SYSTEM};
 /// to close its files.
 const QUIT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long is waited before a guest that stands still for want of room tries again.
+const ROOM_PAUSE: Duration = Duration::from_secs(5);
+
 /// A machine that was running when this value was made.
 #[derive(Debug)]
 pub struct Machine {
     dir: PathBuf,
-    monitor: Monitor,
+    monitor: Arc<Monitor>,
 }
 
 /// Why a machine ended.
@@ -45,13 +49,19 @@ impl Machine {
         command.args(spec.arguments()).stdin(std::process::Stdio::null());
         run(command, QEMU_SYSTEM).await?;
         let monitor = Monitor::connect(&MachineSpec::monitor(&spec.dir)).await?;
-        Ok(Machine { dir: spec.dir.clone(), monitor })
+        Ok(Machine::new(&spec.dir, monitor))
     }
 
     /// Finds the machine whose run folder is `dir`; `None` when it runs no more.
     pub async fn attach(dir: &Path) -> Option<Machine> {
         let monitor = Monitor::connect(&MachineSpec::monitor(dir)).await.ok()?;
-        Some(Machine { dir: dir.to_owned(), monitor })
+        Some(Machine::new(dir, monitor))
+    }
+
+    fn new(dir: &Path, monitor: Monitor) -> Machine {
+        let monitor = Arc::new(monitor);
+        tokio::spawn(go_on_when_there_is_room(dir.to_owned(), monitor.clone()));
+        Machine { dir: dir.to_owned(), monitor }
     }
 
     /// Presses the ACPI power button: a guest that listens shuts down in order.
@@ -126,5 +136,23 @@ impl Machine {
     fn pid(&self) -> Option<Pid> {
         let text = std::fs::read_to_string(MachineSpec::pid_file(&self.dir)).ok()?;
         Pid::from_raw(text.trim().parse().ok()?)
+    }
+}
+
+/// QEMU halts a guest whose write finds the host's disk full, so that nothing is lost.
+/// It is let go on now and then, until the write succeeds.
+async fn go_on_when_there_is_room(dir: PathBuf, monitor: Arc<Monitor>) {
+    let mut life = monitor.life.clone();
+    loop {
+        let stuck = life.wait_for(|life| life.stuck || life.ended).await;
+        if !stuck.is_ok_and(|life| !life.ended) {
+            return;
+        }
+        tracing::warn!(
+            "no room on disk: the machine of {} stands still until there is some",
+            dir.display()
+        );
+        tokio::time::sleep(ROOM_PAUSE).await;
+        let _ = monitor.execute("cont", json!({})).await;
     }
 }

@@ -23,6 +23,8 @@ type Answer = Result<Value, String>;
 pub(crate) struct Life {
     /// The `reason` of the last SHUTDOWN event.
     pub(crate) shutdown_reason: Option<String>,
+    /// The guest stands still, because the host had no room for what it wrote.
+    pub(crate) stuck: bool,
     /// The connection is closed: the process is gone.
     pub(crate) ended: bool,
 }
@@ -91,9 +93,20 @@ async fn read_all(reader: OwnedReadHalf, pending: Arc<Mutex<Pending>>, life: wat
             if let Some(sender) = sender {
                 let _ = sender.send(answer(&message));
             }
-        } else if message["event"] == "SHUTDOWN" {
-            let reason = message["data"]["reason"].as_str().map(String::from);
-            life.send_modify(|life| life.shutdown_reason = reason);
+            continue;
+        }
+        match message["event"].as_str() {
+            Some("SHUTDOWN") => {
+                let reason = message["data"]["reason"].as_str().map(String::from);
+                life.send_modify(|life| life.shutdown_reason = reason);
+            }
+            Some("BLOCK_IO_ERROR")
+                if message["data"]["nospace"] == true && message["data"]["action"] == "stop" =>
+            {
+                life.send_modify(|life| life.stuck = true);
+            }
+            Some("RESUME") => life.send_modify(|life| life.stuck = false),
+            _ => {}
         }
     }
     life.send_modify(|life| life.ended = true);

@@ -81,3 +81,74 @@ fn its_log_tells_what_it_refused() {
     let log = farm.stdout(&["local", "logs"]);
     assert!(log.contains("the action DescribeHosts is not served here"), "{log}");
 }
+
+#[test]
+fn one_folder_has_one_server() {
+    let farm = Farm::new(&[]);
+    let output = farm.command("amiable", &["local", "serve"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("error: another local endpoint is running for "), "{text}");
+}
+
+#[test]
+fn without_qemu_it_says_what_to_install() {
+    let farm = Farm::without_endpoint();
+    let mut command = farm.command("amiable", &["local", "start"]);
+    let output = command.env("PATH", "/nowhere").output().unwrap();
+    let text = farm.transcript(&["local", "start"], &output);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_a_killed_server_left_is_taken_over() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let farm = Farm::new(&[]);
+    let env = farm.endpoint_env();
+    let pid = farm.status()["pid"].as_i64().unwrap();
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    while rustix::process::test_kill_process(pid).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(farm.endpoint_env(), env, "address and key stay");
+    assert_eq!(farm.status()["images"], 1);
+}
+
+#[test]
+fn faults_are_switched_on_told_and_switched_off() {
+    let farm = Farm::with_example(&[]);
+    let failing = ["local", "fault", "--call", "DescribeImages=Unavailable,times=1", "--lag", "1s"];
+    let all = [
+        farm.amiable(&["local", "fault"]),
+        farm.amiable(&failing),
+        farm.amiable(&["local", "fault"]),
+        farm.amiable(&["local", "fault", "--call", "DescribeImages"]),
+        farm.amiable(&["local", "fault", "--throttle", "--off"]),
+        farm.amiable(&["local", "fault", "--off"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_bake_lives_through_what_goes_wrong_on_aws() {
+    let farm = Farm::with_example(&["--delays", "running=200ms,stopped=200ms,image=200ms"]);
+    let cut = ["--call", "DescribeInstances=cut,times=2", "--call", "CreateTags=cut,after,times=1"];
+    let late = ["local", "fault", "--lag", "400ms", "--not-found", "300ms"];
+    farm.stdout(&[&late[..], &cut].concat());
+    farm.stdout(&["create", "agent", "-q"]);
+}
+
+#[test]
+fn a_reset_deletes_everything_after_a_question() {
+    let farm = Farm::with_example(&[]);
+    let env = farm.endpoint_env();
+    farm.stdout(&["create", "agent", "-q"]);
+    let all = [
+        farm.amiable(&["local", "reset"]),
+        farm.amiable(&["local", "reset", "--yes"]),
+        farm.amiable(&["list"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert_eq!(farm.endpoint_env(), env);
+}

@@ -89,9 +89,12 @@ impl Agent<'_> {
             "-o",
             "ConnectTimeout=20",
             "-o",
-            "StrictHostKeyChecking=accept-new",
+            // Host keys of an AMI that was not sealed change when cloud-init comes to it.
+            "StrictHostKeyChecking=no",
             "-o",
-            "UserKnownHostsFile=known_hosts",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
             &login,
             command,
         ];

@@ -37,6 +37,9 @@ if token == "new": token = ask("/latest/api/token", "PUT", token_ttl_seconds="60
 print(token if "PATH" == "token" else ask("PATH", token=token) if token != "none" else ask("PATH"))
 E"#;
 
+/// Waits until cloud-init has done all; a login may come before.
+const DONE: &str = "cloud-init status --wait >/dev/null";
+
 fn metadata(agent: &Agent<'_>, path: &str, token: &str) -> String {
     agent.ask(&METADATA.replace("PATH", path).replace("TOKEN", token))
 }
@@ -82,7 +85,7 @@ fn three_generations_live_through_crashes_and_the_last_outlives_the_others() {
     // cloud-init finds EC2 and obeys its user data.
     let data = ["--user-data", "fileb://user-data.gz"];
     let first = Agent::start_with(&farm, &base, &data);
-    assert_eq!(first.ask("cloud-init status --wait >/dev/null; cloud-id"), "aws");
+    assert_eq!(first.ask(&format!("{DONE}; cloud-id")), "aws");
     assert_eq!(first.ask("cat /etc/from-cloud-config /etc/from-script"), "yesyes");
     assert_eq!(first.ask("sudo cloud-init query v1.instance_id"), first.id);
     assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "none"), "HTTP 401");
@@ -118,7 +121,8 @@ fn three_generations_live_through_crashes_and_the_last_outlives_the_others() {
     // The second: of an instance of the first, which is shut down for it meanwhile.
     let second = Agent::start(&farm, &one);
     assert_eq!(second.ask("cat /etc/generation; ls /etc/after-the-image 2>/dev/null"), "one");
-    assert_eq!(second.ask("sudo cloud-init query v1.instance_id"), second.id);
+    let id = second.ask(&format!("{DONE}; sudo cloud-init query v1.instance_id"));
+    assert_eq!(id, second.id, "cloud-init begins anew");
     let path = "/latest/meta-data/instance-id";
     assert_eq!(metadata(&second, path, &token), "HTTP 401", "another instance's token");
     let other = format!("/latest/meta-data/{}", first.id);

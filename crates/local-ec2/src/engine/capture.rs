@@ -14,7 +14,6 @@ use crate::model::{
     Image, ImageState, Instance, InstanceState, Layer, Snapshot, SnapshotState, Switch, Volume,
     new_id,
 };
-use crate::protocol::ApiResult;
 
 /// What is to be made of an instance's disks: a `pending` image, or one snapshot alone.
 #[derive(Debug, Clone)]
@@ -156,19 +155,12 @@ async fn finish(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) {
         Ok(()) => ec2.machines.image_pause().await,
         Err(message) => tracing::error!("{name} failed: {message}"),
     }
-    if let Err(error) = note(ec2, capture, outcome) {
-        tracing::error!("failed to note what became of {name}: {error}");
-    }
-}
-
-/// Notes an image and its snapshots as finished or failed. The image may have been
-/// deregistered meanwhile; its snapshots stay then, as on EC2.
-fn note(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) -> ApiResult<()> {
     let (image_state, snapshot_state) = match outcome {
         Ok(()) => (ImageState::Available, SnapshotState::Completed),
         Err(_) => (ImageState::Failed, SnapshotState::Error),
     };
-    ec2.change(|state| {
+    // The image may have been deregistered meanwhile; its snapshots stay, as on EC2.
+    ec2.insist(&format!("{name} is {}", image_state.name()), |state| {
         for id in &capture.snapshots {
             if let Some(snapshot) = state.snapshots.get_mut(id) {
                 snapshot.state = snapshot_state;
@@ -176,10 +168,10 @@ fn note(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) -> ApiResult<(
         }
         if let Some(image) = capture.image.as_ref().and_then(|id| state.images.get_mut(id)) {
             image.state = image_state;
-            image.state_reason = outcome.err();
+            image.state_reason = outcome.clone().err();
         }
-        Ok(())
     })
+    .await;
 }
 
 /// Takes the disks of an image's instance. Those of a copy are taken already.
@@ -202,7 +194,7 @@ async fn freeze_instance(ec2: &Arc<Ec2>, image: &Image, instance: &Instance) -> 
     if reboot && let Err(message) = boot(ec2, instance).await {
         tracing::error!("{} does not start again: {message}", instance.id);
         let reason = Some(internal_error(&message));
-        advance(ec2, &instance.id, InstanceState::Running, InstanceState::Stopped, reason);
+        advance(ec2, &instance.id, InstanceState::Running, InstanceState::Stopped, reason).await;
     }
     cut
 }
@@ -298,17 +290,14 @@ fn begin_switch(ec2: &Ec2, volume: &Volume, layer: &str, switch: &Switch) -> Mac
 }
 
 async fn take_switch_back(ec2: &Ec2, volume_id: &str, switch: &Switch) {
-    let taken = ec2.change(|state| {
+    ec2.insist(&format!("{volume_id} has no new snapshot"), |state| {
         if let Some(volume) = state.volumes.get_mut(volume_id) {
             volume.switch = None;
         }
         state.layers.remove(&switch.next_layer);
-        Ok(())
-    });
-    match taken {
-        Ok(()) => ec2.machines.delete_layer(&switch.next_layer).await,
-        Err(error) => tracing::error!("failed to take back a snapshot of {volume_id}: {error}"),
-    }
+    })
+    .await;
+    ec2.machines.delete_layer(&switch.next_layer).await;
 }
 
 fn finish_switch(ec2: &Ec2, volume_id: &str) -> MachineResult<()> {

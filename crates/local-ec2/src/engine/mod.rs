@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::Ec2;
 use crate::machines::{Boot, MachineResult};
-use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, StateReason, new_id};
+use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, State, StateReason, new_id};
 
 pub(crate) use capture::{take_image, take_snapshot};
 
@@ -54,7 +54,7 @@ async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
     serve_metadata(ec2, &instance.id);
     ec2.machines.start(&boot).await?;
     // Whoever stopped or terminated it meanwhile waits for the lock and goes on from here.
-    advance(ec2, &instance.id, InstanceState::Pending, InstanceState::Running, None);
+    advance(ec2, &instance.id, InstanceState::Pending, InstanceState::Running, None).await;
     watch(ec2, instance.id.clone());
     Ok(())
 }
@@ -111,7 +111,7 @@ async fn give_up_launch(ec2: &Arc<Ec2>, id: &str, first_start: bool, message: St
     if first_start {
         release(ec2, id, reason).await;
     } else {
-        advance(ec2, id, InstanceState::Pending, InstanceState::Stopped, reason);
+        advance(ec2, id, InstanceState::Pending, InstanceState::Stopped, reason).await;
     }
 }
 
@@ -125,25 +125,22 @@ fn internal_error(message: &str) -> StateReason {
 
 /// Takes an instance from one state to the next; one that is in another state by now
 /// stays there, because someone asked for that.
-fn advance(
+async fn advance(
     ec2: &Ec2,
     id: &str,
     from: InstanceState,
     to: InstanceState,
     reason: Option<StateReason>,
 ) {
-    let changed = ec2.change(|all| {
+    ec2.insist(&format!("{id} is {}", to.name()), |all| {
         if all.instances.get(id).is_some_and(|instance| instance.state == from)
             && let Some(instance) = all.instances.get_mut(id)
         {
             instance.state = to;
-            instance.state_reason = reason;
+            instance.state_reason.clone_from(&reason);
         }
-        Ok(())
-    });
-    if let Err(error) = changed {
-        tracing::error!("failed to note that {id} is {}: {error}", to.name());
-    }
+    })
+    .await;
 }
 
 /// Notices when a guest powers itself off, and does what its shutdown behaviour says.
@@ -163,7 +160,8 @@ fn watch(ec2: &Arc<Ec2>, id: String) {
         };
         match instance.shutdown_behavior {
             ShutdownBehavior::Stop => {
-                advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, Some(reason));
+                advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, Some(reason))
+                    .await;
             }
             ShutdownBehavior::Terminate => release(&ec2, &id, Some(reason)).await,
         }
@@ -181,7 +179,7 @@ pub(crate) fn stop(ec2: &Arc<Ec2>, id: String, force: bool) {
         };
         shut_down(&ec2, &id, force).await;
         let reason = instance.state_reason;
-        advance(&ec2, &id, InstanceState::Stopping, InstanceState::Stopped, reason);
+        advance(&ec2, &id, InstanceState::Stopping, InstanceState::Stopped, reason).await;
     });
 }
 
@@ -213,35 +211,32 @@ pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
 /// Notes an instance as terminated and gives up its disks.
 async fn release(ec2: &Ec2, id: &str, reason: Option<StateReason>) {
     let now = Timestamp::now();
-    let released = ec2.change(|state| {
-        let Some(instance) = state.instances.get_mut(id) else { return Ok(()) };
+    ec2.insist(&format!("{id} is terminated"), |state| {
+        let Some(instance) = state.instances.get_mut(id) else { return };
         instance.state = InstanceState::Terminated;
-        instance.state_reason = reason;
+        instance.state_reason.clone_from(&reason);
         instance.terminated_at = Some(now);
         for attachment in std::mem::take(&mut instance.attachments) {
             if attachment.delete_on_termination {
                 state.volumes.remove(&attachment.volume_id);
             }
         }
-        let forgotten: Vec<String> = state
-            .instances
-            .iter()
-            .filter(|it| {
-                it.terminated_at.is_some_and(|at| now.duration_since(at) > TERMINATED_VISIBLE)
-            })
-            .map(|it| it.id.clone())
-            .collect();
-        for id in forgotten {
-            state.instances.remove(&id);
-        }
-        Ok(())
-    });
-    if let Err(error) = released {
-        tracing::error!("failed to note that {id} is terminated: {error}");
-    }
+        forget_old(state, now);
+    })
+    .await;
     ec2.metadata.end(id);
     ec2.machines.forget(id).await;
     ec2.collect_layers().await;
+}
+
+/// Removes the instances that were terminated long ago.
+fn forget_old(state: &mut State, now: Timestamp) {
+    let old = |at: Timestamp| now.duration_since(at) > TERMINATED_VISIBLE;
+    let instances = state.instances.iter().filter(|it| it.terminated_at.is_some_and(old));
+    let ids: Vec<String> = instances.map(|it| it.id.clone()).collect();
+    for id in ids {
+        state.instances.remove(&id);
+    }
 }
 
 /// Takes up what an earlier server left: machines that run, transitions half done.
@@ -263,7 +258,7 @@ pub(crate) async fn resume(ec2: &Arc<Ec2>) {
         let id = instance.id;
         match instance.state {
             InstanceState::Pending if attached.contains(&id) => {
-                advance(ec2, &id, InstanceState::Pending, InstanceState::Running, None);
+                advance(ec2, &id, InstanceState::Pending, InstanceState::Running, None).await;
                 watch(ec2, id);
             }
             InstanceState::Pending => launch(ec2, id),

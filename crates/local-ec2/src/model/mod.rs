@@ -52,7 +52,7 @@ macro_rules! state {
             }
 
             /// Hands each table to `visit`.
-            pub(crate) fn visit<E>(&self, visit: &impl Visit<E>) -> Result<(), E> {
+            pub(crate) fn visit<E>(&self, visit: &mut impl Visit<E>) -> Result<(), E> {
                 $(visit.table(&self.$table)?;)*
                 Ok(())
             }
@@ -101,7 +101,7 @@ pub(crate) trait Load<E> {
 
 /// What is done with each table of a [`State`].
 pub(crate) trait Visit<E> {
-    fn table<T: Record>(&self, table: &Table<T>) -> Result<(), E>;
+    fn table<T: Record>(&mut self, table: &Table<T>) -> Result<(), E>;
 }
 
 impl State {
