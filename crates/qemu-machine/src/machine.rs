@@ -72,14 +72,6 @@ impl Machine {
         self.monitor.execute("system_powerdown", json!({})).await.map(drop)
     }
 
-    /// Resets the machine, as the reset button does.
-    ///
-    /// # Errors
-    /// When the machine has ended.
-    pub async fn reset(&self) -> Result<(), Error> {
-        self.monitor.execute("system_reset", json!({})).await.map(drop)
-    }
-
     /// Ends the machine at once, as if the power was cut. An ended machine is no error.
     pub async fn kill(&self) {
         let quit = self.monitor.execute("quit", json!({}));

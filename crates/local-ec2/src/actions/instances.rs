@@ -187,7 +187,7 @@ pub(super) struct RebootInstances {
 impl Action for RebootInstances {
     const REFERENCE: Reference = Reference {
         honours: &["InstanceId"],
-        notes: "The reset button: the guest is not asked.",
+        notes: "An ACPI power button and a new start; after two minutes the power is cut.",
         ..Reference::NONE
     };
 
@@ -196,18 +196,15 @@ impl Action for RebootInstances {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        call.ec2.read(|state| {
-            for id in &self.ids {
-                let instance = find(&state.instances, id)?;
-                if instance.state != InstanceState::Running {
-                    return Err(incorrect_state(instance, "rebooted"));
-                }
+        let changes = change_states(call, &self.ids, |instance| match instance.state {
+            InstanceState::Running => {
+                instance.rebooting = true;
+                Ok(())
             }
-            Ok(())
+            _ => Err(incorrect_state(instance, "rebooted")),
         })?;
-        for id in self.ids {
-            let ec2 = call.ec2.clone();
-            tokio::spawn(async move { ec2.machines.reset(&id).await });
+        for change in changes {
+            engine::reboot(&call.ec2, change.id);
         }
         xml.text("return", true);
         Ok(())

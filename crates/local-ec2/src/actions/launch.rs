@@ -272,6 +272,7 @@ impl RunInstances {
                 root_device_name: image.root_device_name.clone(),
                 attachments,
                 groups: groups.clone(),
+                rebooting: false,
                 termination_protected: self.termination_protected,
                 tags_in_metadata: self.tags_in_metadata,
                 tags: self.tags.get("instance").cloned().unwrap_or_default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{advance, boot, internal_error, shut_down};
+use super::{boot_again, shut_down};
 use crate::ec2::Ec2;
 use crate::machines::MachineResult;
 use crate::model::{
@@ -191,10 +191,8 @@ async fn freeze_instance(ec2: &Arc<Ec2>, image: &Image, instance: &Instance) -> 
         shut_down(ec2, &instance.id, false).await;
     }
     let cut = cut_instance(ec2, image, instance).await;
-    if reboot && let Err(message) = boot(ec2, instance).await {
-        tracing::error!("{} does not start again: {message}", instance.id);
-        let reason = Some(internal_error(&message));
-        advance(ec2, &instance.id, InstanceState::Running, InstanceState::Stopped, reason).await;
+    if reboot {
+        boot_again(ec2, instance).await;
     }
     cut
 }

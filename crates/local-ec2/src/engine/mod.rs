@@ -195,6 +195,37 @@ async fn shut_down(ec2: &Ec2, id: &str, force: bool) {
     ec2.machines.kill(id).await;
 }
 
+/// Shuts the machine of a `running` instance down and starts it again, as EC2 does when
+/// it is told to reboot an instance.
+pub(crate) fn reboot(ec2: &Arc<Ec2>, id: String) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move {
+        let _lock = ec2.lock(&id).await;
+        let wanted = |it: &Instance| it.rebooting && it.state == InstanceState::Running;
+        if let Some(instance) = ec2.instance(&id).filter(wanted) {
+            if ec2.machines.is_running(&id).await {
+                shut_down(&ec2, &id, false).await;
+            }
+            boot_again(&ec2, &instance).await;
+        }
+        ec2.insist(&format!("{id} is rebooted"), |state| {
+            if let Some(instance) = state.instances.get_mut(&id) {
+                instance.rebooting = false;
+            }
+        })
+        .await;
+    });
+}
+
+/// Starts the machine of a `running` instance that was shut down for a while.
+async fn boot_again(ec2: &Arc<Ec2>, instance: &Instance) {
+    if let Err(message) = boot(ec2, instance).await {
+        tracing::error!("{} does not start again: {message}", instance.id);
+        let reason = Some(internal_error(&message));
+        advance(ec2, &instance.id, InstanceState::Running, InstanceState::Stopped, reason).await;
+    }
+}
+
 /// Ends a `shutting-down` instance, once the images that were asked for have its disks.
 pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
     let ec2 = ec2.clone();
@@ -262,6 +293,7 @@ pub(crate) async fn resume(ec2: &Arc<Ec2>) {
                 watch(ec2, id);
             }
             InstanceState::Pending => launch(ec2, id),
+            InstanceState::Running if instance.rebooting => reboot(ec2, id),
             InstanceState::Running => watch(ec2, id),
             InstanceState::Stopping => stop(ec2, id, false),
             InstanceState::ShuttingDown => terminate(ec2, id),

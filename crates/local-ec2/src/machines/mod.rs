@@ -65,9 +65,6 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// Asks the guest to shut down.
     async fn power_button(&self, instance_id: &str);
 
-    /// Resets the machine; the guest boots again.
-    async fn reset(&self, instance_id: &str);
-
     /// Ends the machine at once.
     async fn kill(&self, instance_id: &str);
 

@@ -184,12 +184,6 @@ impl Machines for QemuMachines {
         }
     }
 
-    async fn reset(&self, instance_id: &str) {
-        if let Some(machine) = self.machine(instance_id) {
-            let _ = machine.reset().await;
-        }
-    }
-
     async fn kill(&self, instance_id: &str) {
         if let Some(machine) = self.machine(instance_id) {
             machine.kill().await;

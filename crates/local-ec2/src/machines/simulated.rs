@@ -127,8 +127,6 @@ impl Machines for SimulatedMachines {
         }
     }
 
-    async fn reset(&self, _: &str) {}
-
     async fn kill(&self, instance_id: &str) {
         tokio::time::sleep(self.delays.terminated).await;
         if let Some(token) = self.token(instance_id) {

@@ -129,6 +129,9 @@ pub(crate) struct Instance {
     /// Ids of its security groups.
     #[serde(default)]
     pub(crate) groups: Vec<String>,
+    /// It is being shut down and started again, and is `running` all the while.
+    #[serde(default)]
+    pub(crate) rebooting: bool,
     #[serde(default)]
     pub(crate) termination_protected: bool,
     /// Its metadata service tells its tags.

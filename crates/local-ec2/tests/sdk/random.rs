@@ -15,6 +15,7 @@ enum Step {
     Run { image: Index },
     Stop { instance: Index },
     Start { instance: Index },
+    Reboot { instance: Index },
     Terminate { instance: Index },
     Create { instance: Index, no_reboot: bool },
     Copy { image: Index },
@@ -30,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any().prop_map(|image| Step::Run { image }),
         2 => any().prop_map(|instance| Step::Stop { instance }),
         2 => any().prop_map(|instance| Step::Start { instance }),
+        1 => any().prop_map(|instance| Step::Reboot { instance }),
         2 => any().prop_map(|instance| Step::Terminate { instance }),
         4 => (any(), proptest::bool::ANY)
             .prop_map(|(instance, no_reboot)| Step::Create { instance, no_reboot }),
@@ -83,6 +85,7 @@ impl Run {
             Step::Run { image } => self.run(image).await,
             Step::Stop { instance } => self.stop(instance).await,
             Step::Start { instance } => self.start(instance).await,
+            Step::Reboot { instance } => self.reboot(instance).await,
             Step::Terminate { instance } => self.terminate(instance).await,
             Step::Create { instance, no_reboot } => self.create(instance, *no_reboot).await,
             Step::Copy { image } => self.copy(image).await,
@@ -122,6 +125,16 @@ impl Run {
         } else {
             answer.unwrap();
             self.world.instances.insert(id, "running".into());
+        }
+    }
+
+    async fn reboot(&mut self, instance: &Index) {
+        let Some(id) = pick(self.world.instances.keys(), instance) else { return };
+        let answer = self.bench.client.reboot_instances().instance_ids(&id).send().await;
+        if self.world.instances[&id] == "running" {
+            answer.unwrap();
+        } else {
+            assert_eq!(code(answer), "IncorrectInstanceState");
         }
     }
 
@@ -251,7 +264,7 @@ proptest! {
                 run.take(step).await;
                 // Now and then the next call comes while the last one is still at work;
                 // only a restart may come at any time.
-                if !(hurried && matches!(step, Step::Create { .. } | Step::Copy { .. })) {
+                if !(hurried && matches!(step, Step::Create { .. } | Step::Copy { .. } | Step::Reboot { .. })) {
                     run.compare().await;
                 }
             }
