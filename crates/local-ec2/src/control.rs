@@ -19,8 +19,9 @@ use crate::engine;
 use crate::faults::Faults;
 use crate::model::{
     Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
-    Tags, new_id,
+    State, Tags, new_id,
 };
+use crate::protocol::ApiResult;
 use crate::server::{self, ServerConfig};
 
 /// How long is waited between two looks at what is under way.
@@ -138,7 +139,12 @@ impl Control {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket)?;
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    // Too many files are open, for now.
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                };
                 let control = self.clone();
                 tokio::spawn(async move {
                     if let Err(error) = control.converse(stream).await {
@@ -159,10 +165,13 @@ impl Control {
                 Err(error) => Reply::Failed(format!("the request was not understood: {error}")),
             };
             let stopped = matches!(reply, Reply::Stopped);
-            writer.write_all((serde_json::to_string(&reply)? + "\n").as_bytes()).await?;
+            let written =
+                writer.write_all((serde_json::to_string(&reply)? + "\n").as_bytes()).await;
             if stopped {
+                // Also when whoever asked for it has gone.
                 self.end.cancel();
             }
+            written?;
         }
         Ok(())
     }
@@ -237,11 +246,11 @@ impl Control {
             }
         };
         let imported = Imported { layer: layer.clone(), bytes, name, description, architecture };
-        match imported.register(&self.ec2) {
+        match self.ec2.change(|state| imported.insert(state)) {
             Ok(id) => Ok(id),
-            Err(message) => {
+            Err(error) => {
                 self.ec2.machines.delete_layer(&layer).await;
-                Err(message)
+                Err(error.message)
             }
         }
     }
@@ -316,46 +325,43 @@ struct Imported {
 }
 
 impl Imported {
-    fn register(self, ec2: &Ec2) -> Result<String, String> {
+    fn insert(self, state: &mut State) -> ApiResult<String> {
         let size_gib = self.bytes.div_ceil(1 << 30).max(1);
-        let snapshot = Snapshot {
-            id: new_id("snap"),
+        let snapshot_id = new_id("snap");
+        state.layers.insert(Layer { id: self.layer.clone(), parent: None });
+        state.snapshots.insert(Snapshot {
+            id: snapshot_id.clone(),
             volume_id: "vol-ffffffff".into(),
             size_gib,
             state: SnapshotState::Completed,
             started: Timestamp::now(),
             description: format!("Imported as {}", self.name),
-            layer: Some(self.layer.clone()),
+            layer: Some(self.layer),
             tags: Tags::new(),
-        };
-        let registered = ec2.change(|state| {
-            state.layers.insert(Layer { id: self.layer.clone(), parent: None });
-            let mapping = ImageMapping {
-                device: ROOT_DEVICE.into(),
-                snapshot_id: snapshot.id.clone(),
-                size_gib,
-                delete_on_termination: true,
-            };
-            state.snapshots.insert(snapshot);
-            insert_image(
-                state,
-                NewImage {
-                    name: self.name,
-                    description: self.description,
-                    architecture: self.architecture,
-                    state: ImageState::Available,
-                    root_device_type: RootDeviceType::Ebs,
-                    root_device_name: ROOT_DEVICE.into(),
-                    mappings: vec![mapping],
-                    source_instance: None,
-                    no_reboot: false,
-                    source_image: None,
-                    client_token: None,
-                    tags: Tags::new(),
-                },
-            )
         });
-        registered.map_err(|error| error.message)
+        let mapping = ImageMapping {
+            device: ROOT_DEVICE.into(),
+            snapshot_id,
+            size_gib,
+            delete_on_termination: true,
+        };
+        insert_image(
+            state,
+            NewImage {
+                name: self.name,
+                description: self.description,
+                architecture: self.architecture,
+                state: ImageState::Available,
+                root_device_type: RootDeviceType::Ebs,
+                root_device_name: ROOT_DEVICE.into(),
+                mappings: vec![mapping],
+                source_instance: None,
+                no_reboot: false,
+                source_image: None,
+                client_token: None,
+                tags: Tags::new(),
+            },
+        )
     }
 }
 
@@ -366,8 +372,8 @@ fn folder_bytes(path: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.blocks() * 512).sum()
 }
 
-/// Registers the base image of simulated machines.
-pub(crate) fn register_simulated_base(ec2: &Ec2) -> Result<(), String> {
+/// Adds the base image of simulated machines.
+pub(crate) fn insert_simulated_base(state: &mut State) -> ApiResult<()> {
     let base = Imported {
         layer: new_id("layer"),
         bytes: 2 << 30,
@@ -375,5 +381,5 @@ pub(crate) fn register_simulated_base(ec2: &Ec2) -> Result<(), String> {
         description: Some("A base image without a disk, for simulated machines".into()),
         architecture: "x86_64".into(),
     };
-    base.register(ec2).map(drop)
+    base.insert(state).map(drop)
 }

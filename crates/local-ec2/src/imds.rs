@@ -90,20 +90,24 @@ async fn answer(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let (status, body) = match (&method, uri.path()) {
-        (&Method::PUT, "/latest/api/token") => service.new_token(&headers),
-        (&Method::GET, path) if service.token_holds(&headers) => service.get(path),
-        (&Method::GET, _) => plain(StatusCode::UNAUTHORIZED, "401 - Unauthorized"),
+    let is_token = method == Method::PUT && uri.path() == "/latest/api/token";
+    let (status, body) = match method {
+        Method::PUT if is_token => service.new_token(&headers),
+        Method::GET if service.token_holds(&headers) => service.get(uri.path()),
+        Method::GET => plain(StatusCode::UNAUTHORIZED, "401 - Unauthorized"),
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "405 - Method Not Allowed"),
     };
-    Response::builder()
+    let mut response = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "text/plain")
         .header(header::SERVER, "EC2ws")
         // The relay in front of each connection lives as long as the connection.
-        .header(header::CONNECTION, "close")
-        .body(Body::from(body))
-        .expect("these headers are valid")
+        .header(header::CONNECTION, "close");
+    // AWS' own SDKs want to be told how long their token lives.
+    if let Some(ttl) = headers.get(TOKEN_TTL).filter(|_| is_token && status == StatusCode::OK) {
+        response = response.header(TOKEN_TTL, ttl);
+    }
+    response.body(Body::from(body)).expect("these headers are valid")
 }
 
 fn plain(status: StatusCode, text: &'static str) -> (StatusCode, Bytes) {

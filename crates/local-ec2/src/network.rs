@@ -47,10 +47,11 @@ pub(crate) fn allow_all_egress() -> Rule {
     allow_all(Direction::Egress, Peer::Cidr("0.0.0.0/0".into()))
 }
 
-/// Adds the VPC's default security group where it is missing.
-pub(crate) fn ensure_default_group(state: &mut State) {
+/// Adds the VPC's default security group, and says whether it was missing: it is never
+/// deleted, so then everything is new.
+pub(crate) fn ensure_default_group(state: &mut State) -> bool {
     if state.security_groups.get(DEFAULT_GROUP_ID).is_some() {
-        return;
+        return false;
     }
     state.security_groups.insert(SecurityGroup {
         id: DEFAULT_GROUP_ID.into(),
@@ -62,4 +63,5 @@ pub(crate) fn ensure_default_group(state: &mut State) {
         ],
         tags: Tags::new(),
     });
+    true
 }

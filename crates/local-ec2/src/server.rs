@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions;
 use crate::connection::{CuttableListener, Cutter};
-use crate::control::{Control, register_simulated_base};
+use crate::control::{Control, insert_simulated_base};
 use crate::ec2::{Call, Ec2};
 use crate::endpoint::{Endpoint, Folder};
 use crate::engine;
@@ -119,7 +119,7 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     Control { ec2: ec2.clone(), config: prepared, end: end.clone() }.listen().map_err(wrong)?;
     tracing::info!("serving {} from {}", endpoint.url(), folder.path().display());
     let service = Arc::new(Service {
-        ec2,
+        ec2: ec2.clone(),
         key: AccessKey { id: endpoint.access_key_id, secret: endpoint.secret_access_key },
         delay: match &config.machines {
             MachineKind::Qemu => Duration::ZERO,
@@ -132,6 +132,7 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
         served = async { axum::serve(CuttableListener(listener), router).await } => {
             served.map_err(|source| ServeError::Port { port: endpoint.port, source })
         }
+        () = engine::forget_terminated(ec2) => Ok(()),
         () = end.cancelled() => Ok(()),
     }
 }
@@ -151,13 +152,12 @@ fn check_qemu() -> Result<(), ServeError> {
 
 /// Makes what is there from the beginning, where it is missing.
 pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {
-    // The group is made last: it tells that all the rest is there, and is never deleted.
-    let is_new = ec2.read(|state| state.security_groups.get(network::DEFAULT_GROUP_ID).is_none());
-    if is_new && matches!(config.machines, MachineKind::Simulated { .. }) {
-        register_simulated_base(ec2).map_err(ServeError::Begin)?;
-    }
     ec2.change(|state| {
-        network::ensure_default_group(state);
+        if network::ensure_default_group(state)
+            && matches!(config.machines, MachineKind::Simulated { .. })
+        {
+            insert_simulated_base(state)?;
+        }
         Ok(())
     })
     .map_err(|error| ServeError::Begin(error.message))?;

@@ -55,6 +55,11 @@ impl Machine {
     /// Finds the machine whose run folder is `dir`; `None` when it runs no more.
     pub async fn attach(dir: &Path) -> Option<Machine> {
         let monitor = Monitor::connect(&MachineSpec::monitor(dir)).await.ok()?;
+        // A guest that stood still for want of room does so still, and nobody is told again.
+        let status = monitor.execute("query-status", json!({})).await;
+        if status.is_ok_and(|status| status["status"] == "io-error") {
+            let _ = monitor.execute("cont", json!({})).await;
+        }
         Some(Machine::new(dir, monitor))
     }
 

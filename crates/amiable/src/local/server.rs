@@ -131,6 +131,7 @@ pub(super) async fn serve(folder: &Folder) -> Outcome {
         machines: settings.machines,
         metadata_relay: vec![program.to_string_lossy().into_owned(), RELAY.into()],
     };
+    allow_many_files();
     let end = CancellationToken::new();
     let ended = end.clone();
     tokio::spawn(async move {
@@ -140,4 +141,11 @@ pub(super) async fn serve(folder: &Folder) -> Outcome {
         }
     });
     local_ec2::serve(config, end).await.map_err(|error| Failure::failed(chain(&error)))
+}
+
+/// Every instance has sockets of its own, and a thousand are more than the usual soft limit.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }

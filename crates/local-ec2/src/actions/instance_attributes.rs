@@ -82,6 +82,8 @@ pub(super) struct ModifyInstanceAttribute {
     groups: Vec<String>,
     /// Devices, and whether each is to be deleted on termination.
     devices: Vec<(String, bool)>,
+    /// Something was asked for that makes no difference here.
+    means_nothing: bool,
 }
 
 impl Action for ModifyInstanceAttribute {
@@ -97,9 +99,13 @@ impl Action for ModifyInstanceAttribute {
             "GroupId",
             "BlockDeviceMapping.DeviceName",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "EbsOptimized.Value",
+            "EnaSupport.Value",
+            "SourceDestCheck.Value",
+            "SriovNetSupport.Value",
         ],
-        ignores: &["EbsOptimized", "EnaSupport", "SourceDestCheck", "SriovNetSupport"],
-        notes: "Type and user data change while the instance is stopped.",
+        notes: "EbsOptimized, EnaSupport, SourceDestCheck and SriovNetSupport are accepted and \
+                mean nothing. Type and user data change while the instance is stopped.",
         ..Reference::NONE
     };
 
@@ -129,8 +135,14 @@ impl Action for ModifyInstanceAttribute {
         change.shutdown_behavior =
             behavior.map(|text| ShutdownBehavior::parse(&text)).transpose()?;
         for mapping in params.structures("BlockDeviceMapping") {
-            let delete = mapping.structure("Ebs").parsed("DeleteOnTermination")?;
-            change.devices.push((mapping.required("DeviceName")?, delete.unwrap_or(true)));
+            let delete = mapping.structure("Ebs").required("DeleteOnTermination")?;
+            let delete = delete.parse();
+            let delete = delete.map_err(|_| ApiError::invalid_value("DeleteOnTermination", ""))?;
+            change.devices.push((mapping.required("DeviceName")?, delete));
+        }
+        for name in ["ebsOptimized", "enaSupport", "sourceDestCheck", "sriovNetSupport"] {
+            let parameter = name[..1].to_uppercase() + &name[1..];
+            change.means_nothing |= value(&parameter, name).is_some();
         }
         change.check()?;
         Ok(change)
@@ -149,7 +161,21 @@ impl Action for ModifyInstanceAttribute {
 }
 
 impl ModifyInstanceAttribute {
+    fn is_empty(&self) -> bool {
+        self.instance_type.is_none()
+            && self.user_data.is_none()
+            && self.shutdown_behavior.is_none()
+            && self.termination_protected.is_none()
+            && self.groups.is_empty()
+            && self.devices.is_empty()
+            && !self.means_nothing
+    }
+
     fn check(&self) -> ApiResult<()> {
+        // An attribute that is not known here leaves nothing to be changed.
+        if self.is_empty() {
+            return Err(ApiError::combination("No attributes specified."));
+        }
         if let Some(name) = &self.instance_type
             && InstanceType::parse(name).is_none()
         {

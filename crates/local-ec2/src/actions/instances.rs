@@ -124,6 +124,12 @@ impl Action for StopInstances {
             }
             _ => Err(incorrect_state(instance, "stopped")),
         })?;
+        if self.force {
+            // Also of those that are shutting down already, and do not come to an end.
+            for change in &changes {
+                engine::cut_power(&call.ec2, change.id.clone());
+            }
+        }
         for change in changes.iter().filter(|change| change.before != change.after) {
             engine::stop(&call.ec2, change.id.clone(), self.force);
         }

@@ -61,7 +61,7 @@ fn values(snapshot: &Snapshot, filter: &str) -> Option<Vec<String>> {
         "description" => snapshot.description.clone(),
         "encrypted" => "false".into(),
         "progress" => progress(snapshot).into(),
-        "start-time" => snapshot.started.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+        "start-time" => snapshot.started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "storage-tier" => "standard".into(),
         "owner-id" => ACCOUNT.into(),
         "snapshot-id" => snapshot.id.clone(),

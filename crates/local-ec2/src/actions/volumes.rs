@@ -2,7 +2,7 @@
 
 use super::query::{Query, find, required_id};
 use super::{Action, Call};
-use crate::model::{Attachment, Instance, State, Volume};
+use crate::model::{Attachment, Instance, Snapshot, SnapshotState, State, Volume};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 pub(super) struct DescribeVolumes(Query);
@@ -112,6 +112,12 @@ impl Action for DeleteVolume {
             if let Some((instance, _)) = attachment(state, volume) {
                 let message =
                     format!("Volume {} is currently attached to {}", volume.id, instance.id);
+                return Err(ApiError::new("VolumeInUse", message));
+            }
+            let awaited =
+                |it: &Snapshot| it.volume_id == volume.id && it.state == SnapshotState::Pending;
+            if let Some(snapshot) = state.snapshots.iter().find(|it| awaited(it)) {
+                let message = format!("Volume {} is being copied to {}", volume.id, snapshot.id);
                 return Err(ApiError::new("VolumeInUse", message));
             }
             state.volumes.remove(&self.id);

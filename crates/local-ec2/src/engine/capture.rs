@@ -85,12 +85,17 @@ fn spawn(ec2: &Arc<Ec2>, holder: String, capture: Capture) {
     });
 }
 
+/// Whether images or snapshots wait for an instance's disks.
+pub(super) fn is_awaited(ec2: &Ec2, id: &str) -> bool {
+    let waiting = pending(ec2).remove(id).unwrap_or_default();
+    !waiting.iter().all(|capture| capture.is_cut(ec2))
+}
+
 /// The lock of an instance, when nothing waits any more to take its disks.
 pub(super) async fn lock_after_captures(ec2: &Ec2, id: &str) -> OwnedMutexGuard<()> {
     loop {
         let lock = ec2.lock(id).await;
-        let waiting = pending(ec2).remove(id).unwrap_or_default();
-        if waiting.iter().all(|capture| capture.is_cut(ec2)) {
+        if !is_awaited(ec2, id) {
             return lock;
         }
         drop(lock);
@@ -142,14 +147,21 @@ fn pending(ec2: &Ec2) -> BTreeMap<String, Vec<Capture>> {
 
 /// Takes the disks. The caller holds the lock of the instance or volume.
 async fn freeze(ec2: &Arc<Ec2>, capture: &Capture) -> MachineResult<()> {
+    // Before a crash, maybe; then only what comes after is left to do.
+    let is_cut = capture.is_cut(ec2);
     match &capture.image {
-        Some(id) => freeze_image(ec2, id).await,
+        Some(id) => freeze_image(ec2, id, is_cut).await,
+        None if is_cut => Ok(()),
         None => freeze_volume(ec2, &capture.snapshots[0]).await,
     }
 }
 
 /// Notes what became of it, after the time that it takes beyond what it costs here.
 async fn finish(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) {
+    // Whatever happened meanwhile: without all disks it is none.
+    let outcome = outcome.and_then(|()| {
+        if capture.is_cut(ec2) { Ok(()) } else { Err("a disk was gone before it was taken".into()) }
+    });
     let name = capture.image.as_ref().unwrap_or_else(|| &capture.snapshots[0]);
     match &outcome {
         Ok(()) => ec2.machines.image_pause().await,
@@ -175,26 +187,29 @@ async fn finish(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) {
 }
 
 /// Takes the disks of an image's instance. Those of a copy are taken already.
-async fn freeze_image(ec2: &Arc<Ec2>, image_id: &str) -> MachineResult<()> {
+async fn freeze_image(ec2: &Arc<Ec2>, image_id: &str, is_cut: bool) -> MachineResult<()> {
     let image = ec2.read(|state| state.images.get(image_id).cloned());
     let image = image.ok_or("it was deregistered")?;
     let Some(id) = &image.source_instance else { return Ok(()) };
     let instance = ec2.instance(id).ok_or_else(|| format!("the instance {id} is gone"))?;
-    freeze_instance(ec2, &image, &instance).await
-}
-
-async fn freeze_instance(ec2: &Arc<Ec2>, image: &Image, instance: &Instance) -> MachineResult<()> {
-    // EC2 shuts a running instance down for its image unless told not to. After a crash
-    // its machine may be off already.
-    let reboot = instance.state == InstanceState::Running && !image.no_reboot;
-    if reboot && ec2.machines.is_running(&instance.id).await {
-        shut_down(ec2, &instance.id, false).await;
-    }
-    let cut = cut_instance(ec2, image, instance).await;
-    if reboot {
-        boot_again(ec2, instance).await;
+    let cut = if is_cut { Ok(()) } else { freeze_instance(ec2, &image, &instance).await };
+    // It may have been stopped or terminated meanwhile, and need not start again then.
+    // After a crash it may be off though nobody here switched it off.
+    let running = ec2.instance(id).filter(|it| it.state == InstanceState::Running);
+    if let Some(instance) = running.filter(|_| !image.no_reboot)
+        && !ec2.machines.is_running(id).await
+    {
+        boot_again(ec2, &instance).await;
     }
     cut
+}
+
+async fn freeze_instance(ec2: &Ec2, image: &Image, instance: &Instance) -> MachineResult<()> {
+    // EC2 shuts a running instance down for its image unless told not to.
+    if !image.no_reboot && ec2.machines.is_running(&instance.id).await {
+        shut_down(ec2, &instance.id, false).await;
+    }
+    cut_instance(ec2, image, instance).await
 }
 
 async fn cut_instance(ec2: &Ec2, image: &Image, instance: &Instance) -> MachineResult<()> {
@@ -241,6 +256,11 @@ async fn cut(
         return Ok(());
     }
     let volume = volume.ok_or_else(|| format!("the volume {volume_id} is gone"))?;
+    if volume.switch.is_some() {
+        // Its instance has gone since: nobody writes, so what was noted can be made true.
+        finish_switch(ec2, volume_id)?;
+    }
+    let volume = ec2.read(|state| state.volumes.get(volume_id).cloned()).unwrap_or(volume);
     let layer = volume.layer.clone();
     let layer = layer.ok_or_else(|| format!("the volume {volume_id} was never started"))?;
     let next_layer = new_id("layer");

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::Ec2;
-use crate::machines::{Boot, MachineResult};
+use crate::machines::{Boot, Exit, MachineResult};
 use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, State, StateReason, new_id};
 
 pub(crate) use capture::{take_image, take_snapshot};
@@ -143,15 +143,21 @@ async fn advance(
     .await;
 }
 
-/// Notices when a guest powers itself off, and does what its shutdown behaviour says.
+/// Notices when a machine ends by itself: a guest that powers itself off gets what its
+/// shutdown behaviour says, one whose machine was lost is stopped.
 fn watch(ec2: &Arc<Ec2>, id: String) {
     let ec2 = ec2.clone();
     tokio::spawn(async move {
-        ec2.machines.exited(&id).await;
-        let _lock = ec2.lock(&id).await;
+        let exit = ec2.machines.exited(&id).await;
+        let _lock = capture::lock_after_captures(&ec2, &id).await;
         let Some(instance) = ec2.instance(&id) else { return };
-        // Whoever stops a machine notes the state, so this is the guest's own doing.
+        // Whoever stops a machine notes the state, so nobody here has done this.
         if instance.state != InstanceState::Running || ec2.machines.is_running(&id).await {
+            return;
+        }
+        if exit == Exit::Host {
+            let reason = Some(internal_error("the machine has ended, and not by its guest"));
+            advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, reason).await;
             return;
         }
         let reason = StateReason {
@@ -160,12 +166,18 @@ fn watch(ec2: &Arc<Ec2>, id: String) {
         };
         match instance.shutdown_behavior {
             ShutdownBehavior::Stop => {
-                advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, Some(reason))
-                    .await;
+                let reason = Some(reason);
+                advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, reason).await;
             }
             ShutdownBehavior::Terminate => release(&ec2, &id, Some(reason)).await,
         }
     });
+}
+
+/// Cuts the power of an instance at once, whoever is at work on it.
+pub(crate) fn cut_power(ec2: &Arc<Ec2>, id: String) {
+    let ec2 = ec2.clone();
+    tokio::spawn(async move { ec2.machines.kill(&id).await });
 }
 
 /// Shuts the machine of a `stopping` instance down.
@@ -230,6 +242,10 @@ async fn boot_again(ec2: &Arc<Ec2>, instance: &Instance) {
 pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
     let ec2 = ec2.clone();
     tokio::spawn(async move {
+        if !capture::is_awaited(&ec2, &id) {
+            // Whoever holds the lock may be waiting for the guest to shut down.
+            ec2.machines.kill(&id).await;
+        }
         let _lock = capture::lock_after_captures(&ec2, &id).await;
         let Some(instance) = ec2.instance(&id) else { return };
         if instance.state == InstanceState::ShuttingDown {
@@ -252,7 +268,6 @@ async fn release(ec2: &Ec2, id: &str, reason: Option<StateReason>) {
                 state.volumes.remove(&attachment.volume_id);
             }
         }
-        forget_old(state, now);
     })
     .await;
     ec2.metadata.end(id);
@@ -267,6 +282,15 @@ fn forget_old(state: &mut State, now: Timestamp) {
     let ids: Vec<String> = instances.map(|it| it.id.clone()).collect();
     for id in ids {
         state.instances.remove(&id);
+    }
+}
+
+/// Forgets terminated instances when their time has come, as long as the server lives.
+pub(crate) async fn forget_terminated(ec2: Arc<Ec2>) {
+    loop {
+        ec2.insist("old instances are forgotten", |state| forget_old(state, Timestamp::now()))
+            .await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }
 

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 
 pub use delays::{Delays, DelaysError, parse_duration};
 pub(crate) use qemu::{QemuMachines, QemuOptions};
+pub(crate) use qemu_machine::Exit;
 pub use simulated::Answer;
 pub(crate) use simulated::SimulatedMachines;
 
@@ -68,8 +69,9 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// Ends the machine at once.
     async fn kill(&self, instance_id: &str);
 
-    /// Returns when the machine that runs now has ended; at once when none runs.
-    async fn exited(&self, instance_id: &str);
+    /// Returns when the machine that runs now has ended, and says by whom; at once when
+    /// none runs.
+    async fn exited(&self, instance_id: &str) -> Exit;
 
     /// Lets a running machine write its `disk`th disk to `layer` from now on.
     async fn switch_layer(&self, instance_id: &str, disk: usize, layer: &str) -> MachineResult<()>;

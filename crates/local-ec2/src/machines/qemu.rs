@@ -11,7 +11,7 @@ use qemu_machine::{
 };
 use tokio::sync::OnceCell;
 
-use super::{Boot, MachineResult, Machines};
+use super::{Boot, Exit, MachineResult, Machines};
 use crate::instance_type::InstanceType;
 
 /// The port of sshd in the guest.
@@ -158,9 +158,16 @@ impl Machines for QemuMachines {
     }
 
     async fn start(&self, boot: &Boot) -> MachineResult<()> {
+        // A server that was killed while it started the machine may have got that far.
+        if self.attach(boot).await {
+            return Ok(());
+        }
         let spec = self.spec(boot).await?;
-        let machine = Machine::start(&spec).await.map_err(text)?;
-        self.keep(&boot.instance_id, machine);
+        match Machine::start(&spec).await {
+            Ok(machine) => self.keep(&boot.instance_id, machine),
+            Err(_) if self.attach(boot).await => {}
+            Err(error) => return Err(text(error)),
+        }
         Ok(())
     }
 
@@ -190,9 +197,10 @@ impl Machines for QemuMachines {
         }
     }
 
-    async fn exited(&self, instance_id: &str) {
-        if let Some(machine) = self.machine(instance_id) {
-            machine.exited().await;
+    async fn exited(&self, instance_id: &str) -> Exit {
+        match self.machine(instance_id) {
+            Some(machine) => machine.exited().await,
+            None => Exit::Host,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Instances without a machine: the same states, delays that can be set, and an
 //! SSH server that answers commands without running them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Boot, Delays, MachineResult, Machines};
+use super::{Boot, Delays, Exit, MachineResult, Machines};
 
 /// What the SSH server answers to commands that contain a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub(crate) struct SimulatedMachines {
     answers: Arc<Vec<Answer>>,
     ssh_port: u16,
     running: Mutex<HashMap<String, CancellationToken>>,
+    /// Layers have no files here, but one that was deleted is gone.
+    deleted: Mutex<HashSet<String>>,
 }
 
 impl SimulatedMachines {
@@ -57,7 +59,13 @@ impl SimulatedMachines {
             answers: Arc::new(answers),
             ssh_port,
             running: Mutex::default(),
+            deleted: Mutex::default(),
         }
+    }
+
+    fn check_layer(&self, layer: &str) -> MachineResult<()> {
+        let deleted = self.deleted.lock().expect("no panic holds this lock");
+        if deleted.contains(layer) { Err(format!("the layer {layer} was deleted")) } else { Ok(()) }
     }
 
     fn token(&self, instance_id: &str) -> Option<CancellationToken> {
@@ -90,8 +98,8 @@ impl Machines for SimulatedMachines {
         "simulated".into()
     }
 
-    async fn create_layer(&self, _: &str, _: &str, _: u64) -> MachineResult<()> {
-        Ok(())
+    async fn create_layer(&self, _: &str, parent: &str, _: u64) -> MachineResult<()> {
+        self.check_layer(parent)
     }
 
     async fn import_layer(&self, _: &str, file: &Path) -> MachineResult<u64> {
@@ -99,7 +107,10 @@ impl Machines for SimulatedMachines {
         Ok(metadata.map_err(|error| format!("failed to read {}: {error}", file.display()))?.len())
     }
 
-    async fn delete_layer(&self, _: &str) {}
+    async fn delete_layer(&self, layer: &str) {
+        let mut deleted = self.deleted.lock().expect("no panic holds this lock");
+        deleted.insert(layer.to_owned());
+    }
 
     async fn layers_on_disk(&self) -> Vec<String> {
         Vec::new()
@@ -107,6 +118,7 @@ impl Machines for SimulatedMachines {
 
     async fn start(&self, boot: &Boot) -> MachineResult<()> {
         tokio::time::sleep(self.delays.running).await;
+        boot.layers.iter().try_for_each(|layer| self.check_layer(layer))?;
         self.switch_on(boot);
         Ok(())
     }
@@ -134,10 +146,11 @@ impl Machines for SimulatedMachines {
         }
     }
 
-    async fn exited(&self, instance_id: &str) {
+    async fn exited(&self, instance_id: &str) -> Exit {
         if let Some(token) = self.token(instance_id) {
             token.cancelled().await;
         }
+        Exit::Guest
     }
 
     async fn switch_layer(&self, _: &str, _: usize, _: &str) -> MachineResult<()> {

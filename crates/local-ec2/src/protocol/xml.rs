@@ -48,7 +48,10 @@ impl Xml {
 
     /// What the element that is being written holds.
     pub(crate) fn value(&mut self, value: impl Display) {
-        self.event(Event::Text(BytesText::new(&value.to_string())));
+        // XML 1.0 has no way to write most control characters.
+        let text = value.to_string();
+        let text = text.replace(|it: char| it.is_control() && !"\t\n\r".contains(it), "\u{fffd}");
+        self.event(Event::Text(BytesText::new(&text)));
     }
 
     /// An element that holds a value, where there is one.
@@ -94,13 +97,13 @@ mod tests {
     fn values_are_escaped_and_times_have_milliseconds() {
         let mut xml = Xml::new();
         xml.root("R", "urn:x", |xml| {
-            xml.text("a", "<&>");
+            xml.text("a", "<&>\u{1}");
             xml.time("t", "2026-11-23T09:24:56.7Z".parse().unwrap());
             xml.list("set", [1, 2], |xml, n| xml.text("n", n));
         });
         assert_eq!(
             xml.finish(),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R xmlns=\"urn:x\"><a>&lt;&amp;&gt;</a>\
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R xmlns=\"urn:x\"><a>&lt;&amp;&gt;\u{fffd}</a>\
              <t>2026-11-23T09:24:56.700Z</t><set><item><n>1</n></item><item><n>2</n></item></set></R>"
         );
     }

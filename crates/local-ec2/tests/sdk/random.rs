@@ -200,6 +200,15 @@ impl Run {
         self.world.images.get_mut(&id).unwrap().1 = 1;
     }
 
+    /// Every image that is left boots, whatever became of those that it shared layers with.
+    async fn boot_all(&mut self) {
+        let images: Vec<String> = self.world.images.keys().cloned().collect();
+        for image in images {
+            let id = self.bench.launch(&image).await;
+            self.bench.wait_for_state(&id, "running").await;
+        }
+    }
+
     /// Waits until nothing changes any more, and compares.
     async fn compare(&self) {
         let looking = eventually(async || (observe(&self.bench).await == self.world).then_some(()));
@@ -269,6 +278,7 @@ proptest! {
                 }
             }
             run.compare().await;
+            run.boot_all().await;
         });
     }
 }

@@ -26,13 +26,23 @@ async fn transitions_that_were_under_way_are_taken_up_again() {
     let instance = bench.running_instance().await;
     let answer =
         bench.client.create_image().instance_id(&instance).name("one").send().await.unwrap();
-    bench
-        .client
-        .terminate_instances()
-        .instance_ids(bench.launch(&bench.base().await).await)
-        .send()
-        .await
-        .unwrap();
+    let other = bench.launch(&bench.base().await).await;
+    bench.client.terminate_instances().instance_ids(&other).send().await.unwrap();
+    bench.restart().await;
+    bench.wait_for_state(&other, "terminated").await;
+    bench.wait_for_image(answer.image_id().unwrap(), "available").await;
+}
+
+#[tokio::test]
+async fn an_instance_that_was_off_for_its_image_is_switched_on_again() {
+    let stopped = Duration::from_millis(500);
+    let mut bench = Bench::with_delays(Delays { stopped, ..Delays::default() }).await;
+    let instance = bench.running_instance().await;
+    let answer =
+        bench.client.create_image().instance_id(&instance).name("one").send().await.unwrap();
     bench.restart().await;
     bench.wait_for_image(answer.image_id().unwrap(), "available").await;
+    bench.wait_for_state(&instance, "running").await;
+    let new = bench.launch(answer.image_id().unwrap()).await;
+    bench.wait_for_state(&new, "running").await;
 }

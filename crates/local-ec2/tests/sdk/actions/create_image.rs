@@ -1,7 +1,11 @@
 //! CreateImage.
 
-use crate::bench::{Bench, code, tagged};
+use crate::bench::{Bench, code, eventually, tagged};
+use std::time::Duration;
+
 use aws_sdk_ec2::types::ResourceType;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn an_image_has_the_name_tags_and_snapshots_it_was_asked_for() {
@@ -50,12 +54,25 @@ async fn a_name_is_given_once_and_must_be_one() {
     assert_eq!(code(create(&instance, "two").await), "IncorrectState");
 }
 
-#[tokio::test]
-async fn without_reboot_the_instance_goes_on() {
+/// Whether a connection to an instance's sshd outlives an image of it.
+async fn connection_lives(no_reboot: bool) -> bool {
     let bench = Bench::new().await;
     let instance = bench.running_instance().await;
-    let request = bench.client.create_image().instance_id(&instance).name("live").no_reboot(true);
-    let id = request.send().await.unwrap().image_id.unwrap();
+    let address = bench.instance(&instance).await.public_ip_address.unwrap();
+    let mut stream =
+        eventually(async || TcpStream::connect((address.as_str(), 2222)).await.ok()).await;
+    let mut bytes = [0; 4096];
+    assert!(stream.read(&mut bytes).await.unwrap() > 0, "sshd says who it is");
+    let request = bench.client.create_image().instance_id(&instance).name("live");
+    let id = request.no_reboot(no_reboot).send().await.unwrap().image_id.unwrap();
     bench.wait_for_image(&id, "available").await;
     bench.wait_for_state(&instance, "running").await;
+    let more = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut bytes)).await;
+    more.is_err()
+}
+
+#[tokio::test]
+async fn an_instance_is_rebooted_for_its_image_unless_told_not_to() {
+    assert!(connection_lives(true).await);
+    assert!(!connection_lives(false).await);
 }

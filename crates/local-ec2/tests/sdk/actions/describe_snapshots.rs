@@ -26,3 +26,14 @@ async fn another_owner_has_none() {
     let answer = bench.client.describe_snapshots().owner_ids("amazon").send().await.unwrap();
     assert!(answer.snapshots().is_empty());
 }
+
+#[tokio::test]
+async fn a_start_time_is_found_as_it_was_told() {
+    let bench = Bench::new().await;
+    let all = bench.client.describe_snapshots().send().await.unwrap();
+    let time = all.snapshots()[0].start_time().unwrap();
+    let time = time.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap();
+    let time = format!("{}*", time.trim_end_matches('Z'));
+    let found = bench.client.describe_snapshots().filters(filter("start-time", &time));
+    assert_eq!(found.send().await.unwrap().snapshots().len(), 1);
+}

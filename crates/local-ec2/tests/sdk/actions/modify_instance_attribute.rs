@@ -40,6 +40,8 @@ async fn protection_groups_and_shutdown_behaviour_change_at_any_time() {
     let behaviour = AttributeValue::builder().value("explode").build();
     let wrong = modify().instance_initiated_shutdown_behavior(behaviour).send().await;
     assert_eq!(code(wrong), "InvalidParameterValue");
+    let unknown = modify().attribute(InstanceAttributeName::Kernel).value("aki-1").send().await;
+    assert_eq!(code(unknown), "InvalidParameterCombination");
     assert_eq!(code(modify().groups("sg-0123456789abcdef0").send().await), "InvalidGroup.NotFound");
     terminate().await.unwrap();
 }
