@@ -84,6 +84,8 @@ pub struct Ami {
     pub created: String,
     /// When it was made current last.
     pub promoted: Option<String>,
+    /// Why it was made current, and by whom.
+    pub reason: Option<String>,
     /// The AMI it was baked from.
     pub base_ami: String,
     /// Where the script came from.
@@ -102,6 +104,9 @@ pub struct Ami {
     pub operator: String,
     /// The bake that made it.
     pub bake: String,
+    /// Until when it may belong to a bake that lives.
+    #[serde(skip)]
+    pub(crate) lease: Option<String>,
     /// The version of amiable that baked it.
     pub amiable_version: String,
     /// The template's free keys and values.
@@ -121,6 +126,7 @@ impl Ami {
             status: Status::Pending,
             region: region.to_owned(),
             promoted: image.tags.get(tags::PROMOTED).cloned(),
+            reason: image.tags.get(tags::REASON).cloned(),
             base_ami: tag(tags::BASE),
             source: SourceRecord {
                 kind: tag(tags::SOURCE_KIND),
@@ -132,6 +138,7 @@ impl Ami {
             snapshots: image.block_devices.iter().map(|device| device.snapshot.clone()).collect(),
             operator: tag(tags::OPERATOR),
             bake: tag(tags::BAKE),
+            lease: image.tags.get(tags::LEASE).cloned(),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),
             ami: image.id,

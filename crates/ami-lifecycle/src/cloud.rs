@@ -10,10 +10,12 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 
 use crate::ami::{Ami, BlockDevice};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
+use crate::sweep::Tagged;
 use crate::tags::{self, Tags};
 use crate::template::Namespace;
 
@@ -104,8 +106,7 @@ impl Cloud {
     /// # Errors
     /// When a call fails.
     pub async fn fleet(&self, namespace: &Namespace) -> Result<Fleet, CloudError> {
-        let filters = vec![filter(&format!("tag:{}", tags::NAMESPACE), &namespace.0)];
-        let images = self.images(Some("self"), filters).await?;
+        let images = self.images(Some("self"), vec![of_namespace(namespace)]).await?;
         Ok(Fleet::new(images.into_iter().map(|image| Ami::read(image, &self.region)).collect()))
     }
 
@@ -258,10 +259,18 @@ impl Cloud {
             .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
     }
 
-    pub(crate) async fn set_tag(&self, id: &str, key: &str, value: &str) -> Result<(), CloudError> {
-        tracing::debug!("CreateTags {id} {key} = {value}");
-        let tag = Tag::builder().key(key).value(value).build();
-        let answer = self.ec2.create_tags().resources(id).tags(tag).send().await;
+    /// Makes an image the current one of its template: one write, whatever it says.
+    pub(crate) async fn promote(
+        &self,
+        image: &str,
+        time: Timestamp,
+        reason: &str,
+    ) -> Result<(), CloudError> {
+        tracing::debug!("CreateTags {image} promoted {time}: {reason}");
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        let request = self.ec2.create_tags().resources(image);
+        let request = request.tags(tag(tags::PROMOTED, &time.to_string()));
+        let answer = request.tags(tag(tags::REASON, reason)).send().await;
         answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
     }
 
@@ -288,6 +297,102 @@ impl Cloud {
         }
     }
 
+    /// The instances that a bake started and that have not ended.
+    pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
+        tracing::debug!("DescribeInstances of bake {bake}");
+        let live = ["pending", "running", "stopping", "stopped"];
+        let live = live.map(String::from).to_vec();
+        let live = Filter::builder().name("instance-state-name").set_values(Some(live)).build();
+        let request = self.ec2.describe_instances().filters(of_bake(bake)).filters(live);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeInstances", error))?;
+        let reservations = answer.reservations.unwrap_or_default().into_iter();
+        let instances = reservations.flat_map(|it| it.instances.unwrap_or_default());
+        Ok(instances.filter_map(|instance| instance.instance_id).collect())
+    }
+
+    /// All instances of a namespace that have not ended.
+    pub(crate) async fn instances_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        tracing::debug!("DescribeInstances of {namespace}");
+        let states = ["pending", "running", "stopping", "stopped"];
+        let states = states.map(String::from).to_vec();
+        let live = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+        let request = self.ec2.describe_instances().filters(of_namespace(namespace)).filters(live);
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(reservation) = pages.next().await {
+            let reservation =
+                reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
+            found.extend(reservation.instances.unwrap_or_default().into_iter().map(|it| {
+                let state = it.state.and_then(|state| state.name);
+                Tagged {
+                    id: it.instance_id.unwrap_or_default(),
+                    state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                    tags: read_tags(it.tags),
+                }
+            }));
+        }
+        Ok(found)
+    }
+
+    /// All snapshots of a namespace.
+    pub(crate) async fn snapshots_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        self.tagged_snapshots(of_namespace(namespace)).await
+    }
+
+    async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
+        tracing::debug!("DescribeSnapshots {filter:?}");
+        let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter);
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(snapshot) = pages.next().await {
+            let it = snapshot.map_err(|error| CloudError::new("DescribeSnapshots", error))?;
+            found.push(Tagged {
+                id: it.snapshot_id.unwrap_or_default(),
+                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                tags: read_tags(it.tags),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The images that a bake has made.
+    pub(crate) async fn images_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
+        let images = self.images(Some("self"), vec![of_bake(bake)]).await?;
+        Ok(images.into_iter().map(|image| image.id).collect())
+    }
+
+    /// The caller's own snapshots that have a tag of this value.
+    pub(crate) async fn snapshots(
+        &self,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<String>, CloudError> {
+        let found = self.tagged_snapshots(filter(&format!("tag:{tag}"), value)).await?;
+        Ok(found.into_iter().map(|snapshot| snapshot.id).collect())
+    }
+
+    /// Notes on snapshots which image they belong to, before nothing else tells it any more.
+    pub(crate) async fn note_image(
+        &self,
+        snapshots: &[String],
+        image: &str,
+    ) -> Result<(), CloudError> {
+        if snapshots.is_empty() {
+            return Ok(());
+        }
+        tracing::debug!("CreateTags {snapshots:?} of {image}");
+        let tag = Tag::builder().key(tags::IMAGE).value(image).build();
+        let request = self.ec2.create_tags().set_resources(Some(snapshots.to_vec())).tags(tag);
+        request.send().await.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+    }
+
     /// The caller's own images that use a snapshot.
     pub(crate) async fn images_of_snapshot(
         &self,
@@ -300,6 +405,19 @@ impl Cloud {
 
 pub(crate) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
+}
+
+fn of_namespace(namespace: &Namespace) -> Filter {
+    filter(&format!("tag:{}", tags::NAMESPACE), &namespace.0)
+}
+
+fn read_tags(tags: Option<Vec<Tag>>) -> Tags {
+    let tags = tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}
+
+fn of_bake(bake: &str) -> Filter {
+    filter(&format!("tag:{}", tags::BAKE), bake)
 }
 
 fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
@@ -323,10 +441,9 @@ fn facts(image: Image) -> ImageFacts {
                 size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
             })
         });
-    let tags = image.tags.unwrap_or_default().into_iter();
     ImageFacts {
         block_devices: devices.collect(),
-        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        tags: read_tags(image.tags),
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),
         description: image.description,

@@ -1,13 +1,17 @@
 //! Deleting AMIs: look first ([`examine`]), then act ([`delete`]).
 
+use serde::Serialize;
+
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, ImageFacts};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
+use crate::tags;
 
 /// Why an AMI should not be deleted. `--force` overrides it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum Objection {
     /// amiable did not make it, or for another namespace.
     #[error("it is not one of this namespace")]
@@ -18,7 +22,7 @@ pub enum Objection {
 }
 
 /// An AMI that is to be deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deletion {
     /// Its id.
     pub ami: String,
@@ -26,6 +30,8 @@ pub struct Deletion {
     pub name: String,
     /// The snapshots that it stands on.
     pub snapshots: Vec<String>,
+    /// It is deregistered already: an earlier deletion was interrupted.
+    pub deregistered: bool,
     /// Why it should stay.
     pub objections: Vec<Objection>,
 }
@@ -41,7 +47,8 @@ pub struct Deleted {
     pub failed: Vec<(String, CloudError)>,
 }
 
-/// Looks at an AMI that is to be deleted; `None` when it does not exist.
+/// Looks at an AMI that is to be deleted. One that is gone, but whose deletion was
+/// interrupted, has its snapshots still; `None` when there is nothing.
 ///
 /// # Errors
 /// When a call fails.
@@ -53,7 +60,17 @@ pub async fn examine(
     if let Some(ami) = fleet.get(id) {
         return Ok(Some(of_namespace(ami)));
     }
-    Ok(cloud.image(id).await?.map(of_others))
+    if let Some(image) = cloud.image(id).await? {
+        return Ok(Some(of_others(image)));
+    }
+    let snapshots = cloud.snapshots(tags::IMAGE, id).await?;
+    Ok((!snapshots.is_empty()).then(|| Deletion {
+        ami: id.to_owned(),
+        name: "deregistered already".into(),
+        snapshots,
+        deregistered: true,
+        objections: Vec::new(),
+    }))
 }
 
 fn of_namespace(ami: &Ami) -> Deletion {
@@ -62,6 +79,7 @@ fn of_namespace(ami: &Ami) -> Deletion {
         ami: ami.ami.clone(),
         name: ami.name.clone(),
         snapshots: ami.snapshots.clone(),
+        deregistered: false,
         objections: current.into_iter().collect(),
     }
 }
@@ -71,22 +89,28 @@ fn of_others(image: ImageFacts) -> Deletion {
         snapshots: image.block_devices.into_iter().map(|device| device.snapshot).collect(),
         ami: image.id,
         name: image.name,
+        deregistered: false,
         objections: vec![Objection::OutsideNamespace],
     }
 }
 
-/// Deregisters the AMI, then deletes its snapshots. A snapshot that another image
-/// uses stays; one that cannot be deleted does not keep the others.
+/// Deregisters the AMI, then deletes its snapshots. Which these are is noted on them
+/// first, so that a deletion that is interrupted is finished by the same command. A
+/// snapshot that another image uses stays; one that cannot be deleted does not keep the
+/// others.
 ///
 /// # Errors
-/// When the AMI cannot be deregistered: nothing was changed then.
+/// When the AMI cannot be deregistered: it stays then, with its snapshots.
 pub async fn delete(
     cloud: &Cloud,
     deletion: &Deletion,
     observer: &dyn Observer,
 ) -> Result<Deleted, CloudError> {
-    cloud.deregister(&deletion.ami).await?;
-    observer.event(Event::Note(format!("deregistered {} ({})", deletion.ami, deletion.name)));
+    if !deletion.deregistered {
+        cloud.note_image(&deletion.snapshots, &deletion.ami).await?;
+        cloud.deregister(&deletion.ami).await?;
+        observer.event(Event::Note(format!("deregistered {} ({})", deletion.ami, deletion.name)));
+    }
     let mut deleted = Deleted::default();
     for snapshot in &deletion.snapshots {
         match cloud.delete_snapshot(snapshot).await {

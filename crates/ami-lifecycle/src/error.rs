@@ -82,6 +82,22 @@ impl CloudError {
         CloudError { action, kind: CloudErrorKind::Other, code: None, message, request_id: None }
     }
 
+    /// Whether the call may have taken effect all the same: there was no answer, or one
+    /// that does not tell, or a repeat found what the first try had made.
+    pub(crate) fn may_have_happened(&self) -> bool {
+        match self.code.as_deref() {
+            None => self.kind != CloudErrorKind::NoCredentials,
+            Some(code) => matches!(
+                code,
+                "InternalError"
+                    | "InternalFailure"
+                    | "Unavailable"
+                    | "ServiceUnavailable"
+                    | "InvalidAMIName.Duplicate"
+            ),
+        }
+    }
+
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

@@ -117,6 +117,7 @@ impl Fleet {
 mod tests {
     use super::*;
     use crate::cloud::ImageFacts;
+    use crate::rollback::NoRollback;
     use crate::tags;
     use proptest::prelude::*;
 
@@ -172,6 +173,25 @@ mod tests {
         assert!(fleet.decide("t1", Mode::Create).is_err());
         assert_eq!(fleet.decide("t1", Mode::Update), Ok(2));
         assert_eq!(fleet.decide("t2", Mode::Create), Ok(1));
+    }
+
+    #[test]
+    fn a_rollback_goes_to_the_nearest_before_that_was_current_once() {
+        let fleet = fleet(&[
+            (1, 1, "available", Some(10)),
+            (1, 2, "available", Some(20)),
+            (1, 3, "available", None),
+            (1, 4, "available", Some(40)),
+            (2, 1, "available", Some(10)),
+        ]);
+        let target = |template, to| fleet.rollback_target(template, to).map(|ami| ami.generation);
+        assert_eq!(target("t1", None), Ok(2));
+        assert_eq!(target("t1", Some(1)), Ok(1));
+        assert_eq!(target("t1", Some(4)), Ok(4));
+        assert!(matches!(target("t1", Some(3)), Err(NoRollback::NeverCurrent { .. })));
+        assert!(matches!(target("t1", Some(5)), Err(NoRollback::NoGeneration { .. })));
+        assert!(matches!(target("t2", None), Err(NoRollback::NothingBefore { .. })));
+        assert!(matches!(target("t3", None), Err(NoRollback::NoCurrent(_))));
     }
 
     proptest! {

@@ -21,8 +21,10 @@ mod event;
 mod fleet;
 mod info;
 mod naming;
+mod rollback;
 mod source;
 mod ssh;
+mod sweep;
 pub mod tags;
 mod template;
 mod wait;
@@ -39,7 +41,9 @@ pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use info::{Ancestor, Info, info};
 pub use naming::{NameParts, NamingError, Pattern, check_ami_name};
+pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use source::{SourceError, exact_revision};
+pub use sweep::{LeftKind, Leftover, find_leftovers, remove_leftover};
 pub use template::{
     Architecture, Base, CheckoutOn, Namespace, Repository, Source, Template, Timeouts, VcsKind,
 };

@@ -8,6 +8,7 @@
 //! | `amiable:template` | all | the template's name |
 //! | `amiable:bake` | all | the id of the bake that made it |
 //! | `amiable:stage` | instance | `building` |
+//! | `amiable:lease` | all | until when it may belong to a bake that lives (RFC 3339, UTC) |
 //! | `amiable:generation` | image, snapshot | counts up from 1, for each template |
 //! | `amiable:system`, `amiable:os` | image, snapshot | from the template |
 //! | `amiable:base` | image, snapshot | the base AMI's id |
@@ -16,6 +17,8 @@
 //! | `amiable:operator` | all | who baked, as `user@host` |
 //! | `amiable:version` | all | the version of amiable |
 //! | `amiable:promoted` | image | when it was made current (RFC 3339, UTC); the latest is current |
+//! | `amiable:reason` | image | why, and by whom it was made current |
+//! | `amiable:image` | snapshot | the AMI that is being deleted with it |
 //! | any other | image, snapshot | the template's metadata |
 
 use std::collections::BTreeMap;
@@ -35,6 +38,8 @@ pub const TEMPLATE: &str = "amiable:template";
 pub const BAKE: &str = "amiable:bake";
 /// How far the resource has come.
 pub const STAGE: &str = "amiable:stage";
+/// Until when the resource may belong to a bake that lives.
+pub const LEASE: &str = "amiable:lease";
 /// The generation.
 pub const GENERATION: &str = "amiable:generation";
 /// The build system.
@@ -57,9 +62,13 @@ pub const OPERATOR: &str = "amiable:operator";
 pub const VERSION: &str = "amiable:version";
 /// When it was made current.
 pub const PROMOTED: &str = "amiable:promoted";
+/// Why it was made current, and by whom.
+pub const REASON: &str = "amiable:reason";
+/// The AMI that a snapshot is being deleted with.
+pub const IMAGE: &str = "amiable:image";
 
 /// How many tags amiable itself puts on an image; EC2 allows 50 in all.
-pub const OWN: usize = 16;
+pub const OWN: usize = 18;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

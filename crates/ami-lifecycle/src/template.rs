@@ -148,6 +148,20 @@ pub struct Timeouts {
     pub stop: Duration,
     /// From CreateImage to `available`.
     pub image: Duration,
+    /// All of it; [`Timeouts::whole`] says what holds without it.
+    pub bake: Option<Duration>,
+}
+
+/// How much longer than the sum of its waits a bake may take.
+const MARGIN: Duration = Duration::from_secs(15 * 60);
+
+impl Timeouts {
+    /// How long a bake may take altogether. What it has made belongs to nobody after that,
+    /// and its builder ends itself.
+    #[must_use]
+    pub fn whole(&self) -> Duration {
+        self.bake.unwrap_or(self.boot + self.script + self.stop + self.image + MARGIN)
+    }
 }
 
 /// A template: what an agent's AMI is made from.

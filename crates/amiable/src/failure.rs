@@ -124,6 +124,7 @@ pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
     }
     for (id, error) in &failed.left {
         details.push(format!("left behind: {id}, as it could not be undone: {error}"));
+        details.push("`amiable sweep` removes it when the lease of the bake has ended".into());
     }
     let message = match failed.error {
         BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),

@@ -17,8 +17,9 @@ pub(crate) fn cancel_on_signals(console: &Console) -> CancellationToken {
         cancelled.cancel();
         next_signal().await;
         console.complain(
-            "ended at once. What is left carries the tag amiable:stage = building:\n\
-             aws ec2 describe-instances --filters Name=tag:amiable:stage,Values=building",
+            "ended at once. What is left shows in:\n\
+             aws ec2 describe-instances --filters Name=tag:amiable:stage,Values=building\n\
+             and `amiable sweep` removes it when the lease of the bake has ended",
         );
         std::process::exit(Status::Interrupted as i32);
     });

@@ -2,6 +2,7 @@
 //! given and must then show. Both live in memory and end with the bake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
@@ -27,10 +28,17 @@ impl BakeKeys {
         public_line(&self.login)
     }
 
-    /// cloud-config that lets the login key in and gives the instance its host key
-    /// (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html#ssh>).
-    pub(super) fn user_data(&self, ssh_user: &str) -> String {
+    /// cloud-config that lets the login key in, gives the instance its host key
+    /// (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html#ssh>), and lets
+    /// it end itself after `whole` when nobody has by then. The timer lives in memory, so
+    /// it is not in the AMI.
+    pub(super) fn user_data(&self, ssh_user: &str, whole: Duration) -> String {
         let mut text = String::from("#cloud-config\n");
+        let (seconds, minutes) = (whole.as_secs(), whole.as_secs().div_ceil(60));
+        text += &format!(
+            "bootcmd:\n- [sh, -c, \"systemd-run --quiet --unit=amiable-deadline \
+             --on-active={seconds}s systemctl poweroff || shutdown -h +{minutes}\"]\n"
+        );
         if ssh_user == "root" {
             // cloud-init would otherwise put a command before root's key that refuses the login.
             text += "disable_root: false\n";
@@ -64,7 +72,8 @@ mod tests {
     #[test]
     fn user_data_holds_the_host_key_whole_and_the_login_key_in_public_only() {
         let keys = BakeKeys::generate();
-        let text = keys.user_data("debian");
+        let text = keys.user_data("debian", Duration::from_secs(90));
+        assert!(text.contains("--on-active=90s systemctl poweroff || shutdown -h +2"), "{text}");
         let (_, block) = text.split_once("ed25519_private: |\n").unwrap();
         let (block, _) = block.split_once("  ed25519_public").unwrap();
         let key: String = block.lines().map(|line| line.trim().to_owned() + "\n").collect();
@@ -73,6 +82,6 @@ mod tests {
         assert!(text.contains(&keys.login_public()));
         assert_eq!(text.matches("PRIVATE KEY").count(), 2);
         assert!(!text.contains("disable_root"));
-        assert!(keys.user_data("root").contains("disable_root: false"));
+        assert!(keys.user_data("root", Duration::from_secs(1)).contains("disable_root: false"));
     }
 }

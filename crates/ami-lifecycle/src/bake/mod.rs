@@ -18,10 +18,10 @@ mod remote;
 mod undo;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,7 @@ use self::keys::BakeKeys;
 use self::undo::{Undo, Undone};
 use crate::ami::SourceRecord;
 use crate::cloud::{Cloud, ImageFacts, Launch};
+use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
 use crate::naming::{NameParts, Pattern};
@@ -103,21 +104,59 @@ pub struct Baked {
 pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     let mut bake = Bake {
         id: format!("{:012x}", rand::rng().random::<u64>() >> 16),
+        lease: lease_end(Timestamp::now(), request.template.timeouts.whole()),
         stage: None,
         login: None,
         current: None,
         undo: Undo::default(),
         request: &request,
     };
-    match bake.run().await {
+    bake.undo.set_bake(&bake.id);
+    let whole = request.template.timeouts.whole();
+    let outcome = tokio::time::timeout(whole, bake.run()).await;
+    // When the lease has ended, what the bake has made is nobody's: others may remove it.
+    let outcome =
+        outcome.unwrap_or(Err(BakeError::TimedOut { what: "the bake as a whole", limit: whole }));
+    match outcome {
         Ok(baked) => Ok(baked),
         Err(error) => Err(bake.fail(error).await),
     }
 }
 
+/// When the lease of a bake ends that begins now, in whole seconds.
+fn lease_end(now: Timestamp, whole: Duration) -> Timestamp {
+    let end = SignedDuration::try_from(whole).ok().and_then(|whole| now.checked_add(whole).ok());
+    let end = end.unwrap_or(Timestamp::MAX);
+    Timestamp::from_second(end.as_second()).unwrap_or(end)
+}
+
+/// How often, and how far apart, is looked for what a call may have made.
+const LOST_TRIES: u32 = 8;
+const LOST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a call has made though it failed; the error when that is nothing. EC2 may need a
+/// moment to show it.
+async fn found_all_the_same(
+    error: CloudError,
+    look: impl AsyncFn() -> Result<Vec<String>, CloudError>,
+) -> Result<String, BakeError> {
+    if !error.may_have_happened() {
+        return Err(error.into());
+    }
+    for _ in 0..LOST_TRIES {
+        if let Ok(Some(id)) = look().await.map(|ids| ids.into_iter().next()) {
+            return Ok(id);
+        }
+        tokio::time::sleep(LOST_PAUSE).await;
+    }
+    Err(error.into())
+}
+
 /// A bake under way.
 struct Bake<'a> {
     id: String,
+    /// Until when what it makes is its own.
+    lease: Timestamp,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
     /// How to log in to the builder, once there was a login.
@@ -200,17 +239,37 @@ impl Bake<'_> {
             subnet: template.subnet.as_deref(),
             instance_profile: template.instance_profile.as_deref(),
             volume_size: template.volume_size,
-            user_data: &keys.user_data(&template.ssh_user),
+            user_data: &keys.user_data(&template.ssh_user, template.timeouts.whole()),
             client_token: &format!("amiable-{}", self.id),
             tags: &self.instance_tags(&plan.name),
         };
         // Not cancelled half way: the id must be known for the instance to be ended.
-        let instance = self.request.cloud.launch(&launch).await?;
+        self.undo.begin_launch();
+        let instance = match self.request.cloud.launch(&launch).await {
+            Ok(instance) => instance,
+            Err(error) if !error.may_have_happened() => {
+                self.undo.launch_was_refused();
+                return Err(error.into());
+            }
+            Err(error) => self.started_all_the_same(error).await?,
+        };
         self.undo.instance(&instance);
         self.note(format!("instance {instance}"));
         let (builder, login) = Builder::reach(self.request, &instance, keys, &self.id).await?;
         self.login = Some(login);
         Ok((instance, builder))
+    }
+
+    /// The instance of a RunInstances whose answer was lost, found by the bake's tag.
+    async fn started_all_the_same(&self, error: CloudError) -> Result<String, BakeError> {
+        let cloud = self.request.cloud;
+        found_all_the_same(error, async || cloud.instances_of_bake(&self.id).await).await
+    }
+
+    /// The image of a CreateImage whose answer was lost, likewise.
+    async fn made_all_the_same(&self, error: CloudError) -> Result<String, BakeError> {
+        let cloud = self.request.cloud;
+        found_all_the_same(error, async || cloud.images_of_bake(&self.id).await).await
     }
 
     /// Does all that is done inside the guest, and returns the revision that was checked out.
@@ -266,7 +325,10 @@ impl Bake<'_> {
         let BakeRequest { cloud, template, .. } = *self.request;
         let tags = self.image_tags(plan, revision);
         let description = template.description.as_deref();
-        let ami = cloud.create_image(instance, &plan.name, description, &tags).await?;
+        let ami = match cloud.create_image(instance, &plan.name, description, &tags).await {
+            Ok(ami) => ami,
+            Err(error) => self.made_all_the_same(error).await?,
+        };
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
         let available = async || match cloud.image(&ami).await? {
@@ -292,7 +354,8 @@ impl Bake<'_> {
             return Err(BakeError::Cancelled);
         }
         let time = plan.fleet.promotion_time(&self.request.template.name, Timestamp::now());
-        self.request.cloud.set_tag(ami, tags::PROMOTED, &time.to_string()).await?;
+        let reason = tags::fit(&format!("baked by {}", self.request.operator));
+        self.request.cloud.promote(ami, time, &reason).await?;
         self.undo.keep_image();
         Ok(())
     }
@@ -335,6 +398,7 @@ impl Bake<'_> {
             (tags::TEMPLATE, template.name.clone()),
             (tags::BAKE, self.id.clone()),
             (tags::STAGE, "building".into()),
+            (tags::LEASE, self.lease.to_string()),
             (tags::OPERATOR, operator.into()),
             (tags::VERSION, version.into()),
         ]
@@ -355,6 +419,7 @@ impl Bake<'_> {
             (tags::NAMESPACE, namespace.0.clone()),
             (tags::TEMPLATE, template.name.clone()),
             (tags::BAKE, self.id.clone()),
+            (tags::LEASE, self.lease.to_string()),
             (tags::GENERATION, plan.generation.to_string()),
             (tags::SYSTEM, template.system.clone()),
             (tags::OS, template.os.clone()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cloud::Cloud;
 use crate::error::CloudError;
+use crate::tags;
 
 /// How long one undo may take: the SDK retries within it, and a user who pressed
 /// Ctrl-C is waiting.
@@ -23,6 +24,10 @@ enum Made {
 /// What is to be undone if the bake fails.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
+    /// Whose tag all that it makes has.
+    bake: String,
+    /// An instance was asked for, whether or not there was an answer.
+    launching: bool,
     made: Vec<Made>,
 }
 
@@ -36,7 +41,20 @@ pub(super) enum Undone {
 }
 
 impl Undo {
+    pub(super) fn set_bake(&mut self, bake: &str) {
+        self.bake = bake.to_owned();
+    }
+
+    pub(super) fn begin_launch(&mut self) {
+        self.launching = true;
+    }
+
+    pub(super) fn launch_was_refused(&mut self) {
+        self.launching = false;
+    }
+
     pub(super) fn instance(&mut self, id: &str) {
+        self.launching = false;
         self.made.push(Made::Instance(id.to_owned()));
     }
 
@@ -63,18 +81,28 @@ impl Undo {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.made.is_empty()
+        self.made.is_empty() && !self.launching
     }
 
     /// Undoes everything, the last first; a failure does not keep the others from it.
     pub(super) async fn run(self, cloud: &Cloud) -> Vec<Undone> {
         let mut undone = Vec::new();
-        for made in self.made.into_iter().rev() {
+        let mut made = self.made;
+        if self.launching {
+            // The id never came: whatever was started has the bake's tag.
+            match cloud.instances_of_bake(&self.bake).await {
+                Ok(ids) => made.extend(ids.into_iter().map(Made::Instance)),
+                Err(error) => {
+                    undone.push(Undone::Left { id: format!("bake {}", self.bake), error });
+                }
+            }
+        }
+        for made in made.into_iter().rev() {
             let (id, text) = match &made {
                 Made::Instance(id) => (id.clone(), format!("terminated {id}")),
                 Made::Image(id) => (id.clone(), format!("deregistered {id} and its snapshots")),
             };
-            let outcome = tokio::time::timeout(LIMIT, take_back(cloud, &made)).await;
+            let outcome = tokio::time::timeout(LIMIT, take_back(cloud, &made, &self.bake)).await;
             let outcome = outcome.unwrap_or_else(|_| {
                 Err(CloudError::answer("undo", format!("no answer within {} s", LIMIT.as_secs())))
             });
@@ -87,15 +115,20 @@ impl Undo {
     }
 }
 
-async fn take_back(cloud: &Cloud, made: &Made) -> Result<(), CloudError> {
+async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudError> {
     match made {
         Made::Instance(id) => cloud.terminate(id).await,
         Made::Image(id) => {
-            // Its snapshots are known only as long as it is registered.
+            // A pending image may not tell its snapshots yet, so they are known by their tag.
             let image = cloud.image(id).await?;
             cloud.deregister(id).await?;
-            for device in image.map(|image| image.block_devices).unwrap_or_default() {
-                delete_snapshot(cloud, &device.snapshot).await?;
+            let devices = image.map(|image| image.block_devices).unwrap_or_default();
+            let mut snapshots = cloud.snapshots(tags::BAKE, bake).await?;
+            snapshots.extend(devices.into_iter().map(|device| device.snapshot));
+            snapshots.sort();
+            snapshots.dedup();
+            for snapshot in snapshots {
+                delete_snapshot(cloud, &snapshot).await?;
             }
             Ok(())
         }

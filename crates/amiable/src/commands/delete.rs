@@ -3,8 +3,8 @@
 use ami_lifecycle::{Deletion, Event};
 use clap::Args;
 
-use super::{Outcome, confirm, load_config};
-use crate::cli::Global;
+use super::{Outcome, confirm, json, load_config};
+use crate::cli::{Global, Output};
 use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
@@ -24,6 +24,12 @@ pub(crate) struct DeleteArgs {
     /// Delete what should not be deleted, too
     #[arg(long)]
     force: bool,
+    /// Show what would be deleted and what speaks against it, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How the plan of --dry-run is printed
+    #[arg(long, value_enum, default_value = "text", requires = "dry_run")]
+    output: Output,
 }
 
 pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console) -> Outcome {
@@ -39,12 +45,16 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
         let deletion = deletion.ok_or_else(missing)?;
         // All are looked at before any is deleted.
-        if !args.force {
+        if !args.force && !args.dry_run {
             refuse(&deletion)?;
         }
         if !deletions.contains(&deletion) {
             deletions.push(deletion);
         }
+    }
+    if args.dry_run {
+        show_plan(&deletions, args.output, console);
+        return Ok(());
     }
     for deletion in &deletions {
         console.message(&plan_text(deletion));
@@ -61,7 +71,7 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         for (snapshot, error) in deleted.failed {
             failed = true;
             console.complain(&format!("error: {snapshot} is left: {error}"));
-            console.complain(&format!("hint: aws ec2 delete-snapshot --snapshot-id {snapshot}"));
+            console.complain(&format!("hint: `amiable delete {}` tries it again", deletion.ami));
         }
         for (snapshot, users) in deleted.kept {
             let users = if users.is_empty() { "another image".into() } else { users.join(", ") };
@@ -85,6 +95,18 @@ fn refuse(deletion: &Deletion) -> Result<(), Failure> {
     let reasons: Vec<String> = deletion.objections.iter().map(ToString::to_string).collect();
     Err(Failure::failed(format!("{} is not deleted: {}", deletion.ami, reasons.join(", and ")))
         .hint("--force deletes it all the same"))
+}
+
+fn show_plan(deletions: &[Deletion], output: Output, console: &Console) {
+    if output == Output::Json {
+        return console.result(&json(&deletions));
+    }
+    for deletion in deletions {
+        console.result(&plan_text(deletion));
+        for objection in &deletion.objections {
+            console.result(&format!("  refused without --force: {objection}"));
+        }
+    }
 }
 
 fn plan_text(deletion: &Deletion) -> String {

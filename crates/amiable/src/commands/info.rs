@@ -67,6 +67,7 @@ fn as_text(info: &Info) -> String {
     add("region", &ami.region);
     add("created", &ami.created);
     add("promoted", ami.promoted.as_deref().unwrap_or("never"));
+    add("because", ami.reason.as_deref().unwrap_or_default());
     add("operator", &ami.operator);
     add("bake", &ami.bake);
     add("amiable", &ami.amiable_version);

@@ -5,6 +5,8 @@ pub(crate) mod delete;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod rollback;
+pub(crate) mod sweep;
 pub(crate) mod validate;
 
 use crate::cli::{Cli, Command, Global};
@@ -25,6 +27,8 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::List(args) => list::list(args, global, console).await,
         Command::Delete(args) => delete::delete(args, global, console).await,
         Command::Info(args) => info::info(args, global, console).await,
+        Command::Rollback(args) => rollback::rollback(args, global, console).await,
+        Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Init(args) => init::init(args, global, console),
         Command::Validate(args) => validate::validate(args, global, console).await,
         Command::Local(command) => local::run(command, console).await,

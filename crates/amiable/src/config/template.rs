@@ -27,6 +27,7 @@ const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
     script: Duration::from_secs(2 * 3600),
     stop: Duration::from_secs(10 * 60),
     image: Duration::from_secs(3600),
+    bake: None,
 };
 
 /// Reads one template: its own keys first, then those of `[defaults]`.
@@ -362,6 +363,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
 
     fn timeouts(&self) -> Timeouts {
         let mut timeouts = DEFAULT_TIMEOUTS;
+        let mut bake = Duration::ZERO;
         for section in [self.defaults, self.own] {
             let table = section.section("timeouts", "`timeouts`");
             for (key, slot) in [
@@ -369,6 +371,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 ("script", &mut timeouts.script),
                 ("stop", &mut timeouts.stop),
                 ("image", &mut timeouts.image),
+                ("bake", &mut bake),
             ] {
                 let Some(text) = table.string(key) else { continue };
                 match parse_duration(text.value) {
@@ -385,6 +388,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             }
             table.refuse_others();
         }
+        timeouts.bake = (!bake.is_zero()).then_some(bake);
         timeouts
     }
 }

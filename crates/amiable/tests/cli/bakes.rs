@@ -151,3 +151,24 @@ fn a_source_without_the_script_is_found_out_before_anything_is_started() {
     assert!(text.contains("the script setup-agent is not in [FARM]/empty at "), "{text}");
     assert!(!text.contains("starting the instance"), "{text}");
 }
+
+/// A call that takes effect and whose answer never comes, at each step that makes something.
+#[test]
+fn lost_answers_neither_double_nor_lose_anything() {
+    let farm = Farm::with_example(&[]);
+    for (count, action) in ["RunInstances", "CreateImage", "CreateTags"].into_iter().enumerate() {
+        let fault = format!("{action}=cut,after,times=2");
+        farm.stdout(&["local", "fault", "--call", &fault]);
+        farm.stdout(&["update", "agent", "-q"]);
+        farm.wait_until_empty();
+        assert_eq!(farm.status()["images"], count + 2, "{action}: the base and one each time");
+        assert_eq!(farm.status()["snapshots"], count + 2, "{action}");
+    }
+    // No answer at all, however often it is tried: what was made is found by its tag.
+    farm.stdout(&["local", "fault", "--call", "CreateImage=cut,after"]);
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.stdout(&["local", "fault", "--call", "RunInstances=cut,after"]);
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    assert_eq!(farm.status()["images"], 6);
+}

@@ -57,3 +57,31 @@ fn an_image_of_others_is_refused_and_a_shared_snapshot_stays() {
     insta::assert_snapshot!(all.join("\n"));
     assert_eq!(farm.status()["snapshots"], 2, "the base's and the shared one");
 }
+
+/// Killed or cut off after the AMI is gone: the same command again deletes the rest.
+#[test]
+fn an_interrupted_deletion_is_finished_by_the_same_command() {
+    let farm = Farm::with_example(&[]);
+    let ami = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["local", "fault", "--call", "DeleteSnapshot=UnauthorizedOperation,times=1"]);
+    let all = [
+        farm.amiable(&["delete", &ami, "--yes", "--force"]),
+        farm.amiable(&["delete", &ami, "--yes"]),
+        farm.amiable(&["delete", &ami, "--yes"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert_eq!(farm.status()["snapshots"], 1, "only the base's");
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_deletes_nothing() {
+    let farm = Farm::with_example(&[]);
+    let ami = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let all = [
+        farm.amiable(&["delete", &ami, "--dry-run"]),
+        farm.amiable(&["delete", &ami, "--dry-run", "--output", "json"]),
+        farm.amiable(&["delete", &ami, "--output", "json"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert_eq!(farm.status()["images"], 2);
+}

@@ -11,3 +11,5 @@ mod farm;
 mod interrupts;
 mod local;
 mod reference;
+mod rollbacks;
+mod sweeps;

@@ -5,13 +5,15 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 18] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
         &["list", "--help"],
         &["delete", "--help"],
         &["info", "--help"],
+        &["rollback", "--help"],
+        &["sweep", "--help"],
         &["init", "--help"],
         &["validate", "--help"],
         &["local", "--help"],

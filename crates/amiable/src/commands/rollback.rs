@@ -1,0 +1,76 @@
+//! `amiable rollback`.
+
+use ami_lifecycle::{NoRollback, RollbackError, RolledBack};
+use clap::Args;
+
+use super::{Outcome, json, load_config, no_template};
+use crate::cli::{Global, Output};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::{connect, surroundings};
+
+/// Make the AMI before the current one current again
+///
+/// Nothing is baked or deleted: one write of a tag says which AMI is current. Each
+/// rollback goes one generation further back; --to goes to a generation, forward too.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// A template of the configuration
+    template: String,
+    /// The generation that becomes current
+    #[arg(long, value_name = "GENERATION")]
+    to: Option<u64>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let name = &args.template;
+    config.template(name).map_err(|meant| no_template(&config, name, meant))?;
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let operator = surroundings::operator();
+    let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, &operator).await;
+    let done = done.map_err(|error| match error {
+        RollbackError::Cloud(error) => error.into(),
+        RollbackError::Refused(refusal) => refused(name, &refusal),
+    })?;
+    match args.output {
+        Output::Text => console.result(&done.ami.ami),
+        Output::Json => console.result(&json(&as_json(&done))),
+    }
+    console.message(&text(name, &done));
+    Ok(())
+}
+
+fn refused(template: &str, refusal: &NoRollback) -> Failure {
+    let failure = Failure::failed(refusal.to_string());
+    match refusal {
+        NoRollback::NoCurrent(_) => {
+            failure.hint(format!("`amiable create {template}` bakes the first"))
+        }
+        _ => failure.hint(format!("`amiable list --template {template}` shows what there is")),
+    }
+}
+
+fn as_json(done: &RolledBack) -> serde_json::Value {
+    serde_json::json!({
+        "template": done.ami.template,
+        "ami": done.ami.ami,
+        "generation": done.ami.generation,
+        "from": done.from.as_ref().map(|from| from.ami.clone()),
+    })
+}
+
+fn text(template: &str, done: &RolledBack) -> String {
+    let text =
+        format!("{template}: {} is current (generation {})", done.ami.ami, done.ami.generation);
+    match &done.from {
+        Some(from) => {
+            format!("{text}; {} (generation {}) stays as it is", from.ami, from.generation)
+        }
+        None => format!("{text}, as it was"),
+    }
+}

@@ -1,0 +1,80 @@
+//! `amiable sweep`.
+
+use ami_lifecycle::{LeftKind, Leftover};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Outcome, confirm, json, load_config};
+use crate::cli::{Global, Output};
+use crate::connect;
+use crate::console::Console;
+use crate::failure::{Failure, Status};
+
+/// Remove what dead bakes and interrupted deletions have left
+///
+/// Every instance, image and snapshot of a bake carries the end of its lease. What has
+/// outlived it belongs to nobody: builders that still run, images that were never made
+/// current, snapshots without an image. What a bake under way owns is never touched.
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, Timestamp::now()).await?;
+    if args.output == Output::Json {
+        console.result(&json(&left));
+    }
+    if left.is_empty() {
+        let place = format!("namespace {} in {}", config.namespace, cloud.region());
+        console.message(&format!("nothing is left in {place}"));
+        return Ok(());
+    }
+    if args.output == Output::Text {
+        for leftover in &left {
+            console.result(&line(leftover));
+        }
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    confirm(console, args.yes, "Remove them?", "nothing was removed")?;
+    let mut failed = false;
+    for leftover in &left {
+        match ami_lifecycle::remove_leftover(&cloud, leftover).await {
+            Ok(()) => console.message(&format!("{} {}", done(leftover.kind), leftover.id)),
+            Err(error) => {
+                failed = true;
+                console.complain(&Failure::from(error).text());
+            }
+        }
+    }
+    if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+fn line(leftover: &Leftover) -> String {
+    let Leftover { id, state, template, bake, operator, .. } = leftover;
+    let why = match &leftover.lease {
+        Some(lease) => format!("lease until {lease}"),
+        None => "its AMI is deleted".into(),
+    };
+    format!("{id} {state}: template {template}, bake {bake} by {operator}, {why}")
+}
+
+fn done(kind: LeftKind) -> &'static str {
+    match kind {
+        LeftKind::Instance => "terminated",
+        LeftKind::Image => "deregistered",
+        LeftKind::Snapshot => "deleted",
+    }
+}
