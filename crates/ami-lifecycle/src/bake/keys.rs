@@ -31,12 +31,12 @@ impl BakeKeys {
     /// cloud-config that lets the login key in, gives the instance its host key
     /// (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html#ssh>), and lets
     /// it end itself after `whole` when nobody has by then. The timer lives in memory, so
-    /// it is not in the AMI.
+    /// it is not in the AMI. It is set when the guest is up: systemd-run waits for D-Bus.
     pub(super) fn user_data(&self, ssh_user: &str, whole: Duration) -> String {
         let mut text = String::from("#cloud-config\n");
         let (seconds, minutes) = (whole.as_secs(), whole.as_secs().div_ceil(60));
         text += &format!(
-            "bootcmd:\n- [sh, -c, \"systemd-run --quiet --unit=amiable-deadline \
+            "runcmd:\n- [sh, -c, \"systemd-run --quiet --unit=amiable-deadline \
              --on-active={seconds}s systemctl poweroff || shutdown -h +{minutes}\"]\n"
         );
         if ssh_user == "root" {

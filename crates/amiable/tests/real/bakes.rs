@@ -1,9 +1,10 @@
 //! Bakes on real machines.
 
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use crate::agent::{Agent, amiable, real_farm, succeed};
-use crate::farm::Farm;
+use crate::farm::{Farm, wait_for_line};
 
 /// The init script: it installs something real, and notes where it ran.
 const SCRIPT: &str = "#!/bin/sh -e\napt-get update -q\napt-get install -q -y --no-install-recommends make\n\
@@ -27,6 +28,10 @@ source = { git = "git" }
 [template.failing]
 source = { git = "git" }
 script = "node/fail"
+[template.endless]
+source = { git = "git" }
+script = "node/sleep"
+timeouts = { bake = "150s" }
 "#;
 
 /// A farm with repositories that have init scripts.
@@ -35,6 +40,7 @@ fn farm_with_scripts() -> Farm {
     farm.write("amiable.toml", CONFIG);
     farm.write("git/node/setup", SCRIPT);
     farm.write("git/node/fail", "echo about to fail\nexit 3\n");
+    farm.write("git/node/sleep", "sleep 600\n");
     farm.write("git/secret", "a file that must not stay in the AMI");
     let commands = "cp -r git bzr; cd git; git init -q; git add .; \
                     git -c user.email=a@b -c user.name=a commit -qm one; \
@@ -123,5 +129,21 @@ fn a_failing_script_on_a_real_machine_leaves_nothing() {
     assert!(text.contains("  | about to fail\n"), "{text}");
     farm.wait_until_empty();
     assert_eq!(farm.status()["images"], 1, "only the base");
+    assert_eq!(farm.status()["volumes"], 0);
+}
+
+#[test]
+#[ignore = "boots a virtual machine and needs a base image: `make test` runs it"]
+fn a_builder_that_nobody_owns_any_more_ends_itself() {
+    let farm = farm_with_scripts();
+    let mut bake = farm.spawn(&["create", "endless"]);
+    wait_for_line(&mut bake, "running the init script");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    let end = Instant::now() + Duration::from_secs(400);
+    while !farm.status()["instances"].as_array().unwrap().is_empty() {
+        assert!(Instant::now() < end, "the builder runs on: {}", farm.status());
+        std::thread::sleep(Duration::from_secs(1));
+    }
     assert_eq!(farm.status()["volumes"], 0);
 }
