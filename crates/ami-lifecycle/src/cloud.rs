@@ -29,6 +29,7 @@ const PAGE: i32 = 500;
 pub struct Cloud {
     ec2: Client,
     ssm: aws_sdk_ssm::Client,
+    sts: aws_sdk_sts::Client,
     region: String,
 }
 
@@ -91,6 +92,7 @@ impl Cloud {
         Cloud {
             ec2: Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -99,6 +101,36 @@ impl Cloud {
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    pub(crate) fn ec2(&self) -> &Client {
+        &self.ec2
+    }
+
+    /// Who the credentials belong to.
+    pub(crate) async fn identity(&self) -> Result<String, CloudError> {
+        let answer = self.sts.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| CloudError::new("GetCallerIdentity", error))?;
+        Ok(format!(
+            "account {}, {}",
+            answer.account().unwrap_or("unknown"),
+            answer.arn().unwrap_or("unknown")
+        ))
+    }
+
+    /// The names of the region's zones.
+    pub(crate) async fn zones(&self) -> Result<Vec<String>, CloudError> {
+        let answer = self.ec2.describe_availability_zones().send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeAvailabilityZones", error))?;
+        let zones = answer.availability_zones.unwrap_or_default();
+        Ok(zones.into_iter().filter_map(|zone| zone.zone_name).collect())
+    }
+
+    /// The region's default VPC, by id.
+    pub(crate) async fn default_vpc(&self) -> Result<Option<String>, CloudError> {
+        let answer = self.ec2.describe_vpcs().filters(filter("is-default", "true")).send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeVpcs", error))?;
+        Ok(answer.vpcs.unwrap_or_default().into_iter().find_map(|vpc| vpc.vpc_id))
     }
 
     /// All AMIs of a namespace.

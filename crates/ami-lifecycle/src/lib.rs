@@ -16,6 +16,7 @@ mod ami;
 mod bake;
 mod cloud;
 mod delete;
+mod doctor;
 mod error;
 mod event;
 mod fleet;
@@ -36,6 +37,7 @@ pub use bake::{
 };
 pub use cloud::{Cloud, ImageFacts};
 pub use delete::{Deleted, Deletion, Objection, delete, examine};
+pub use doctor::{Check, Verdict, examine_readiness};
 pub use error::{CloudError, CloudErrorKind};
 pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};

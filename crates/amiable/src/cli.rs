@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{create, delete, info, init, list, rollback, sweep, validate};
+use crate::commands::{create, delete, doctor, info, init, list, rollback, sweep, validate};
 use crate::local;
 
 /// Bakes and keeps the AMIs that CI build agents boot from
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Info(info::InfoArgs),
     Rollback(rollback::RollbackArgs),
     Sweep(sweep::SweepArgs),
+    Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
     /// The EC2-compatible endpoint of this machine

@@ -4,6 +4,7 @@
 //! done afterwards by the [`crate::engine`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) struct Ec2 {
     pub(crate) metadata: MetadataServices,
     pub(crate) faults: FaultControl,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The folder's lock, given back when the store has been closed: it is the last field.
+    _folder: File,
 }
 
 /// The state, and what clients are shown of it.
@@ -48,7 +51,12 @@ pub(crate) struct Call {
 }
 
 impl Ec2 {
-    pub(crate) fn new(store: Store, state: State, machines: Arc<dyn Machines>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        state: State,
+        machines: Arc<dyn Machines>,
+        folder: File,
+    ) -> Self {
         Ec2 {
             books: Mutex::new(Books { state, lagging: Lagging::default() }),
             store,
@@ -56,6 +64,7 @@ impl Ec2 {
             metadata: MetadataServices::default(),
             faults: FaultControl::default(),
             locks: Mutex::default(),
+            _folder: folder,
         }
     }
 

@@ -124,6 +124,12 @@ impl Folder {
         fs::rename(next, path)
     }
 
+    /// Whether a server has the folder, be it one that is just starting or ending.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self.lock(), Ok(None))
+    }
+
     /// Takes the folder for one server; the system gives it back when that ends,
     /// however it ends. `None` when another server has it.
     pub(crate) fn lock(&self) -> io::Result<Option<File>> {

@@ -105,12 +105,12 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     if config.machines == MachineKind::Qemu {
         check_qemu()?;
     }
-    let Some(_lock) = folder.lock().map_err(wrong)? else {
+    let Some(lock) = folder.lock().map_err(wrong)? else {
         return Err(ServeError::Running(folder.path().to_owned()));
     };
     let (listener, endpoint) = listen(&config).await?;
     let (store, state) = Store::open(&folder.database())?;
-    let ec2 = Arc::new(Ec2::new(store, state, machines(&config)));
+    let ec2 = Arc::new(Ec2::new(store, state, machines(&config), lock));
     prepare(&ec2, &config)?;
     engine::resume(&ec2).await;
     // Before the control socket listens: whoever gets an answer there reads the address next.
@@ -232,7 +232,9 @@ async fn answer(
         Some(Ok(text)) => (StatusCode::OK, text),
         Some(Err(error)) => {
             tracing::info!("{action} refused: {error}");
-            (error.status, error.body(&request_id))
+            let is_sts = action == "GetCallerIdentity";
+            let text = if is_sts { error.sts_body(&request_id) } else { error.body(&request_id) };
+            (error.status, text)
         }
         None => {
             tracing::info!("{action}: the connection is cut, as asked for");

@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod doctor;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod list;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Info(args) => info::info(args, global, console).await,
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
+        Command::Doctor(args) => doctor::doctor(args, global, console).await,
         Command::Init(args) => init::init(args, global, console),
         Command::Validate(args) => validate::validate(args, global, console).await,
         Command::Local(command) => local::run(command, console).await,

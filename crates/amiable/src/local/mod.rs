@@ -195,6 +195,7 @@ async fn stop(folder: &Folder, console: &Console) -> Outcome {
     }
     console.message("shutting the instances down");
     ask(folder, &Request::Stop).await?;
+    server::wait_until_it_is_gone(folder).await;
     console.message("stopped");
     Ok(())
 }

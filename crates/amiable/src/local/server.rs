@@ -19,6 +19,9 @@ use crate::failure::{Failure, chain};
 /// looks for machines that still run.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long is waited between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// What a server says that finds its folder taken ([`local_ec2::ServeError::Running`]).
 const ANOTHER_RUNS: &str = "another local endpoint is running";
 
@@ -100,9 +103,13 @@ async fn wait_until_it_answers(folder: &Folder, child: &mut Child) -> Outcome {
         if let Ok(Some(_)) = child.try_wait() {
             let log = fs::read_to_string(folder.log()).unwrap_or_default();
             let last = log.lines().last().unwrap_or("it wrote nothing");
-            // Another command started one at the same moment, which will answer soon.
+            // Another command started one at the same moment, which will answer soon; or
+            // one was just ending.
             if last.contains(ANOTHER_RUNS) && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(PAUSE).await;
+                if !folder.is_taken() {
+                    *child = spawn(folder).map_err(|error| Failure::failed(error.to_string()))?;
+                }
                 continue;
             }
             let last = last.trim_start_matches("error: ");
@@ -115,7 +122,16 @@ async fn wait_until_it_answers(folder: &Folder, child: &mut Child) -> Outcome {
                 Failure::failed(message).hint(format!("look at {}", folder.log().display()))
             );
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waits until the server that has said good-bye has given the folder back, so that the
+/// next command does not meet it.
+pub(super) async fn wait_until_it_is_gone(folder: &Folder) {
+    let deadline = Instant::now() + START_LIMIT;
+    while folder.is_taken() && Instant::now() < deadline {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -152,3 +152,14 @@ fn a_reset_deletes_everything_after_a_question() {
     insta::assert_snapshot!(all.join("\n"));
     assert_eq!(farm.endpoint_env(), env);
 }
+
+#[test]
+fn a_start_after_a_stop_is_a_new_server() {
+    let farm = Farm::new(&[]);
+    for _ in 0..5 {
+        let pid = farm.status()["pid"].clone();
+        farm.stdout(&["local", "stop"]);
+        farm.stdout(&["local", "start"]);
+        assert_ne!(farm.status()["pid"], pid);
+    }
+}

@@ -7,6 +7,7 @@ mod boto3;
 mod cloud_errors;
 mod configuration;
 mod deletions;
+mod doctor;
 mod farm;
 mod interrupts;
 mod local;

@@ -5,7 +5,7 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
@@ -14,6 +14,7 @@ fn the_command_line_reference() {
         &["info", "--help"],
         &["rollback", "--help"],
         &["sweep", "--help"],
+        &["doctor", "--help"],
         &["init", "--help"],
         &["validate", "--help"],
         &["local", "--help"],

@@ -101,7 +101,21 @@ impl ApiError {
         Self::new(format!("{}.Malformed", T::MALFORMED), message)
     }
 
-    /// The body that every AWS client knows how to read.
+    /// The same in STS' form.
+    pub(crate) fn sts_body(&self, request_id: &str) -> String {
+        let mut xml = Xml::new();
+        xml.root("ErrorResponse", "https://sts.amazonaws.com/doc/2011-06-15/", |xml| {
+            xml.node("Error", |xml| {
+                xml.text("Type", if self.status.is_client_error() { "Sender" } else { "Receiver" });
+                xml.text("Code", &self.code);
+                xml.text("Message", &self.message);
+            });
+            xml.text("RequestId", request_id);
+        });
+        xml.finish()
+    }
+
+    /// The body that every EC2 client knows how to read.
     pub(crate) fn body(&self, request_id: &str) -> String {
         let mut xml = Xml::new();
         xml.node("Response", |xml| {

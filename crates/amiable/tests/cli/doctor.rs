@@ -1,0 +1,36 @@
+//! Doctor.
+
+use crate::farm::Farm;
+
+#[test]
+fn a_ready_account_passes_and_each_missing_right_is_named() {
+    let farm = Farm::with_example(&[]);
+    let ready = farm.amiable(&["doctor"]);
+    let mut faults = vec!["local", "fault"];
+    for fault in [
+        "RunInstances=UnauthorizedOperation",
+        "StopInstances=UnauthorizedOperation",
+        "CreateImage=UnauthorizedOperation",
+        "CreateTags=UnauthorizedOperation",
+        "TerminateInstances=UnauthorizedOperation",
+        "DeregisterImage=UnauthorizedOperation",
+        "DeleteSnapshot=UnauthorizedOperation",
+    ] {
+        faults.extend(["--call", fault]);
+    }
+    farm.stdout(&faults);
+    let reader = farm.amiable(&["doctor"]);
+    farm.stdout(&["local", "fault", "--call", "GetCallerIdentity=ExpiredToken"]);
+    let expired = farm.amiable(&["doctor", "--output", "json"]);
+    insta::assert_snapshot!([ready, reader, expired].join("\n"));
+    assert_eq!(farm.status()["images"], 1, "nothing was done");
+}
+
+#[test]
+fn a_base_that_is_missing_is_told() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "name = \"debian-*\"", "name = \"fedora-*\"");
+    let text = farm.amiable(&["doctor"]);
+    assert!(text.contains("status: 1"), "{text}");
+    assert!(text.contains("FAILED  base of agent"), "{text}");
+}
