@@ -18,6 +18,8 @@ pub enum Status {
     Pending,
     /// EC2 could not make it.
     Failed,
+    /// It failed verification.
+    Quarantined,
 }
 
 impl Status {
@@ -29,6 +31,7 @@ impl Status {
             Status::Previous => "previous",
             Status::Pending => "pending",
             Status::Failed => "failed",
+            Status::Quarantined => "quarantined",
         }
     }
 }
@@ -84,7 +87,11 @@ pub struct Ami {
     pub created: String,
     /// When it was made current last.
     pub promoted: Option<String>,
-    /// Why it was made current, and by whom.
+    /// When it passed verification last.
+    pub verified: Option<String>,
+    /// When it failed verification, if it has not passed since.
+    pub quarantined: Option<String>,
+    /// Why it is what it is, and by whom.
     pub reason: Option<String>,
     /// The AMI it was baked from.
     pub base_ami: String,
@@ -107,6 +114,15 @@ pub struct Ami {
     /// Until when it may belong to a bake that lives.
     #[serde(skip)]
     pub(crate) lease: Option<String>,
+    /// The process that bakes, or baked.
+    #[serde(skip)]
+    pub(crate) owner: String,
+    /// What decided on its contents.
+    #[serde(skip)]
+    pub(crate) recipe: String,
+    /// Digests of the builder's machine-id and host keys.
+    #[serde(skip)]
+    pub(crate) builder: String,
     /// The version of amiable that baked it.
     pub amiable_version: String,
     /// The template's free keys and values.
@@ -126,6 +142,8 @@ impl Ami {
             status: Status::Pending,
             region: region.to_owned(),
             promoted: image.tags.get(tags::PROMOTED).cloned(),
+            verified: image.tags.get(tags::VERIFIED).cloned(),
+            quarantined: image.tags.get(tags::QUARANTINED).cloned().filter(|it| !it.is_empty()),
             reason: image.tags.get(tags::REASON).cloned(),
             base_ami: tag(tags::BASE),
             source: SourceRecord {
@@ -139,6 +157,9 @@ impl Ami {
             operator: tag(tags::OPERATOR),
             bake: tag(tags::BAKE),
             lease: image.tags.get(tags::LEASE).cloned(),
+            owner: tag(tags::OWNER),
+            recipe: tag(tags::RECIPE),
+            builder: tag(tags::BUILDER),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),
             ami: image.id,

@@ -5,12 +5,11 @@ use std::net::IpAddr;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    Image, InstanceMetadataOptionsRequest, InstanceStateName, ResourceType, ShutdownBehavior, Tag,
-    TagSpecification,
+    Image, Instance, InstanceMetadataOptionsRequest, InstanceStateName, ResourceType,
+    ShutdownBehavior, Tag, TagSpecification,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 
 use crate::ami::{Ami, BlockDevice};
 use crate::error::{CloudError, CloudErrorKind};
@@ -65,13 +64,18 @@ pub struct ImageFacts {
 /// What amiable asks of RunInstances.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch<'a> {
-    pub(crate) image: &'a ImageFacts,
+    /// The image's id.
+    pub(crate) image: &'a str,
+    /// Its root device, where the volume's size is given.
+    pub(crate) root_device: &'a str,
     pub(crate) instance_type: &'a str,
     pub(crate) security_groups: &'a [String],
     pub(crate) subnet: Option<&'a str>,
     pub(crate) instance_profile: Option<&'a str>,
     pub(crate) volume_size: Option<u64>,
     pub(crate) user_data: &'a str,
+    /// The name of an EC2 key pair.
+    pub(crate) key_pair: Option<&'a str>,
     pub(crate) client_token: &'a str,
     pub(crate) tags: &'a Tags,
 }
@@ -79,11 +83,18 @@ pub(crate) struct Launch<'a> {
 /// What amiable needs to know of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InstanceFacts {
+    pub(crate) id: String,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     /// The public address where there is one, else the private one.
     pub(crate) address: Option<IpAddr>,
+    /// When it was started last (RFC 3339).
+    pub(crate) launched: String,
+    pub(crate) tags: Tags,
 }
+
+/// The states of an instance that costs something, or may again.
+const LIVE_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 impl Cloud {
     /// Uses what the caller has configured: credentials, region, endpoint.
@@ -198,17 +209,18 @@ impl Cloud {
         let answer = self
             .ec2
             .run_instances()
-            .image_id(&launch.image.id)
+            .image_id(launch.image)
             .instance_type(launch.instance_type.into())
             .min_count(1)
             .max_count(1)
             .client_token(launch.client_token)
+            .set_key_name(launch.key_pair.map(String::from))
             .set_security_group_ids(Some(ids))
             .set_security_groups(Some(names))
             .set_subnet_id(launch.subnet.map(String::from))
             .set_iam_instance_profile(profile)
             .set_block_device_mappings(
-                launch.volume_size.map(|size| vec![root_volume(launch.image, size)]),
+                launch.volume_size.map(|size| vec![root_volume(launch.root_device, size)]),
             )
             .user_data(STANDARD.encode(launch.user_data))
             .metadata_options(options.build())
@@ -239,15 +251,103 @@ impl Cloud {
         let reservations = answer.reservations.unwrap_or_default();
         let instance =
             reservations.into_iter().flat_map(|it| it.instances.unwrap_or_default()).next();
-        Ok(instance.map(|instance| {
-            let state = instance.state.and_then(|state| state.name);
-            let address = instance.public_ip_address.or(instance.private_ip_address);
-            InstanceFacts {
-                state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
-                reason: instance.state_reason.and_then(|reason| reason.message),
-                address: address.and_then(|address| address.parse().ok()),
+        Ok(instance.map(instance_facts))
+    }
+
+    /// The machines of a template that have not ended.
+    pub(crate) async fn machines(
+        &self,
+        namespace: &Namespace,
+        template: &str,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let template = filter(&format!("tag:{}", tags::TEMPLATE), template);
+        self.live_instances(vec![of_namespace(namespace), template]).await
+    }
+
+    /// The instances that pass the filters and have not ended, from all pages.
+    async fn live_instances(
+        &self,
+        mut filters: Vec<Filter>,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        tracing::debug!("DescribeInstances {filters:?}");
+        let states = LIVE_STATES.map(String::from).to_vec();
+        filters
+            .push(Filter::builder().name("instance-state-name").set_values(Some(states)).build());
+        let request = self.ec2.describe_instances().set_filters(Some(filters));
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(reservation) = pages.next().await {
+            let reservation =
+                reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
+            let instances = reservation.instances.unwrap_or_default();
+            found.extend(instances.into_iter().map(instance_facts));
+        }
+        Ok(found)
+    }
+
+    /// What an instance has written to its console, as far as EC2 knows yet.
+    pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
+        tracing::debug!("GetConsoleOutput {id}");
+        // `latest` is known for instances on Nitro only; the others answer what they have.
+        let answer = self.ec2.get_console_output().instance_id(id).latest(true).send().await;
+        let answer = match answer.map_err(|error| CloudError::new("GetConsoleOutput", error)) {
+            Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
+                let answer = self.ec2.get_console_output().instance_id(id).send().await;
+                answer.map_err(|error| CloudError::new("GetConsoleOutput", error))?
             }
-        }))
+            other => other?,
+        };
+        let bytes = STANDARD.decode(answer.output.unwrap_or_default()).unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Gives EC2 a public key. One that is there already is no error: the name is a bake's.
+    pub(crate) async fn import_key_pair(
+        &self,
+        name: &str,
+        public_key: &str,
+        tags: &Tags,
+    ) -> Result<(), CloudError> {
+        tracing::debug!("ImportKeyPair {name}");
+        let request = self
+            .ec2
+            .import_key_pair()
+            .key_name(name)
+            .public_key_material(aws_sdk_ec2::primitives::Blob::new(public_key))
+            .tag_specifications(tag_specification(ResourceType::KeyPair, tags));
+        let answer = request.send().await;
+        match answer.map_err(|error| CloudError::new("ImportKeyPair", error)) {
+            Err(error) if error.code.as_deref() == Some("InvalidKeyPair.Duplicate") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Deletes a key pair. EC2 does not mind one that is gone.
+    pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
+        tracing::debug!("DeleteKeyPair {name}");
+        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
+        match answer.map_err(|error| CloudError::new("DeleteKeyPair", error)) {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// All key pairs of a namespace, by name.
+    pub(crate) async fn key_pairs_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        tracing::debug!("DescribeKeyPairs of {namespace}");
+        let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
+        let pairs = answer.key_pairs.unwrap_or_default().into_iter();
+        Ok(pairs
+            .map(|pair| Tagged {
+                id: pair.key_name.unwrap_or_default(),
+                state: "available".into(),
+                tags: read_tags(pair.tags),
+            })
+            .collect())
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
@@ -256,13 +356,13 @@ impl Cloud {
         answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
     }
 
-    /// Ends an instance. One that is gone already is no error.
-    pub(crate) async fn terminate(&self, id: &str) -> Result<(), CloudError> {
+    /// Ends an instance; `false` when EC2 does not know it, or not any more.
+    pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
         tracing::debug!("TerminateInstances {id}");
         let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
         match answer.map_err(|error| CloudError::new("TerminateInstances", error)) {
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
+            other => other.map(|_| true),
         }
     }
 
@@ -291,28 +391,24 @@ impl Cloud {
             .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
     }
 
-    /// Makes an image the current one of its template: one write, whatever it says.
-    pub(crate) async fn promote(
-        &self,
-        image: &str,
-        time: Timestamp,
-        reason: &str,
-    ) -> Result<(), CloudError> {
-        tracing::debug!("CreateTags {image} promoted {time}: {reason}");
-        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-        let request = self.ec2.create_tags().resources(image);
-        let request = request.tags(tag(tags::PROMOTED, &time.to_string()));
-        let answer = request.tags(tag(tags::REASON, reason)).send().await;
+    /// Writes tags on resources: one write, whatever it says.
+    pub(crate) async fn tag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        tracing::debug!("CreateTags {ids:?} {tags:?}");
+        let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
+        let answer = request.set_tags(Some(sdk_tags(tags))).send().await;
         answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
     }
 
-    /// Deregisters an image. One that is gone already is no error.
-    pub(crate) async fn deregister(&self, id: &str) -> Result<(), CloudError> {
+    /// Deregisters an image; `false` when EC2 does not know it, or not any more.
+    pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
         tracing::debug!("DeregisterImage {id}");
         let answer = self.ec2.deregister_image().image_id(id).send().await;
         match answer.map_err(|error| CloudError::new("DeregisterImage", error)) {
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
+            other => other.map(|_| true),
         }
     }
 
@@ -331,16 +427,8 @@ impl Cloud {
 
     /// The instances that a bake started and that have not ended.
     pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
-        tracing::debug!("DescribeInstances of bake {bake}");
-        let live = ["pending", "running", "stopping", "stopped"];
-        let live = live.map(String::from).to_vec();
-        let live = Filter::builder().name("instance-state-name").set_values(Some(live)).build();
-        let request = self.ec2.describe_instances().filters(of_bake(bake)).filters(live);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeInstances", error))?;
-        let reservations = answer.reservations.unwrap_or_default().into_iter();
-        let instances = reservations.flat_map(|it| it.instances.unwrap_or_default());
-        Ok(instances.filter_map(|instance| instance.instance_id).collect())
+        let instances = self.live_instances(vec![of_bake(bake)]).await?;
+        Ok(instances.into_iter().map(|instance| instance.id).collect())
     }
 
     /// All instances of a namespace that have not ended.
@@ -348,26 +436,11 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        tracing::debug!("DescribeInstances of {namespace}");
-        let states = ["pending", "running", "stopping", "stopped"];
-        let states = states.map(String::from).to_vec();
-        let live = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
-        let request = self.ec2.describe_instances().filters(of_namespace(namespace)).filters(live);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(reservation) = pages.next().await {
-            let reservation =
-                reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
-            found.extend(reservation.instances.unwrap_or_default().into_iter().map(|it| {
-                let state = it.state.and_then(|state| state.name);
-                Tagged {
-                    id: it.instance_id.unwrap_or_default(),
-                    state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                    tags: read_tags(it.tags),
-                }
-            }));
-        }
-        Ok(found)
+        let instances = self.live_instances(vec![of_namespace(namespace)]).await?;
+        Ok(instances
+            .into_iter()
+            .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
+            .collect())
     }
 
     /// All snapshots of a namespace.
@@ -416,13 +489,7 @@ impl Cloud {
         snapshots: &[String],
         image: &str,
     ) -> Result<(), CloudError> {
-        if snapshots.is_empty() {
-            return Ok(());
-        }
-        tracing::debug!("CreateTags {snapshots:?} of {image}");
-        let tag = Tag::builder().key(tags::IMAGE).value(image).build();
-        let request = self.ec2.create_tags().set_resources(Some(snapshots.to_vec())).tags(tag);
-        request.send().await.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+        self.tag(snapshots, &tags::of([(tags::IMAGE, image.to_owned())])).await
     }
 
     /// The caller's own images that use a snapshot.
@@ -453,14 +520,30 @@ fn of_bake(bake: &str) -> Filter {
 }
 
 fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-    TagSpecification::builder().resource_type(resource).set_tags(Some(tags.collect())).build()
+    TagSpecification::builder().resource_type(resource).set_tags(Some(sdk_tags(tags))).build()
 }
 
-fn root_volume(image: &ImageFacts, size_gib: u64) -> BlockDeviceMapping {
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn instance_facts(instance: Instance) -> InstanceFacts {
+    let state = instance.state.and_then(|state| state.name);
+    let address = instance.public_ip_address.or(instance.private_ip_address);
+    InstanceFacts {
+        id: instance.instance_id.unwrap_or_default(),
+        state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
+        reason: instance.state_reason.and_then(|reason| reason.message),
+        address: address.and_then(|address| address.parse().ok()),
+        launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
+        tags: read_tags(instance.tags),
+    }
+}
+
+fn root_volume(device: &str, size_gib: u64) -> BlockDeviceMapping {
     let size = i32::try_from(size_gib).unwrap_or(i32::MAX);
     let ebs = EbsBlockDevice::builder().volume_size(size).delete_on_termination(true);
-    BlockDeviceMapping::builder().device_name(&image.root_device_name).ebs(ebs.build()).build()
+    BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
 }
 
 fn facts(image: Image) -> ImageFacts {

@@ -82,6 +82,15 @@ impl CloudError {
         CloudError { action, kind: CloudErrorKind::Other, code: None, message, request_id: None }
     }
 
+    /// Whether the same call may succeed a little later, as it stands.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.kind, CloudErrorKind::Throttled | CloudErrorKind::Unreachable)
+            || matches!(
+                self.code.as_deref(),
+                Some("InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable")
+            )
+    }
+
     /// Whether the call may have taken effect all the same: there was no answer, or one
     /// that does not tell, or a repeat found what the first try had made.
     pub(crate) fn may_have_happened(&self) -> bool {

@@ -17,12 +17,14 @@ pub enum Stage {
     Deliver,
     /// Running the init script.
     Script,
-    /// Removing what the bake left in the guest.
-    Tidy,
+    /// Removing what no AMI should have.
+    Seal,
     /// StopInstances, until `stopped`.
     Stop,
     /// CreateImage, until `available`.
     Image,
+    /// Proving the new AMI by an instance.
+    Verify,
     /// Making the new AMI the current one.
     Promote,
     /// TerminateInstances.
@@ -42,9 +44,10 @@ impl Stage {
             Stage::CloudInit => "waiting for cloud-init",
             Stage::Deliver => "bringing the source to the instance",
             Stage::Script => "running the init script",
-            Stage::Tidy => "tidying up in the guest",
+            Stage::Seal => "sealing the machine",
             Stage::Stop => "stopping the instance",
             Stage::Image => "creating the image",
+            Stage::Verify => "verifying the new AMI",
             Stage::Promote => "making it current",
             Stage::Terminate => "terminating the instance",
             Stage::Undo => "undoing",

@@ -29,15 +29,14 @@ pub enum Refusal {
 }
 
 impl Fleet {
-    /// Sets each AMI's status: of those of a template that are available, the one
-    /// that was promoted last is current. Equal times are told apart by generation,
+    /// Sets each AMI's status: of those of a template that are available and not
+    /// quarantined, the one that was promoted last is current. Equal times are told apart by generation,
     /// then by id, so that every state has one answer.
     #[must_use]
     pub fn new(mut amis: Vec<Ami>) -> Fleet {
         let mut current: BTreeMap<&str, &Ami> = BTreeMap::new();
         let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
-        for ami in amis.iter().filter(|ami| ami.state == "available" && ami.promoted_at().is_some())
-        {
+        for ami in amis.iter().filter(|ami| is_eligible(ami)) {
             let best = current.entry(&ami.template).or_insert(ami);
             if rank(ami) > rank(best) {
                 *best = ami;
@@ -48,6 +47,7 @@ impl Fleet {
             ami.status = match ami.state.as_str() {
                 _ if current.contains(&ami.ami) => Status::Current,
                 "failed" | "error" | "invalid" => Status::Failed,
+                _ if ami.quarantined.is_some() => Status::Quarantined,
                 _ if ami.promoted_at().is_some() => Status::Previous,
                 _ => Status::Pending,
             };
@@ -111,6 +111,11 @@ impl Fleet {
             _ => Ok(self.next_generation(template)),
         }
     }
+}
+
+/// Whether an AMI can be current.
+fn is_eligible(ami: &Ami) -> bool {
+    ami.state == "available" && ami.promoted_at().is_some() && ami.quarantined.is_none()
 }
 
 #[cfg(test)]

@@ -20,14 +20,21 @@ mod doctor;
 mod error;
 mod event;
 mod fleet;
+mod guest;
 mod info;
+mod machine;
+mod marks;
 mod naming;
+mod recipe;
 mod rollback;
 mod source;
 mod ssh;
 mod sweep;
 pub mod tags;
+mod takeover;
 mod template;
+mod undo;
+mod verify;
 mod wait;
 
 pub use ami::{Ami, BlockDevice, SourceRecord, Status};
@@ -41,12 +48,16 @@ pub use doctor::{Check, Verdict, examine_readiness};
 pub use error::{CloudError, CloudErrorKind};
 pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
+pub use guest::check_user_data;
 pub use info::{Ancestor, Info, info};
 pub use naming::{NameParts, NamingError, Pattern, check_ami_name};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use source::{SourceError, exact_revision};
 pub use sweep::{LeftKind, Leftover, find_leftovers, remove_leftover};
+pub use takeover::Busy;
 pub use template::{
-    Architecture, Base, CheckoutOn, Namespace, Repository, Source, Template, Timeouts, VcsKind,
+    Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
+    SealStep, Source, Template, Timeouts, VcsKind,
 };
 pub use tokio_util::sync::CancellationToken;
+pub use verify::{NotVerified, Verified, VerifyRequest, verify};

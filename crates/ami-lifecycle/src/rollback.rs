@@ -122,12 +122,13 @@ pub async fn rollback(
         return Ok(RolledBack { ami, from: None });
     }
     let time = fleet.promotion_time(template, Timestamp::now());
-    cloud.promote(&ami.ami, time, &reason(&ami, from.as_ref(), operator)).await?;
+    let reason = reason(&ami, from.as_ref(), operator);
+    cloud.tag(std::slice::from_ref(&ami.ami), &tags::promotion(time, reason)).await?;
     Ok(RolledBack { ami, from })
 }
 
 fn reason(to: &Ami, from: Option<&Ami>, operator: &str) -> String {
-    let text = match from {
+    match from {
         Some(from) if from.generation > to.generation => {
             format!("rolled back from generation {} ({}) by {operator}", from.generation, from.ami)
         }
@@ -138,6 +139,5 @@ fn reason(to: &Ami, from: Option<&Ami>, operator: &str) -> String {
             )
         }
         None => format!("made current by {operator}"),
-    };
-    tags::fit(&text)
+    }
 }

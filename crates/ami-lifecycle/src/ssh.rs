@@ -1,14 +1,14 @@
-//! SSH to a builder: one key to log in with, one host key to expect, commands with
-//! their output as it comes.
+//! SSH to a machine: one key to log in with, host keys to demand, commands with their
+//! output as it comes.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use russh::client::{self, Handle, Handler};
 use russh::keys::PublicKeyOrCertificate;
-use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::io::AsyncRead;
 
@@ -32,14 +32,14 @@ pub(crate) struct Login {
     pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) key: Arc<PrivateKey>,
-    /// The only host key that is accepted.
-    pub(crate) host_key: PublicKey,
+    /// The host keys that are accepted; `None`: whichever comes first.
+    pub(crate) host_keys: Option<Vec<PublicKey>>,
 }
 
 /// Why there is no login, or a command had no end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SshError {
-    #[error("the host at {0} has another host key than the one that amiable gave it")]
+    #[error("the host at {0} has another host key than the one that is demanded")]
     HostKey(IpAddr),
     #[error("the login as {user} was refused")]
     Refused { user: String },
@@ -61,11 +61,14 @@ pub(crate) enum Ended {
 /// A session that is logged in.
 pub(crate) struct Ssh {
     handle: Handle<ExpectHostKey>,
+    /// The host key that was shown.
+    pub(crate) host_key: PublicKey,
 }
 
 struct ExpectHostKey {
     address: IpAddr,
-    expected: PublicKey,
+    expected: Option<Vec<PublicKey>>,
+    shown: Arc<OnceLock<PublicKey>>,
 }
 
 /// Carries our own refusal through russh.
@@ -84,14 +87,17 @@ impl Handler for ExpectHostKey {
         &mut self,
         key: &PublicKeyOrCertificate,
     ) -> Result<bool, HandlerError> {
-        match key {
-            PublicKeyOrCertificate::PublicKey { key, .. }
-                if key.key_data() == self.expected.key_data() =>
-            {
-                Ok(true)
-            }
-            _ => Err(HandlerError::HostKey(self.address)),
+        let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
+            return Err(HandlerError::HostKey(self.address));
+        };
+        let is_demanded = |keys: &Vec<PublicKey>| {
+            keys.iter().any(|expected| expected.key_data() == key.key_data())
+        };
+        if !self.expected.as_ref().is_none_or(is_demanded) {
+            return Err(HandlerError::HostKey(self.address));
         }
+        let _ = self.shown.set(key.clone());
+        Ok(true)
     }
 }
 
@@ -116,22 +122,29 @@ impl Ssh {
         let config = client::Config {
             keepalive_interval: Some(KEEPALIVE),
             nodelay: true,
-            preferred: Preferred {
-                // The injected key is of this kind; a server that also has others must not choose one.
-                key: Cow::Borrowed(&[Algorithm::Ed25519]),
-                ..Preferred::default()
-            },
+            preferred: preferred(login.host_keys.as_deref()),
             ..client::Config::default()
         };
-        let check = ExpectHostKey { address: login.address, expected: login.host_key.clone() };
+        let shown = Arc::new(OnceLock::new());
+        let check = ExpectHostKey {
+            address: login.address,
+            expected: login.host_keys.clone(),
+            shown: shown.clone(),
+        };
         let mut handle =
             client::connect(Arc::new(config), (login.address, login.port), check).await?;
-        let key = PrivateKeyWithHashAlg::new(login.key.clone(), None);
+        // A key pair of EC2's may be an RSA key, which is refused with SHA-1 nowadays.
+        let hash = match login.key.algorithm() {
+            Algorithm::Rsa { .. } => handle.best_supported_rsa_hash().await?.flatten(),
+            _ => None,
+        };
+        let key = PrivateKeyWithHashAlg::new(login.key.clone(), hash);
         let outcome = handle.authenticate_publickey(&login.user, key).await?;
         if !outcome.success() {
             return Err(SshError::Refused { user: login.user.clone() });
         }
-        Ok(Ssh { handle })
+        let host_key = shown.get().cloned().ok_or(SshError::Lost)?;
+        Ok(Ssh { handle, host_key })
     }
 
     /// Runs a command, sends it `input`, and hands out its output line by line.
@@ -196,6 +209,22 @@ impl Ssh {
     pub(crate) async fn close(self) {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
     }
+}
+
+/// A server with several host keys must show one of those that are demanded.
+fn preferred(host_keys: Option<&[PublicKey]>) -> Preferred {
+    let Some(keys) = host_keys else { return Preferred::default() };
+    let mut algorithms: Vec<Algorithm> = Vec::new();
+    for key in keys {
+        match key.algorithm() {
+            // The key is one; how it signs is another matter, and SHA-1 is refused nowadays.
+            Algorithm::Rsa { .. } => algorithms.extend(
+                [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }),
+            ),
+            other => algorithms.push(other),
+        }
+    }
+    Preferred { key: Cow::Owned(algorithms), ..Preferred::default() }
 }
 
 /// Puts lines together from pieces.
@@ -296,7 +325,7 @@ mod tests {
             port: address.port(),
             user: "admin".into(),
             key: Arc::new(new_key()),
-            host_key: expected.public_key().clone(),
+            host_keys: Some(vec![expected.public_key().clone()]),
         })
         .await
     }

@@ -22,6 +22,8 @@ pub enum LeftKind {
     Image,
     /// A snapshot without an image.
     Snapshot,
+    /// An EC2 key pair of a bake.
+    KeyPair,
 }
 
 /// Something that a dead bake, or an interrupted deletion, has left.
@@ -53,19 +55,38 @@ pub(crate) struct Tagged {
     pub(crate) tags: Tags,
 }
 
-impl Tagged {
-    fn left(&self, kind: LeftKind) -> Leftover {
-        let tag = |key: &str| self.tags.get(key).cloned().unwrap_or_default();
+impl Leftover {
+    pub(crate) fn of(kind: LeftKind, id: &str, state: &str, tags: &Tags) -> Leftover {
+        let tag = |key: &str| tags.get(key).cloned().unwrap_or_default();
         Leftover {
             kind,
-            id: self.id.clone(),
-            state: self.state.clone(),
+            id: id.to_owned(),
+            state: state.to_owned(),
             template: tag(tags::TEMPLATE),
             bake: tag(tags::BAKE),
             operator: tag(tags::OPERATOR),
-            lease: self.tags.get(tags::LEASE).cloned(),
+            lease: tags.get(tags::LEASE).cloned(),
             snapshots: Vec::new(),
         }
+    }
+
+    pub(crate) fn of_image(ami: &Ami) -> Leftover {
+        Leftover {
+            kind: LeftKind::Image,
+            id: ami.ami.clone(),
+            state: ami.state.clone(),
+            template: ami.template.clone(),
+            bake: ami.bake.clone(),
+            operator: ami.operator.clone(),
+            lease: ami.lease.clone(),
+            snapshots: ami.snapshots.clone(),
+        }
+    }
+}
+
+impl Tagged {
+    fn left(&self, kind: LeftKind) -> Leftover {
+        Leftover::of(kind, &self.id, &self.state, &self.tags)
     }
 }
 
@@ -79,28 +100,21 @@ fn leftovers(
     fleet: &Fleet,
     instances: &[Tagged],
     snapshots: &[Tagged],
+    key_pairs: &[Tagged],
     now: Timestamp,
 ) -> Vec<Leftover> {
     let is_over = |it: &&Tagged| has_ended(it.tags.get(tags::LEASE), now);
     let instances = instances.iter().filter(is_over).map(|it| it.left(LeftKind::Instance));
     let unproven = |ami: &&Ami| matches!(ami.status, Status::Pending | Status::Failed);
     let images = fleet.amis().iter().filter(unproven);
-    let images = images.filter(|ami| has_ended(ami.lease.as_ref(), now)).map(|ami| Leftover {
-        kind: LeftKind::Image,
-        id: ami.ami.clone(),
-        state: ami.state.clone(),
-        template: ami.template.clone(),
-        bake: ami.bake.clone(),
-        operator: ami.operator.clone(),
-        lease: ami.lease.clone(),
-        snapshots: ami.snapshots.clone(),
-    });
+    let images = images.filter(|ami| has_ended(ami.lease.as_ref(), now)).map(Leftover::of_image);
     let is_used = |it: &&Tagged| fleet.amis().iter().any(|ami| ami.snapshots.contains(&it.id));
     // One that was being deleted together with its image is to go at once.
     let is_orphan =
         |it: &&Tagged| !is_used(it) && (is_over(it) || it.tags.contains_key(tags::IMAGE));
     let snapshots = snapshots.iter().filter(is_orphan).map(|it| it.left(LeftKind::Snapshot));
-    instances.chain(images).chain(snapshots).collect()
+    let key_pairs = key_pairs.iter().filter(is_over).map(|it| it.left(LeftKind::KeyPair));
+    instances.chain(images).chain(snapshots).chain(key_pairs).collect()
 }
 
 /// Looks for what dead bakes and interrupted deletions have left in a namespace.
@@ -116,7 +130,8 @@ pub async fn find_leftovers(
     // Snapshots before images: one that is made in between has an image then.
     let snapshots = cloud.snapshots_of_namespace(namespace).await?;
     let fleet = cloud.fleet(namespace).await?;
-    Ok(leftovers(&fleet, &instances, &snapshots, now))
+    let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
+    Ok(leftovers(&fleet, &instances, &snapshots, &key_pairs, now))
 }
 
 /// Removes one of them. What is gone already is no error; a snapshot that an image of
@@ -126,8 +141,9 @@ pub async fn find_leftovers(
 /// When a call fails.
 pub async fn remove_leftover(cloud: &Cloud, leftover: &Leftover) -> Result<(), CloudError> {
     match leftover.kind {
-        LeftKind::Instance => cloud.terminate(&leftover.id).await,
+        LeftKind::Instance => cloud.terminate(&leftover.id).await.map(drop),
         LeftKind::Snapshot => cloud.delete_snapshot(&leftover.id).await.map(drop),
+        LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await,
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
             cloud.deregister(&leftover.id).await?;
@@ -188,9 +204,13 @@ mod tests {
             tagged("snap-5", &[(tags::LEASE, after)]),
             tagged("snap-6", &[(tags::LEASE, after), (tags::IMAGE, "ami-gone")]),
         ];
-        let left = leftovers(&fleet, &instances, &snapshots, NOW.parse().unwrap());
+        let key_pairs = [
+            tagged("amiable-dead", &[(tags::LEASE, before)]),
+            tagged("amiable-live", &[(tags::LEASE, after)]),
+        ];
+        let left = leftovers(&fleet, &instances, &snapshots, &key_pairs, NOW.parse().unwrap());
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();
-        assert_eq!(ids, ["i-dead", "ami-dead", "snap-4", "snap-6"]);
+        assert_eq!(ids, ["i-dead", "ami-dead", "snap-4", "snap-6", "amiable-dead"]);
         assert_eq!(left[1].snapshots, ["snap-1"]);
     }
 }

@@ -7,7 +7,10 @@
 //! | `amiable:namespace` | all | the namespace of the configuration |
 //! | `amiable:template` | all | the template's name |
 //! | `amiable:bake` | all | the id of the bake that made it |
-//! | `amiable:stage` | instance | `building` |
+//! | `amiable:stage` | instance | `building`, `provisioned`, `verifying`, `kept` |
+//! | `amiable:owner` | all | the process that bakes, so that its end is noticed on its own machine |
+//! | `amiable:recipe` | all | a digest of all that decides on what is in the AMI |
+//! | `amiable:builder` | image, snapshot | digests of the builder's machine-id and host keys |
 //! | `amiable:lease` | all | until when it may belong to a bake that lives (RFC 3339, UTC) |
 //! | `amiable:generation` | image, snapshot | counts up from 1, for each template |
 //! | `amiable:system`, `amiable:os` | image, snapshot | from the template |
@@ -17,11 +20,15 @@
 //! | `amiable:operator` | all | who baked, as `user@host` |
 //! | `amiable:version` | all | the version of amiable |
 //! | `amiable:promoted` | image | when it was made current (RFC 3339, UTC); the latest is current |
-//! | `amiable:reason` | image | why, and by whom it was made current |
+//! | `amiable:verified` | image | when it passed verification last (RFC 3339, UTC) |
+//! | `amiable:quarantined` | image | when it failed verification; it is never made current |
+//! | `amiable:reason` | image | why it is what it is, and by whom |
 //! | `amiable:image` | snapshot | the AMI that is being deleted with it |
 //! | any other | image, snapshot | the template's metadata |
 
 use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -62,13 +69,25 @@ pub const OPERATOR: &str = "amiable:operator";
 pub const VERSION: &str = "amiable:version";
 /// When it was made current.
 pub const PROMOTED: &str = "amiable:promoted";
-/// Why it was made current, and by whom.
+/// The process that bakes.
+pub const OWNER: &str = "amiable:owner";
+/// What decides on the contents, as a digest.
+pub const RECIPE: &str = "amiable:recipe";
+/// What a new instance must not have in common with the builder, as digests.
+pub const BUILDER: &str = "amiable:builder";
+/// When it passed verification last.
+pub const VERIFIED: &str = "amiable:verified";
+/// When it failed verification.
+pub const QUARANTINED: &str = "amiable:quarantined";
+/// The lease of what is left on purpose: it does not end.
+pub const NO_LEASE: &str = "none";
+/// Why it is what it is, and by whom.
 pub const REASON: &str = "amiable:reason";
 /// The AMI that a snapshot is being deleted with.
 pub const IMAGE: &str = "amiable:image";
 
 /// How many tags amiable itself puts on an image; EC2 allows 50 in all.
-pub const OWN: usize = 18;
+pub const OWN: usize = 22;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;
@@ -104,6 +123,16 @@ pub fn metadata(tags: &Tags) -> Tags {
         .filter(|(key, _)| !own(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
+}
+
+/// Tags of these keys and values, cut to what a tag holds.
+pub(crate) fn of<const N: usize>(pairs: [(&str, String); N]) -> Tags {
+    pairs.map(|(key, value)| (key.to_owned(), fit(&value))).into()
+}
+
+/// What makes an image the current one of its template, in one write.
+pub(crate) fn promotion(time: Timestamp, reason: String) -> Tags {
+    of([(PROMOTED, time.to_string()), (REASON, reason)])
 }
 
 /// Cuts a value to what a tag holds.

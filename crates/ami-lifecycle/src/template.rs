@@ -1,6 +1,6 @@
 //! What a template asks for: the typed form of a `[template.…]` table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,6 +148,8 @@ pub struct Timeouts {
     pub stop: Duration,
     /// From CreateImage to `available`.
     pub image: Duration,
+    /// The template's verify script.
+    pub verify: Duration,
     /// All of it; [`Timeouts::whole`] says what holds without it.
     pub bake: Option<Duration>,
 }
@@ -160,8 +162,121 @@ impl Timeouts {
     /// and its builder ends itself.
     #[must_use]
     pub fn whole(&self) -> Duration {
-        self.bake.unwrap_or(self.boot + self.script + self.stop + self.image + MARGIN)
+        let twice = self.boot * 2;
+        let waits = twice + self.script + self.stop + self.image + self.verify;
+        self.bake.unwrap_or(waits + MARGIN)
     }
+}
+
+/// How amiable gets into its machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPair {
+    /// By a key of its own, which cloud-init lets in. EC2 knows nothing of it.
+    None,
+    /// By an EC2 key pair that exists, for bases without cloud-init.
+    Existing {
+        /// Its name in EC2.
+        name: String,
+        /// The file of its private key, without a passphrase.
+        file: PathBuf,
+    },
+    /// By an EC2 key pair that is imported for the bake and removed again.
+    Temporary,
+}
+
+/// How a machine of amiable's proves that it is the one that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKey {
+    /// By a host key that cloud-init was given in the user data.
+    Injected,
+    /// By a host key that the machine wrote to its console, which EC2 passes on.
+    Console,
+    /// Not at all: whatever answers at its address is believed.
+    FirstContact,
+}
+
+/// A part of sealing, as it is called in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SealStep {
+    /// The bake's login key, in every authorized_keys.
+    LoginKeys,
+    /// SSH host keys, where something makes new ones.
+    HostKeys,
+    /// machine-id and the random seed.
+    MachineId,
+    /// cloud-init's memory of the builder, user data included.
+    CloudInit,
+    /// What was logged.
+    Logs,
+    /// Histories of shells, editors and the like.
+    Histories,
+    /// What package managers have downloaded.
+    PackageCaches,
+    /// Credentials of git, Bazaar and clouds.
+    Credentials,
+    /// The bytes of deleted files.
+    FreeSpace,
+}
+
+impl SealStep {
+    /// All of them, in the order in which they are done.
+    pub const ALL: [SealStep; 9] = [
+        SealStep::LoginKeys,
+        SealStep::CloudInit,
+        SealStep::HostKeys,
+        SealStep::MachineId,
+        SealStep::Credentials,
+        SealStep::Histories,
+        SealStep::PackageCaches,
+        SealStep::Logs,
+        SealStep::FreeSpace,
+    ];
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SealStep::LoginKeys => "login-keys",
+            SealStep::HostKeys => "host-keys",
+            SealStep::MachineId => "machine-id",
+            SealStep::CloudInit => "cloud-init",
+            SealStep::Logs => "logs",
+            SealStep::Histories => "histories",
+            SealStep::PackageCaches => "package-caches",
+            SealStep::Credentials => "credentials",
+            SealStep::FreeSpace => "free-space",
+        }
+    }
+}
+
+/// What is removed before a machine becomes an AMI.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seal {
+    /// Parts that are left out.
+    pub keep: BTreeSet<SealStep>,
+    /// A script of the template's own, which runs first; its path in the source.
+    pub script: Option<String>,
+}
+
+impl Seal {
+    /// Whether a part of sealing is done.
+    #[must_use]
+    pub fn does(&self, step: SealStep) -> bool {
+        !self.keep.contains(&step)
+    }
+}
+
+/// What Jenkins' EC2 plugin asks of an agent
+/// (<https://github.com/jenkinsci/ec2-plugin>, `EC2UnixLauncher`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JenkinsAgent {
+    /// The program that runs the agent: a path, or a name in PATH.
+    pub java: String,
+    /// The folder that Jenkins works in; the login user's home without it.
+    pub remote_root: Option<String>,
+    /// Whether the plugin's mark that the init script has run, `~/.hudson-run-init`, is
+    /// in the AMI: with it, Jenkins does not run its own init script.
+    pub init_has_run: bool,
 }
 
 /// A template: what an agent's AMI is made from.
@@ -203,6 +318,18 @@ pub struct Template {
     pub volume_size: Option<u64>,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// How to get in.
+    pub key_pair: KeyPair,
+    /// How a machine proves itself.
+    pub host_key: HostKey,
+    /// User data of the template's own, as text.
+    pub user_data: Option<String>,
+    /// What is removed before the stop.
+    pub seal: Seal,
+    /// A script that a new AMI must pass, by its path in the source.
+    pub verify: Option<String>,
+    /// What Jenkins asks of its agents, where they are Jenkins'.
+    pub agent: Option<JenkinsAgent>,
 }
 
 /// What separates these AMIs from all others in the account.
@@ -216,8 +343,49 @@ impl fmt::Display for Namespace {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A template for the tests of other modules.
+    pub(crate) fn template() -> Template {
+        let minute = Duration::from_secs(60);
+        Template {
+            name: "agent".into(),
+            system: "jenkins".into(),
+            os: "debian-12".into(),
+            arch: Architecture::X86_64,
+            base: Base::Ami("ami-12345678".into()),
+            source: Source {
+                repository: Repository::Path("/nonexistent".into()),
+                on: CheckoutOn::Operator,
+            },
+            script: "setup".into(),
+            run_as: None,
+            description: None,
+            metadata: BTreeMap::new(),
+            instance_type: "t3.small".into(),
+            ssh_user: "debian".into(),
+            ssh_port: 22,
+            security_groups: Vec::new(),
+            subnet: None,
+            instance_profile: None,
+            volume_size: None,
+            timeouts: Timeouts {
+                boot: minute,
+                script: minute,
+                stop: minute,
+                image: minute,
+                verify: minute,
+                bake: None,
+            },
+            key_pair: KeyPair::None,
+            host_key: HostKey::Injected,
+            user_data: None,
+            seal: Seal::default(),
+            verify: None,
+            agent: None,
+        }
+    }
 
     #[test]
     fn passwords_do_not_reach_tags() {

@@ -21,8 +21,14 @@ pub(crate) enum WaitError<E> {
     Failed(E),
 }
 
-/// Looks until `look` finds something.
-pub(crate) async fn until<T, E>(
+/// An error after which a look may succeed all the same.
+pub(crate) trait MayPass {
+    fn may_pass(&self) -> bool;
+}
+
+/// Looks until `look` finds something. Errors that may pass are told only when the
+/// deadline has come.
+pub(crate) async fn until<T, E: MayPass>(
     limit: Duration,
     cancel: &CancellationToken,
     mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
@@ -32,13 +38,16 @@ pub(crate) async fn until<T, E>(
     loop {
         let found = tokio::select! {
             () = cancel.cancelled() => return Err(WaitError::Cancelled),
-            found = look() => found.map_err(WaitError::Failed)?,
+            found = look() => found,
         };
-        if let Some(found) = found {
-            return Ok(found);
-        }
+        let error = match found {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => None,
+            Err(error) if error.may_pass() => Some(error),
+            Err(error) => return Err(WaitError::Failed(error)),
+        };
         if Instant::now() + pause > deadline {
-            return Err(WaitError::TimedOut(limit));
+            return Err(error.map_or(WaitError::TimedOut(limit), WaitError::Failed));
         }
         tokio::select! {
             () = cancel.cancelled() => return Err(WaitError::Cancelled),
@@ -52,11 +61,31 @@ pub(crate) async fn until<T, E>(
 mod tests {
     use super::*;
 
+    /// Whether it may pass.
+    impl MayPass for bool {
+        fn may_pass(&self) -> bool {
+            *self
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_that_may_pass_is_told_at_the_deadline_only() {
+        let cancel = CancellationToken::new();
+        let mut answers = vec![Ok(Some(7)), Err(true)];
+        let limit = Duration::from_secs(60);
+        let found = until(limit, &cancel, async || answers.pop().unwrap()).await;
+        assert!(matches!(found, Ok(7)), "{found:?}");
+        for (may_pass, limit) in [(true, Duration::ZERO), (false, limit)] {
+            let ended = until(limit, &cancel, async || Err::<Option<()>, _>(may_pass)).await;
+            assert!(matches!(ended, Err(WaitError::Failed(it)) if it == may_pass), "{ended:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_deadline_ends_the_wait() {
         let cancel = CancellationToken::new();
         let limit = Duration::from_millis(1);
-        let ended = until(limit, &cancel, async || Ok::<Option<()>, ()>(None)).await;
+        let ended = until(limit, &cancel, async || Ok::<Option<()>, bool>(None)).await;
         assert!(matches!(ended, Err(WaitError::TimedOut(_))), "{ended:?}");
     }
 
@@ -68,7 +97,7 @@ mod tests {
         let limit = Duration::from_secs(60);
         let ended = until(limit, &cancel, async || {
             std::future::pending::<()>().await;
-            Ok::<Option<()>, ()>(None)
+            Ok::<Option<()>, bool>(None)
         })
         .await;
         assert!(matches!(ended, Err(WaitError::Cancelled)), "{ended:?}");

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{create, delete, doctor, info, init, list, rollback, sweep, validate};
+use crate::commands::{
+    create, delete, doctor, info, init, list, rollback, sweep, validate, verify,
+};
 use crate::local;
 
 /// Bakes and keeps the AMIs that CI build agents boot from
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Delete(delete::DeleteArgs),
     Info(info::InfoArgs),
+    Verify(verify::VerifyArgs),
     Rollback(rollback::RollbackArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),

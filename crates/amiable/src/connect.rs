@@ -1,6 +1,10 @@
 //! From the `[cloud]` table to a connection.
 
+use std::time::Duration;
+
 use ami_lifecycle::Cloud;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
@@ -15,11 +19,33 @@ use crate::local;
 /// The region of the local endpoint where none is configured.
 const LOCAL_REGION: &str = "us-east-1";
 
+/// Throttling, 5xx and lost connections are tried again, after pauses that grow and are
+/// drawn at random. Each call that makes something may be made twice without harm:
+/// RunInstances by its client token, an image and a key pair by their names, which are
+/// taken then; tags, stops and deletions do the same again.
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_initial_backoff(Duration::from_millis(500))
+        .with_max_backoff(Duration::from_secs(10))
+}
+
+/// An answer that has not come by then is lost, and is asked for again.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build()
+}
+
 /// Connects. The local endpoint is started when it is not running; from there on it
 /// is an endpoint like any other.
 pub(crate) async fn cloud(settings: &CloudSettings, console: &Console) -> Result<Cloud, Failure> {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http);
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .retry_config(retries())
+        .timeout_config(timeouts());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }

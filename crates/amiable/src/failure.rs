@@ -1,6 +1,6 @@
 //! How a command fails: what is said, and the exit status.
 
-use ami_lifecycle::{BakeError, CloudError, FailedIn};
+use ami_lifecycle::{BakeError, CloudError, FailedIn, NotVerified};
 
 use crate::config::{self, ConfigError};
 
@@ -104,34 +104,55 @@ impl From<ConfigError> for Failure {
 
 /// A failed bake of one template. `log` is the file that has the script's output.
 pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
-    let status = match failed.error {
+    let message = match failed.error {
+        BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),
+        _ => format!("{template}: {}", chain(&failed.error)),
+    };
+    of_error(message, &failed.error, &failed.left, log)
+}
+
+/// A verification without a verdict. `log` is the file that has the script's output.
+pub(crate) fn of_verification(ami: &str, failed: &NotVerified, log: &str) -> Failure {
+    let message = match failed.error {
+        BakeError::Cancelled => format!("{ami}: interrupted while it was verified"),
+        _ => format!("{ami} could not be verified: {}", chain(&failed.error)),
+    };
+    of_error(message, &failed.error, &failed.left, log)
+}
+
+fn of_error(
+    message: String,
+    error: &BakeError,
+    left: &[(String, CloudError)],
+    log: &str,
+) -> Failure {
+    let status = match error {
         BakeError::Cancelled => Status::Interrupted,
         BakeError::Refused(_) | BakeError::Naming(_) => Status::Usage,
         _ => Status::Failed,
     };
     let mut details = Vec::new();
-    if let BakeError::Script { tail, .. } | BakeError::Guest { tail, .. } = &failed.error {
+    if let BakeError::Script { tail, .. } | BakeError::Guest { tail, .. } = error {
         if !tail.is_empty() {
             details.push("its last lines:".to_owned());
         }
         details.extend(tail.iter().map(|line| format!("  | {line}")));
     }
     if matches!(
-        failed.error,
-        BakeError::Script { .. } | BakeError::ScriptKilled { .. } | BakeError::Guest { .. }
+        error,
+        BakeError::Script { .. }
+            | BakeError::ScriptKilled { .. }
+            | BakeError::Guest { .. }
+            | BakeError::Quarantined { .. }
     ) {
         details.push(format!("the whole log: {log}"));
     }
-    for (id, error) in &failed.left {
+    for (id, error) in left {
         details.push(format!("left behind: {id}, as it could not be undone: {error}"));
         details.push("`amiable sweep` removes it when the lease of the bake has ended".into());
     }
-    let message = match failed.error {
-        BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),
-        _ => format!("{template}: {}", chain(&failed.error)),
-    };
     let failure = Failure::new(status, message).details(details);
-    match failed.error.hint() {
+    match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
     }

@@ -1,7 +1,7 @@
 //! The user's environment, read in this one place.
 
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use crate::failure::Failure;
 
@@ -31,10 +31,69 @@ pub(crate) fn log_folder() -> Result<PathBuf, Failure> {
     Ok(xdg("XDG_STATE_HOME", ".local/state")?.join("amiable/log"))
 }
 
+/// This process, so that others can tell on this machine whether it still lives:
+/// `BOOT.NAMESPACE.PID.START`. Processes are counted anew after a boot and in each
+/// namespace, and a number is given again to a later process.
+pub(crate) fn owner() -> String {
+    let pid = std::process::id();
+    let (Some(place), Some(start)) = (place_of_processes(), start_of(pid)) else {
+        return String::new();
+    };
+    format!("{place}.{pid}.{start}")
+}
+
+/// Whether the process of an owner has ended for certain: it was of this machine, and is
+/// not here any more.
+pub(crate) fn is_gone(owner: &str) -> bool {
+    let parts: Vec<&str> = owner.split('.').collect();
+    let [boot, namespace, pid, start] = parts[..] else { return false };
+    let Ok(pid) = pid.parse::<u32>() else { return false };
+    place_of_processes() == Some(format!("{boot}.{namespace}"))
+        && start_of(pid).is_none_or(|it| it != start)
+}
+
+/// Where a process's number means something (proc(5), namespaces(7)).
+fn place_of_processes() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    Some(format!("{}.{}", boot.get(..8)?, digits(&namespace.to_string_lossy())))
+}
+
+/// When a process that lives was started, in the kernel's ticks (proc_pid_stat(5)).
+fn start_of(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program may hold anything, and stands in parentheses.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    // A process that has ended and that nobody has asked for yet is a zombie.
+    fields.get(19).filter(|_| fields.first() != Some(&"Z")).map(|start| (*start).to_owned())
+}
+
 /// `user@host`, for the record.
 pub(crate) fn operator() -> String {
     let user =
         env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_gone_when_it_has_ended_here_and_nobody_knows_of_others() {
+        let own = owner();
+        assert!(!is_gone(&own), "{own}");
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let place = place_of_processes().unwrap();
+        let other = format!("{place}.{}.{}", child.id(), start_of(child.id()).unwrap());
+        assert!(!is_gone(&other), "{other}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(is_gone(&other), "{other}");
+        let elsewhere = other.replace(&place, "00000000.1");
+        assert!(!is_gone(&elsewhere) && !is_gone("") && !is_gone("a.b.c.d"));
+    }
 }

@@ -1,6 +1,7 @@
 //! How a bake fails.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::CloudError;
@@ -9,8 +10,9 @@ use crate::fleet::Refusal;
 use crate::naming::NamingError;
 use crate::source::SourceError;
 use crate::ssh::SshError;
+use crate::takeover::Busy;
 use crate::template::Architecture;
-use crate::wait::WaitError;
+use crate::wait::{MayPass, WaitError};
 
 /// Why a bake failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,9 +95,11 @@ pub enum BakeError {
         /// Its last lines.
         tail: Vec<String>,
     },
-    /// The init script failed.
-    #[error("the init script {script} failed with exit status {status}")]
+    /// A script of the template failed.
+    #[error("{what} {script} failed with exit status {status}")]
     Script {
+        /// What it is: the init script, the seal script, the verify script.
+        what: &'static str,
         /// Its path.
         script: String,
         /// Its exit status.
@@ -103,9 +107,11 @@ pub enum BakeError {
         /// Its last lines.
         tail: Vec<String>,
     },
-    /// The init script was killed.
-    #[error("the init script {script} was ended by a signal")]
+    /// A script of the template was killed.
+    #[error("{what} {script} was ended by a signal")]
     ScriptKilled {
+        /// What it is.
+        what: &'static str,
         /// Its path.
         script: String,
     },
@@ -127,6 +133,25 @@ pub enum BakeError {
         /// How long.
         limit: Duration,
     },
+    /// Someone else bakes the same template.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The new AMI failed verification.
+    #[error("{ami} is quarantined, as it failed verification: {}", failures.join("; "))]
+    Quarantined {
+        /// The new AMI.
+        ami: String,
+        /// What is wrong with it.
+        failures: Vec<String>,
+    },
+    /// The private key of an EC2 key pair cannot be used.
+    #[error("the private key {} cannot be used: {message}", file.display())]
+    KeyFile {
+        /// Its file.
+        file: PathBuf,
+        /// Why.
+        message: String,
+    },
     /// Someone asked to stop.
     #[error("interrupted")]
     Cancelled,
@@ -142,9 +167,15 @@ impl From<SshError> for BakeError {
     }
 }
 
+impl MayPass for BakeError {
+    fn may_pass(&self) -> bool {
+        matches!(self, BakeError::Cloud(error) if error.may_pass())
+    }
+}
+
 impl BakeError {
     /// The error of a wait.
-    pub(super) fn waiting(what: &'static str, error: WaitError<BakeError>) -> BakeError {
+    pub(crate) fn waiting(what: &'static str, error: WaitError<BakeError>) -> BakeError {
         match error {
             WaitError::TimedOut(limit) => BakeError::TimedOut { what, limit },
             WaitError::Cancelled => BakeError::Cancelled,
@@ -169,6 +200,13 @@ impl BakeError {
                 "check `ssh_user` and `ssh_port`, that the base runs cloud-init, that the security groups \
                  let this machine reach port {port}, and look at `aws ec2 get-console-output`"
             ),
+            BakeError::Busy(Busy { template, lease, .. }) => format!(
+                "wait for that bake; if it is dead, its lease ends at {lease}, and \
+                 `amiable update {template} --take-over` does not wait for that"
+            ),
+            BakeError::Quarantined { ami, .. } => {
+                format!("look at it with `amiable info {ami}`; `amiable verify {ami}` tries again")
+            }
             BakeError::TimedOut { .. } => {
                 "a longer wait can be set in the template's `timeouts`".into()
             }
@@ -191,6 +229,8 @@ pub struct FailedIn {
     pub current: Option<String>,
     /// The instance that was kept, when that was asked for.
     pub kept: Option<KeptInstance>,
+    /// A new AMI that is not proven yet, and that a repeat goes on with.
+    pub pending: Option<String>,
     /// What could not be undone: ids, and why.
     pub left: Vec<(String, CloudError)>,
 }

@@ -1,44 +1,49 @@
 //! A bake: from a base AMI to a new current one.
 //!
 //! ```text
-//!   resolve -> check out -> launch -> cloud-init -> deliver -> script -> tidy
+//!   resolve -> check out -> launch -> cloud-init -> deliver -> script -> seal
 //!                             |                                            |
 //!                             |   any failure: undo, in reverse            v
-//!                             '<-- terminate <-- promote <-- image <---- stop
+//!                             |                           image <-------- stop
+//!                             |                             |
+//!                             '<-- terminate <--------------+--> verify -> promote
 //! ```
 //!
 //! Nothing is changed in the cloud before `launch`; the template's current AMI is
 //! not touched at all: it becomes the previous one by the promotion of the next.
+//!
+//! A bake that was killed is gone on with from the two places where what there is can
+//! be told to be whole: a machine that is sealed, and an image.
 
 mod base;
-mod builder;
 mod error;
-mod keys;
-mod remote;
-mod undo;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
 pub use self::base::resolve_base;
-use self::builder::Builder;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
-use self::keys::BakeKeys;
-use self::undo::{Undo, Undone};
-use crate::ami::SourceRecord;
-use crate::cloud::{Cloud, ImageFacts, Launch};
+use crate::ami::Ami;
+use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
+use crate::guest::{Guest, Site};
+use crate::machine::{self, Order, Started, found_all_the_same};
+use crate::marks::{Marks, lease_end, new_bake};
 use crate::naming::{NameParts, Pattern};
+use crate::recipe::recipe;
 use crate::source::{self, Checkout};
+use crate::sweep::remove_leftover;
 use crate::tags::{self, Tags};
+use crate::takeover::{self, Adopted, Busy, IsGone, Takeover};
 use crate::template::{CheckoutOn, Namespace, Template};
+use crate::undo::{Undo, Undone};
+use crate::verify::{prove, quarantine};
 use crate::wait;
 
 /// Whether a current AMI is expected.
@@ -73,8 +78,14 @@ pub struct BakeRequest<'a> {
     pub mode: Mode,
     /// What becomes of the instance after a failure.
     pub on_failure: OnFailure,
+    /// Whether the new AMI is proven; without that it stays pending.
+    pub verify: bool,
     /// Who bakes, as `user@host`.
     pub operator: &'a str,
+    /// The process that bakes, as others can tell whether it still lives.
+    pub owner: &'a str,
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
     /// The version of amiable, for the record.
     pub version: &'a str,
     /// Takes events.
@@ -86,12 +97,14 @@ pub struct BakeRequest<'a> {
 /// A finished bake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baked {
-    /// The new current AMI.
+    /// The new AMI.
     pub ami: String,
     /// Its name.
     pub name: String,
     /// Its generation.
     pub generation: u64,
+    /// It is current; otherwise it waits to be verified.
+    pub promoted: bool,
     /// The AMI that was current until now, and stays as backup.
     pub previous: Option<String>,
 }
@@ -102,17 +115,25 @@ pub struct Baked {
 /// # Errors
 /// Where it failed and why, and what is left if undoing failed too.
 pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
+    let template = request.template;
+    let whole = template.timeouts.whole();
     let mut bake = Bake {
-        id: format!("{:012x}", rand::rng().random::<u64>() >> 16),
-        lease: lease_end(Timestamp::now(), request.template.timeouts.whole()),
+        marks: Marks {
+            namespace: request.namespace,
+            template: &template.name,
+            bake: new_bake(),
+            lease: lease_end(Timestamp::now(), whole),
+            owner: request.owner,
+            operator: request.operator,
+            version: request.version,
+        },
         stage: None,
         login: None,
         current: None,
         undo: Undo::default(),
         request: &request,
     };
-    bake.undo.set_bake(&bake.id);
-    let whole = request.template.timeouts.whole();
+    bake.undo.set_bake(&bake.marks.bake);
     let outcome = tokio::time::timeout(whole, bake.run()).await;
     // When the lease has ended, what the bake has made is nobody's: others may remove it.
     let outcome =
@@ -123,40 +144,9 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     }
 }
 
-/// When the lease of a bake ends that begins now, in whole seconds.
-fn lease_end(now: Timestamp, whole: Duration) -> Timestamp {
-    let end = SignedDuration::try_from(whole).ok().and_then(|whole| now.checked_add(whole).ok());
-    let end = end.unwrap_or(Timestamp::MAX);
-    Timestamp::from_second(end.as_second()).unwrap_or(end)
-}
-
-/// How often, and how far apart, is looked for what a call may have made.
-const LOST_TRIES: u32 = 8;
-const LOST_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a call has made though it failed; the error when that is nothing. EC2 may need a
-/// moment to show it.
-async fn found_all_the_same(
-    error: CloudError,
-    look: impl AsyncFn() -> Result<Vec<String>, CloudError>,
-) -> Result<String, BakeError> {
-    if !error.may_have_happened() {
-        return Err(error.into());
-    }
-    for _ in 0..LOST_TRIES {
-        if let Ok(Some(id)) = look().await.map(|ids| ids.into_iter().next()) {
-            return Ok(id);
-        }
-        tokio::time::sleep(LOST_PAUSE).await;
-    }
-    Err(error.into())
-}
-
 /// A bake under way.
 struct Bake<'a> {
-    id: String,
-    /// Until when what it makes is its own.
-    lease: Timestamp,
+    marks: Marks<'a>,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
     /// How to log in to the builder, once there was a login.
@@ -174,32 +164,86 @@ struct Plan {
     name: String,
     base: ImageFacts,
     checkout: Option<Checkout>,
+    recipe: String,
+    takeover: Takeover,
 }
 
-impl Bake<'_> {
+/// A builder that has nothing left to do but to stop.
+struct Provisioned {
+    instance: String,
+    revision: String,
+    /// What no instance of the AMI may have in common with it.
+    identity: String,
+}
+
+/// An image that EC2 is making.
+struct NewImage {
+    id: String,
+    name: String,
+    generation: u64,
+}
+
+impl<'a> Bake<'a> {
     async fn run(&mut self) -> Result<Baked, BakeError> {
         let plan = self.plan().await?;
-        let keys = BakeKeys::generate();
-        let (instance, builder) = self.launch(&plan, keys).await?;
-        let revision = self.provision(builder, &plan).await?;
-        self.stop(&instance).await?;
-        let ami = self.image(&instance, &plan, revision).await?;
-        self.promote(&ami, &plan).await?;
-        self.terminate(&instance).await;
+        self.remove_the_dead(&plan.takeover).await;
+        let image = match &plan.takeover.adopted {
+            Some(Adopted::Image(ami)) => self.adopt_image(ami).await?,
+            Some(Adopted::Machine { id, bake, revision, identity }) => {
+                let provisioned = Provisioned {
+                    instance: id.clone(),
+                    revision: revision.clone(),
+                    identity: identity.clone(),
+                };
+                self.adopt_machine(id, bake).await?;
+                self.image_of(&provisioned, &plan).await?
+            }
+            None => {
+                let started = self.launch(&plan).await?;
+                let provisioned = self.provision(started, &plan).await?;
+                self.image_of(&provisioned, &plan).await?
+            }
+        };
+        let promoted = self.prove_and_promote(&image, &plan).await?;
         self.close();
-        let previous = self.current.clone();
-        Ok(Baked { ami, name: plan.name, generation: plan.generation, previous })
+        let previous = self.current.clone().filter(|_| promoted);
+        let NewImage { id, name, generation } = image;
+        Ok(Baked { ami: id, name, generation, promoted, previous })
+    }
+
+    fn site(&self) -> Site<'a> {
+        let BakeRequest { cloud, template, observer, cancel, .. } = self.request;
+        Site { cloud, template, observer, cancel }
     }
 
     /// Reads and decides; changes nothing.
     async fn plan(&mut self) -> Result<Plan, BakeError> {
         self.enter(Stage::Resolve);
-        let BakeRequest { cloud, namespace, template, mode, .. } = *self.request;
-        let fleet = self.or_cancel(cloud.fleet(namespace)).await??;
+        let BakeRequest { cloud, namespace, template, mode, is_gone, .. } = *self.request;
+        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
         self.current = fleet.current(&template.name).map(|current| current.ami.clone());
         let generation = fleet.decide(&template.name, mode)?;
-        let base = self.or_cancel(resolve_base(cloud, &fleet, template)).await??;
-        let name = self.request.pattern.render(&NameParts {
+        let now = Timestamp::now();
+        if let Some(busy) = takeover::busy(&fleet, &machines, &template.name, is_gone, now) {
+            return Err(BakeError::Busy(busy));
+        }
+        let base = self.site().or_cancel(resolve_base(cloud, &fleet, template)).await??;
+        let name = self.name(generation)?;
+        self.note(format!("base {} ({})", base.id, base.name));
+        let checkout = self.check_out().await?;
+        let content = match &checkout {
+            Some(checkout) => checkout.content().await?,
+            None => String::new(),
+        };
+        let recipe = recipe(template, &base.id, &content);
+        let takeover = self.take_over(&fleet, &machines, &recipe);
+        Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
+    }
+
+    fn name(&self, generation: u64) -> Result<String, BakeError> {
+        let BakeRequest { namespace, template, pattern, .. } = *self.request;
+        Ok(pattern.render(&NameParts {
             namespace: &namespace.0,
             template: &template.name,
             system: &template.system,
@@ -207,100 +251,147 @@ impl Bake<'_> {
             arch: template.arch.as_str(),
             date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
             generation,
-        })?;
-        self.note(format!("base {} ({})", base.id, base.name));
-        let checkout = match template.source.on {
-            CheckoutOn::Instance => None,
-            CheckoutOn::Operator => {
-                self.enter(Stage::Checkout);
-                let checkout = source::check_out(&template.source, &template.script);
-                let checkout = self.or_cancel(checkout).await??;
-                if !checkout.revision.is_empty() {
-                    self.note(format!("{} at {}", template.source.url(), checkout.revision));
-                }
-                Some(checkout)
+        })?)
+    }
+
+    /// The checkout on this machine, where it is made here.
+    async fn check_out(&mut self) -> Result<Option<Checkout>, BakeError> {
+        let template = self.request.template;
+        if template.source.on == CheckoutOn::Instance {
+            return Ok(None);
+        }
+        self.enter(Stage::Checkout);
+        let scripts =
+            [Some(&template.script), template.verify.as_ref(), template.seal.script.as_ref()];
+        let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
+        let checkout = source::check_out(&template.source, &scripts);
+        let checkout = self.site().or_cancel(checkout).await??;
+        if !checkout.revision.is_empty() {
+            self.note(format!("{} at {}", template.source.url(), checkout.revision));
+        }
+        Ok(Some(checkout))
+    }
+
+    fn take_over(&self, fleet: &Fleet, machines: &[InstanceFacts], recipe: &str) -> Takeover {
+        let BakeRequest { template, is_gone, .. } = *self.request;
+        takeover::decide(fleet, machines, &template.name, recipe, is_gone, Timestamp::now())
+    }
+
+    /// What dead bakes have left and nobody can use. A failure is only told: `sweep` is
+    /// there for what stays.
+    async fn remove_the_dead(&mut self, takeover: &Takeover) {
+        for leftover in &takeover.removed {
+            match remove_leftover(self.request.cloud, leftover).await {
+                Ok(()) => self.note(format!(
+                    "removed {}, which a bake of {} that is dead has left",
+                    leftover.id, leftover.operator
+                )),
+                Err(error) => self.warn(format!("{} is left: {error}", leftover.id)),
             }
-        };
-        Ok(Plan { fleet, generation, name, base, checkout })
+        }
+    }
+
+    async fn adopt_image(&mut self, ami: &Ami) -> Result<NewImage, BakeError> {
+        self.enter(Stage::Image);
+        self.continue_as(&ami.bake);
+        self.request.cloud.tag(std::slice::from_ref(&ami.ami), &self.marks.claim()).await?;
+        self.undo.image(&ami.ami);
+        self.note(format!(
+            "going on with {} ({}), which {} has begun",
+            ami.ami, ami.name, ami.operator
+        ));
+        self.wait_until_available(&ami.ami).await?;
+        Ok(NewImage { id: ami.ami.clone(), name: ami.name.clone(), generation: ami.generation })
+    }
+
+    async fn adopt_machine(&mut self, id: &str, bake: &str) -> Result<(), BakeError> {
+        self.enter(Stage::Stop);
+        self.continue_as(bake);
+        self.request.cloud.tag(&[id.to_owned()], &self.marks.claim()).await?;
+        self.undo.instance(id);
+        self.note(format!("going on with {id}, which is provisioned already"));
+        Ok(())
+    }
+
+    /// What is gone on with carries the dead bake's id, and so does all that follows.
+    fn continue_as(&mut self, bake: &str) {
+        self.marks.bake = bake.to_owned();
+        self.undo.set_bake(bake);
     }
 
     /// Starts the builder and logs in.
-    async fn launch(
-        &mut self,
-        plan: &Plan,
-        keys: BakeKeys,
-    ) -> Result<(String, Builder), BakeError> {
+    async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
         self.enter(Stage::Launch);
         let template = self.request.template;
-        let launch = Launch {
-            image: &plan.base,
-            instance_type: &template.instance_type,
-            security_groups: &template.security_groups,
-            subnet: template.subnet.as_deref(),
-            instance_profile: template.instance_profile.as_deref(),
+        let order = Order {
+            site: self.site(),
+            marks: &self.marks,
+            image: (&plan.base.id, &plan.base.root_device_name),
+            name: format!("amiable {}", plan.name),
+            stage: takeover::BUILDING,
+            tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
             volume_size: template.volume_size,
-            user_data: &keys.user_data(&template.ssh_user, template.timeouts.whole()),
-            client_token: &format!("amiable-{}", self.id),
-            tags: &self.instance_tags(&plan.name),
+            user_data: template.user_data.as_deref(),
+            alone: Some(self.request.is_gone),
         };
-        // Not cancelled half way: the id must be known for the instance to be ended.
-        self.undo.begin_launch();
-        let instance = match self.request.cloud.launch(&launch).await {
-            Ok(instance) => instance,
-            Err(error) if !error.may_have_happened() => {
-                self.undo.launch_was_refused();
-                return Err(error.into());
-            }
-            Err(error) => self.started_all_the_same(error).await?,
-        };
-        self.undo.instance(&instance);
-        self.note(format!("instance {instance}"));
-        let (builder, login) = Builder::reach(self.request, &instance, keys, &self.id).await?;
-        self.login = Some(login);
-        Ok((instance, builder))
+        let started = machine::start(&order, &mut self.undo).await?;
+        self.login = Some(started.login.clone());
+        Ok(started)
     }
 
-    /// The instance of a RunInstances whose answer was lost, found by the bake's tag.
-    async fn started_all_the_same(&self, error: CloudError) -> Result<String, BakeError> {
-        let cloud = self.request.cloud;
-        found_all_the_same(error, async || cloud.instances_of_bake(&self.id).await).await
-    }
-
-    /// The image of a CreateImage whose answer was lost, likewise.
-    async fn made_all_the_same(&self, error: CloudError) -> Result<String, BakeError> {
-        let cloud = self.request.cloud;
-        found_all_the_same(error, async || cloud.images_of_bake(&self.id).await).await
-    }
-
-    /// Does all that is done inside the guest, and returns the revision that was checked out.
-    async fn provision(&mut self, builder: Builder, plan: &Plan) -> Result<String, BakeError> {
+    /// Does all that is done inside the guest.
+    async fn provision(&mut self, started: Started, plan: &Plan) -> Result<Provisioned, BakeError> {
+        let Started { id, guest, .. } = started;
         self.enter(Stage::CloudInit);
-        self.or_cancel(builder.wait_for_cloud_init()).await??;
+        self.site().or_cancel(guest.wait_for_cloud_init()).await??;
         self.enter(Stage::Deliver);
-        let revision = match &plan.checkout {
-            Some(checkout) => {
-                self.or_cancel(builder.send(checkout)).await??;
-                checkout.revision.clone()
-            }
-            None => {
-                let revision = self.or_cancel(builder.check_out()).await??;
-                self.note(format!("{} at {revision}", self.request.template.source.url()));
-                revision
-            }
-        };
+        let revision = self.deliver(&guest, plan).await?;
         self.enter(Stage::Script);
-        self.or_cancel(builder.run_script()).await??;
-        self.enter(Stage::Tidy);
+        self.site().or_cancel(guest.run_init()).await??;
+        self.enter(Stage::Seal);
         // From here on the bake's key lets nobody in.
         self.login = None;
-        self.or_cancel(builder.tidy()).await??;
-        builder.log_out().await;
-        Ok(revision)
+        let identity = self.site().or_cancel(guest.seal()).await??;
+        guest.log_out().await;
+        let tags = tags::of([
+            (tags::STAGE, takeover::PROVISIONED.to_owned()),
+            (tags::SOURCE_REVISION, revision.clone()),
+            (tags::BUILDER, identity.clone()),
+        ]);
+        self.request.cloud.tag(std::slice::from_ref(&id), &tags).await?;
+        Ok(Provisioned { instance: id, revision, identity })
+    }
+
+    /// Brings the source to the guest and returns the revision that was checked out.
+    async fn deliver(&self, guest: &Guest, plan: &Plan) -> Result<String, BakeError> {
+        match &plan.checkout {
+            Some(checkout) => {
+                self.site().or_cancel(guest.send(checkout)).await??;
+                Ok(checkout.revision.clone())
+            }
+            None => {
+                let revision = self.site().or_cancel(guest.check_out()).await??;
+                self.note(format!("{} at {revision}", self.request.template.source.url()));
+                Ok(revision)
+            }
+        }
+    }
+
+    /// Stops the builder, makes the image, and ends the builder.
+    async fn image_of(
+        &mut self,
+        provisioned: &Provisioned,
+        plan: &Plan,
+    ) -> Result<NewImage, BakeError> {
+        self.stop(&provisioned.instance).await?;
+        let ami = self.image(provisioned, plan).await?;
+        self.terminate(&provisioned.instance).await;
+        Ok(NewImage { id: ami, name: plan.name.clone(), generation: plan.generation })
     }
 
     async fn stop(&mut self, instance: &str) -> Result<(), BakeError> {
         self.enter(Stage::Stop);
-        let BakeRequest { cloud, template, .. } = *self.request;
+        let BakeRequest { cloud, template, cancel, .. } = self.request;
         cloud.stop(instance).await?;
         let stopped = async || match cloud.instance(instance).await? {
             Some(facts) if facts.state == "stopped" => Ok(Some(())),
@@ -310,28 +401,60 @@ impl Bake<'_> {
             }),
             _ => Ok(None),
         };
-        let waited = wait::until(template.timeouts.stop, &self.request.cancel, stopped).await;
+        let waited = wait::until(template.timeouts.stop, cancel, stopped).await;
         waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
         Ok(())
     }
 
-    async fn image(
-        &mut self,
-        instance: &str,
-        plan: &Plan,
-        revision: String,
-    ) -> Result<String, BakeError> {
+    async fn image(&mut self, provisioned: &Provisioned, plan: &Plan) -> Result<String, BakeError> {
         self.enter(Stage::Image);
         let BakeRequest { cloud, template, .. } = *self.request;
-        let tags = self.image_tags(plan, revision);
+        let tags = self.image_tags(plan, provisioned);
         let description = template.description.as_deref();
+        let instance = &provisioned.instance;
         let ami = match cloud.create_image(instance, &plan.name, description, &tags).await {
             Ok(ami) => ami,
-            Err(error) => self.made_all_the_same(error).await?,
+            Err(error) => self.made_all_the_same(error, &plan.name).await?,
         };
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
-        let available = async || match cloud.image(&ami).await? {
+        self.wait_until_available(&ami).await?;
+        Ok(ami)
+    }
+
+    /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
+    /// has the name and is another bake's shows who was quicker.
+    async fn made_all_the_same(&self, error: CloudError, name: &str) -> Result<String, BakeError> {
+        let cloud = self.request.cloud;
+        if error.code.as_deref() == Some("InvalidAMIName.Duplicate")
+            && let Some(busy) = self.who_has(name).await?
+        {
+            return Err(BakeError::Busy(busy));
+        }
+        found_all_the_same(error, async || cloud.images_of_bake(&self.marks.bake).await).await
+    }
+
+    async fn who_has(&self, name: &str) -> Result<Option<Busy>, CloudError> {
+        let filters = vec![crate::cloud::filter("name", name)];
+        let images = self.request.cloud.images(Some("self"), filters).await?;
+        let other = images
+            .into_iter()
+            .find(|image| image.tags.get(tags::BAKE).is_none_or(|bake| *bake != self.marks.bake));
+        Ok(other.map(|image| {
+            let tag = |key: &str| image.tags.get(key).cloned();
+            Busy {
+                template: self.request.template.name.clone(),
+                operator: tag(tags::OPERATOR).unwrap_or_else(|| "someone".into()),
+                since: image.created.clone(),
+                lease: tag(tags::LEASE).unwrap_or_default(),
+                resource: image.id,
+            }
+        }))
+    }
+
+    async fn wait_until_available(&self, ami: &str) -> Result<(), BakeError> {
+        let BakeRequest { cloud, template, cancel, .. } = self.request;
+        let available = async || match cloud.image(ami).await? {
             Some(image) if image.state == "available" => Ok(Some(())),
             Some(image) if image.state == "pending" => Ok(None),
             // A new image may not be seen for a moment.
@@ -342,29 +465,66 @@ impl Bake<'_> {
                 reason: image.state_reason,
             }),
         };
-        let waited = wait::until(template.timeouts.image, &self.request.cancel, available).await;
-        waited.map_err(|error| BakeError::waiting("the creation of the image", error))?;
-        Ok(ami)
+        let waited = wait::until(template.timeouts.image, cancel, available).await;
+        waited.map_err(|error| BakeError::waiting("the creation of the image", error))
     }
 
-    /// One write makes the new AMI current and the old one its backup.
-    async fn promote(&mut self, ami: &str, plan: &Plan) -> Result<(), BakeError> {
+    /// Proves the new AMI and makes it current, each by one write. Without proof it waits.
+    async fn prove_and_promote(
+        &mut self,
+        image: &NewImage,
+        plan: &Plan,
+    ) -> Result<bool, BakeError> {
+        let BakeRequest { cloud, template, operator, verify, .. } = *self.request;
+        let id = [image.id.clone()];
+        if !verify {
+            self.enter(Stage::Promote);
+            let reason = format!("baked by {operator}, not verified");
+            let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
+            cloud.tag(&id, &tags).await?;
+            self.undo.keep_image();
+            return Ok(false);
+        }
+        self.verify(image, plan).await?;
         self.enter(Stage::Promote);
         if self.request.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }
-        let time = plan.fleet.promotion_time(&self.request.template.name, Timestamp::now());
-        let reason = tags::fit(&format!("baked by {}", self.request.operator));
-        self.request.cloud.promote(ami, time, &reason).await?;
+        let now = Timestamp::now();
+        let time = plan.fleet.promotion_time(&template.name, now);
+        let mut tags = tags::promotion(time, format!("baked by {operator}"));
+        tags.insert(tags::VERIFIED.to_owned(), now.to_string());
+        cloud.tag(&id, &tags).await?;
         self.undo.keep_image();
-        Ok(())
+        Ok(true)
+    }
+
+    async fn verify(&mut self, image: &NewImage, plan: &Plan) -> Result<(), BakeError> {
+        self.enter(Stage::Verify);
+        let BakeRequest { cloud, operator, .. } = *self.request;
+        let facts = self.site().or_cancel(cloud.image(&image.id)).await??;
+        let facts = facts.ok_or_else(|| BakeError::ImageFailed {
+            image: image.id.clone(),
+            state: "gone".into(),
+            reason: None,
+        })?;
+        let ami = Ami::read(facts, cloud.region());
+        let (site, checkout) = (self.site(), plan.checkout.as_ref());
+        let failures = prove(site, &self.marks, &ami, checkout, &mut self.undo).await?;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let tags = quarantine(Timestamp::now(), &failures, operator);
+        cloud.tag(std::slice::from_ref(&image.id), &tags).await?;
+        self.undo.keep_image();
+        Err(BakeError::Quarantined { ami: image.id.clone(), failures })
     }
 
     /// Asked for, not waited for. By now the AMI stands, so a failure is only told.
     async fn terminate(&mut self, instance: &str) {
         self.enter(Stage::Terminate);
         match self.request.cloud.terminate(instance).await {
-            Ok(()) => {}
+            Ok(_) => self.undo.forget_instance(instance),
             Err(error) => self.warn(format!("the instance {instance} is left running: {error}")),
         }
     }
@@ -373,8 +533,10 @@ impl Bake<'_> {
         let stage = self.stage.take().map_or(Stage::Resolve, |(stage, _)| stage);
         let keep =
             self.request.on_failure == OnFailure::Keep && !matches!(error, BakeError::Cancelled);
-        let kept = if keep { self.undo.keep_instance() } else { None };
-        let kept = kept.map(|instance| KeptInstance { instance, login: self.login.take() });
+        let kept = if keep { self.keep().await } else { None };
+        // That EC2 is slow or refuses something is no failure of the AMI's.
+        let is_usable = self.undo.has_image() && may_go_on(&error);
+        let pending = if is_usable { self.undo.keep_image() } else { None };
         let mut left = Vec::new();
         if !self.undo.is_empty() {
             self.enter(Stage::Undo);
@@ -386,62 +548,36 @@ impl Bake<'_> {
             }
         }
         self.close();
-        FailedIn { stage, error, current: self.current.clone(), kept, left }
+        FailedIn { stage, error, current: self.current.clone(), kept, pending, left }
     }
 
-    /// The tags of the builder and its volumes.
-    fn instance_tags(&self, name: &str) -> Tags {
-        let BakeRequest { namespace, template, operator, version, .. } = *self.request;
-        [
-            (tags::NAME, format!("amiable {name}")),
-            (tags::NAMESPACE, namespace.0.clone()),
-            (tags::TEMPLATE, template.name.clone()),
-            (tags::BAKE, self.id.clone()),
-            (tags::STAGE, "building".into()),
-            (tags::LEASE, self.lease.to_string()),
-            (tags::OPERATOR, operator.into()),
-            (tags::VERSION, version.into()),
-        ]
-        .map(|(key, value)| (key.to_owned(), tags::fit(&value)))
-        .into()
+    /// Leaves the builder, and says so on it, so that no other bake removes it.
+    async fn keep(&mut self) -> Option<KeptInstance> {
+        let instance = self.undo.keep_instance()?;
+        let tags = tags::of([(tags::STAGE, takeover::KEPT.to_owned())]);
+        if let Err(error) = self.request.cloud.tag(std::slice::from_ref(&instance), &tags).await {
+            self.warn(format!("{instance} could not be marked as kept: {error}"));
+        }
+        Some(KeptInstance { instance, login: self.login.take() })
     }
 
     /// The tags of the image and its snapshots.
-    fn image_tags(&self, plan: &Plan, revision: String) -> Tags {
-        let BakeRequest { namespace, template, operator, version, .. } = *self.request;
-        let source = SourceRecord {
-            kind: template.source.kind().into(),
-            url: template.source.url(),
-            revision,
-        };
-        let own: Tags = [
-            (tags::NAME, plan.name.clone()),
-            (tags::NAMESPACE, namespace.0.clone()),
-            (tags::TEMPLATE, template.name.clone()),
-            (tags::BAKE, self.id.clone()),
-            (tags::LEASE, self.lease.to_string()),
+    fn image_tags(&self, plan: &Plan, provisioned: &Provisioned) -> Tags {
+        let template = self.request.template;
+        let own = tags::of([
             (tags::GENERATION, plan.generation.to_string()),
             (tags::SYSTEM, template.system.clone()),
             (tags::OS, template.os.clone()),
             (tags::BASE, plan.base.id.clone()),
-            (tags::SOURCE_KIND, source.kind),
-            (tags::SOURCE_URL, source.url),
-            (tags::SOURCE_REVISION, source.revision),
+            (tags::SOURCE_KIND, template.source.kind().into()),
+            (tags::SOURCE_URL, template.source.url()),
+            (tags::SOURCE_REVISION, provisioned.revision.clone()),
             (tags::SCRIPT, template.script.clone()),
-            (tags::OPERATOR, operator.into()),
-            (tags::VERSION, version.into()),
-        ]
-        .map(|(key, value)| (key.to_owned(), tags::fit(&value)))
-        .into();
-        template.metadata.clone().into_iter().chain(own).collect()
-    }
-
-    /// Drops what is under way when the bake is cancelled.
-    async fn or_cancel<T>(&self, work: impl Future<Output = T>) -> Result<T, BakeError> {
-        tokio::select! {
-            () = self.request.cancel.cancelled() => Err(BakeError::Cancelled),
-            result = work => Ok(result),
-        }
+            (tags::RECIPE, plan.recipe.clone()),
+            (tags::BUILDER, provisioned.identity.clone()),
+        ]);
+        let marks = self.marks.on(plan.name.clone());
+        template.metadata.clone().into_iter().chain(marks).chain(own).collect()
     }
 
     /// Begins a stage; the one before has ended well then.
@@ -464,4 +600,12 @@ impl Bake<'_> {
     fn warn(&self, text: String) {
         self.request.observer.event(Event::Warning(text));
     }
+}
+
+/// Whether an image may be good although its bake has failed.
+fn may_go_on(error: &BakeError) -> bool {
+    !matches!(
+        error,
+        BakeError::Cancelled | BakeError::ImageFailed { .. } | BakeError::Quarantined { .. }
+    )
 }

@@ -5,7 +5,7 @@ mod vcs;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use pack::pack;
+pub(crate) use pack::{digest, pack};
 pub use vcs::exact_revision;
 pub(crate) use vcs::{clone_commands, revision_command};
 
@@ -65,8 +65,11 @@ pub(crate) struct Checkout {
     pub(crate) revision: String,
 }
 
-/// Checks a source out here.
-pub(crate) async fn check_out(source: &Source, script: &str) -> Result<Checkout, SourceError> {
+/// Checks a source out here, which must have the scripts.
+pub(crate) async fn check_out(
+    source: &Source,
+    scripts: &[&String],
+) -> Result<Checkout, SourceError> {
     let checkout = match &source.repository {
         Repository::Path(path) => {
             Checkout { root: path.clone(), _temporary: None, revision: String::new() }
@@ -81,9 +84,9 @@ pub(crate) async fn check_out(source: &Source, script: &str) -> Result<Checkout,
             Checkout { root, _temporary: Some(temporary), revision }
         }
     };
-    if !checkout.root.join(script).is_file() {
+    if let Some(script) = scripts.iter().find(|script| !checkout.root.join(script).is_file()) {
         return Err(SourceError::NoScript {
-            script: script.to_owned(),
+            script: (*script).clone(),
             url: source.url(),
             revision: Some(checkout.revision).filter(|revision| !revision.is_empty()),
         });
@@ -92,6 +95,16 @@ pub(crate) async fn check_out(source: &Source, script: &str) -> Result<Checkout,
 }
 
 impl Checkout {
+    /// What tells this content from any other: the revision, or a folder's digest.
+    pub(crate) async fn content(&self) -> Result<String, SourceError> {
+        if !self.revision.is_empty() {
+            return Ok(self.revision.clone());
+        }
+        let root = self.root.clone();
+        let digest = tokio::task::spawn_blocking(move || digest(&root)).await;
+        digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -1,12 +1,15 @@
 //! Packs a folder into a gzip'ed tar, without the version control's own folders:
 //! their configuration may hold credentials.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::{self, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 
 use super::SourceError;
 
@@ -25,19 +28,60 @@ pub(crate) fn pack(root: &Path) -> Result<File, SourceError> {
     Ok(file)
 }
 
+/// A digest of what is packed: names, modes and contents, but no times.
+pub(crate) fn digest(root: &Path) -> Result<String, SourceError> {
+    let wrong = |source| SourceError::Io { doing: format!("read {}", root.display()), source };
+    let mut hash = Sha256::new();
+    add(&mut hash, root, Path::new("")).map_err(wrong)?;
+    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn add(hash: &mut Sha256, root: &Path, below: &Path) -> io::Result<()> {
+    for entry in entries(root, below)? {
+        let path = below.join(entry.file_name());
+        let kind = entry.file_type()?;
+        let metadata = entry.metadata()?;
+        let mode = metadata.permissions().mode();
+        hash.update(format!("{:?} {mode:o} {}\n", path, metadata.len()));
+        if kind.is_dir() {
+            add(hash, root, &path)?;
+        } else if kind.is_symlink() {
+            hash.update(std::fs::read_link(entry.path())?.as_os_str().as_bytes());
+        } else if kind.is_file() {
+            io::copy(&mut File::open(entry.path())?, &mut Hashing(hash))?;
+        }
+    }
+    Ok(())
+}
+
+struct Hashing<'h>(&'h mut Sha256);
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What of a folder is packed, by name.
+fn entries(root: &Path, below: &Path) -> io::Result<Vec<DirEntry>> {
+    let mut entries: Vec<_> = std::fs::read_dir(root.join(below))?.collect::<io::Result<_>>()?;
+    entries.retain(|entry| !LEFT_OUT.iter().any(|left_out| entry.file_name() == *left_out));
+    entries.sort_by_key(DirEntry::file_name);
+    Ok(entries)
+}
+
 fn append<W: io::Write>(
     archive: &mut tar::Builder<W>,
     root: &Path,
     below: &Path,
 ) -> io::Result<()> {
-    let mut entries: Vec<_> = std::fs::read_dir(root.join(below))?.collect::<io::Result<_>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        if LEFT_OUT.iter().any(|left_out| name == *left_out) {
-            continue;
-        }
-        let path = below.join(&name);
+    for entry in entries(root, below)? {
+        let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
         if kind.is_dir() {
             archive.append_dir(&path, entry.path())?;
@@ -53,7 +97,7 @@ fn append<W: io::Write>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn modes_and_links_are_kept_and_version_control_is_left_out() {
@@ -67,6 +111,11 @@ mod tests {
         std::fs::set_permissions(root.join("node/setup"), PermissionsExt::from_mode(0o755))
             .unwrap();
         symlink("setup", root.join("node/link")).unwrap();
+        let first = digest(&root).unwrap();
+        std::fs::write(root.join(".git/config"), "another").unwrap();
+        assert_eq!(digest(&root).unwrap(), first, "version control is left out");
+        std::fs::write(root.join("node/setup"), "#!/bin/sh -e\n").unwrap();
+        assert_ne!(digest(&root).unwrap(), first);
         let mut packed = pack(&root).unwrap();
         let archive = dir.path().join("packed.tgz");
         io::copy(&mut packed, &mut File::create(&archive).unwrap()).unwrap();

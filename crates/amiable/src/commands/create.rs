@@ -24,8 +24,9 @@ use crate::{connect, interrupt, surroundings};
 /// Bake the first AMI of a template
 ///
 /// An instance starts from the base AMI, the source is checked out, the init script
-/// runs, the instance stops and becomes an AMI, and is terminated. The new AMI's id is
-/// printed on standard output.
+/// runs, the machine is sealed and stops, and becomes an AMI, which is verified and made
+/// current. The new AMI's id is printed on standard output. A bake that was killed is gone
+/// on with where that is possible.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
@@ -46,6 +47,12 @@ struct BakeArgs {
     /// Templates of the configuration
     #[arg(required = true, value_name = "TEMPLATE")]
     templates: Vec<String>,
+    /// Leave the new AMI pending: `amiable verify` proves it and makes it current
+    #[arg(long)]
+    no_verify: bool,
+    /// Go on although another bake of the template seems to be under way: it is dead
+    #[arg(long)]
+    take_over: bool,
     /// What becomes of the instance when the bake fails
     #[arg(long, value_enum, default_value = "terminate")]
     on_failure: OnFailureArg,
@@ -88,7 +95,18 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
         OnFailureArg::Terminate => OnFailure::Terminate,
         OnFailureArg::Keep => OnFailure::Keep,
     };
-    let job = Job { config: &config, cloud: &cloud, mode, on_failure, cancel, console };
+    let BakeArgs { no_verify, take_over, .. } = args;
+    let verify = !no_verify;
+    let job = Job {
+        config: &config,
+        cloud: &cloud,
+        mode,
+        on_failure,
+        verify,
+        take_over,
+        cancel,
+        console,
+    };
     let (mut results, mut worst) = (Vec::new(), None);
     for template in templates {
         match job.bake(template).await {
@@ -120,6 +138,7 @@ fn result(template: &Template, baked: &Baked) -> serde_json::Value {
         "ami": baked.ami,
         "name": baked.name,
         "generation": baked.generation,
+        "current": baked.promoted,
         "previous": baked.previous,
     })
 }
@@ -130,6 +149,8 @@ struct Job<'a> {
     cloud: &'a Cloud,
     mode: Mode,
     on_failure: OnFailure,
+    verify: bool,
+    take_over: bool,
     cancel: CancellationToken,
     console: &'a Console,
 }
@@ -138,6 +159,7 @@ impl Job<'_> {
     async fn bake(&self, template: &Template) -> Result<Baked, Failure> {
         let (log, log_path) = open_log(&template.name)?;
         let view = Arc::new(BakeView::new(&template.name, self.console, log));
+        let is_gone = |owner: &str| self.take_over || surroundings::is_gone(owner);
         let outcome = ami_lifecycle::bake(BakeRequest {
             cloud: self.cloud,
             namespace: &self.config.namespace,
@@ -145,7 +167,10 @@ impl Job<'_> {
             template,
             mode: self.mode,
             on_failure: self.on_failure,
+            verify: self.verify,
             operator: &surroundings::operator(),
+            owner: &surroundings::owner(),
+            is_gone: &is_gone,
             version: env!("CARGO_PKG_VERSION"),
             observer: view.clone(),
             cancel: self.cancel.clone(),
@@ -166,8 +191,12 @@ impl Job<'_> {
         if let Some(kept) = &failed.kept {
             failure.details.extend(kept_text(kept, log));
         }
+        if let Some(pending) = &failed.pending {
+            let text = "stays pending: the same command goes on with it";
+            failure.details.push(format!("{pending} {text}"));
+        }
         if let Some(current) = &failed.current
-            && !matches!(failed.error, BakeError::Refused(_))
+            && !matches!(failed.error, BakeError::Refused(_) | BakeError::Busy(_))
         {
             failure.details.push(format!("{current} stays the current AMI of {}", template.name));
         }
@@ -176,6 +205,13 @@ impl Job<'_> {
 }
 
 fn done_text(template: &str, baked: &Baked) -> String {
+    if !baked.promoted {
+        return format!(
+            "{template}: {} (generation {}) is pending; `amiable verify {template}` proves it \
+             and makes it current",
+            baked.ami, baked.generation
+        );
+    }
     let text = format!("{template}: {} is current (generation {})", baked.ami, baked.generation);
     match &baked.previous {
         Some(previous) => format!("{text}; {previous} is kept as backup"),
@@ -184,7 +220,7 @@ fn done_text(template: &str, baked: &Baked) -> String {
 }
 
 /// A log file of its own for each bake.
-fn open_log(template: &str) -> Result<(File, PathBuf), Failure> {
+pub(super) fn open_log(template: &str) -> Result<(File, PathBuf), Failure> {
     let folder = surroundings::log_folder()?;
     let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ");
     let path = folder.join(format!("{template}-{now}.log"));

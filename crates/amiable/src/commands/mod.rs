@@ -9,6 +9,7 @@ pub(crate) mod list;
 pub(crate) mod rollback;
 pub(crate) mod sweep;
 pub(crate) mod validate;
+pub(crate) mod verify;
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::Config;
@@ -27,6 +28,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Update(args) => create::update(args, global, console).await,
         Command::List(args) => list::list(args, global, console).await,
         Command::Delete(args) => delete::delete(args, global, console).await,
+        Command::Verify(args) => verify::verify(args, global, console).await,
         Command::Info(args) => info::info(args, global, console).await,
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,

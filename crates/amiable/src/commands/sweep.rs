@@ -75,6 +75,6 @@ fn done(kind: LeftKind) -> &'static str {
     match kind {
         LeftKind::Instance => "terminated",
         LeftKind::Image => "deregistered",
-        LeftKind::Snapshot => "deleted",
+        LeftKind::Snapshot | LeftKind::KeyPair => "deleted",
     }
 }

@@ -107,6 +107,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        self.typed(key, value, "true or false", DeValue::as_bool).map(|it| it.value)
+    }
+
     pub(super) fn strings(&self, key: &'static str) -> Option<Vec<At<&'a str>>> {
         let value = self.get(key)?;
         let array = self.typed(key, value, "an array of strings", DeValue::as_array)?;

@@ -48,6 +48,8 @@ pub(crate) struct SimulatedMachines {
     answers: Arc<Vec<Answer>>,
     ssh_port: u16,
     running: Mutex<HashMap<String, CancellationToken>>,
+    /// What guests have written, by instance.
+    consoles: Mutex<HashMap<String, String>>,
     /// Layers have no files here, but one that was deleted is gone.
     deleted: Mutex<HashSet<String>>,
 }
@@ -59,6 +61,7 @@ impl SimulatedMachines {
             answers: Arc::new(answers),
             ssh_port,
             running: Mutex::default(),
+            consoles: Mutex::default(),
             deleted: Mutex::default(),
         }
     }
@@ -77,11 +80,11 @@ impl SimulatedMachines {
         let off = CancellationToken::new();
         let mut running = self.running.lock().expect("no panic holds this lock");
         running.insert(boot.instance_id.clone(), off.clone());
-        let guest = Guest {
-            login: Arc::new(Login::from_boot(boot)),
-            answers: self.answers.clone(),
-            off: off.clone(),
-        };
+        let login = Login::from_boot(boot);
+        let mut consoles = self.consoles.lock().expect("no panic holds this lock");
+        consoles.insert(boot.instance_id.clone(), login.console());
+        let guest =
+            Guest { login: Arc::new(login), answers: self.answers.clone(), off: off.clone() };
         let (address, port, pause) = (boot.address, self.ssh_port, self.delays.ssh);
         tokio::spawn(async move {
             tokio::select! {
@@ -161,8 +164,9 @@ impl Machines for SimulatedMachines {
         false
     }
 
-    fn console(&self, _: &str) -> Vec<u8> {
-        b"a simulated machine has no console\n".to_vec()
+    fn console(&self, instance_id: &str) -> Vec<u8> {
+        let consoles = self.consoles.lock().expect("no panic holds this lock");
+        consoles.get(instance_id).cloned().unwrap_or_default().into_bytes()
     }
 
     async fn image_pause(&self) {
@@ -179,6 +183,7 @@ impl Machines for SimulatedMachines {
 
     async fn forget(&self, instance_id: &str) {
         self.running.lock().expect("no panic holds this lock").remove(instance_id);
+        self.consoles.lock().expect("no panic holds this lock").remove(instance_id);
     }
 }
 
@@ -213,12 +218,25 @@ impl Login {
         let authorized_keys = lines.filter_map(|line| PublicKey::from_openssh(line).ok()).collect();
         Login { host_key, authorized_keys }
     }
+
+    /// What cloud-init writes to the console: the host key, for those who look there for it.
+    fn console(&self) -> String {
+        let key = self.host_key.public_key().to_openssh().unwrap_or_default();
+        format!(
+            "a simulated machine\n-----BEGIN SSH HOST KEY KEYS-----\n{key}\n-----END SSH HOST KEY KEYS-----\n"
+        )
+    }
 }
 
+/// The first part that is cloud-config, alone or in a MIME message of several parts.
 fn cloud_config(user_data: &[u8]) -> Option<CloudConfig> {
     let text = std::str::from_utf8(user_data).ok()?;
-    text.starts_with("#cloud-config").then_some(())?;
-    serde_saphyr::from_str(text).ok()
+    let begin =
+        if text.starts_with("#cloud-config") { 0 } else { text.find("\n#cloud-config")? + 1 };
+    let part = &text[begin..];
+    let is_message = text.to_ascii_lowercase().starts_with("content-type: multipart/");
+    let end = if is_message { part.find("\n--").unwrap_or(part.len()) } else { part.len() };
+    serde_saphyr::from_str(&part[..end]).ok()
 }
 
 /// How long a command waits for more input before it is answered all the same: a
@@ -288,7 +306,7 @@ impl Guest {
         let _ = channel.exit_status(answer.map_or(0, |answer| answer.status)).await;
         let _ = channel.eof().await;
         let _ = channel.close().await;
-        if command.split_whitespace().any(|word| word == "poweroff") {
+        if command.split_whitespace().last() == Some("poweroff") {
             self.off.cancel();
         }
     }

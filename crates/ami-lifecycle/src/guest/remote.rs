@@ -1,10 +1,13 @@
 //! The commands that a bake runs in the guest, as text for its POSIX shell.
 
+use std::time::Duration;
+
+use super::keys::deadline;
 use crate::source::{clone_commands, revision_command};
 use crate::template::VcsKind;
 
 /// Quotes a word for the shell.
-pub(super) fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
@@ -13,11 +16,11 @@ pub(super) fn quote(word: &str) -> String {
 }
 
 /// Defines `as_root`, for users that are root and for those that may use sudo.
-const AS_ROOT: &str =
+pub(crate) const AS_ROOT: &str =
     r#"as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -H -- "$@"; fi; }"#;
 
 /// The folder of a bake. Not /tmp, which may forbid execution or be a small tmpfs.
-pub(super) fn work_dir(bake: &str) -> String {
+pub(crate) fn work_dir(bake: &str) -> String {
     format!("/var/tmp/amiable-{bake}")
 }
 
@@ -27,23 +30,30 @@ fn checkout_dir(work: &str) -> String {
 
 /// Waits for cloud-init where there is one; status 2 is "done, with recoverable errors"
 /// (<https://docs.cloud-init.io/en/latest/reference/cli.html#status>).
-pub(super) fn wait_for_cloud_init() -> String {
-    "command -v cloud-init >/dev/null 2>&1 || exit 0\n\
-     cloud-init status --wait >/dev/null 2>&1\n\
-     status=$?\n\
-     [ \"$status\" = 0 ] || cloud-init status --long\n\
-     exit \"$status\"\n"
-        .into()
+/// Where there is none, nobody has read the user data: the machine's deadline is set here.
+pub(crate) fn wait_for_cloud_init(whole: Duration) -> String {
+    format!(
+        "{AS_ROOT}\n\
+         if ! command -v cloud-init >/dev/null 2>&1; then\n\
+         \x20 as_root sh -c {deadline} >/dev/null 2>&1 </dev/null\n\
+         \x20 exit 0\n\
+         fi\n\
+         cloud-init status --wait >/dev/null 2>&1\n\
+         status=$?\n\
+         [ \"$status\" = 0 ] || cloud-init status --long\n\
+         exit \"$status\"\n",
+        deadline = quote(&deadline(whole)),
+    )
 }
 
 /// Unpacks what comes on standard input.
-pub(super) fn unpack(work: &str) -> String {
+pub(crate) fn unpack(work: &str) -> String {
     let dir = quote(&checkout_dir(work));
     format!("set -e\numask 022\nmkdir -p {dir}\ntar -xzf - -C {dir}\n")
 }
 
 /// Installs the version control client if it is missing, and checks out.
-pub(super) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&str>) -> String {
+pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&str>) -> String {
     let dir = checkout_dir(work);
     let (program, package) = match kind {
         VcsKind::Git => ("git", "git"),
@@ -82,7 +92,7 @@ fn install(program: &str, package: &str) -> String {
 
 /// Runs the init script in its own folder, as root or as `run_as`. One that is not
 /// executable is given to the interpreter that its first line names, else to bash.
-pub(super) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> String {
+pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> String {
     let checkout = checkout_dir(work);
     let (folder, file) = script.rsplit_once('/').unwrap_or((".", script));
     let user = run_as.unwrap_or("root");
@@ -111,29 +121,6 @@ pub(super) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
         folder = quote(&format!("{checkout}/{folder}")),
         file = quote(file),
         user = quote(user),
-    )
-}
-
-/// Removes the checkout, the bake's login key, its host key and cloud-init's memory of
-/// the builder, so that an instance of the AMI begins as a new one. Files that hold
-/// keys are rewritten in place: their mode and owner stay.
-pub(super) fn tidy(work: &str, login_key: &str) -> String {
-    let key = quote(login_key);
-    format!(
-        "set -e\n{AS_ROOT}\n\
-         cd /\n\
-         as_root rm -rf {work}\n\
-         for file in /home/*/.ssh/authorized_keys \"$HOME/.ssh/authorized_keys\" /root/.ssh/authorized_keys; do\n\
-         \x20 as_root sh -c '[ -f \"$1\" ] || exit 0; rest=$(grep -vF -e \"$2\" \"$1\" || true); \
-         printf \"%s\" \"${{rest:+$rest\n}}\" > \"$1\"' sh \"$file\" {key}\n\
-         done\n\
-         if command -v cloud-init >/dev/null 2>&1; then\n\
-         \x20 {{ as_root cloud-init clean --logs || as_root rm -rf /var/lib/cloud/instance /var/lib/cloud/instances; }} >/dev/null 2>&1\n\
-         \x20 as_root sh -c 'rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub'\n\
-         \x20 as_root sh -c '[ ! -f /etc/machine-id ] || : > /etc/machine-id'\n\
-         fi\n\
-         sync\n",
-        work = quote(work),
     )
 }
 
@@ -204,12 +191,11 @@ mod tests {
     #[test]
     fn every_command_is_one_that_a_posix_shell_reads() {
         let commands = [
-            wait_for_cloud_init(),
+            wait_for_cloud_init(Duration::from_secs(90)),
             unpack("/w"),
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),
             run_script("/w", "a/b", Some("ci")),
-            tidy("/w", "ssh-ed25519 AAAA"),
         ];
         for command in commands {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();

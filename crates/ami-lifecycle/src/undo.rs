@@ -15,15 +15,20 @@ const LIMIT: Duration = Duration::from_secs(30);
 const IN_USE_TRIES: u32 = 5;
 const IN_USE_PAUSE: Duration = Duration::from_secs(2);
 
+/// How often, and how far apart, something is tried to be ended that EC2 does not know.
+const UNSEEN_TRIES: u32 = 6;
+const UNSEEN_PAUSE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Made {
+    KeyPair(String),
     Instance(String),
     Image(String),
 }
 
 /// What is to be undone if the bake fails.
 #[derive(Debug, Default)]
-pub(super) struct Undo {
+pub(crate) struct Undo {
     /// Whose tag all that it makes has.
     bake: String,
     /// An instance was asked for, whether or not there was an answer.
@@ -33,7 +38,7 @@ pub(super) struct Undo {
 
 /// How one undo ended.
 #[derive(Debug)]
-pub(super) enum Undone {
+pub(crate) enum Undone {
     /// What was done, for people.
     Done(String),
     /// What is left, and why.
@@ -41,51 +46,83 @@ pub(super) enum Undone {
 }
 
 impl Undo {
-    pub(super) fn set_bake(&mut self, bake: &str) {
+    pub(crate) fn set_bake(&mut self, bake: &str) {
         self.bake = bake.to_owned();
     }
 
-    pub(super) fn begin_launch(&mut self) {
+    /// A key pair that is about to be imported: its name is known before it exists.
+    pub(crate) fn key_pair(&mut self, name: &str) {
+        self.made.push(Made::KeyPair(name.to_owned()));
+    }
+
+    pub(crate) fn forget_key_pair(&mut self, name: &str) {
+        self.made.retain(|made| *made != Made::KeyPair(name.to_owned()));
+    }
+
+    /// An instance that was ended by itself is nothing to undo.
+    pub(crate) fn forget_instance(&mut self, id: &str) {
+        self.made.retain(|made| *made != Made::Instance(id.to_owned()));
+    }
+
+    pub(crate) fn begin_launch(&mut self) {
         self.launching = true;
     }
 
-    pub(super) fn launch_was_refused(&mut self) {
+    pub(crate) fn launch_was_refused(&mut self) {
         self.launching = false;
     }
 
-    pub(super) fn instance(&mut self, id: &str) {
+    pub(crate) fn instance(&mut self, id: &str) {
         self.launching = false;
         self.made.push(Made::Instance(id.to_owned()));
     }
 
-    pub(super) fn image(&mut self, id: &str) {
+    pub(crate) fn image(&mut self, id: &str) {
         self.made.push(Made::Image(id.to_owned()));
     }
 
-    /// From the promotion on the image stays, whatever happens.
-    pub(super) fn keep_image(&mut self) {
-        self.made.retain(|made| !matches!(made, Made::Image(_)));
+    /// The image stays, whatever happens. Returns its id.
+    pub(crate) fn keep_image(&mut self) -> Option<String> {
+        let is_image = |made: &mut Made| matches!(made, Made::Image(_));
+        self.made.extract_if(.., is_image).next().map(|made| match made {
+            Made::Image(id) | Made::Instance(id) | Made::KeyPair(id) => id,
+        })
     }
 
     /// Leaves the instance out and returns its id.
-    pub(super) fn keep_instance(&mut self) -> Option<String> {
+    pub(crate) fn keep_instance(&mut self) -> Option<String> {
         let mut kept = None;
         self.made.retain(|made| match made {
             Made::Instance(id) => {
                 kept = Some(id.clone());
                 false
             }
-            Made::Image(_) => true,
+            Made::Image(_) | Made::KeyPair(_) => true,
         });
         kept
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there is an image, which the next bake can go on with.
+    pub(crate) fn has_image(&self) -> bool {
+        self.made.iter().any(|made| matches!(made, Made::Image(_)))
+    }
+
+    /// Ends what runs, and leaves images on the list.
+    pub(crate) async fn run_machines(&mut self, cloud: &Cloud) -> Vec<Undone> {
+        let (images, machines) = std::mem::take(&mut self.made)
+            .into_iter()
+            .partition(|made| matches!(made, Made::Image(_)));
+        let launching = std::mem::take(&mut self.launching);
+        self.made = images;
+        Undo { bake: self.bake.clone(), launching, made: machines }.run(cloud).await
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
         self.made.is_empty() && !self.launching
     }
 
     /// Undoes everything, the last first; a failure does not keep the others from it.
-    pub(super) async fn run(self, cloud: &Cloud) -> Vec<Undone> {
+    pub(crate) async fn run(self, cloud: &Cloud) -> Vec<Undone> {
         let mut undone = Vec::new();
         let mut made = self.made;
         if self.launching {
@@ -99,6 +136,7 @@ impl Undo {
         }
         for made in made.into_iter().rev() {
             let (id, text) = match &made {
+                Made::KeyPair(name) => (name.clone(), format!("deleted the key pair {name}")),
                 Made::Instance(id) => (id.clone(), format!("terminated {id}")),
                 Made::Image(id) => (id.clone(), format!("deregistered {id} and its snapshots")),
             };
@@ -117,11 +155,12 @@ impl Undo {
 
 async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudError> {
     match made {
-        Made::Instance(id) => cloud.terminate(id).await,
+        Made::KeyPair(name) => cloud.delete_key_pair(name).await,
+        Made::Instance(id) => end_instance(cloud, id).await,
         Made::Image(id) => {
             // A pending image may not tell its snapshots yet, so they are known by their tag.
-            let image = cloud.image(id).await?;
-            cloud.deregister(id).await?;
+            let image = cloud.image(id).await.ok().flatten();
+            deregister(cloud, id).await?;
             let devices = image.map(|image| image.block_devices).unwrap_or_default();
             let mut snapshots = cloud.snapshots(tags::BAKE, bake).await?;
             snapshots.extend(devices.into_iter().map(|device| device.snapshot));
@@ -133,6 +172,28 @@ async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudEr
             Ok(())
         }
     }
+}
+
+/// EC2 may not know yet what was made a moment ago: not to be found is not to be gone.
+async fn end_instance(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
+    for _ in 1..UNSEEN_TRIES {
+        if cloud.terminate(id).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(UNSEEN_PAUSE).await;
+    }
+    cloud.terminate(id).await.map(drop)
+}
+
+/// Likewise.
+async fn deregister(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
+    for _ in 1..UNSEEN_TRIES {
+        if cloud.deregister(id).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(UNSEEN_PAUSE).await;
+    }
+    cloud.deregister(id).await.map(drop)
 }
 
 /// A snapshot counts as in use for a moment after its image is deregistered.

@@ -1,0 +1,371 @@
+//! A machine of amiable's, as seen through SSH: the builder, and the one that proves an AMI.
+
+mod console;
+mod keys;
+mod remote;
+mod seal;
+mod user_data;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::keys::PublicKey;
+use tokio::io::AsyncRead;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use keys::{GuestKeys, login_comment};
+pub(crate) use seal::{Expected, FAILED_LINE};
+pub use user_data::check as check_user_data;
+
+use self::keys::{fingerprint, line_of, private_text};
+use self::seal::{IDENTITY_LINE, WARNING_LINE};
+use crate::bake::{BakeError, KeptLogin};
+use crate::cloud::Cloud;
+use crate::event::{Event, Observer, Stream};
+use crate::source::{self, Checkout};
+use crate::ssh::{Ended, Login, Ssh, SshError};
+use crate::template::{HostKey, Repository, Template};
+use crate::wait;
+
+/// How many of a command's last lines are kept for the error.
+const TAIL: usize = 20;
+
+/// The pause between two attempts to log in: an attempt is refused at once while
+/// there is no sshd, and costs the network little.
+const LOGIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often EC2 is asked whether the instance still lives while there is no login.
+const LIVENESS_PAUSE: Duration = Duration::from_secs(15);
+
+/// Where a machine is brought up, and who is told about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) template: &'a Template,
+    pub(crate) observer: &'a Arc<dyn Observer>,
+    pub(crate) cancel: &'a CancellationToken,
+}
+
+impl Site<'_> {
+    /// Drops what is under way when it is cancelled.
+    pub(crate) async fn or_cancel<T>(&self, work: impl Future<Output = T>) -> Result<T, BakeError> {
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(BakeError::Cancelled),
+            result = work => Ok(result),
+        }
+    }
+
+    fn warn(&self, text: String) {
+        self.observer.event(Event::Warning(text));
+    }
+}
+
+/// A machine that is logged in to.
+pub(crate) struct Guest {
+    ssh: Ssh,
+    template: Template,
+    work: String,
+    login_key: String,
+    observer: Arc<dyn Observer>,
+}
+
+impl Guest {
+    /// Waits for a login at `address`. `bake` names the folder to work in.
+    pub(crate) async fn reach(
+        site: Site<'_>,
+        instance: &str,
+        address: IpAddr,
+        keys: GuestKeys,
+        bake: &str,
+    ) -> Result<(Guest, KeptLogin), BakeError> {
+        let template = site.template;
+        let deadline = Instant::now() + template.timeouts.boot;
+        let host_keys = match template.host_key {
+            HostKey::Injected => Some(vec![keys.host.public_key().clone()]),
+            HostKey::Console => Some(host_keys_on_console(site, instance).await?),
+            HostKey::FirstContact => None,
+        };
+        let login = Login {
+            address,
+            port: template.ssh_port,
+            user: template.ssh_user.clone(),
+            key: keys.login.clone(),
+            host_keys,
+        };
+        let ssh = site.or_cancel(log_in(site, instance, &login, deadline)).await??;
+        if template.host_key == HostKey::FirstContact {
+            site.warn(format!(
+                "{instance} at {address} is believed to be what it says, with the host key {}: \
+                 host_key = \"first-contact\" asks for no proof",
+                fingerprint(&ssh.host_key)
+            ));
+        }
+        let kept = KeptLogin {
+            address,
+            port: login.port,
+            user: login.user,
+            private_key: private_text(&keys.login),
+            host_key: line_of(&ssh.host_key),
+        };
+        let guest = Guest {
+            ssh,
+            template: template.clone(),
+            work: remote::work_dir(bake),
+            login_key: keys.login_public(),
+            observer: site.observer.clone(),
+        };
+        Ok((guest, kept))
+    }
+
+    /// The host key that the machine has shown.
+    pub(crate) fn host_key(&self) -> &PublicKey {
+        &self.ssh.host_key
+    }
+
+    pub(crate) async fn wait_for_cloud_init(&self) -> Result<(), BakeError> {
+        let limit = self.template.timeouts.boot;
+        let command = remote::wait_for_cloud_init(self.template.timeouts.whole());
+        let collected = tokio::time::timeout(limit, self.collect(&command)).await;
+        let (ended, lines) =
+            collected.map_err(|_| BakeError::TimedOut { what: "cloud-init", limit })??;
+        match ended {
+            Ended::Status(0 | 2) => {}
+            // There is a login, so what amiable needs of cloud-init was done.
+            Ended::Status(_) | Ended::Signal => {
+                let detail = lines.join("; ");
+                let text = format!("cloud-init reports errors on the instance: {detail}");
+                self.observer.event(Event::Warning(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a checkout that was made here.
+    pub(crate) async fn send(&self, checkout: &Checkout) -> Result<(), BakeError> {
+        let root = checkout.root().to_owned();
+        let packed = tokio::task::spawn_blocking(move || source::pack(&root)).await;
+        let packed =
+            packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let mut packed = tokio::fs::File::from_std(packed);
+        self.own("unpack the checkout", &remote::unpack(&self.work), Some(&mut packed))
+            .await
+            .map(drop)
+    }
+
+    /// Checks out on the instance and returns the exact revision.
+    pub(crate) async fn check_out(&self) -> Result<String, BakeError> {
+        let Repository::Vcs { kind, url, revision } = &self.template.source.repository else {
+            // The configuration refuses this; a folder here cannot be checked out there.
+            return Err(BakeError::Connection(
+                "a folder cannot be checked out on the instance".into(),
+            ));
+        };
+        let command = remote::check_out(&self.work, *kind, url, revision.as_deref());
+        let lines = self.own("check out the source", &command, None).await?;
+        Ok(lines.last().cloned().unwrap_or_default())
+    }
+
+    /// Runs the init script; its output becomes events.
+    pub(crate) async fn run_init(&self) -> Result<(), BakeError> {
+        let (script, limit) = (&self.template.script, self.template.timeouts.script);
+        self.run_script("the init script", script, limit).await
+    }
+
+    /// Leaves what Jenkins looks for, runs the template's seal script, and removes what no
+    /// AMI should have. Returns the identity that its instances must not have.
+    pub(crate) async fn seal(&self) -> Result<String, BakeError> {
+        let Template { seal, agent, timeouts, .. } = &self.template;
+        if let Some(agent) = agent {
+            self.own("set the mark of Jenkins", &seal::init_mark(agent), None).await?;
+        }
+        if let Some(script) = &seal.script {
+            self.run_script("the seal script", script, timeouts.script).await?;
+        }
+        let command = seal::seal(&self.work, &self.login_key, seal);
+        let lines = self.own("seal the machine", &command, None).await?;
+        for warning in lines.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
+            self.observer.event(Event::Warning(warning.to_owned()));
+        }
+        let identity = lines.iter().find_map(|line| line.strip_prefix(IDENTITY_LINE));
+        Ok(identity.unwrap_or_default().trim().to_owned())
+    }
+
+    /// Looks for what the bake should not have left, and for what Jenkins needs. Returns
+    /// what is wrong.
+    pub(crate) async fn check(&self, expected: &Expected<'_>) -> Result<Vec<String>, BakeError> {
+        let (ended, lines) = self.collect(&seal::checks(expected)).await?;
+        let failed = lines.iter().filter_map(|line| line.strip_prefix(FAILED_LINE));
+        let failed: Vec<String> = failed.map(String::from).collect();
+        match ended {
+            Ended::Status(0) => Ok(failed),
+            Ended::Status(status) if failed.is_empty() => {
+                let last = lines.last().map(|line| format!(": {line}")).unwrap_or_default();
+                Ok(vec![format!("the checks ended with exit status {status}{last}")])
+            }
+            Ended::Status(_) => Ok(failed),
+            Ended::Signal => Err(BakeError::Connection("a signal ended the checks".into())),
+        }
+    }
+
+    /// Runs the template's verify script.
+    pub(crate) async fn run_verify(&self, script: &str) -> Result<(), BakeError> {
+        self.run_script("the verify script", script, self.template.timeouts.verify).await
+    }
+
+    /// Runs a script of the checkout; its output becomes events.
+    async fn run_script(
+        &self,
+        what: &'static str,
+        script: &str,
+        limit: Duration,
+    ) -> Result<(), BakeError> {
+        let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
+        let mut tail = Tail::default();
+        let run = self.ssh.run(&command, None, |stream, line| {
+            tail.push(&line);
+            self.observer.event(Event::Output(stream, line));
+        });
+        let ended = tokio::time::timeout(limit, run).await;
+        let ended = ended.map_err(|_| BakeError::TimedOut { what, limit })??;
+        let script = script.to_owned();
+        match ended {
+            Ended::Status(0) => Ok(()),
+            Ended::Status(status) => {
+                Err(BakeError::Script { what, script, status, tail: tail.into_lines() })
+            }
+            Ended::Signal => Err(BakeError::ScriptKilled { what, script }),
+        }
+    }
+
+    pub(crate) async fn log_out(self) {
+        self.ssh.close().await;
+    }
+
+    /// Runs a command of amiable's own, which must succeed; returns its standard output.
+    async fn own(
+        &self,
+        doing: &'static str,
+        command: &str,
+        input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
+    ) -> Result<Vec<String>, BakeError> {
+        let (mut stdout, mut tail) = (Vec::new(), Tail::default());
+        let ended = self.ssh.run(command, input, |stream, line| {
+            tail.push(&line);
+            if stream == Stream::Stdout {
+                stdout.push(line);
+            }
+        });
+        let limit = self.template.timeouts.script;
+        let ended = tokio::time::timeout(limit, ended).await;
+        let ended = ended.map_err(|_| BakeError::TimedOut { what: doing, limit })?;
+        match ended? {
+            Ended::Status(0) => Ok(stdout),
+            Ended::Status(status) => {
+                Err(BakeError::Guest { doing, status, tail: tail.into_lines() })
+            }
+            Ended::Signal => {
+                Err(BakeError::Connection(format!("a signal ended the command to {doing}")))
+            }
+        }
+    }
+
+    async fn collect(&self, command: &str) -> Result<(Ended, Vec<String>), BakeError> {
+        let mut lines = Vec::new();
+        let ended = self.ssh.run(command, None, |_, line| lines.push(line)).await?;
+        Ok((ended, lines))
+    }
+}
+
+/// The last lines of an output.
+#[derive(Debug, Default)]
+struct Tail(VecDeque<String>);
+
+impl Tail {
+    fn push(&mut self, line: &str) {
+        if self.0.len() == TAIL {
+            self.0.pop_front();
+        }
+        self.0.push_back(line.to_owned());
+    }
+
+    fn into_lines(self) -> Vec<String> {
+        self.0.into()
+    }
+}
+
+/// Waits until a machine has written its host keys to the console. EC2 may be minutes late
+/// with it.
+async fn host_keys_on_console(site: Site<'_>, instance: &str) -> Result<Vec<PublicKey>, BakeError> {
+    let look = async || {
+        let keys = console::host_keys(&site.cloud.console(instance).await?);
+        Ok::<_, BakeError>((!keys.is_empty()).then_some(keys))
+    };
+    let waited = wait::until(site.template.timeouts.boot, site.cancel, look).await;
+    waited.map_err(|error| BakeError::waiting("the host keys on the console", error))
+}
+
+/// Whether a machine has written this host key to its console.
+pub(crate) async fn is_on_console(
+    site: Site<'_>,
+    instance: &str,
+    key: &PublicKey,
+) -> Result<bool, BakeError> {
+    match host_keys_on_console(site, instance).await {
+        Ok(keys) => Ok(keys.iter().any(|shown| shown.key_data() == key.key_data())),
+        Err(BakeError::TimedOut { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// An instance that ends while it should boot will not come back.
+pub(crate) fn ended(instance: &str, state: &str, reason: Option<String>) -> Result<(), BakeError> {
+    match state {
+        "pending" | "running" => Ok(()),
+        _ => Err(BakeError::InstanceEnded { instance: instance.to_owned(), reason }),
+    }
+}
+
+/// Tries until there is a login. Until cloud-init has put the keys in place there may
+/// be no sshd, another host key, or a refusal: none of them is trusted, and all may pass.
+async fn log_in(
+    site: Site<'_>,
+    instance: &str,
+    login: &Login,
+    deadline: Instant,
+) -> Result<Ssh, BakeError> {
+    let mut looked = Instant::now();
+    loop {
+        let last: SshError = match Ssh::connect(login).await {
+            Ok(ssh) => return Ok(ssh),
+            Err(error) => error,
+        };
+        tracing::debug!("no login at {}:{} yet: {last}", login.address, login.port);
+        if Instant::now() > deadline {
+            return Err(BakeError::NoLogin {
+                user: login.user.clone(),
+                address: login.address,
+                port: login.port,
+                limit: site.template.timeouts.boot,
+                last: last.to_string(),
+            });
+        }
+        if looked.elapsed() > LIVENESS_PAUSE {
+            looked = Instant::now();
+            still_alive(site.cloud, instance).await?;
+        }
+        tokio::time::sleep(LOGIN_PAUSE).await;
+    }
+}
+
+async fn still_alive(cloud: &Cloud, instance: &str) -> Result<(), BakeError> {
+    match cloud.instance(instance).await {
+        Ok(Some(facts)) => ended(instance, &facts.state, facts.reason),
+        // EC2 may lose sight of it for a moment; the deadline ends what never comes back.
+        Ok(None) => Ok(()),
+        Err(error) if error.may_pass() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,328 @@
+//! What is removed before a machine becomes an AMI, and how a machine that boots from
+//! the AMI shows that it is gone: as text for the guest's POSIX shell.
+//!
+//! | part | removes |
+//! |---|---|
+//! | `login-keys` | the bake's login key from every authorized_keys |
+//! | `cloud-init` | cloud-init's memory of the builder: user data, ids, logs |
+//! | `host-keys` | SSH host keys, where cloud-init or sshd-keygen makes new ones |
+//! | `machine-id` | machine-id and random seed |
+//! | `credentials` | of git, Bazaar and Breezy, netrc, and the clients of AWS, Google Cloud, Azure |
+//! | `histories` | of shells, less, vim, Python, SQL clients, wget |
+//! | `package-caches` | what apt, dnf, yum, zypper and apk have downloaded |
+//! | `logs` | rotated logs and the journal; other logs become empty |
+//! | `free-space` | the bytes of deleted files, by TRIM, else by writing zeros |
+//!
+//! Files that hold keys are rewritten in place: their mode and owner stay.
+
+use super::remote::{AS_ROOT, quote};
+use crate::template::{JenkinsAgent, Seal, SealStep};
+
+/// The mark by which Jenkins' EC2 plugin knows that its init script has run.
+const INIT_HAS_RUN: &str = ".hudson-run-init";
+
+/// What every home may have.
+const CREDENTIALS: &str = ".git-credentials .config/git/credentials .netrc .bazaar/authentication.conf \
+                           .config/breezy/authentication.conf .aws/credentials .aws/cli .aws/sso \
+                           .config/gcloud/credentials.db .config/gcloud/access_tokens.db \
+                           .config/gcloud/legacy_credentials .config/gcloud/application_default_credentials.json \
+                           .azure/accessTokens.json .azure/msal_token_cache.json .azure/msal_token_cache.bin \
+                           .azure/service_principal_entries.json";
+const HISTORIES: &str = ".bash_history .ash_history .sh_history .zsh_history .histfile .local/share/fish/fish_history \
+                         .python_history .lesshst .viminfo .wget-hsts .mysql_history .psql_history .sqlite_history";
+
+/// Prints the home of everyone who has one, a line each.
+const HOMES: &str = "homes() { { getent passwd 2>/dev/null || cat /etc/passwd; } | cut -d: -f6 | sort -u | \
+                     while read -r home; do [ \"$home\" = / ] || [ ! -d \"$home\" ] || echo \"$home\"; done; }\n";
+
+/// Prints digests of machine-id and host keys, a line each.
+const IDENTITY: &str = "identity() { for file in /etc/machine-id /etc/ssh/ssh_host_*_key.pub; do \
+                        [ ! -s \"$file\" ] || cut -d' ' -f1,2 \"$file\" | sha256sum | cut -c1-12; done; }\n";
+
+/// How the line begins that tells the builder's identity.
+pub(crate) const IDENTITY_LINE: &str = "identity ";
+/// How a line begins that the user should see.
+pub(crate) const WARNING_LINE: &str = "warning ";
+/// How a line begins that tells of a failed check.
+pub(crate) const FAILED_LINE: &str = "failed ";
+
+/// Seals the machine: as the last command before the stop. Prints the identity that no
+/// instance of the AMI may have.
+pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
+    let mut script = format!("set -e\ncd /\n{HOMES}{IDENTITY}echo {IDENTITY_LINE}$(identity)\n");
+    script += &format!("rm -rf {}\n", quote(work));
+    for step in SealStep::ALL.into_iter().filter(|step| seal.does(*step)) {
+        script += &step_text(step, login_key);
+    }
+    script += "sync\n";
+    format!("{AS_ROOT}\nas_root sh -c {}\n", quote(&script))
+}
+
+fn step_text(step: SealStep, login_key: &str) -> String {
+    match step {
+        SealStep::LoginKeys => format!(
+            "homes | while read -r home; do for file in \"$home\"/.ssh/authorized_keys \"$home\"/.ssh/authorized_keys2; do\n\
+             \x20 [ -f \"$file\" ] || continue\n\
+             \x20 rest=$(grep -vF -e {key} \"$file\" || true)\n\
+             \x20 printf '%s' \"${{rest:+$rest\n}}\" > \"$file\"\n\
+             done; done\n",
+            key = quote(login_key)
+        ),
+        SealStep::CloudInit => {
+            "if command -v cloud-init >/dev/null 2>&1; then\n\
+             \x20 cloud-init clean --logs >/dev/null 2>&1 || true\n\
+             \x20 rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem\n\
+             fi\n"
+            .into()
+        }
+        // Where nothing makes new ones, a machine without any would let nobody in.
+        SealStep::HostKeys => format!(
+            "if command -v cloud-init >/dev/null 2>&1 || ls /lib/systemd/system/sshd-keygen* >/dev/null 2>&1; then\n\
+             \x20 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub\n\
+             else echo '{WARNING_LINE}the host keys stay in the AMI: nothing on this base makes new ones'\n\
+             fi\n"
+        ),
+        SealStep::MachineId => "if [ -f /etc/machine-id ]; then : > /etc/machine-id; fi\n\
+             [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id\n\
+             rm -f /var/lib/systemd/random-seed /var/lib/urandom/random-seed\n"
+            .into(),
+        SealStep::Credentials => in_homes(CREDENTIALS),
+        SealStep::Histories => in_homes(HISTORIES),
+        SealStep::PackageCaches => {
+            "if command -v apt-get >/dev/null 2>&1; then apt-get clean || true; rm -rf /var/lib/apt/lists/*; fi\n\
+             for tool in dnf yum; do if command -v $tool >/dev/null 2>&1; then $tool -q clean all >/dev/null 2>&1 || true; fi; done\n\
+             rm -rf /var/cache/dnf /var/cache/yum\n\
+             if command -v zypper >/dev/null 2>&1; then zypper -q clean -a >/dev/null 2>&1 || true; fi\n\
+             rm -rf /var/cache/apk/*\n"
+            .into()
+        }
+        SealStep::Logs => {
+            "rm -rf /var/log/journal/*\n\
+             find /var/log -xdev -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete\n\
+             find /var/log -xdev -type f -size +0 -exec sh -c 'for file; do : > \"$file\"; done' sh {} +\n"
+                .into()
+        }
+        // What was deleted a moment ago counts as free once it is committed.
+        SealStep::FreeSpace => "sync\n\
+             if ! { command -v fstrim >/dev/null 2>&1 && fstrim / >/dev/null 2>&1; }; then\n\
+             \x20 dd if=/dev/zero of=/amiable-free-space bs=4M >/dev/null 2>&1 || true\n\
+             \x20 sync\n\
+             \x20 rm -f /amiable-free-space\n\
+             fi\n"
+            .into(),
+    }
+}
+
+fn in_homes(names: &str) -> String {
+    format!(
+        "homes | while read -r home; do for name in {names}; do rm -rf \"${{home:?}}/$name\"; done; done\n"
+    )
+}
+
+/// Leaves or removes the mark that the init script has run, for the login user.
+pub(crate) fn init_mark(agent: &JenkinsAgent) -> String {
+    match agent.init_has_run {
+        true => format!("touch ~/{INIT_HAS_RUN}\n"),
+        false => format!("rm -f ~/{INIT_HAS_RUN}\n"),
+    }
+}
+
+/// What a new machine is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// The builder's identity, as sealing told it.
+    pub(crate) identity: &'a str,
+    /// The comment of this machine's own login key.
+    pub(crate) own_comment: &'a str,
+    pub(crate) seal: &'a Seal,
+    pub(crate) agent: Option<&'a JenkinsAgent>,
+}
+
+/// Checks a machine that has booted from the AMI: a line for each check that failed,
+/// and status 1 when there is one.
+pub(crate) fn checks(expected: &Expected<'_>) -> String {
+    let mut root = format!(
+        "set -u\nstatus=0\nfail() {{ echo \"{FAILED_LINE}$*\"; status=1; }}\n{HOMES}{IDENTITY}\
+         for work in /var/tmp/amiable-*; do [ ! -e \"$work\" ] || fail \"the checkout is still there: $work\"; done\n"
+    );
+    let seal = expected.seal;
+    if seal.does(SealStep::MachineId) {
+        root +=
+            "[ ! -e /etc/machine-id ] || [ -s /etc/machine-id ] || fail 'it has no machine-id'\n";
+    }
+    if seal.does(SealStep::MachineId) && seal.does(SealStep::HostKeys) {
+        root += &format!(
+            "old={}\nfor id in $(identity); do case \" $old \" in *\" $id \"*) \
+             fail 'machine-id or a host key is the same as on the builder' ;; esac; done\n",
+            quote(expected.identity)
+        );
+    }
+    if seal.does(SealStep::LoginKeys) {
+        root += &format!(
+            "for key in $(homes | while read -r home; do cat \"$home\"/.ssh/authorized_keys* 2>/dev/null; done | \
+             grep -o ' amiable-[0-9a-f]*$' | sort -u); do\n\
+             \x20 [ \"$key\" = {own} ] || fail \"a login key of a bake is still let in: $key\"\n\
+             done\n",
+            own = quote(expected.own_comment)
+        );
+    }
+    if seal.does(SealStep::CloudInit) {
+        root += "if [ -d /var/lib/cloud/instances ]; then\n\
+                 \x20 count=$(ls /var/lib/cloud/instances | wc -l)\n\
+                 \x20 [ \"$count\" -le 1 ] || fail \"cloud-init remembers $((count - 1)) other instances\"\n\
+                 fi\n";
+    }
+    for (step, names) in [(SealStep::Histories, HISTORIES), (SealStep::Credentials, CREDENTIALS)] {
+        if seal.does(step) {
+            root += &format!(
+                "for file in $(homes | while read -r home; do for name in {names}; do \
+                 [ ! -e \"$home/$name\" ] || echo \"$home/$name\"; done; done); do \
+                 fail \"$file is still there\"; done\n"
+            );
+        }
+    }
+    root += "exit $status\n";
+    let mut text = format!("{AS_ROOT}\nstatus=0\nas_root sh -c {} || status=1\n", quote(&root));
+    if let Some(agent) = expected.agent {
+        text += &jenkins_checks(agent);
+    }
+    text + "exit $status\n"
+}
+
+/// What Jenkins does to an agent, as the user that it logs in as.
+fn jenkins_checks(agent: &JenkinsAgent) -> String {
+    let java = quote(&agent.java);
+    let root = agent.remote_root.as_deref().map_or("\"$HOME\"".to_owned(), quote);
+    let mark = match agent.init_has_run {
+        true => format!(
+            "[ -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would run its init script: ~/{INIT_HAS_RUN} is missing'\n"
+        ),
+        false => format!(
+            "[ ! -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would not run its init script: ~/{INIT_HAS_RUN} is there'\n"
+        ),
+    };
+    format!(
+        "fail() {{ echo \"{FAILED_LINE}$*\"; status=1; }}\n\
+         said=$({java} -fullversion 2>&1 </dev/null) || fail \"Java does not run: $(echo \"$said\" | tail -n 1)\"\n\
+         command -v scp >/dev/null 2>&1 || fail 'there is no scp'\n\
+         root={root}\n\
+         if mkdir -p \"$root\" 2>/dev/null && : 2>/dev/null > \"$root/.amiable\"; then rm -f \"$root/.amiable\"; \
+         else fail \"$(id -un) cannot write to the remote root folder $root\"; fi\n\
+         {mark}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::process::{Command, Output};
+
+    fn keep_all_but(step: SealStep) -> Seal {
+        let keep: BTreeSet<SealStep> =
+            SealStep::ALL.into_iter().filter(|other| *other != step).collect();
+        Seal { keep, script: None }
+    }
+
+    /// Runs a part of sealing for one home, as the tester.
+    fn run_step(step: SealStep, home: &std::path::Path) -> Output {
+        let homes = format!("homes() {{ echo {}; }}\n", quote(&home.to_string_lossy()));
+        let text = format!("set -e\n{homes}{}", step_text(step, "ssh-ed25519 AAAAbake"));
+        Command::new("sh").args(["-c", &text]).output().unwrap()
+    }
+
+    fn agent() -> JenkinsAgent {
+        JenkinsAgent { java: "true".into(), remote_root: None, init_has_run: true }
+    }
+
+    #[test]
+    fn a_bakes_login_key_goes_and_others_stay() {
+        let home = tempfile::tempdir().unwrap();
+        let ssh = home.path().join(".ssh");
+        std::fs::create_dir(&ssh).unwrap();
+        let own = "ssh-ed25519 AAAAown ci@farm\n";
+        std::fs::write(
+            ssh.join("authorized_keys"),
+            format!("{own}ssh-ed25519 AAAAbake amiable-1\n"),
+        )
+        .unwrap();
+        std::fs::write(ssh.join("authorized_keys2"), "ssh-ed25519 AAAAbake").unwrap();
+        assert!(run_step(SealStep::LoginKeys, home.path()).status.success());
+        assert_eq!(std::fs::read_to_string(ssh.join("authorized_keys")).unwrap(), own);
+        assert_eq!(std::fs::read_to_string(ssh.join("authorized_keys2")).unwrap(), "");
+    }
+
+    #[test]
+    fn histories_and_credentials_go_and_all_else_stays() {
+        let home = tempfile::tempdir().unwrap();
+        for name in [".bash_history", ".aws/credentials", ".config/git/credentials", ".profile"] {
+            let file = home.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "x").unwrap();
+        }
+        for step in [SealStep::Histories, SealStep::Credentials] {
+            assert!(run_step(step, home.path()).status.success());
+        }
+        let exists = |name: &str| home.path().join(name).exists();
+        assert!(
+            !exists(".bash_history")
+                && !exists(".aws/credentials")
+                && !exists(".config/git/credentials")
+        );
+        assert!(exists(".profile") && exists(".config/git"));
+    }
+
+    #[test]
+    fn a_part_that_is_turned_off_is_not_done() {
+        let text = seal("/w", "key", &keep_all_but(SealStep::Logs));
+        assert!(
+            text.contains("/var/log") && !text.contains("fstrim") && !text.contains("cloud-init")
+        );
+    }
+
+    fn jenkins(agent: &JenkinsAgent, home: &std::path::Path) -> (bool, String) {
+        let text = format!("status=0\n{}exit $status\n", jenkins_checks(agent));
+        let output = Command::new("sh").args(["-c", &text]).env("HOME", home).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    #[test]
+    fn what_jenkins_would_miss_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let marked = home.path().join(INIT_HAS_RUN);
+        std::fs::write(&marked, "").unwrap();
+        assert_eq!(jenkins(&agent(), home.path()), (true, String::new()));
+        let bad = JenkinsAgent {
+            java: "no-such-java".into(),
+            remote_root: Some("/proc/no".into()),
+            init_has_run: false,
+        };
+        let (passed, text) = jenkins(&bad, home.path());
+        assert!(!passed);
+        assert!(text.contains("failed Java does not run: "), "{text}");
+        assert!(text.contains("cannot write to the remote root folder /proc/no"), "{text}");
+        assert!(text.contains("would not run its init script"), "{text}");
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+
+    #[test]
+    fn every_command_is_one_that_a_posix_shell_reads() {
+        let default = Seal::default();
+        let agent = agent();
+        let expected = Expected {
+            identity: "0123456789ab",
+            own_comment: "amiable-1",
+            seal: &default,
+            agent: Some(&agent),
+        };
+        for command in [seal("/w", "it's", &default), checks(&expected), init_mark(&agent)] {
+            let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
+            assert!(output.status.success(), "{command}\n{output:?}");
+        }
+        // What root runs is quoted, so that its syntax shows only when it is taken out.
+        for step in SealStep::ALL {
+            let output = Command::new("sh").args(["-nc", &step_text(step, "it's")]).output();
+            assert!(output.unwrap().status.success(), "{step:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `amiable verify`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ami_lifecycle::{Ami, Fleet, NotVerified, Status as AmiStatus, Verified, VerifyRequest};
+use clap::Args;
+
+use super::create::open_log;
+use super::{Outcome, json, load_config, no_template};
+use crate::cli::{Global, Output};
+use crate::config::Config;
+use crate::console::Console;
+use crate::failure::{self, Failure, Status};
+use crate::render::BakeView;
+use crate::{connect, interrupt, surroundings};
+
+/// Prove an AMI: start an instance of it as an agent would, and look at it
+///
+/// It must boot and let a fresh key in, have nothing of the bake left in it, have a
+/// machine-id and host keys of its own, suit the CI system that the template names, and
+/// pass the template's `verify` script. A template stands for its AMI that waits to be
+/// verified, else for its current one. What passes and is newer than the current AMI
+/// becomes current; what fails is quarantined, unless it is current.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// An AMI's id, or a template's name
+    #[arg(value_name = "AMI|TEMPLATE")]
+    subject: String,
+    /// Go on although the AMI seems to belong to a bake under way: it is dead
+    #[arg(long)]
+    take_over: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let cancel = interrupt::cancel_on_signals(console);
+    let cloud = tokio::select! {
+        () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
+        cloud = connect::cloud(&config.cloud, console) => cloud?,
+    };
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let ami = find(&args.subject, &fleet, &config, cloud.region())?;
+    let template = config
+        .template(&ami.template)
+        .map_err(|meant| no_template(&config, &ami.template, meant))?;
+    let (log, log_path) = open_log(&template.name)?;
+    let view = Arc::new(BakeView::new(&template.name, console, log));
+    let is_gone = |owner: &str| args.take_over || surroundings::is_gone(owner);
+    let outcome = ami_lifecycle::verify(VerifyRequest {
+        cloud: &cloud,
+        namespace: &config.namespace,
+        template,
+        fleet: &fleet,
+        ami,
+        operator: &surroundings::operator(),
+        owner: &surroundings::owner(),
+        is_gone: &is_gone,
+        version: env!("CARGO_PKG_VERSION"),
+        observer: view.clone(),
+        cancel,
+    })
+    .await;
+    view.finish();
+    match outcome {
+        Ok(verified) => tell(ami, &verified, args.output, &log_path, console),
+        Err(not_verified) => Err(no_verdict(&ami.ami, &not_verified, &log_path)),
+    }
+}
+
+fn find<'f>(
+    subject: &str,
+    fleet: &'f Fleet,
+    config: &Config,
+    region: &str,
+) -> Result<&'f Ami, Failure> {
+    let place = format!("namespace {} in {region}", config.namespace);
+    if subject.starts_with("ami-") {
+        let missing = || Failure::failed(format!("there is no {subject} in {place}"));
+        return fleet.get(subject).ok_or_else(missing);
+    }
+    config.template(subject).map_err(|meant| no_template(config, subject, meant))?;
+    fleet.to_verify(subject).ok_or_else(|| {
+        Failure::failed(format!("template {subject} has no AMI to verify in {place}"))
+            .hint(format!("`amiable create {subject}` bakes it"))
+    })
+}
+
+fn tell(ami: &Ami, verified: &Verified, output: Output, log: &Path, console: &Console) -> Outcome {
+    let (id, template) = (&ami.ami, &ami.template);
+    let passed = verified.failures.is_empty();
+    match output {
+        Output::Json => console.result(&json(&serde_json::json!({
+            "ami": id,
+            "template": template,
+            "passed": passed,
+            "failures": verified.failures,
+            "current": verified.promoted || ami.status == AmiStatus::Current,
+            "quarantined": verified.quarantined,
+        }))),
+        Output::Text if passed => console.result(id),
+        Output::Text => {}
+    }
+    if passed {
+        let now = if verified.promoted { " and is current now" } else { "" };
+        console.message(&format!(
+            "{template}: {id} (generation {}) has passed verification{now}",
+            ami.generation
+        ));
+        return Ok(());
+    }
+    let mut details: Vec<String> =
+        verified.failures.iter().map(|failure| format!("  {failure}")).collect();
+    details.push(format!("the whole log: {}", log.display()));
+    let failure = Failure::failed(format!("{template}: {id} failed verification")).details(details);
+    Err(match ami.status {
+        AmiStatus::Current => failure.hint(format!(
+            "it stays current; `amiable rollback {template}` makes the one before it current"
+        )),
+        _ => failure.hint("it is quarantined, and is never made current as it is"),
+    })
+}
+
+fn no_verdict(ami: &str, not_verified: &NotVerified, log: &Path) -> Failure {
+    let failure = failure::of_verification(ami, not_verified, &log.display().to_string());
+    match failure.status {
+        Status::Interrupted => failure,
+        _ if failure.hint.is_some() => failure,
+        _ => failure.hint("it stays what it was; the same command tries again"),
+    }
+}
