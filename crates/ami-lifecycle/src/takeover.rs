@@ -41,7 +41,7 @@ pub(crate) type IsGone<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Adopted {
     /// An image, pending or available, that was not proven yet.
-    Image(Ami),
+    Image(Box<Ami>),
     /// A machine that is provisioned and sealed.
     Machine { id: String, bake: String, revision: String, identity: String },
 }
@@ -164,7 +164,7 @@ pub(crate) fn decide(
     };
     let image = dead_images.iter().filter(usable).max_by_key(|ami| (ami.generation, &ami.ami));
     let adopted = match image {
-        Some(image) => Some(Adopted::Image((**image).clone())),
+        Some(image) => Some(Adopted::Image(Box::new((**image).clone()))),
         None => dead_machines.iter().find_map(|machine| adopt_machine(machine, recipe)),
     };
     let is_adopted = |id: &str| match &adopted {

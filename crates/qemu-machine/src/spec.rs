@@ -112,7 +112,7 @@ impl MachineSpec {
             add(
                 "-drive",
                 format!(
-                    "if=none,id=disk{index},format=qcow2,discard=unmap,file={}",
+                    "if=none,id=disk{index},format=qcow2,discard=unmap,detect-zeroes=unmap,file={}",
                     escape(&disk.to_string_lossy())
                 ),
             );

@@ -478,7 +478,6 @@ impl<'a> Bake<'a> {
         let BakeRequest { cloud, template, operator, verify, .. } = *self.request;
         let id = [image.id.clone()];
         if !verify {
-            self.enter(Stage::Promote);
             let reason = format!("baked by {operator}, not verified");
             let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
             cloud.tag(&id, &tags).await?;

@@ -11,7 +11,7 @@
 //! | `histories` | of shells, less, vim, Python, SQL clients, wget |
 //! | `package-caches` | what apt, dnf, yum, zypper and apk have downloaded |
 //! | `logs` | rotated logs and the journal; other logs become empty |
-//! | `free-space` | the bytes of deleted files, by TRIM, else by writing zeros |
+//! | `free-space` | the bytes of deleted files on the root file system: zeros, then TRIM |
 //!
 //! Files that hold keys are rewritten in place: their mode and owner stay.
 
@@ -102,13 +102,15 @@ fn step_text(step: SealStep, login_key: &str) -> String {
              find /var/log -xdev -type f -size +0 -exec sh -c 'for file; do : > \"$file\"; done' sh {} +\n"
                 .into()
         }
-        // What was deleted a moment ago counts as free once it is committed.
+        // TRIM alone leaves what shares a block of the disk with something that is used,
+        // and EBS knows no TRIM: zeros reach everything. What was deleted a moment ago
+        // counts as free once it is committed.
         SealStep::FreeSpace => "sync\n\
-             if ! { command -v fstrim >/dev/null 2>&1 && fstrim / >/dev/null 2>&1; }; then\n\
-             \x20 dd if=/dev/zero of=/amiable-free-space bs=4M >/dev/null 2>&1 || true\n\
-             \x20 sync\n\
-             \x20 rm -f /amiable-free-space\n\
-             fi\n"
+             dd if=/dev/zero of=/amiable-free-space bs=4M >/dev/null 2>&1 || true\n\
+             sync\n\
+             rm -f /amiable-free-space\n\
+             sync\n\
+             ! command -v fstrim >/dev/null 2>&1 || fstrim / >/dev/null 2>&1 || true\n"
             .into(),
     }
 }

@@ -14,3 +14,5 @@ mod local;
 mod reference;
 mod rollbacks;
 mod sweeps;
+mod takeovers;
+mod verifications;

@@ -5,6 +5,7 @@
 
 mod agent;
 mod bakes;
+mod canaries;
 mod endpoint;
 #[path = "../cli/farm.rs"]
 #[expect(dead_code, reason = "the simulated lane uses more of it")]

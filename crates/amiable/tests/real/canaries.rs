@@ -1,0 +1,125 @@
+//! What must not be in an AMI is not, down to the bytes of its disk.
+
+use std::path::PathBuf;
+
+use crate::agent::{Agent, amiable, real_farm, succeed};
+use crate::farm::Farm;
+
+const CONFIG: &str = r#"
+[cloud]
+endpoint = "local"
+[naming]
+namespace = "real"
+pattern = "{template}-{generation}"
+[template.agent]
+system = "jenkins"
+os = "debian"
+ssh_user = "debian"
+instance_type = "t3.small"
+base = { owner = "self", name = "base" }
+source = { path = "source" }
+script = "setup"
+verify = "verify"
+seal = { script = "seal" }
+user_data = "user-data"
+# As for a base without cloud-init.
+key_pair = "temporary"
+host_key = "console"
+agent = { kind = "jenkins", java = "true", remote_root = "/srv/jenkins", init_has_run = true }
+"#;
+
+/// The words are put together in the guest, so that no log or command line has them whole.
+const SETUP: &str = r#"#!/bin/bash -e
+mkdir /srv/jenkins
+chown debian /srv/jenkins
+plant() { for file; do mkdir -p "$(dirname "$file")"; echo "canary-$mark" >> "$file"; done; }
+mark=history plant /root/.bash_history /home/debian/.bash_history /home/debian/.python_history
+mark=credentials plant /root/.git-credentials /home/debian/.aws/credentials /home/debian/.config/breezy/authentication.conf
+mark=log plant /var/log/agent.log
+logger "canary-$(echo log)"
+mark=package plant /var/cache/apt/archives/x.deb /var/lib/apt/lists/x
+mark=deleted plant /home/debian/secret /var/tmp/secret
+mark=sealed plant /etc/agent-secret
+mark=kept plant /etc/agent
+# Half a MiB, so that it is not in the journal of the file system alone.
+yes "canary-$(echo deleted) many" | head -n 20000 > /root/many || true
+sync
+rm /home/debian/secret /var/tmp/secret /root/many
+"#;
+
+/// All disk layers of the farm's endpoint, each with what is below it, as raw bytes.
+fn flattened(farm: &Farm) -> Vec<PathBuf> {
+    let layers = std::fs::read_dir(farm.path("local/layers")).unwrap();
+    let layers: Vec<PathBuf> = layers.map(|entry| entry.unwrap().path()).collect();
+    let flatten = |(count, layer): (usize, &PathBuf)| {
+        let raw = farm.path(&format!("flattened-{count}"));
+        let (from, to) = (layer.to_str().unwrap(), raw.to_str().unwrap());
+        succeed(farm.command("qemu-img", &["convert", "-U", "-O", "raw", from, to]));
+        raw
+    };
+    layers.iter().enumerate().map(flatten).collect()
+}
+
+/// How many of the disks have a text anywhere.
+fn disks_with(disks: &[PathBuf], farm: &Farm, text: &str) -> usize {
+    let found = disks.iter().filter(|disk| {
+        let args = ["-q", "-a", "-E", text, disk.to_str().unwrap()];
+        farm.command("grep", &args).status().unwrap().success()
+    });
+    found.count()
+}
+
+#[test]
+#[ignore = "boots virtual machines for minutes and needs a base image: `make test` runs it"]
+fn no_canary_is_in_the_ami_and_two_instances_of_it_differ() {
+    let (farm, _) = real_farm();
+    farm.write("amiable.toml", CONFIG);
+    farm.write("source/setup", SETUP);
+    farm.write("source/seal", "#!/bin/sh -e\nrm /etc/agent-secret\n");
+    farm.write("source/verify", "#!/bin/sh -e\ntest -d /srv/jenkins\necho 'verified here'\n");
+    farm.write("source/data", "canary-checkout\n");
+    farm.write(
+        "user-data",
+        "#cloud-config\n# canary-user-data\nruncmd:\n- [touch, /etc/own-user-data-was-run]\n",
+    );
+    let ami = amiable(&farm, &["create", "agent"]);
+    let info = farm.stdout(&["info", "agent"]);
+    assert!(!info.contains("verified      never"), "{info}");
+    let bake = info.lines().find_map(|line| line.strip_prefix("bake")).unwrap().trim().to_owned();
+    farm.wait_until_empty();
+
+    let disks = flattened(&farm);
+    let mut report = vec![format!("{} layers flattened", disks.len())];
+    for mark in
+        ["history", "credentials", "log", "package", "deleted", "sealed", "checkout", "user-data"]
+    {
+        let count = disks_with(&disks, &farm, &format!("canary-{mark}"));
+        report.push(format!("canary-{mark}: on {count} disks"));
+    }
+    let key = disks_with(&disks, &farm, &format!("ssh-ed25519 [A-Za-z0-9+/=]+ amiable-{bake}"));
+    report.push(format!("the login key of bake {bake}: on {key} disks"));
+    let kept = disks_with(&disks, &farm, "canary-kept");
+    report.push(format!("canary-kept, which is to be found: on {kept} disks"));
+    println!("{}", report.join("\n"));
+    assert_eq!(kept, 1, "the search finds what is there");
+    let left: Vec<&String> = report
+        .iter()
+        .filter(|line| line.starts_with("canary-") || line.contains("login"))
+        .collect();
+    let clean = left.iter().filter(|line| line.contains(": on 0 disks")).count();
+    assert_eq!(clean, 9, "{report:?}");
+
+    let (one, two) = (Agent::start(&farm, &ami), Agent::start(&farm, &ami));
+    let identity = "cat /etc/machine-id /etc/ssh/ssh_host_*_key.pub | cut -d' ' -f1,2 | sort";
+    let (first, second) = (one.ask(identity), two.ask(identity));
+    let common: Vec<&str> =
+        first.lines().filter(|line| second.lines().any(|other| other == *line)).collect();
+    println!("lines in common of two instances' machine-id and host keys: {}", common.len());
+    assert!(first.lines().count() >= 3 && common.is_empty(), "{first}\n{second}");
+    assert_eq!(one.ask("ls ~/.hudson-run-init"), "/home/debian/.hudson-run-init");
+    assert_eq!(one.ask("ls /etc/own-user-data-was-run"), "/etc/own-user-data-was-run");
+    assert_eq!(one.ask("ls -d /var/tmp/amiable-* 2>/dev/null"), "");
+    assert_eq!(one.ask("wc -l < .ssh/authorized_keys"), "1");
+    one.terminate();
+    two.terminate();
+}
