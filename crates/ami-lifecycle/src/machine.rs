@@ -11,7 +11,7 @@ use crate::cloud::Launch;
 use crate::error::CloudError;
 use crate::event::Event;
 use crate::guest::{Guest, GuestKeys, Site, ended};
-use crate::marks::Marks;
+use crate::marks::{Marks, new_bake};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
 use crate::template::KeyPair;
@@ -96,7 +96,8 @@ async fn launch(
         volume_size: order.volume_size,
         user_data: &keys.user_data(template, &marks.bake, whole, order.user_data),
         key_pair,
-        client_token: &format!("amiable-{}-{}", marks.bake, order.stage),
+        // Of this attempt only: a bake that is gone on with starts another machine.
+        client_token: &format!("amiable-{}", new_bake()),
         tags: &tags,
     };
     // Not cancelled half way: the id must be known for the instance to be ended.

@@ -230,15 +230,23 @@ fn shaped(text: &str, shape: &str, kind: &'static str) -> Option<(&'static str, 
 
 /// Waits for a line of a program's standard error.
 pub(crate) fn wait_for_line(child: &mut Child, wanted: &str) -> String {
+    wait_for_lines(child, &[wanted])
+}
+
+/// Waits for several lines, one after the other.
+pub(crate) fn wait_for_lines(child: &mut Child, wanted: &[&str]) -> String {
     use std::io::{BufRead, BufReader};
     let mut seen = String::new();
     let mut reader = BufReader::new(child.stderr.as_mut().unwrap());
-    loop {
-        let mut line = String::new();
-        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "no {wanted:?} in {seen}");
-        seen += &line;
-        if line.contains(wanted) {
-            return seen;
+    for wanted in wanted {
+        loop {
+            let mut line = String::new();
+            assert_ne!(reader.read_line(&mut line).unwrap(), 0, "no {wanted:?} in {seen}");
+            seen += &line;
+            if line.contains(wanted) {
+                break;
+            }
         }
     }
+    seen
 }

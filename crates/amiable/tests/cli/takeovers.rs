@@ -2,12 +2,17 @@
 
 use std::process::Child;
 
-use crate::farm::{Farm, wait_for_line};
+use crate::farm::{Farm, wait_for_line, wait_for_lines};
 
 /// Lets an update come to a line, and kills it there.
 fn killed_at(farm: &Farm, line: &str) {
+    killed_at_the_last(farm, &[line]);
+}
+
+/// The same at the last of several lines.
+fn killed_at_the_last(farm: &Farm, lines: &[&str]) {
     let mut bake = farm.spawn(&["update", "agent"]);
-    wait_for_line(&mut bake, line);
+    wait_for_lines(&mut bake, lines);
     bake.kill().unwrap();
     bake.wait().unwrap();
 }
@@ -46,6 +51,16 @@ fn a_killed_bake_is_gone_on_with_from_each_stage() {
         assert_eq!(farm.status()["snapshots"], count + 3, "{stage}");
         assert_eq!(farm.status()["volumes"], 0, "{stage}");
     }
+}
+
+#[test]
+fn a_machine_that_a_dead_bake_verified_with_is_replaced() {
+    let farm = Farm::with_example(&["--delays", "running=300ms"]);
+    killed_at_the_last(&farm, &["verifying the new AMI", "  instance i-"]);
+    let text = repeat(&farm);
+    assert!(text.contains("which [OPERATOR] has begun"), "{text}");
+    assert!(text.contains("removed [INSTANCE 1], which a bake"), "{text}");
+    assert_eq!(farm.status()["images"], 2);
 }
 
 #[test]
