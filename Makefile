@@ -30,9 +30,7 @@ lint:
 fast-test:
 	cargo test --locked --workspace
 
-# The same commands on real virtual machines. Skipped: the canary test, which fails. It
-# finds small deleted files in blocks that sealing does not reach yet (issue 4 is open).
+# The same commands on real virtual machines.
 real-test:
 	image="$$(scripts/base-image)" && AMIABLE_TEST_BASE_IMAGE="$$image" \
-	  cargo test --locked --workspace --test real -- --ignored --nocapture --test-threads 1 \
-	  --skip no_canary_is_in_the_ami
+	  cargo test --locked --workspace --test real -- --ignored --nocapture --test-threads 1

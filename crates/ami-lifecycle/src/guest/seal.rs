@@ -104,11 +104,17 @@ fn step_text(step: SealStep, login_key: &str) -> String {
         }
         // TRIM alone leaves what shares a block of the disk with something that is used,
         // and EBS knows no TRIM: zeros reach everything. What was deleted a moment ago
-        // counts as free once it is committed.
+        // counts as free once it is committed. ext4 keeps the last 4096 clusters back for
+        // itself (<https://www.kernel.org/doc/html/latest/admin-guide/ext4.html>,
+        // reserved_clusters, until the next mount), and fills single holes last: the later
+        // rounds reach those that the large writes of the first one have left.
         SealStep::FreeSpace => "sync\n\
-             dd if=/dev/zero of=/amiable-free-space bs=4M >/dev/null 2>&1 || true\n\
-             sync\n\
-             rm -f /amiable-free-space\n\
+             for reserved in /sys/fs/ext4/*/reserved_clusters; do [ ! -w \"$reserved\" ] || echo 0 > \"$reserved\"; done\n\
+             for size in 4M 4k 4k; do\n\
+             \x20 dd if=/dev/zero of=/amiable-free-space-$size bs=$size oflag=append conv=notrunc >/dev/null 2>&1 || true\n\
+             \x20 sync\n\
+             done\n\
+             rm -f /amiable-free-space-*\n\
              sync\n\
              ! command -v fstrim >/dev/null 2>&1 || fstrim / >/dev/null 2>&1 || true\n"
             .into(),
