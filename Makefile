@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/python/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build setup setup-test lint fast-test real-test
+.PHONY: demo test build setup setup-test lint fast-test fault-test real-test
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -14,7 +14,7 @@ build: setup
 	@mkdir -p $(CARGO_TARGET_DIR) && touch $(CARGO_TARGET_DIR)/.demo-began
 	cargo build --locked --workspace
 
-test: setup-test lint fast-test real-test
+test: setup-test lint fast-test fault-test real-test
 
 setup:
 	scripts/setup
@@ -29,6 +29,10 @@ lint:
 # Everything on simulated machines: no virtual machine is started.
 fast-test:
 	cargo test --locked --workspace
+
+# Every operation meets every fault at every call: crates/amiable/tests/faults/main.rs.
+fault-test:
+	cargo test --locked --workspace --test faults
 
 # The same commands on real virtual machines.
 real-test:

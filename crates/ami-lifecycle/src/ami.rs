@@ -123,6 +123,9 @@ pub struct Ami {
     /// Digests of the builder's machine-id and host keys.
     #[serde(skip)]
     pub(crate) builder: String,
+    /// The AMI that it is a copy of, which gave up its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup_of: Option<String>,
     /// The version of amiable that baked it.
     pub amiable_version: String,
     /// The template's free keys and values.
@@ -160,6 +163,7 @@ impl Ami {
             owner: tag(tags::OWNER),
             recipe: tag(tags::RECIPE),
             builder: tag(tags::BUILDER),
+            backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),
             ami: image.id,

@@ -1,6 +1,7 @@
 //! The calls of the EC2 API that amiable makes, typed by what it needs of them.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
@@ -22,6 +23,13 @@ use crate::template::Namespace;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>
 /// recommends pages.
 const PAGE: i32 = 500;
+
+/// A call that names something is made again while EC2 does not know it: what was made a
+/// moment ago may not be known everywhere
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>). The
+/// pauses double, and are drawn at random; with these all of them take about 8 s.
+const UNSEEN_TRIES: u32 = 6;
+const UNSEEN_PAUSE: Duration = Duration::from_millis(250);
 
 /// An account in a region, or an endpoint that is like one.
 #[derive(Debug, Clone)]
@@ -206,7 +214,7 @@ impl Cloud {
         let profile = launch
             .instance_profile
             .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
-        let answer = self
+        let request = self
             .ec2
             .run_instances()
             .image_id(launch.image)
@@ -227,10 +235,12 @@ impl Cloud {
             // A builder that is shut down from inside ends altogether.
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
-            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags))
-            .send()
-            .await
-            .map_err(|error| CloudError::new("RunInstances", error))?;
+            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
+        let answer = patient(async || {
+            let answer = request.clone().send().await;
+            answer.map_err(|error| CloudError::new("RunInstances", error))
+        })
+        .await?;
         let id = answer
             .instances
             .unwrap_or_default()
@@ -288,12 +298,15 @@ impl Cloud {
     /// What an instance has written to its console, as far as EC2 knows yet.
     pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
         tracing::debug!("GetConsoleOutput {id}");
+        let ask = async |latest: Option<bool>| {
+            let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
+            let answer = request.send().await;
+            answer.map_err(|error| CloudError::new("GetConsoleOutput", error))
+        };
         // `latest` is known for instances on Nitro only; the others answer what they have.
-        let answer = self.ec2.get_console_output().instance_id(id).latest(true).send().await;
-        let answer = match answer.map_err(|error| CloudError::new("GetConsoleOutput", error)) {
+        let answer = match patient(async || ask(Some(true)).await).await {
             Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
-                let answer = self.ec2.get_console_output().instance_id(id).send().await;
-                answer.map_err(|error| CloudError::new("GetConsoleOutput", error))?
+                ask(None).await?
             }
             other => other?,
         };
@@ -352,18 +365,23 @@ impl Cloud {
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
         tracing::debug!("StopInstances {id}");
-        let answer = self.ec2.stop_instances().instance_ids(id).send().await;
-        answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
+        patient(async || {
+            let answer = self.ec2.stop_instances().instance_ids(id).send().await;
+            answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
+        })
+        .await
     }
 
     /// Ends an instance; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
         tracing::debug!("TerminateInstances {id}");
-        let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
-        match answer.map_err(|error| CloudError::new("TerminateInstances", error)) {
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
-            other => other.map(|_| true),
-        }
+        was_known(
+            patient(async || {
+                let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
+                answer.map(drop).map_err(|error| CloudError::new("TerminateInstances", error))
+            })
+            .await,
+        )
     }
 
     /// Begins an image of a stopped instance and returns its id.
@@ -375,20 +393,50 @@ impl Cloud {
         tags: &Tags,
     ) -> Result<String, CloudError> {
         tracing::debug!("CreateImage {instance} {name}");
-        let answer = self
+        let request = self
             .ec2
             .create_image()
             .instance_id(instance)
             .name(name)
             .set_description(description.map(String::from))
             .tag_specifications(tag_specification(ResourceType::Image, tags))
-            .tag_specifications(tag_specification(ResourceType::Snapshot, tags))
-            .send()
-            .await
-            .map_err(|error| CloudError::new("CreateImage", error))?;
+            .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
+        let answer = patient(async || {
+            let answer = request.clone().send().await;
+            answer.map_err(|error| CloudError::new("CreateImage", error))
+        })
+        .await?;
         answer
             .image_id
             .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
+    }
+
+    /// Begins a copy of an image in the same region, under another name, and returns its
+    /// id. A repeat with the same client token makes no other.
+    pub(crate) async fn copy_image(
+        &self,
+        source: &ImageFacts,
+        name: &str,
+        client_token: &str,
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
+        tracing::debug!("CopyImage {} {name}", source.id);
+        let request = self
+            .ec2
+            .copy_image()
+            .source_image_id(&source.id)
+            .source_region(&self.region)
+            .name(name)
+            .set_description(source.description.clone())
+            .client_token(client_token)
+            .tag_specifications(tag_specification(ResourceType::Image, tags))
+            .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
+        let answer = patient(async || {
+            let answer = request.clone().send().await;
+            answer.map_err(|error| CloudError::new("CopyImage", error))
+        })
+        .await?;
+        answer.image_id.ok_or_else(|| CloudError::answer("CopyImage", "the answer has no image id"))
     }
 
     /// Writes tags on resources: one write, whatever it says.
@@ -398,27 +446,36 @@ impl Cloud {
         }
         tracing::debug!("CreateTags {ids:?} {tags:?}");
         let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
-        let answer = request.set_tags(Some(sdk_tags(tags))).send().await;
-        answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+        let request = request.set_tags(Some(sdk_tags(tags)));
+        patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+        })
+        .await
     }
 
     /// Deregisters an image; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
         tracing::debug!("DeregisterImage {id}");
-        let answer = self.ec2.deregister_image().image_id(id).send().await;
-        match answer.map_err(|error| CloudError::new("DeregisterImage", error)) {
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
-            other => other.map(|_| true),
-        }
+        was_known(
+            patient(async || {
+                let answer = self.ec2.deregister_image().image_id(id).send().await;
+                answer.map(drop).map_err(|error| CloudError::new("DeregisterImage", error))
+            })
+            .await,
+        )
     }
 
     /// Deletes a snapshot; `false` when an image still uses it. One that is gone
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
         tracing::debug!("DeleteSnapshot {id}");
-        let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
-        match answer.map_err(|error| CloudError::new("DeleteSnapshot", error)) {
-            Ok(_) => Ok(true),
+        let answer = patient(async || {
+            let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
+            answer.map(drop).map_err(|error| CloudError::new("DeleteSnapshot", error))
+        });
+        match answer.await {
+            Ok(()) => Ok(true),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(true),
             Err(error) if error.kind == CloudErrorKind::InUse => Ok(false),
             Err(error) => Err(error),
@@ -467,9 +524,13 @@ impl Cloud {
         Ok(found)
     }
 
-    /// The images that a bake has made.
-    pub(crate) async fn images_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
-        let images = self.images(Some("self"), vec![of_bake(bake)]).await?;
+    /// The caller's own images that have a tag of this value.
+    pub(crate) async fn images_tagged(
+        &self,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<String>, CloudError> {
+        let images = self.images(Some("self"), vec![filter(&format!("tag:{tag}"), value)]).await?;
         Ok(images.into_iter().map(|image| image.id).collect())
     }
 
@@ -499,6 +560,31 @@ impl Cloud {
     ) -> Result<Vec<ImageFacts>, CloudError> {
         let filters = vec![filter("block-device-mapping.snapshot-id", snapshot)];
         self.images(Some("self"), filters).await
+    }
+}
+
+/// Makes a call again while what it names is not found.
+async fn patient<T>(call: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
+    use rand::RngExt;
+    for round in 0..UNSEEN_TRIES - 1 {
+        match call().await {
+            Err(error) if error.kind == CloudErrorKind::NotFound => {
+                tracing::debug!("{error}: once more");
+                let share = rand::rng().random_range(0.5..1.5);
+                tokio::time::sleep(UNSEEN_PAUSE.mul_f64(share) * 2u32.pow(round)).await;
+            }
+            other => return other,
+        }
+    }
+    call().await
+}
+
+/// Whether what was to be ended was known.
+fn was_known(answer: Result<(), CloudError>) -> Result<bool, CloudError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

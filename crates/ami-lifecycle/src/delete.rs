@@ -1,5 +1,7 @@
 //! Deleting AMIs: look first ([`examine`]), then act ([`delete`]).
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::ami::{Ami, Status};
@@ -8,6 +10,10 @@ use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
+
+/// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
+const IN_USE_TRIES: u32 = 5;
+const IN_USE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Why an AMI should not be deleted. `--force` overrides it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -58,7 +64,7 @@ pub async fn examine(
     id: &str,
 ) -> Result<Option<Deletion>, CloudError> {
     if let Some(ami) = fleet.get(id) {
-        return Ok(Some(of_namespace(ami)));
+        return Ok(Some(Deletion::of_namespace(ami)));
     }
     if let Some(image) = cloud.image(id).await? {
         return Ok(Some(of_others(image)));
@@ -73,14 +79,17 @@ pub async fn examine(
     }))
 }
 
-fn of_namespace(ami: &Ami) -> Deletion {
-    let current = (ami.status == Status::Current).then(|| Objection::Current(ami.template.clone()));
-    Deletion {
-        ami: ami.ami.clone(),
-        name: ami.name.clone(),
-        snapshots: ami.snapshots.clone(),
-        deregistered: false,
-        objections: current.into_iter().collect(),
+impl Deletion {
+    pub(crate) fn of_namespace(ami: &Ami) -> Deletion {
+        let current =
+            (ami.status == Status::Current).then(|| Objection::Current(ami.template.clone()));
+        Deletion {
+            ami: ami.ami.clone(),
+            name: ami.name.clone(),
+            snapshots: ami.snapshots.clone(),
+            deregistered: false,
+            objections: current.into_iter().collect(),
+        }
     }
 }
 
@@ -113,18 +122,30 @@ pub async fn delete(
     }
     let mut deleted = Deleted::default();
     for snapshot in &deletion.snapshots {
-        match cloud.delete_snapshot(snapshot).await {
-            Ok(true) => {
+        match drop_snapshot(cloud, snapshot).await {
+            Ok(users) if users.is_empty() => {
                 observer.event(Event::Note(format!("deleted {snapshot}")));
                 deleted.snapshots.push(snapshot.clone());
             }
-            Ok(false) => {
-                let images = cloud.images_of_snapshot(snapshot).await.unwrap_or_default();
-                let users = images.into_iter().map(|image| image.id).collect();
-                deleted.kept.push((snapshot.clone(), users));
-            }
+            Ok(users) => deleted.kept.push((snapshot.clone(), users)),
             Err(error) => deleted.failed.push((snapshot.clone(), error)),
         }
     }
     Ok(deleted)
+}
+
+/// Deletes a snapshot, unless images use it: these are returned. It counts as in use for a
+/// moment after its image is deregistered.
+pub(crate) async fn drop_snapshot(cloud: &Cloud, id: &str) -> Result<Vec<String>, CloudError> {
+    for _ in 0..IN_USE_TRIES {
+        if cloud.delete_snapshot(id).await? {
+            return Ok(Vec::new());
+        }
+        let users = cloud.images_of_snapshot(id).await?;
+        if !users.is_empty() {
+            return Ok(users.into_iter().map(|image| image.id).collect());
+        }
+        tokio::time::sleep(IN_USE_PAUSE).await;
+    }
+    Err(CloudError::answer("DeleteSnapshot", format!("{id} stays in use")))
 }

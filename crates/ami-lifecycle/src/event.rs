@@ -21,6 +21,8 @@ pub enum Stage {
     Seal,
     /// StopInstances, until `stopped`.
     Stop,
+    /// CopyImage of the AMI whose name the new one gets, until `available`.
+    Backup,
     /// CreateImage, until `available`.
     Image,
     /// Proving the new AMI by an instance.
@@ -46,6 +48,7 @@ impl Stage {
             Stage::Script => "running the init script",
             Stage::Seal => "sealing the machine",
             Stage::Stop => "stopping the instance",
+            Stage::Backup => "backing up the AMI that has the name",
             Stage::Image => "creating the image",
             Stage::Verify => "verifying the new AMI",
             Stage::Promote => "making it current",

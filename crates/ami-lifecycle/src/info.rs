@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ami::{Ami, SourceRecord};
+use crate::ami::{Ami, SourceRecord, Status};
 use crate::cloud::Cloud;
 use crate::error::CloudError;
 use crate::fleet::Fleet;
@@ -30,6 +30,8 @@ pub struct Info {
     /// The AMI itself.
     #[serde(flatten)]
     pub ami: Ami,
+    /// What made it what it is to its template, and when.
+    pub because: String,
     /// What it was baked from, the nearest first.
     pub lineage: Vec<Ancestor>,
 }
@@ -50,7 +52,27 @@ pub async fn info(cloud: &Cloud, fleet: &Fleet, subject: &str) -> Result<Option<
         next = fleet.get(&next).map(|ami| ami.base_ami.clone()).unwrap_or_default();
         lineage.push(ancestor);
     }
-    Ok(Some(Info { ami: ami.clone(), lineage }))
+    Ok(Some(Info { ami: ami.clone(), because: because(fleet, ami), lineage }))
+}
+
+/// Why an AMI has its status: its own reason, or what has taken its place since.
+fn because(fleet: &Fleet, ami: &Ami) -> String {
+    let own = ami.reason.clone().unwrap_or_default();
+    let current = fleet.current(&ami.template);
+    match ami.status {
+        Status::Previous => {
+            let Some(current) = current else { return format!("it is {}", ami.state) };
+            let since = current.promoted.as_deref().unwrap_or_default();
+            let reason = current.reason.as_deref().unwrap_or_default();
+            let (id, generation) = (&current.ami, current.generation);
+            format!("generation {generation} ({id}) is current since {since}: {reason}")
+        }
+        Status::Failed => ami.state_reason.clone().unwrap_or(own),
+        Status::Pending if own.is_empty() => {
+            format!("its bake by {} is under way, or broke off", ami.operator)
+        }
+        Status::Current | Status::Pending | Status::Quarantined => own,
+    }
 }
 
 async fn ancestor(cloud: &Cloud, fleet: &Fleet, id: &str) -> Result<Ancestor, CloudError> {

@@ -50,14 +50,15 @@ pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use guest::check_user_data;
 pub use info::{Ancestor, Info, info};
-pub use naming::{NameParts, NamingError, Pattern, check_ami_name};
+pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use source::{SourceError, exact_revision};
-pub use sweep::{LeftKind, Leftover, find_leftovers, remove_leftover};
+pub use sweep::{LeftBecause, LeftKind, Leftover, find_leftovers, remove_leftover};
 pub use takeover::Busy;
 pub use template::{
     Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
     SealStep, Source, Template, Timeouts, VcsKind,
 };
 pub use tokio_util::sync::CancellationToken;
+pub use undo::Holdings;
 pub use verify::{NotVerified, Verified, VerifyRequest, verify};

@@ -53,8 +53,7 @@ pub(crate) struct Started {
 pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
     let Order { site, marks, .. } = order;
     let keys = GuestKeys::prepare(site.template)?;
-    let temporary = (site.template.key_pair == KeyPair::Temporary)
-        .then(|| format!("amiable-{}-{}", marks.bake, order.stage));
+    let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
         undo.key_pair(name);
         site.cloud.import_key_pair(name, &keys.login_public(), &marks.on(name.clone())).await?;
@@ -94,7 +93,7 @@ async fn launch(
         subnet: template.subnet.as_deref(),
         instance_profile: template.instance_profile.as_deref(),
         volume_size: order.volume_size,
-        user_data: &keys.user_data(template, &marks.bake, whole, order.user_data),
+        user_data: &keys.user_data(template, whole, order.user_data),
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.
         client_token: &format!("amiable-{}", new_bake()),

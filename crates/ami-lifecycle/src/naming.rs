@@ -13,9 +13,6 @@ pub enum NamingError {
     /// A brace without its partner.
     #[error("a {{ has no }}")]
     Unclosed,
-    /// Two generations would have one name, which EC2 refuses.
-    #[error("the pattern needs {{generation}}, or each update would ask for a name that is taken")]
-    NoGeneration,
     /// A character that AMI names may not have.
     #[error(
         "AMI names may not contain {0:?}: letters, digits, spaces and ( ) [ ] . / - ' @ _ are allowed"
@@ -46,6 +43,17 @@ pub fn check_ami_name(name: &str) -> Result<(), NamingError> {
     match name.chars().count() {
         3..=128 => Ok(()),
         length => Err(NamingError::Length(name.to_owned(), length)),
+    }
+}
+
+/// The name that an AMI is copied to before the next one gets its own: the `count`th of
+/// that day, from 1.
+#[must_use]
+pub fn backup_name(name: &str, date: Date, count: usize) -> String {
+    let day = date.strftime("%Y%m%d");
+    match count {
+        0 | 1 => format!("{name}-backup-{day}"),
+        _ => format!("{name}-backup-{day}-{count}"),
     }
 }
 
@@ -105,8 +113,7 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// When it has an unknown placeholder, a lone brace, a character that EC2
-    /// refuses, or would give two generations one name.
+    /// When it has an unknown placeholder, a lone brace, or a character that EC2 refuses.
     pub fn parse(text: &str) -> Result<Pattern, NamingError> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -122,9 +129,6 @@ impl Pattern {
         parts.push(Part::Text(rest.to_owned()));
         let pattern = Pattern(parts);
         pattern.check_text()?;
-        if !pattern.0.contains(&Part::Placeholder(Placeholder::Generation)) {
-            return Err(NamingError::NoGeneration);
-        }
         Ok(pattern)
     }
 
@@ -139,6 +143,13 @@ impl Pattern {
             }
         }
         Ok(())
+    }
+
+    /// Whether two generations may get one name, which EC2 refuses: the one that has it must
+    /// give it up first.
+    #[must_use]
+    pub fn names_recur(&self) -> bool {
+        !self.0.contains(&Part::Placeholder(Placeholder::Generation))
     }
 
     /// Makes the name, and checks it against EC2's rule.
@@ -219,7 +230,6 @@ mod tests {
         for (text, expected) in [
             ("{sytem}-{generation}", NamingError::UnknownPlaceholder("sytem".into())),
             ("{generation", NamingError::Unclosed),
-            ("{system}", NamingError::NoGeneration),
             ("a:b-{generation}", NamingError::Character(':')),
         ] {
             assert_eq!(Pattern::parse(text), Err(expected));

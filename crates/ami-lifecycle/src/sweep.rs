@@ -1,6 +1,6 @@
-//! What dead bakes have left, and its end. Every resource of a bake carries the time at
-//! which its lease ends: until then it may belong to a bake that lives, after that it
-//! belongs to nobody.
+//! What dead bakes have left, and its end. Every resource of a bake carries the process
+//! that bakes and the time at which its lease ends: until one of them has ended it may
+//! belong to a bake that lives, after that it belongs to nobody.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
+use crate::takeover::{self, IsGone};
 use crate::template::Namespace;
 
 /// What kind of resource was left.
@@ -24,6 +25,18 @@ pub enum LeftKind {
     Snapshot,
     /// An EC2 key pair of a bake.
     KeyPair,
+}
+
+/// Why something belongs to nobody any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftBecause {
+    /// The lease of its bake has ended.
+    LeaseEnded,
+    /// The process of its bake has ended.
+    ProcessEnded,
+    /// The AMI that it belonged to was being deleted.
+    ImageDeleted,
 }
 
 /// Something that a dead bake, or an interrupted deletion, has left.
@@ -41,7 +54,9 @@ pub struct Leftover {
     pub bake: String,
     /// Who baked.
     pub operator: String,
-    /// When its lease ended.
+    /// Why it belongs to nobody.
+    pub because: LeftBecause,
+    /// When its lease ends, or ended.
     pub lease: Option<String>,
     /// The snapshots of an image, which go with it.
     pub snapshots: Vec<String>,
@@ -56,7 +71,11 @@ pub(crate) struct Tagged {
 }
 
 impl Leftover {
-    pub(crate) fn of(kind: LeftKind, id: &str, state: &str, tags: &Tags) -> Leftover {
+    pub(crate) fn of(
+        kind: LeftKind,
+        because: LeftBecause,
+        (id, state, tags): (&str, &str, &Tags),
+    ) -> Leftover {
         let tag = |key: &str| tags.get(key).cloned().unwrap_or_default();
         Leftover {
             kind,
@@ -65,12 +84,13 @@ impl Leftover {
             template: tag(tags::TEMPLATE),
             bake: tag(tags::BAKE),
             operator: tag(tags::OPERATOR),
+            because,
             lease: tags.get(tags::LEASE).cloned(),
             snapshots: Vec::new(),
         }
     }
 
-    pub(crate) fn of_image(ami: &Ami) -> Leftover {
+    pub(crate) fn of_image(because: LeftBecause, ami: &Ami) -> Leftover {
         Leftover {
             kind: LeftKind::Image,
             id: ami.ami.clone(),
@@ -78,6 +98,7 @@ impl Leftover {
             template: ami.template.clone(),
             bake: ami.bake.clone(),
             operator: ami.operator.clone(),
+            because,
             lease: ami.lease.clone(),
             snapshots: ami.snapshots.clone(),
         }
@@ -85,14 +106,25 @@ impl Leftover {
 }
 
 impl Tagged {
-    fn left(&self, kind: LeftKind) -> Leftover {
-        Leftover::of(kind, &self.id, &self.state, &self.tags)
+    fn left(&self, kind: LeftKind, because: LeftBecause) -> Leftover {
+        Leftover::of(kind, because, (&self.id, &self.state, &self.tags))
     }
 }
 
-/// Whether a lease has ended. Without one nobody can tell, so it has not.
-fn has_ended(lease: Option<&String>, now: Timestamp) -> bool {
-    lease.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|end| end < now)
+/// Why the bake that something belongs to is dead, if it is. Without a lease nobody can
+/// tell, and what is left on purpose outlives its process.
+fn ended(
+    tags: (Option<&str>, &str),
+    on_purpose: bool,
+    is_gone: IsGone<'_>,
+    now: Timestamp,
+) -> Option<LeftBecause> {
+    let (lease, owner) = tags;
+    match lease.map(str::parse::<Timestamp>) {
+        Some(Ok(end)) if end < now => Some(LeftBecause::LeaseEnded),
+        Some(Ok(_)) if !on_purpose && is_gone(owner) => Some(LeftBecause::ProcessEnded),
+        _ => None,
+    }
 }
 
 /// What nobody owns any more. Pure.
@@ -101,19 +133,29 @@ fn leftovers(
     instances: &[Tagged],
     snapshots: &[Tagged],
     key_pairs: &[Tagged],
+    is_gone: IsGone<'_>,
     now: Timestamp,
 ) -> Vec<Leftover> {
-    let is_over = |it: &&Tagged| has_ended(it.tags.get(tags::LEASE), now);
-    let instances = instances.iter().filter(is_over).map(|it| it.left(LeftKind::Instance));
+    let is_over = |it: &Tagged| {
+        let text = |key: &str| it.tags.get(key).map(String::as_str);
+        let kept = text(tags::STAGE) == Some(takeover::KEPT);
+        ended((text(tags::LEASE), text(tags::OWNER).unwrap_or_default()), kept, is_gone, now)
+    };
+    let of = |kind| move |it: &Tagged| is_over(it).map(|because| it.left(kind, because));
+    let instances = instances.iter().filter_map(of(LeftKind::Instance));
     let unproven = |ami: &&Ami| matches!(ami.status, Status::Pending | Status::Failed);
-    let images = fleet.amis().iter().filter(unproven);
-    let images = images.filter(|ami| has_ended(ami.lease.as_ref(), now)).map(Leftover::of_image);
+    let images = fleet.amis().iter().filter(unproven).filter_map(|ami| {
+        let because = ended((ami.lease.as_deref(), &ami.owner), false, is_gone, now)?;
+        Some(Leftover::of_image(because, ami))
+    });
     let is_used = |it: &&Tagged| fleet.amis().iter().any(|ami| ami.snapshots.contains(&it.id));
     // One that was being deleted together with its image is to go at once.
-    let is_orphan =
-        |it: &&Tagged| !is_used(it) && (is_over(it) || it.tags.contains_key(tags::IMAGE));
-    let snapshots = snapshots.iter().filter(is_orphan).map(|it| it.left(LeftKind::Snapshot));
-    let key_pairs = key_pairs.iter().filter(is_over).map(|it| it.left(LeftKind::KeyPair));
+    let orphan = |it: &Tagged| {
+        let deleted = it.tags.contains_key(tags::IMAGE).then_some(LeftBecause::ImageDeleted);
+        Some(it.left(LeftKind::Snapshot, is_over(it).or(deleted)?))
+    };
+    let snapshots = snapshots.iter().filter(|it| !is_used(it)).filter_map(orphan);
+    let key_pairs = key_pairs.iter().filter_map(of(LeftKind::KeyPair));
     instances.chain(images).chain(snapshots).chain(key_pairs).collect()
 }
 
@@ -124,6 +166,7 @@ fn leftovers(
 pub async fn find_leftovers(
     cloud: &Cloud,
     namespace: &Namespace,
+    is_gone: IsGone<'_>,
     now: Timestamp,
 ) -> Result<Vec<Leftover>, CloudError> {
     let instances = cloud.instances_of_namespace(namespace).await?;
@@ -131,7 +174,7 @@ pub async fn find_leftovers(
     let snapshots = cloud.snapshots_of_namespace(namespace).await?;
     let fleet = cloud.fleet(namespace).await?;
     let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
-    Ok(leftovers(&fleet, &instances, &snapshots, &key_pairs, now))
+    Ok(leftovers(&fleet, &instances, &snapshots, &key_pairs, is_gone, now))
 }
 
 /// Removes one of them. What is gone already is no error; a snapshot that an image of
@@ -191,10 +234,16 @@ mod tests {
             tagged("i-live", &[(tags::LEASE, after)]),
             tagged("i-unknown", &[]),
             tagged("i-broken", &[(tags::LEASE, "soon")]),
+            tagged("i-killed", &[(tags::LEASE, after), (tags::OWNER, "gone")]),
+            tagged(
+                "i-kept",
+                &[(tags::LEASE, after), (tags::OWNER, "gone"), (tags::STAGE, takeover::KEPT)],
+            ),
         ];
         let fleet = Fleet::new(vec![
             image("ami-dead", "snap-1", &[(tags::LEASE, before)]),
             image("ami-live", "snap-2", &[(tags::LEASE, after)]),
+            image("ami-waits", "snap-7", &[(tags::LEASE, tags::NO_LEASE), (tags::OWNER, "gone")]),
             image("ami-current", "snap-3", &[(tags::LEASE, before), (tags::PROMOTED, before)]),
         ]);
         let snapshots = [
@@ -203,14 +252,23 @@ mod tests {
             tagged("snap-4", &[(tags::LEASE, before)]),
             tagged("snap-5", &[(tags::LEASE, after)]),
             tagged("snap-6", &[(tags::LEASE, after), (tags::IMAGE, "ami-gone")]),
+            tagged("snap-7", &[(tags::LEASE, after), (tags::OWNER, "gone")]),
+            tagged("snap-8", &[(tags::LEASE, after), (tags::OWNER, "gone")]),
         ];
         let key_pairs = [
             tagged("amiable-dead", &[(tags::LEASE, before)]),
             tagged("amiable-live", &[(tags::LEASE, after)]),
         ];
-        let left = leftovers(&fleet, &instances, &snapshots, &key_pairs, NOW.parse().unwrap());
+        let is_gone = |owner: &str| owner == "gone";
+        let now = NOW.parse().unwrap();
+        let left = leftovers(&fleet, &instances, &snapshots, &key_pairs, &is_gone, now);
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();
-        assert_eq!(ids, ["i-dead", "ami-dead", "snap-4", "snap-6", "amiable-dead"]);
-        assert_eq!(left[1].snapshots, ["snap-1"]);
+        assert_eq!(
+            ids,
+            ["i-dead", "i-killed", "ami-dead", "snap-4", "snap-6", "snap-8", "amiable-dead"]
+        );
+        assert_eq!(left[1].because, LeftBecause::ProcessEnded);
+        assert_eq!(left[2].snapshots, ["snap-1"]);
+        assert_eq!(left[4].because, LeftBecause::ImageDeleted);
     }
 }

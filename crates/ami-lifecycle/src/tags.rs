@@ -23,6 +23,7 @@
 //! | `amiable:verified` | image | when it passed verification last (RFC 3339, UTC) |
 //! | `amiable:quarantined` | image | when it failed verification; it is never made current |
 //! | `amiable:reason` | image | why it is what it is, and by whom |
+//! | `amiable:backup-of` | image, snapshot | the AMI that it was copied from, to give up its name |
 //! | `amiable:image` | snapshot | the AMI that is being deleted with it |
 //! | any other | image, snapshot | the template's metadata |
 
@@ -83,11 +84,13 @@ pub const QUARANTINED: &str = "amiable:quarantined";
 pub const NO_LEASE: &str = "none";
 /// Why it is what it is, and by whom.
 pub const REASON: &str = "amiable:reason";
+/// The AMI that this one is a copy of, made before that one gave up its name.
+pub const BACKUP_OF: &str = "amiable:backup-of";
 /// The AMI that a snapshot is being deleted with.
 pub const IMAGE: &str = "amiable:image";
 
 /// How many tags amiable itself puts on an image; EC2 allows 50 in all.
-pub const OWN: usize = 22;
+pub const OWN: usize = 23;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

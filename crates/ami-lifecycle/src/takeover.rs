@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::ami::{Ami, Status};
 use crate::cloud::InstanceFacts;
 use crate::fleet::Fleet;
-use crate::sweep::{LeftKind, Leftover};
+use crate::sweep::{LeftBecause, LeftKind, Leftover};
 use crate::tags::{self, Tags};
 
 /// The stages of a machine, as its tag tells them.
@@ -142,6 +142,9 @@ pub(crate) fn goes_first(
     (rank(first) < mine).then(|| first.busy(template))
 }
 
+/// What is taken over is removed by the next bake, whether by its lease or its process.
+const ENDED: LeftBecause = LeftBecause::ProcessEnded;
+
 /// What becomes of what dead bakes have left. Only what was made to the same recipe is
 /// gone on with, and an image before a machine; all else goes.
 pub(crate) fn decide(
@@ -175,8 +178,8 @@ pub(crate) fn decide(
     let machines = dead_machines.iter().filter(|it| !is_adopted(&it.id));
     let images = dead_images.iter().filter(|it| !is_adopted(&it.ami));
     let removed = machines
-        .map(|it| Leftover::of(LeftKind::Instance, &it.id, &it.state, &it.tags))
-        .chain(images.map(|ami| Leftover::of_image(ami)));
+        .map(|it| Leftover::of(LeftKind::Instance, ENDED, (&it.id, &it.state, &it.tags)))
+        .chain(images.map(|ami| Leftover::of_image(ENDED, ami)));
     let removed = removed.collect();
     Takeover { adopted, removed }
 }

@@ -11,14 +11,14 @@ use crate::cloud::Cloud;
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
-use crate::guest::{Expected, Site, is_on_console, login_comment};
+use crate::guest::{Expected, Site, is_on_console};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
 use crate::source::{self, Checkout};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Busy, IsGone};
 use crate::template::{CheckoutOn, Namespace, Repository, Source, Template};
-use crate::undo::{Undo, Undone};
+use crate::undo::{Holdings, Undo, Undone};
 
 /// An AMI to be proven.
 pub struct VerifyRequest<'a> {
@@ -42,6 +42,8 @@ pub struct VerifyRequest<'a> {
     pub version: &'a str,
     /// Takes events.
     pub observer: Arc<dyn Observer>,
+    /// Tells others what would be left if the process ended now.
+    pub holdings: Holdings,
     /// Cancelled when it is to end early.
     pub cancel: CancellationToken,
 }
@@ -89,11 +91,11 @@ impl Fleet {
 /// # Errors
 /// When there is no verdict: the AMI stays what it was then.
 pub async fn verify(request: VerifyRequest<'_>) -> Result<Verified, NotVerified> {
-    let mut undo = Undo::default();
+    let mut undo = Undo::new(request.holdings.clone());
     match verify_and_tell(&request, &mut undo).await {
         Ok(verified) => Ok(verified),
         Err(error) => {
-            let undone = undo.run(request.cloud).await;
+            let undone = undo.run_all(request.cloud).await;
             let left = undone.into_iter().filter_map(|it| match it {
                 Undone::Left { id, error } => Some((id, error)),
                 Undone::Done(_) => None,
@@ -211,7 +213,7 @@ pub(crate) async fn prove(
             return Ok(vec![failure]);
         }
     };
-    let failures = examine(site, marks, ami, checkout, &started).await?;
+    let failures = examine(site, ami, checkout, &started).await?;
     started.guest.log_out().await;
     end_all(site, undo).await;
     Ok(failures)
@@ -243,7 +245,6 @@ async fn end_all(site: Site<'_>, undo: &mut Undo) {
 
 async fn examine(
     site: Site<'_>,
-    marks: &Marks<'_>,
     ami: &Ami,
     checkout: Option<&Checkout>,
     started: &Started,
@@ -252,7 +253,7 @@ async fn examine(
     site.or_cancel(guest.wait_for_cloud_init()).await??;
     let expected = Expected {
         identity: &ami.builder,
-        own_comment: &login_comment(&marks.bake),
+        own_comment: guest.login_label(),
         seal: &template.seal,
         agent: template.agent.as_ref(),
     };

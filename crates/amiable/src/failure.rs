@@ -149,7 +149,7 @@ fn of_error(
     }
     for (id, error) in left {
         details.push(format!("left behind: {id}, as it could not be undone: {error}"));
-        details.push("`amiable sweep` removes it when the lease of the bake has ended".into());
+        details.push("`amiable sweep` removes it".into());
     }
     let failure = Failure::new(status, message).details(details);
     match error.hint() {

@@ -1,26 +1,26 @@
 //! Ctrl-C and SIGTERM: the first undoes what is under way, the second ends at once.
 
-use ami_lifecycle::CancellationToken;
+use ami_lifecycle::{CancellationToken, Holdings};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::console::Console;
 use crate::failure::Status;
 
-/// A token that the first signal cancels. The second one ends the program.
-pub(crate) fn cancel_on_signals(console: &Console) -> CancellationToken {
+/// A token that the first signal cancels. The second one ends the program, and tells what
+/// of `holdings` is left.
+pub(crate) fn cancel_on_signals(console: &Console, holdings: &Holdings) -> CancellationToken {
     let token = CancellationToken::new();
-    let (cancelled, console) = (token.clone(), console.clone());
+    let (cancelled, console, holdings) = (token.clone(), console.clone(), holdings.clone());
     tokio::spawn(async move {
         next_signal().await;
         console
             .complain("interrupted: undoing what was begun; once more ends at once and leaves it");
         cancelled.cancel();
         next_signal().await;
-        console.complain(
-            "ended at once. What is left shows in:\n\
-             aws ec2 describe-instances --filters Name=tag:amiable:stage,Values=building\n\
-             and `amiable sweep` removes it when the lease of the bake has ended",
-        );
+        console.complain(&match holdings.list() {
+            left if left.is_empty() => "ended at once; nothing is left".to_owned(),
+            left => format!("ended at once. Left: {}; `amiable sweep` removes it", left.join(", ")),
+        });
         std::process::exit(Status::Interrupted as i32);
     });
     token

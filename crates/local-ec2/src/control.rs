@@ -16,7 +16,7 @@ use crate::actions::{NewImage, check_image_name, insert_image};
 use crate::ec2::Ec2;
 use crate::endpoint::Folder;
 use crate::engine;
-use crate::faults::Faults;
+use crate::faults::{CallCounts, Faults};
 use crate::model::{
     Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
     State, Tags, new_id,
@@ -53,6 +53,11 @@ pub enum Request {
     SetFaults(Faults),
     /// What goes wrong on purpose?
     Faults,
+    /// How often was each action called?
+    Calls {
+        /// Begin to count anew.
+        reset: bool,
+    },
     /// Terminate all instances and forget everything but address and key.
     Reset,
     /// Shut all instances down, then end.
@@ -69,6 +74,8 @@ pub enum Reply {
     Imported(String),
     /// To [`Request::SetFaults`] and [`Request::Faults`].
     Faults(Faults),
+    /// To [`Request::Calls`].
+    Calls(CallCounts),
     /// To [`Request::Reset`], when it is done.
     Reset,
     /// To [`Request::Stop`], when it is done.
@@ -194,6 +201,7 @@ impl Control {
                 Reply::Faults(self.ec2.faults.get())
             }
             Request::Faults => Reply::Faults(self.ec2.faults.get()),
+            Request::Calls { reset } => Reply::Calls(self.ec2.faults.calls(reset)),
             Request::Reset => match self.reset().await {
                 Ok(()) => Reply::Reset,
                 Err(message) => Reply::Failed(message),

@@ -31,7 +31,7 @@ pub(crate) struct Ec2 {
     store: Store,
     pub(crate) machines: Arc<dyn Machines>,
     pub(crate) metadata: MetadataServices,
-    pub(crate) faults: FaultControl,
+    pub(crate) faults: Arc<FaultControl>,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The folder's lock, given back when the store has been closed: it is the last field.
     _folder: File,
@@ -55,6 +55,7 @@ impl Ec2 {
         store: Store,
         state: State,
         machines: Arc<dyn Machines>,
+        faults: Arc<FaultControl>,
         folder: File,
     ) -> Self {
         Ec2 {
@@ -62,7 +63,7 @@ impl Ec2 {
             store,
             machines,
             metadata: MetadataServices::default(),
-            faults: FaultControl::default(),
+            faults,
             locks: Mutex::default(),
             _folder: folder,
         }

@@ -1,5 +1,7 @@
-//! Faults as a client meets them on AWS, to be switched on: see [`Faults`].
+//! Faults as a client meets them on AWS, to be switched on: see [`Faults`]. Every call
+//! passes by here, so that it is counted here too.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,8 +10,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::machines::parse_duration;
 use crate::protocol::{ApiError, ApiResult};
 use crate::throttle::{Demand, Throttle};
+
+/// Stands for a command that a simulated machine is given.
+pub(crate) const SSH_COMMAND: &str = "ssh";
+/// Stands for a login at a simulated machine.
+pub(crate) const SSH_LOGIN: &str = "ssh-login";
 
 /// What goes wrong on purpose. All of it is off by default, and off again when the
 /// server ends.
@@ -23,18 +31,33 @@ pub struct Faults {
     pub throttle: bool,
     /// What the chances in `calls` are drawn from.
     pub seed: u64,
+    /// The only actions that are allowed, as IAM would; `*` stands for any letters.
+    pub allow: Option<Vec<String>>,
     /// Calls that fail.
     pub calls: Vec<CallFault>,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strike {
+    /// It is answered with an error code such as `InternalError`; a command with an exit
+    /// status.
+    Error(String),
+    /// Its connection is cut.
+    Cut,
+    /// It takes so much longer.
+    Wait(Duration),
 }
 
 /// A call that fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallFault {
-    /// The action, or `*` for any.
+    /// The action, or `*` for any. `ssh` is a command that a simulated machine is given,
+    /// `ssh-login` a login there.
     pub action: String,
-    /// An error code such as `InternalError`; `None` cuts the connection.
-    pub code: Option<String>,
-    /// The call takes effect all the same.
+    /// What happens to it.
+    pub strike: Strike,
+    /// The call takes effect all the same, before that.
     pub after: bool,
     /// So many calls pass first.
     pub skip: u32,
@@ -44,24 +67,49 @@ pub struct CallFault {
     pub chance: u8,
 }
 
+impl FromStr for Strike {
+    type Err = ();
+
+    /// Reads `CODE`, `cut` or `wait:TIME`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match (text, text.strip_prefix("wait:")) {
+            ("", _) => Err(()),
+            ("cut", _) => Ok(Strike::Cut),
+            (_, Some(time)) => parse_duration(time).map(Strike::Wait).ok_or(()),
+            (code, None) => Ok(Strike::Error(code.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for Strike {
+    /// Writes what [`Strike::from_str`] reads.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Strike::Error(code) => f.write_str(code),
+            Strike::Cut => f.write_str("cut"),
+            Strike::Wait(time) => write!(f, "wait:{}ms", time.as_millis()),
+        }
+    }
+}
+
 impl FromStr for CallFault {
     type Err = String;
 
     /// Reads `ACTION=CODE[,after][,skip=N][,times=N][,chance=PERCENT]`, where CODE may
-    /// be `cut`.
+    /// be `cut` or `wait:TIME`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is not ACTION=CODE|cut[,after][,skip=N][,times=N][,chance=PERCENT], \
+                "{text:?} is not ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT], \
                  such as CreateImage=cut,after,times=1"
             )
         };
         let (action, rest) = text.split_once('=').ok_or_else(wrong)?;
         let mut words = rest.split(',');
-        let code = words.next().filter(|code| !code.is_empty()).ok_or_else(wrong)?;
+        let strike = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
         let mut fault = CallFault {
             action: action.to_owned(),
-            code: (code != "cut").then(|| code.to_owned()),
+            strike,
             after: false,
             skip: 0,
             times: None,
@@ -88,7 +136,7 @@ impl FromStr for CallFault {
 impl std::fmt::Display for CallFault {
     /// Writes what [`CallFault::from_str`] reads.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}={}", self.action, self.code.as_deref().unwrap_or("cut"))?;
+        write!(f, "{}={}", self.action, self.strike)?;
         if self.after {
             f.write_str(",after")?;
         }
@@ -105,14 +153,23 @@ impl std::fmt::Display for CallFault {
     }
 }
 
+/// How often each action was called, and how many calls a fault has struck.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCounts {
+    /// By action; `ssh` are commands and `ssh-login` logins at simulated machines.
+    pub made: BTreeMap<String, u64>,
+    /// All that a [`CallFault`] has struck.
+    pub struck: u64,
+}
+
 /// What becomes of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     Passes,
-    /// Nothing is done, and this is the answer; `None`: there is none.
-    Fails(Option<ApiError>),
-    /// All is done, and this is the answer; `None`: there is none.
-    FailsAfterwards(Option<ApiError>),
+    /// This comes first.
+    Before(Strike),
+    /// All is done, and then this comes instead of the answer, or before it.
+    After(Strike),
 }
 
 /// The faults of a server, and how far each has come.
@@ -126,6 +183,7 @@ struct Progress {
     counts: Vec<(u32, u32)>,
     random: StdRng,
     throttle: Throttle,
+    calls: CallCounts,
 }
 
 impl Default for FaultControl {
@@ -135,13 +193,32 @@ impl Default for FaultControl {
 }
 
 impl FaultControl {
-    /// Begins anew with other faults.
+    /// Begins anew with other faults. Counts go on.
     pub(crate) fn set(&self, faults: Faults) {
-        *self.progress() = Progress::new(faults);
+        let mut progress = self.progress();
+        let calls = std::mem::take(&mut progress.calls);
+        *progress = Progress { calls, ..Progress::new(faults) };
     }
 
     pub(crate) fn get(&self) -> Faults {
         self.progress().faults.clone()
+    }
+
+    /// How often each action was called; `reset` begins to count anew.
+    pub(crate) fn calls(&self, reset: bool) -> CallCounts {
+        let calls = &mut self.progress().calls;
+        if reset { std::mem::take(calls) } else { calls.clone() }
+    }
+
+    /// # Errors
+    /// `UnauthorizedOperation` when the action is not allowed.
+    pub(crate) fn authorize(&self, action: &str) -> ApiResult<()> {
+        match &self.progress().faults.allow {
+            Some(allowed) if !allowed.iter().any(|pattern| matches(pattern, action)) => {
+                Err(ApiError::unauthorized())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// # Errors
@@ -154,6 +231,7 @@ impl FaultControl {
         progress.throttle.take(demand, Instant::now())
     }
 
+    /// Counts a call and decides what becomes of it.
     pub(crate) fn fate(&self, action: &str) -> Fate {
         self.progress().fate(action)
     }
@@ -163,34 +241,48 @@ impl FaultControl {
     }
 }
 
+/// Whether an action is one of those that a pattern of IAM's means, such as
+/// `ec2:Describe*`. The service may be left out.
+fn matches(pattern: &str, action: &str) -> bool {
+    let pattern = pattern.strip_prefix("ec2:").unwrap_or(pattern);
+    match pattern.split_once('*') {
+        None => pattern == action,
+        Some((head, tail)) => {
+            let Some(rest) = action.strip_prefix(head) else { return false };
+            let mut ends = (0..=rest.len()).filter(|end| rest.is_char_boundary(*end));
+            ends.any(|end| matches(tail, &rest[end..]))
+        }
+    }
+}
+
 impl Progress {
     fn new(faults: Faults) -> Progress {
         Progress {
             counts: vec![(0, 0); faults.calls.len()],
             random: StdRng::seed_from_u64(faults.seed),
             throttle: Throttle::default(),
+            calls: CallCounts::default(),
             faults,
         }
     }
 
     /// The first fault that strikes decides.
     fn fate(&mut self, action: &str) -> Fate {
+        *self.calls.made.entry(action.to_owned()).or_default() += 1;
+        let is_ssh = [SSH_COMMAND, SSH_LOGIN].contains(&action);
         let calls = self.faults.calls.iter().zip(&mut self.counts);
-        for (fault, (met, failed)) in
-            calls.filter(|(it, _)| it.action == "*" || it.action == action)
-        {
+        let concerned =
+            calls.filter(|(it, _)| it.action == action || (it.action == "*" && !is_ssh));
+        for (fault, (met, failed)) in concerned {
             *met += 1;
             let strikes = *met > fault.skip
                 && fault.times.is_none_or(|times| *failed < times)
                 && self.random.random_range(0..100) < u32::from(fault.chance);
             if strikes {
                 *failed += 1;
-                let answer = fault.code.as_deref().map(ApiError::injected);
-                return if fault.after {
-                    Fate::FailsAfterwards(answer)
-                } else {
-                    Fate::Fails(answer)
-                };
+                self.calls.struck += 1;
+                let strike = fault.strike.clone();
+                return if fault.after { Fate::After(strike) } else { Fate::Before(strike) };
             }
         }
         Fate::Passes
@@ -207,10 +299,13 @@ mod tests {
             "CreateImage=cut,after,times=1",
             "*=InternalError,chance=30",
             "RunInstances=InsufficientInstanceCapacity,skip=2",
+            "ssh=wait:1500ms,after,times=1",
         ] {
             assert_eq!(text.parse::<CallFault>().unwrap().to_string(), text);
         }
-        for text in ["CreateImage", "CreateImage=", "X=cut,later", "X=cut,chance=101"] {
+        for text in
+            ["CreateImage", "CreateImage=", "X=cut,later", "X=cut,chance=101", "X=wait:long"]
+        {
             assert!(text.parse::<CallFault>().is_err(), "{text}");
         }
     }
@@ -221,7 +316,7 @@ mod tests {
         let calls = vec!["StopInstances=cut,skip=1,times=2".parse().unwrap()];
         control.set(Faults { calls, ..Faults::default() });
         let fates: Vec<bool> =
-            (0..5).map(|_| control.fate("StopInstances") == Fate::Fails(None)).collect();
+            (0..5).map(|_| control.fate("StopInstances") == Fate::Before(Strike::Cut)).collect();
         assert_eq!(fates, [false, true, true, false, false]);
         assert_eq!(control.fate("StartInstances"), Fate::Passes);
     }
@@ -236,5 +331,28 @@ mod tests {
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
+    }
+
+    #[test]
+    fn every_call_is_counted_and_any_does_not_mean_ssh() {
+        let control = FaultControl::default();
+        control.set(Faults { calls: vec!["*=cut".parse().unwrap()], ..Faults::default() });
+        let fates = ["X", "ssh", "ssh-login", "X"].map(|action| control.fate(action));
+        assert_eq!(fates.map(|fate| fate == Fate::Passes), [false, true, true, false]);
+        let counts = control.calls(true);
+        assert_eq!(counts.struck, 2);
+        assert_eq!(counts.made["X"], 2);
+        assert_eq!(control.calls(false), CallCounts::default());
+    }
+
+    #[test]
+    fn nothing_but_what_is_allowed_is_allowed() {
+        let control = FaultControl::default();
+        assert!(control.authorize("RunInstances").is_ok());
+        let allow = Some(vec!["ec2:Describe*".into(), "*Tags".into()]);
+        control.set(Faults { allow, ..Faults::default() });
+        let allowed = ["DescribeImages", "CreateTags", "RunInstances", "Tags"]
+            .map(|action| control.authorize(action).is_ok());
+        assert_eq!(allowed, [true, true, false, true]);
     }
 }

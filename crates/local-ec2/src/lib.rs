@@ -38,7 +38,7 @@ mod throttle;
 
 pub use control::{ControlError, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};
-pub use faults::{CallFault, Faults};
+pub use faults::{CallCounts, CallFault, Faults, Strike};
 pub use machines::{Answer, Delays, DelaysError, parse_duration};
 pub use reference::{ActionReference, reference};
 pub use server::{MachineKind, ServeError, ServerConfig, serve};

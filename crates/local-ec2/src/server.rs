@@ -21,7 +21,7 @@ use crate::control::{Control, insert_simulated_base};
 use crate::ec2::{Call, Ec2};
 use crate::endpoint::{Endpoint, Folder};
 use crate::engine;
-use crate::faults::Fate;
+use crate::faults::{Fate, FaultControl, Strike};
 use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
 use crate::network;
 use crate::protocol::auth::{self, AccessKey};
@@ -110,7 +110,8 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     };
     let (listener, endpoint) = listen(&config).await?;
     let (store, state) = Store::open(&folder.database())?;
-    let ec2 = Arc::new(Ec2::new(store, state, machines(&config), lock));
+    let faults = Arc::new(FaultControl::default());
+    let ec2 = Arc::new(Ec2::new(store, state, machines(&config, &faults), faults, lock));
     prepare(&ec2, &config)?;
     engine::resume(&ec2).await;
     // Before the control socket listens: whoever gets an answer there reads the address next.
@@ -184,7 +185,7 @@ async fn listen(config: &ServerConfig) -> Result<(TcpListener, Endpoint), ServeE
     Ok((listener, endpoint))
 }
 
-fn machines(config: &ServerConfig) -> Arc<dyn Machines> {
+fn machines(config: &ServerConfig, faults: &Arc<FaultControl>) -> Arc<dyn Machines> {
     match &config.machines {
         MachineKind::Qemu => Arc::new(QemuMachines::new(QemuOptions {
             layers: config.folder.layers(),
@@ -193,7 +194,8 @@ fn machines(config: &ServerConfig) -> Arc<dyn Machines> {
             metadata_relay: config.metadata_relay.clone(),
         })),
         MachineKind::Simulated { delays, answers } => {
-            Arc::new(SimulatedMachines::new(*delays, answers.clone(), config.ssh_port))
+            let faults = faults.clone();
+            Arc::new(SimulatedMachines::new(*delays, answers.clone(), config.ssh_port, faults))
         }
     }
 }
@@ -222,7 +224,7 @@ async fn answer(
     let action = params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone());
     let action = action.unwrap_or_default();
     let outcome = match &body {
-        Ok(body) => service.perform(&parts, body, &action, params, &request_id),
+        Ok(body) => service.perform(&parts, body, &action, params, &request_id).await,
         Err(_) => {
             let message = "The request is larger than 1 MiB";
             Some(Err(ApiError::new("RequestEntityTooLarge", message)))
@@ -268,7 +270,7 @@ fn refuse_json(target: &str, request_id: &str) -> Response<Body> {
 
 impl Service {
     /// The answer; `None` when there is to be none.
-    fn perform(
+    async fn perform(
         &self,
         parts: &axum::http::request::Parts,
         body: &Bytes,
@@ -281,18 +283,39 @@ impl Service {
             Err(error) => return Some(Err(error)),
         };
         let fate = self.ec2.faults.fate(action);
-        if let Fate::Fails(answer) = fate {
-            return answer.map(Err);
+        match &fate {
+            Fate::Before(Strike::Error(code)) => return Some(Err(ApiError::injected(code))),
+            Fate::Before(Strike::Cut) => return None,
+            Fate::Before(Strike::Wait(time)) => tokio::time::sleep(*time).await,
+            Fate::Passes | Fate::After(_) => {}
         }
         let call = Call { ec2: self.ec2.clone(), region: scope.region };
-        let answer = self.ec2.faults.throttle(actions::demand(action, &params)).and_then(|()| {
-            actions::check_all_found(&call, &params)?;
-            actions::dispatch(&call, &Params::new(params), action, request_id)
-        });
+        let answer = self.dispatch(&call, action, params, request_id);
         match fate {
-            Fate::FailsAfterwards(instead) => instead.map(Err),
-            _ => Some(answer),
+            Fate::After(Strike::Error(code)) => Some(Err(ApiError::injected(&code))),
+            Fate::After(Strike::Cut) => None,
+            Fate::After(Strike::Wait(time)) => {
+                tokio::time::sleep(time).await;
+                Some(answer)
+            }
+            Fate::Passes | Fate::Before(_) => Some(answer),
         }
+    }
+
+    fn dispatch(
+        &self,
+        call: &Call,
+        action: &str,
+        params: Vec<(String, String)>,
+        request_id: &str,
+    ) -> ApiResult<String> {
+        // Nobody needs a right to ask who they are.
+        if action != "GetCallerIdentity" {
+            self.ec2.faults.authorize(action)?;
+        }
+        self.ec2.faults.throttle(actions::demand(action, &params))?;
+        actions::check_all_found(call, &params)?;
+        actions::dispatch(call, &Params::new(params), action, request_id)
     }
 }
 

@@ -144,6 +144,14 @@ pub enum BakeError {
         /// What is wrong with it.
         failures: Vec<String>,
     },
+    /// Another AMI has the name that the new one is to have.
+    #[error("the name {name} is taken by {image}, which is not a finished AMI of this template")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        image: String,
+    },
     /// The private key of an EC2 key pair cannot be used.
     #[error("the private key {} cannot be used: {message}", file.display())]
     KeyFile {
@@ -204,6 +212,10 @@ impl BakeError {
                 "wait for that bake; if it is dead, its lease ends at {lease}, and \
                  `amiable update {template} --take-over` does not wait for that"
             ),
+            BakeError::NameTaken { .. } => {
+                "choose another `pattern` under [naming]; with {generation} in it names do not recur"
+                    .into()
+            }
             BakeError::Quarantined { ami, .. } => {
                 format!("look at it with `amiable info {ami}`; `amiable verify {ami}` tries again")
             }

@@ -4,9 +4,9 @@
 //!   resolve -> check out -> launch -> cloud-init -> deliver -> script -> seal
 //!                             |                                            |
 //!                             |   any failure: undo, in reverse            v
-//!                             |                           image <-------- stop
-//!                             |                             |
-//!                             '<-- terminate <--------------+--> verify -> promote
+//!                             |                 image <- (backup) <------ stop
+//!                             |                   |
+//!                             '<-- terminate <----+--> verify -> promote
 //! ```
 //!
 //! Nothing is changed in the cloud before `launch`; the template's current AMI is
@@ -15,6 +15,7 @@
 //! A bake that was killed is gone on with from the two places where what there is can
 //! be told to be whole: a machine that is sealed, and an image.
 
+mod backup;
 mod base;
 mod error;
 
@@ -25,10 +26,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use self::backup::Copy;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
 use crate::ami::Ami;
 use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
+use crate::delete::{self, Deletion};
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
@@ -42,7 +45,7 @@ use crate::sweep::remove_leftover;
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Adopted, Busy, IsGone, Takeover};
 use crate::template::{CheckoutOn, Namespace, Template};
-use crate::undo::{Undo, Undone};
+use crate::undo::{Holdings, Undo, Undone};
 use crate::verify::{prove, quarantine};
 use crate::wait;
 
@@ -90,6 +93,8 @@ pub struct BakeRequest<'a> {
     pub version: &'a str,
     /// Takes events.
     pub observer: Arc<dyn Observer>,
+    /// Tells others what would be left if the process ended now.
+    pub holdings: Holdings,
     /// Cancelled when the bake is to end early; it is undone then.
     pub cancel: CancellationToken,
 }
@@ -130,7 +135,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
         stage: None,
         login: None,
         current: None,
-        undo: Undo::default(),
+        undo: Undo::new(request.holdings.clone()),
         request: &request,
     };
     bake.undo.set_bake(&bake.marks.bake);
@@ -176,10 +181,9 @@ struct Provisioned {
     identity: String,
 }
 
-/// An image that EC2 is making.
+/// An image that EC2 has made.
 struct NewImage {
-    id: String,
-    name: String,
+    facts: ImageFacts,
     generation: u64,
 }
 
@@ -207,8 +211,8 @@ impl<'a> Bake<'a> {
         let promoted = self.prove_and_promote(&image, &plan).await?;
         self.close();
         let previous = self.current.clone().filter(|_| promoted);
-        let NewImage { id, name, generation } = image;
-        Ok(Baked { ami: id, name, generation, promoted, previous })
+        let NewImage { facts, generation } = image;
+        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, previous })
     }
 
     fn site(&self) -> Site<'a> {
@@ -300,8 +304,8 @@ impl<'a> Bake<'a> {
             "going on with {} ({}), which {} has begun",
             ami.ami, ami.name, ami.operator
         ));
-        self.wait_until_available(&ami.ami).await?;
-        Ok(NewImage { id: ami.ami.clone(), name: ami.name.clone(), generation: ami.generation })
+        let facts = self.wait_until_available(&ami.ami).await?;
+        Ok(NewImage { facts, generation: ami.generation })
     }
 
     async fn adopt_machine(&mut self, id: &str, bake: &str) -> Result<(), BakeError> {
@@ -384,9 +388,12 @@ impl<'a> Bake<'a> {
         plan: &Plan,
     ) -> Result<NewImage, BakeError> {
         self.stop(&provisioned.instance).await?;
-        let ami = self.image(provisioned, plan).await?;
+        if self.request.pattern.names_recur() {
+            self.free_the_name(&plan.name).await?;
+        }
+        let facts = self.image(provisioned, plan).await?;
         self.terminate(&provisioned.instance).await;
-        Ok(NewImage { id: ami, name: plan.name.clone(), generation: plan.generation })
+        Ok(NewImage { facts, generation: plan.generation })
     }
 
     async fn stop(&mut self, instance: &str) -> Result<(), BakeError> {
@@ -406,7 +413,58 @@ impl<'a> Bake<'a> {
         Ok(())
     }
 
-    async fn image(&mut self, provisioned: &Provisioned, plan: &Plan) -> Result<String, BakeError> {
+    /// Lets the AMI that has the name give it up to a copy of it.
+    async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
+        let BakeRequest { cloud, namespace, template, operator, observer, .. } = self.request;
+        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let Some(backup) = backup::decide(&fleet, &template.name, name, today)? else {
+            return Ok(());
+        };
+        self.enter(Stage::Backup);
+        let original = &backup.original;
+        let copy = match &backup.copy {
+            Copy::Begun(copy) => copy.clone(),
+            Copy::Named(name) => {
+                let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
+                let gone =
+                    || CloudError::answer("DescribeImages", format!("{} is gone", original.ami));
+                let facts = facts.ok_or_else(gone)?;
+                let tags = backup::tags_of_copy(&facts.tags, &original.ami, name, operator);
+                let token = format!("amiable-{}-backup", self.marks.bake);
+                match cloud.copy_image(&facts, name, &token, &tags).await {
+                    Ok(copy) => copy,
+                    Err(error) => {
+                        let look =
+                            async || cloud.images_tagged(tags::BACKUP_OF, &original.ami).await;
+                        found_all_the_same(error, look).await?
+                    }
+                }
+            }
+        };
+        self.undo.backup(&copy, &original.ami);
+        self.note(format!("copy of {}: {copy}", original.ami));
+        self.wait_until_available(&copy).await?;
+        if self.request.cancel.is_cancelled() {
+            return Err(BakeError::Cancelled);
+        }
+        self.undo.keep_backup();
+        if self.current.as_ref() == Some(&original.ami) {
+            self.current = Some(copy);
+        }
+        let deletion = Deletion::of_namespace(original);
+        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
+        for (snapshot, error) in deleted.failed {
+            self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));
+        }
+        Ok(())
+    }
+
+    async fn image(
+        &mut self,
+        provisioned: &Provisioned,
+        plan: &Plan,
+    ) -> Result<ImageFacts, BakeError> {
         self.enter(Stage::Image);
         let BakeRequest { cloud, template, .. } = *self.request;
         let tags = self.image_tags(plan, provisioned);
@@ -418,8 +476,7 @@ impl<'a> Bake<'a> {
         };
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
-        self.wait_until_available(&ami).await?;
-        Ok(ami)
+        self.wait_until_available(&ami).await
     }
 
     /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
@@ -427,35 +484,38 @@ impl<'a> Bake<'a> {
     async fn made_all_the_same(&self, error: CloudError, name: &str) -> Result<String, BakeError> {
         let cloud = self.request.cloud;
         if error.code.as_deref() == Some("InvalidAMIName.Duplicate")
-            && let Some(busy) = self.who_has(name).await?
+            && let Some(other) = self.who_has(name).await?
         {
-            return Err(BakeError::Busy(busy));
+            return Err(other);
         }
-        found_all_the_same(error, async || cloud.images_of_bake(&self.marks.bake).await).await
+        found_all_the_same(error, async || cloud.images_tagged(tags::BAKE, &self.marks.bake).await)
+            .await
     }
 
-    async fn who_has(&self, name: &str) -> Result<Option<Busy>, CloudError> {
+    /// Whose the image of a name is, if it is not this bake's.
+    async fn who_has(&self, name: &str) -> Result<Option<BakeError>, CloudError> {
         let filters = vec![crate::cloud::filter("name", name)];
         let images = self.request.cloud.images(Some("self"), filters).await?;
-        let other = images
-            .into_iter()
-            .find(|image| image.tags.get(tags::BAKE).is_none_or(|bake| *bake != self.marks.bake));
-        Ok(other.map(|image| {
-            let tag = |key: &str| image.tags.get(key).cloned();
-            Busy {
-                template: self.request.template.name.clone(),
-                operator: tag(tags::OPERATOR).unwrap_or_else(|| "someone".into()),
-                since: image.created.clone(),
-                lease: tag(tags::LEASE).unwrap_or_default(),
-                resource: image.id,
-            }
-        }))
+        let is_own = |image: &ImageFacts| image.tags.get(tags::BAKE) == Some(&self.marks.bake);
+        let Some(image) = images.into_iter().find(|image| !is_own(image)) else { return Ok(None) };
+        let template = &self.request.template.name;
+        if image.tags.get(tags::TEMPLATE) != Some(template) {
+            return Ok(Some(BakeError::NameTaken { name: name.to_owned(), image: image.id }));
+        }
+        let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
+        Ok(Some(BakeError::Busy(Busy {
+            template: template.clone(),
+            operator: tag(tags::OPERATOR),
+            since: image.created.clone(),
+            lease: tag(tags::LEASE),
+            resource: image.id,
+        })))
     }
 
-    async fn wait_until_available(&self, ami: &str) -> Result<(), BakeError> {
+    async fn wait_until_available(&self, ami: &str) -> Result<ImageFacts, BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
         let available = async || match cloud.image(ami).await? {
-            Some(image) if image.state == "available" => Ok(Some(())),
+            Some(image) if image.state == "available" => Ok(Some(image)),
             Some(image) if image.state == "pending" => Ok(None),
             // A new image may not be seen for a moment.
             None => Ok(None),
@@ -476,7 +536,7 @@ impl<'a> Bake<'a> {
         plan: &Plan,
     ) -> Result<bool, BakeError> {
         let BakeRequest { cloud, template, operator, verify, .. } = *self.request;
-        let id = [image.id.clone()];
+        let id = [image.facts.id.clone()];
         if !verify {
             let reason = format!("baked by {operator}, not verified");
             let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
@@ -501,22 +561,16 @@ impl<'a> Bake<'a> {
     async fn verify(&mut self, image: &NewImage, plan: &Plan) -> Result<(), BakeError> {
         self.enter(Stage::Verify);
         let BakeRequest { cloud, operator, .. } = *self.request;
-        let facts = self.site().or_cancel(cloud.image(&image.id)).await??;
-        let facts = facts.ok_or_else(|| BakeError::ImageFailed {
-            image: image.id.clone(),
-            state: "gone".into(),
-            reason: None,
-        })?;
-        let ami = Ami::read(facts, cloud.region());
+        let ami = Ami::read(image.facts.clone(), cloud.region());
         let (site, checkout) = (self.site(), plan.checkout.as_ref());
         let failures = prove(site, &self.marks, &ami, checkout, &mut self.undo).await?;
         if failures.is_empty() {
             return Ok(());
         }
         let tags = quarantine(Timestamp::now(), &failures, operator);
-        cloud.tag(std::slice::from_ref(&image.id), &tags).await?;
+        cloud.tag(std::slice::from_ref(&image.facts.id), &tags).await?;
         self.undo.keep_image();
-        Err(BakeError::Quarantined { ami: image.id.clone(), failures })
+        Err(BakeError::Quarantined { ami: image.facts.id.clone(), failures })
     }
 
     /// Asked for, not waited for. By now the AMI stands, so a failure is only told.
@@ -539,7 +593,7 @@ impl<'a> Bake<'a> {
         let mut left = Vec::new();
         if !self.undo.is_empty() {
             self.enter(Stage::Undo);
-            for undone in std::mem::take(&mut self.undo).run(self.request.cloud).await {
+            for undone in self.undo.run_all(self.request.cloud).await {
                 match undone {
                     Undone::Done(what) => self.note(what),
                     Undone::Left { id, error } => left.push((id, error)),

@@ -9,11 +9,15 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey, decode_secret_key};
 
 use super::user_data;
 use crate::bake::BakeError;
+use crate::marks::new_bake;
 use crate::template::{HostKey, KeyPair, Template};
 
 /// The keys of one machine.
 #[derive(Debug, Clone)]
 pub(crate) struct GuestKeys {
+    /// The login key's comment, and the name of a temporary key pair: no other machine's,
+    /// so that what is left of another's key is told apart from this one's.
+    pub(crate) label: String,
     pub(crate) login: Arc<PrivateKey>,
     pub(crate) host: Arc<PrivateKey>,
 }
@@ -33,7 +37,8 @@ impl GuestKeys {
                 decode_secret_key(&text, None).map_err(|error| wrong(error.to_string()))?
             }
         };
-        Ok(GuestKeys { login: Arc::new(login), host: Arc::new(generate()) })
+        let label = format!("amiable-{}", new_bake());
+        Ok(GuestKeys { label, login: Arc::new(login), host: Arc::new(generate()) })
     }
 
     /// The login key's public half, without a comment, as authorized_keys has it.
@@ -49,7 +54,6 @@ impl GuestKeys {
     pub(crate) fn user_data(
         &self,
         template: &Template,
-        bake: &str,
         whole: Duration,
         own: Option<&str>,
     ) -> String {
@@ -60,11 +64,7 @@ impl GuestKeys {
             text += "disable_root: false\n";
         }
         if template.key_pair == KeyPair::None {
-            text += &format!(
-                "ssh_authorized_keys:\n- {} {}\n",
-                self.login_public(),
-                login_comment(bake)
-            );
+            text += &format!("ssh_authorized_keys:\n- {} {}\n", self.login_public(), self.label);
         }
         if template.host_key == HostKey::Injected {
             text += "ssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n";
@@ -75,11 +75,6 @@ impl GuestKeys {
         }
         user_data::merge(&text, own)
     }
-}
-
-/// The comment of a bake's login key: what is left of one is found by it.
-pub(crate) fn login_comment(bake: &str) -> String {
-    format!("amiable-{bake}")
 }
 
 /// The command that lets a machine end itself.
@@ -131,18 +126,18 @@ mod tests {
     fn user_data_holds_the_host_key_whole_and_the_login_key_in_public_only() {
         let (keys, mut template) = (keys(), template());
         let whole = Duration::from_secs(90);
-        let text = keys.user_data(&template, "0a1b", whole, None);
+        let text = keys.user_data(&template, whole, None);
         assert!(text.contains("--on-active=90s systemctl poweroff || shutdown -h +2"), "{text}");
         let (_, block) = text.split_once("ed25519_private: |\n").unwrap();
         let (block, _) = block.split_once("  ed25519_public").unwrap();
         let key: String = block.lines().map(|line| line.trim().to_owned() + "\n").collect();
         let host = PrivateKey::from_openssh(key).unwrap();
         assert_eq!(host.public_key().key_data(), keys.host.public_key().key_data());
-        assert!(text.contains(&format!("- {} amiable-0a1b\n", keys.login_public())));
+        assert!(text.contains(&format!("- {} {}\n", keys.login_public(), keys.label)));
         assert_eq!(text.matches("PRIVATE KEY").count(), 2);
         assert!(!text.contains("disable_root"));
         template.ssh_user = "root".into();
-        assert!(keys.user_data(&template, "0a1b", whole, None).contains("disable_root: false"));
+        assert!(keys.user_data(&template, whole, None).contains("disable_root: false"));
     }
 
     #[test]
@@ -150,7 +145,7 @@ mod tests {
         let mut template = template();
         template.key_pair = KeyPair::Temporary;
         template.host_key = HostKey::Console;
-        let text = keys().user_data(&template, "0a1b", Duration::from_secs(90), None);
+        let text = keys().user_data(&template, Duration::from_secs(90), None);
         assert!(!text.contains("ssh_keys") && !text.contains("ssh_authorized_keys"), "{text}");
         assert!(text.contains("amiable-deadline"));
     }

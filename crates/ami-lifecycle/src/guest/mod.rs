@@ -16,7 +16,7 @@ use tokio::io::AsyncRead;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use keys::{GuestKeys, login_comment};
+pub(crate) use keys::GuestKeys;
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
@@ -69,6 +69,7 @@ pub(crate) struct Guest {
     template: Template,
     work: String,
     login_key: String,
+    login_label: String,
     observer: Arc<dyn Observer>,
 }
 
@@ -115,6 +116,7 @@ impl Guest {
             template: template.clone(),
             work: remote::work_dir(bake),
             login_key: keys.login_public(),
+            login_label: keys.label,
             observer: site.observer.clone(),
         };
         Ok((guest, kept))
@@ -123,6 +125,11 @@ impl Guest {
     /// The host key that the machine has shown.
     pub(crate) fn host_key(&self) -> &PublicKey {
         &self.ssh.host_key
+    }
+
+    /// The comment of this machine's own login key.
+    pub(crate) fn login_label(&self) -> &str {
+        &self.login_label
     }
 
     pub(crate) async fn wait_for_cloud_init(&self) -> Result<(), BakeError> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, KeptInstance, Mode,
-    OnFailure, Template,
+    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Holdings, KeptInstance,
+    Mode, OnFailure, Template,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -86,7 +86,8 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
             templates.push(template);
         }
     }
-    let cancel = interrupt::cancel_on_signals(console);
+    let holdings = Holdings::default();
+    let cancel = interrupt::cancel_on_signals(console, &holdings);
     let cloud = tokio::select! {
         () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
         cloud = connect::cloud(&config.cloud, console) => cloud?,
@@ -104,6 +105,7 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
         on_failure,
         verify,
         take_over,
+        holdings,
         cancel,
         console,
     };
@@ -151,6 +153,7 @@ struct Job<'a> {
     on_failure: OnFailure,
     verify: bool,
     take_over: bool,
+    holdings: Holdings,
     cancel: CancellationToken,
     console: &'a Console,
 }
@@ -173,6 +176,7 @@ impl Job<'_> {
             is_gone: &is_gone,
             version: env!("CARGO_PKG_VERSION"),
             observer: view.clone(),
+            holdings: self.holdings.clone(),
             cancel: self.cancel.clone(),
         })
         .await;

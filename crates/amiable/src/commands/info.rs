@@ -69,7 +69,8 @@ fn as_text(info: &Info) -> String {
     add("promoted", ami.promoted.as_deref().unwrap_or("never"));
     add("verified", ami.verified.as_deref().unwrap_or("never"));
     add("quarantined", ami.quarantined.as_deref().unwrap_or_default());
-    add("because", ami.reason.as_deref().unwrap_or_default());
+    add("because", &info.because);
+    add("copy of", ami.backup_of.as_deref().unwrap_or_default());
     add("operator", &ami.operator);
     add("bake", &ami.bake);
     add("amiable", &ami.amiable_version);

@@ -1,20 +1,22 @@
 //! `amiable sweep`.
 
-use ami_lifecycle::{LeftKind, Leftover};
+use ami_lifecycle::{LeftBecause, LeftKind, Leftover};
 use clap::Args;
 use jiff::Timestamp;
 
 use super::{Outcome, confirm, json, load_config};
 use crate::cli::{Global, Output};
-use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
+use crate::{connect, surroundings};
 
 /// Remove what dead bakes and interrupted deletions have left
 ///
-/// Every instance, image and snapshot of a bake carries the end of its lease. What has
-/// outlived it belongs to nobody: builders that still run, images that were never made
-/// current, snapshots without an image. What a bake under way owns is never touched.
+/// Every instance, image and snapshot of a bake carries the process that bakes and the end
+/// of its lease. What has outlived one of them belongs to nobody: builders that still run,
+/// images that were never made current, snapshots without an image. Whether a process
+/// lives is known on the machine where it runs, so what a bake elsewhere owns is never
+/// touched before its lease has ended.
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
     /// Do not ask
@@ -31,7 +33,8 @@ pub(crate) struct SweepArgs {
 pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
-    let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, Timestamp::now()).await?;
+    let (is_gone, now) = (&surroundings::is_gone, Timestamp::now());
+    let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, is_gone, now).await?;
     if args.output == Output::Json {
         console.result(&json(&left));
     }
@@ -64,9 +67,11 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
 
 fn line(leftover: &Leftover) -> String {
     let Leftover { id, state, template, bake, operator, .. } = leftover;
-    let why = match &leftover.lease {
-        Some(lease) => format!("lease until {lease}"),
-        None => "its AMI is deleted".into(),
+    let lease = leftover.lease.as_deref().unwrap_or("unknown");
+    let why = match leftover.because {
+        LeftBecause::LeaseEnded => format!("lease until {lease}"),
+        LeftBecause::ProcessEnded => "whose process has ended".into(),
+        LeftBecause::ImageDeleted => "its AMI is deleted".into(),
     };
     format!("{id} {state}: template {template}, bake {bake} by {operator}, {why}")
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ami_lifecycle::{Ami, Fleet, NotVerified, Status as AmiStatus, Verified, VerifyRequest};
+use ami_lifecycle::{
+    Ami, Fleet, Holdings, NotVerified, Status as AmiStatus, Verified, VerifyRequest,
+};
 use clap::Args;
 
 use super::create::open_log;
@@ -37,7 +39,8 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
-    let cancel = interrupt::cancel_on_signals(console);
+    let holdings = Holdings::default();
+    let cancel = interrupt::cancel_on_signals(console, &holdings);
     let cloud = tokio::select! {
         () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
         cloud = connect::cloud(&config.cloud, console) => cloud?,
@@ -61,6 +64,7 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
         is_gone: &is_gone,
         version: env!("CARGO_PKG_VERSION"),
         observer: view.clone(),
+        holdings,
         cancel,
     })
     .await;

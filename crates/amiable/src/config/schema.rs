@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use ami_lifecycle::{Base, NameParts, Namespace, Pattern, Template, tags};
+use ami_lifecycle::{
+    Base, NameParts, Namespace, Pattern, Template, backup_name, check_ami_name, tags,
+};
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, nearest};
@@ -205,7 +207,13 @@ fn check_names(
             date: jiff::civil::date(2026, 12, 31),
             generation: 9999,
         };
-        match pattern.render(&parts) {
+        let name = pattern.render(&parts).and_then(|name| {
+            if pattern.names_recur() {
+                check_ami_name(&backup_name(&name, parts.date, 99))?;
+            }
+            Ok(name)
+        });
+        match name {
             Err(error) => {
                 let message = format!(
                     "[template.{}] would get a name that EC2 refuses: {error}",

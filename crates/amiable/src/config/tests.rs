@@ -67,8 +67,8 @@ fn each_mistake_is_found_in_the_same_run() {
         ),
         (
             "{template}-{generation}",
-            "{template}",
-            "`pattern`: the pattern needs {generation}, or each update would ask for a name that is taken",
+            "{template}-{generations}",
+            "`pattern`: unknown placeholder {generations}: there are {namespace}, {template}, {system}, {os}, {arch}, {date}, {generation}",
         ),
         ("instance_type", "instance_typ", "[defaults] has no key `instance_typ`"),
         ("boot = \"5m\"", "boot = \"soon\"", "`soon` is no length of time"),

@@ -20,13 +20,17 @@ pub(crate) struct FaultArgs {
     /// Throttle calls by buckets of the sizes that EC2 documents
     #[arg(long)]
     throttle: bool,
-    /// Let a call fail: ACTION=CODE|cut[,after][,skip=N][,times=N][,chance=PERCENT]
+    /// Let a call fail: ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT]
     ///
-    /// ACTION may be `*`. `cut` closes the connection without an answer. With `after` the
-    /// call takes effect all the same. The first N calls pass with `skip`, and N fail with
-    /// `times`.
+    /// ACTION may be `*`, and with simulated machines `ssh` for a command or `ssh-login`.
+    /// `cut` closes the connection without an answer; `wait` lets the call take longer. With
+    /// `after` the call takes effect all the same, before that. The first N calls pass with
+    /// `skip`, and N fail with `times`.
     #[arg(long, value_name = "FAULT")]
     call: Vec<CallFault>,
+    /// Allow these actions and no others, as IAM would: such as 'Describe*'
+    #[arg(long, value_name = "ACTION")]
+    allow: Vec<String>,
     /// What chances are drawn from
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -47,6 +51,7 @@ pub(super) async fn run(folder: &Folder, args: FaultArgs, console: &Console) -> 
         not_found: args.not_found.unwrap_or_default(),
         throttle: args.throttle,
         seed: args.seed,
+        allow: (!args.allow.is_empty()).then_some(args.allow),
         calls: args.call,
     };
     let request = if off || wanted != Faults::default() {
@@ -69,6 +74,9 @@ fn text(faults: &Faults) -> String {
     }
     if faults.throttle {
         lines.push("throttle    as EC2 documents it".into());
+    }
+    if let Some(allowed) = &faults.allow {
+        lines.push(format!("allowed     {}", allowed.join(", ")));
     }
     for call in &faults.calls {
         lines.push(format!("call        {call}"));

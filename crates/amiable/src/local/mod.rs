@@ -43,6 +43,15 @@ pub(crate) enum LocalCommand {
     },
     /// Let things go wrong on purpose, as they do on AWS now and then
     Fault(FaultArgs),
+    /// Tell how often each action was called since it was started
+    Calls {
+        /// Begin to count anew
+        #[arg(long)]
+        reset: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print its log
     Logs {
         /// Go on with what comes
@@ -124,6 +133,7 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
         LocalCommand::Import(args) => import(&folder, args, console).await,
         LocalCommand::Reset { yes } => reset(&folder, yes, console).await,
         LocalCommand::Fault(args) => faults::run(&folder, args, console).await,
+        LocalCommand::Calls { reset, json } => calls(&folder, reset, json, console).await,
         LocalCommand::Logs { follow } => logs(&folder, follow, console).await,
         LocalCommand::Serve => server::serve(&folder).await,
     }
@@ -304,6 +314,20 @@ async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome
         }
         _ => Err(other_answer()),
     }
+}
+
+async fn calls(folder: &Folder, reset: bool, json: bool, console: &Console) -> Outcome {
+    let Reply::Calls(counts) = ask(folder, &Request::Calls { reset }).await? else {
+        return Err(other_answer());
+    };
+    if json {
+        console.result(&crate::commands::json(&counts));
+        return Ok(());
+    }
+    for (action, count) in &counts.made {
+        console.result(&format!("{count:6} {action}"));
+    }
+    Ok(())
 }
 
 async fn logs(folder: &Folder, follow: bool, console: &Console) -> Outcome {

@@ -1,10 +1,10 @@
 //! A build farm for one test: its own HOME, its own local endpoint with simulated
 //! machines, and outputs in which ids, times and paths are made equal.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Farm {
     folder: TempDir,
     /// The ids that were seen, so that one id has one name in all outputs of a test.
-    seen: RefCell<Seen>,
+    seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Farm {
     /// A farm whose endpoint was never started.
     pub(crate) fn without_endpoint() -> Farm {
         let folder = tempfile::Builder::new().prefix("farm").tempdir().unwrap();
-        let farm = Farm { folder, seen: RefCell::default() };
+        let farm = Farm { folder, seen: Mutex::default() };
         std::fs::create_dir(farm.path("home")).unwrap();
         farm
     }
@@ -117,7 +117,7 @@ impl Farm {
                 text += &format!("--- {name}\n{}", String::from_utf8_lossy(bytes));
             }
         }
-        normalise(&text, self.folder.path(), &mut self.seen.borrow_mut())
+        normalise(&text, self.folder.path(), &mut self.seen.lock().unwrap())
     }
 
     /// What the endpoint has, as its own status says.

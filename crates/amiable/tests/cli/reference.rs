@@ -5,7 +5,7 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
@@ -24,6 +24,7 @@ fn the_command_line_reference() {
         &["local", "import", "--help"],
         &["local", "reset", "--help"],
         &["local", "fault", "--help"],
+        &["local", "calls", "--help"],
         &["local", "logs", "--help"],
     ];
     let all: Vec<String> = commands.iter().map(|args| farm.amiable(args)).collect();

@@ -2,7 +2,8 @@
 //! SSH server that answers commands without running them.
 
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
@@ -13,10 +14,11 @@ use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{Boot, Delays, Exit, MachineResult, Machines};
+use crate::faults::{Fate, FaultControl, SSH_COMMAND, SSH_LOGIN, Strike};
 
 /// What the SSH server answers to commands that contain a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,7 @@ pub(crate) struct SimulatedMachines {
     delays: Delays,
     answers: Arc<Vec<Answer>>,
     ssh_port: u16,
+    faults: Arc<FaultControl>,
     running: Mutex<HashMap<String, CancellationToken>>,
     /// What guests have written, by instance.
     consoles: Mutex<HashMap<String, String>>,
@@ -55,11 +58,17 @@ pub(crate) struct SimulatedMachines {
 }
 
 impl SimulatedMachines {
-    pub(crate) fn new(delays: Delays, answers: Vec<Answer>, ssh_port: u16) -> Self {
+    pub(crate) fn new(
+        delays: Delays,
+        answers: Vec<Answer>,
+        ssh_port: u16,
+        faults: Arc<FaultControl>,
+    ) -> Self {
         SimulatedMachines {
             delays,
             answers: Arc::new(answers),
             ssh_port,
+            faults,
             running: Mutex::default(),
             consoles: Mutex::default(),
             deleted: Mutex::default(),
@@ -83,8 +92,13 @@ impl SimulatedMachines {
         let login = Login::from_boot(boot);
         let mut consoles = self.consoles.lock().expect("no panic holds this lock");
         consoles.insert(boot.instance_id.clone(), login.console());
-        let guest =
-            Guest { login: Arc::new(login), answers: self.answers.clone(), off: off.clone() };
+        let guest = Guest {
+            login: Arc::new(login),
+            answers: self.answers.clone(),
+            faults: self.faults.clone(),
+            off: off.clone(),
+            connection: off.child_token(),
+        };
         let (address, port, pause) = (boot.address, self.ssh_port, self.delays.ssh);
         tokio::spawn(async move {
             tokio::select! {
@@ -239,6 +253,13 @@ fn cloud_config(user_data: &[u8]) -> Option<CloudConfig> {
     serde_saphyr::from_str(&part[..end]).ok()
 }
 
+/// A connection, and the same once more to end it by.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
+}
+
 /// How long a command waits for more input before it is answered all the same: a
 /// client at a terminal never closes its side.
 const INPUT_PAUSE: Duration = Duration::from_millis(500);
@@ -248,7 +269,10 @@ const INPUT_PAUSE: Duration = Duration::from_millis(500);
 struct Guest {
     login: Arc<Login>,
     answers: Arc<Vec<Answer>>,
+    faults: Arc<FaultControl>,
     off: CancellationToken,
+    /// Cuts the connection.
+    connection: CancellationToken,
 }
 
 impl Guest {
@@ -264,9 +288,12 @@ impl Guest {
             ..Default::default()
         });
         while let Ok((stream, _)) = listener.accept().await {
-            let (config, guest) = (config.clone(), self.clone());
-            let off = self.off.clone();
+            let connection = self.off.child_token();
+            let guest = Guest { connection: connection.clone(), ..self.clone() };
+            let config = config.clone();
             tokio::spawn(async move {
+                // The session is a task of russh's own: it ends with its socket.
+                let Ok((stream, socket)) = twice(stream) else { return };
                 let session = async {
                     match russh::server::run_stream(config, stream, guest).await {
                         Ok(session) => drop(session.await),
@@ -274,11 +301,25 @@ impl Guest {
                     }
                 };
                 tokio::select! {
-                    () = off.cancelled() => {}
+                    () = connection.cancelled() => drop(socket.shutdown(Shutdown::Both)),
                     () = session => {}
                 }
             });
         }
+    }
+
+    /// What stands in for the answer to a command or a login, if a fault is due.
+    async fn strike(&self, what: &str) -> Option<Strike> {
+        // Nothing is run here, so that there is no difference between before and after.
+        let (Fate::Before(strike) | Fate::After(strike)) = self.faults.fate(what) else {
+            return None;
+        };
+        match &strike {
+            Strike::Error(_) => {}
+            Strike::Cut => self.connection.cancel(),
+            Strike::Wait(time) => tokio::time::sleep(*time).await,
+        }
+        Some(strike)
     }
 
     /// Answers one channel: takes in what is sent, then gives the exit status.
@@ -303,7 +344,12 @@ impl Guest {
         }
         let command = command.unwrap_or_default();
         let answer = self.answers.iter().find(|answer| command.contains(&answer.pattern));
-        let _ = channel.exit_status(answer.map_or(0, |answer| answer.status)).await;
+        let status = match self.strike(SSH_COMMAND).await {
+            Some(Strike::Cut) => return,
+            Some(Strike::Error(code)) => code.parse().unwrap_or(255),
+            Some(Strike::Wait(_)) | None => answer.map_or(0, |answer| answer.status),
+        };
+        let _ = channel.exit_status(status).await;
         let _ = channel.eof().await;
         let _ = channel.close().await;
         if command.split_whitespace().last() == Some("poweroff") {
@@ -323,6 +369,11 @@ impl Handler for Guest {
         let known = self.login.authorized_keys.iter();
         let allowed =
             known.map(PublicKey::key_data).any(|known| known == key.public_key.key_data());
+        match self.strike(SSH_LOGIN).await {
+            Some(Strike::Error(_)) => return Ok(Auth::reject()),
+            Some(Strike::Cut) => return Err(russh::Error::Disconnect),
+            Some(Strike::Wait(_)) | None => {}
+        }
         Ok(if allowed { Auth::Accept } else { Auth::reject() })
     }
 

@@ -66,6 +66,17 @@ impl ApiError {
         }
     }
 
+    /// What IAM does not allow.
+    pub(crate) fn unauthorized() -> Self {
+        ApiError {
+            status: StatusCode::FORBIDDEN,
+            ..Self::new(
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation.",
+            )
+        }
+    }
+
     /// An error that was asked for, with the status that EC2 gives its code.
     pub(crate) fn injected(code: &str) -> Self {
         let status = match code {

@@ -1,0 +1,157 @@
+//! Names that do not change: where the pattern gives two generations one name, the AMI that
+//! has it is copied to `NAME-backup-DATE` and gives the name up, before the next one is
+//! made. At each instant it or its copy is available.
+//!
+//! ```text
+//!   NAME (current) --> CopyImage --> NAME-backup-DATE available --> NAME deleted
+//!                                    (current from here on)             |
+//!                                                          CreateImage NAME
+//! ```
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ami::{Ami, Status};
+use crate::bake::BakeError;
+use crate::fleet::Fleet;
+use crate::naming::{backup_name, check_ami_name};
+use crate::tags::{self, Tags};
+
+/// What is to be done for a name to become free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backup {
+    /// Who has the name.
+    pub(super) original: Ami,
+    pub(super) copy: Copy,
+}
+
+/// The copy of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Copy {
+    /// An earlier bake has begun one.
+    Begun(String),
+    /// There is none yet; it is to have this name.
+    Named(String),
+}
+
+/// Decides. `None`: no AMI of the namespace has the name. Pure.
+///
+/// # Errors
+/// When the AMI that has it is another template's, or is under way itself.
+pub(super) fn decide(
+    fleet: &Fleet,
+    template: &str,
+    name: &str,
+    today: Date,
+) -> Result<Option<Backup>, BakeError> {
+    let Some(original) = fleet.amis().iter().find(|ami| ami.name == name) else { return Ok(None) };
+    let under_way =
+        original.status == Status::Pending && original.lease.as_deref() != Some(tags::NO_LEASE);
+    if original.template != template || under_way {
+        return Err(BakeError::NameTaken { name: name.to_owned(), image: original.ami.clone() });
+    }
+    let copies = |ami: &&Ami| {
+        ami.backup_of.as_ref() == Some(&original.ami)
+            && matches!(ami.state.as_str(), "pending" | "available")
+    };
+    let copy = match fleet.amis().iter().find(copies) {
+        Some(copy) => Copy::Begun(copy.ami.clone()),
+        None => {
+            let is_free = |name: &String| fleet.amis().iter().all(|ami| ami.name != *name);
+            let mut names = (1..).map(|count| backup_name(name, today, count));
+            let free = names.find(is_free).expect("there are more names than AMIs");
+            check_ami_name(&free)?;
+            Copy::Named(free)
+        }
+    };
+    Ok(Some(Backup { original: original.clone(), copy }))
+}
+
+/// The tags of a copy: all that the original has. While both are there the original goes
+/// first, so that the copy becomes current by the end of the original alone.
+pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, operator: &str) -> Tags {
+    let mut tags = original.clone();
+    tags.extend(tags::of([
+        (tags::NAME, name.to_owned()),
+        (tags::BACKUP_OF, id.to_owned()),
+        (tags::LEASE, tags::NO_LEASE.to_owned()),
+        (tags::REASON, format!("copied from {id} by {operator}, whose name the next one gets")),
+    ]));
+    let promoted = tags.get(tags::PROMOTED).and_then(|time| time.parse::<Timestamp>().ok());
+    let before = promoted.and_then(|time| time.checked_sub(SignedDuration::from_millis(1)).ok());
+    if let Some(before) = before {
+        tags.insert(tags::PROMOTED.to_owned(), before.to_string());
+    }
+    tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::ImageFacts;
+    use jiff::civil::date;
+
+    const DAY: Date = date(2026, 11, 24);
+
+    fn ami(id: &str, name: &str, state: &str, pairs: &[(&str, &str)]) -> Ami {
+        let mut image_tags: Tags =
+            pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        image_tags.entry(tags::TEMPLATE.to_owned()).or_insert("agent".into());
+        let facts = ImageFacts {
+            id: id.into(),
+            name: name.into(),
+            state: state.into(),
+            tags: image_tags,
+            ..ImageFacts::default()
+        };
+        Ami::read(facts, "us-east-1")
+    }
+
+    const PROMOTED: (&str, &str) = (tags::PROMOTED, "2026-11-23T12:00:00Z");
+
+    fn copy_of(amis: Vec<Ami>) -> Option<Copy> {
+        let backup = decide(&Fleet::new(amis), "agent", "ab-natty", DAY).unwrap();
+        backup.map(|backup| backup.copy)
+    }
+
+    #[test]
+    fn whoever_has_the_name_is_copied_to_one_that_is_free() {
+        assert_eq!(copy_of(vec![ami("ami-1", "other", "available", &[PROMOTED])]), None);
+        let mut amis = vec![ami("ami-1", "ab-natty", "available", &[PROMOTED])];
+        let named = |name: &str| Some(Copy::Named(name.to_owned()));
+        assert_eq!(copy_of(amis.clone()), named("ab-natty-backup-20261124"));
+        amis.push(ami("ami-2", "ab-natty-backup-20261124", "available", &[PROMOTED]));
+        assert_eq!(copy_of(amis.clone()), named("ab-natty-backup-20261124-2"));
+        let of = [(tags::BACKUP_OF, "ami-1")];
+        amis.push(ami("ami-3", "ab-natty-backup-20261124-2", "failed", &of));
+        assert_eq!(copy_of(amis.clone()), named("ab-natty-backup-20261124-3"));
+        amis.push(ami("ami-4", "ab-natty-backup-20261124-3", "pending", &of));
+        assert_eq!(copy_of(amis), Some(Copy::Begun("ami-4".into())));
+    }
+
+    #[test]
+    fn a_name_of_another_template_or_of_a_bake_under_way_is_not_taken() {
+        let lease = (tags::LEASE, "2026-11-24T16:00:00Z");
+        let other = (tags::TEMPLATE, "other");
+        for pairs in [&[other, PROMOTED][..], &[lease]] {
+            let fleet = Fleet::new(vec![ami("ami-1", "ab-natty", "available", pairs)]);
+            let refused = decide(&fleet, "agent", "ab-natty", DAY);
+            assert!(matches!(refused, Err(BakeError::NameTaken { .. })), "{refused:?}");
+        }
+        let waits = ami("ami-1", "ab-natty", "available", &[(tags::LEASE, tags::NO_LEASE)]);
+        assert!(copy_of(vec![waits]).is_some());
+    }
+
+    #[test]
+    fn the_copy_is_current_when_the_original_is_gone_and_not_before() {
+        let original = ami("ami-2", "ab-natty", "available", &[PROMOTED]);
+        let own = Tags::from([(PROMOTED.0.to_owned(), PROMOTED.1.to_owned())]);
+        let copied = tags_of_copy(&own, "ami-2", "ab-natty-backup-20261124", "me");
+        let pairs: Vec<(&str, &str)> =
+            copied.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let copy = ami("ami-1", "ab-natty-backup-20261124", "available", &pairs);
+        let current = |amis: Vec<Ami>| Fleet::new(amis).current("agent").map(|it| it.ami.clone());
+        assert_eq!(current(vec![copy.clone(), original]), Some("ami-2".into()));
+        assert_eq!(current(vec![copy]), Some("ami-1".into()));
+    }
+}

@@ -1,0 +1,112 @@
+//! The fault matrix: every operation, at every call and every SSH command of it in turn,
+//! meets every fault; then the same command again, and `amiable sweep`. Whatever happened,
+//! the invariants of [`truth`] hold.
+//!
+//! A case is named OPERATION/POINT/FAULT, such as `update/CreateImage-1/lost`, and can be
+//! run alone by its name: `cargo test --test faults -- update/CreateImage-1/lost`.
+//! Which points there are is found by counting the calls of a run without faults.
+
+#![expect(clippy::print_stdout, reason = "this test says what it covers")]
+
+mod case;
+#[path = "../cli/farm.rs"]
+#[expect(dead_code, reason = "the other lanes use more of it")]
+mod farm;
+mod faults;
+mod operation;
+mod schedule;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::case::Case;
+use crate::operation::Prepared;
+
+/// How many cases run at once: they wait more than they work.
+const AT_ONCE: usize = 8;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
+    let began = Instant::now();
+    let tally = Arc::new(Tally::default());
+    let mut trials = Vec::new();
+    for prepared in operation::prepare_all() {
+        trials.extend(matrix(&Arc::new(prepared), &tally));
+    }
+    trials.extend(schedule::trials(&tally));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{}", tally.text());
+    println!(
+        "fault matrix: {} cases run, {} failed, in {} s",
+        conclusion.num_passed + conclusion.num_failed,
+        conclusion.num_failed,
+        began.elapsed().as_secs()
+    );
+    conclusion.exit();
+}
+
+/// All cases of one operation.
+fn matrix(prepared: &Arc<Prepared>, tally: &Arc<Tally>) -> Vec<Trial> {
+    let operation = prepared.operation.name;
+    let points = prepared.points();
+    tally.points(operation, points.len());
+    let cases = points.into_iter().flat_map(|point| {
+        let faults = faults::of(&point);
+        faults.into_iter().map(move |fault| (point.clone(), fault))
+    });
+    cases
+        .map(|(point, fault)| {
+            let name = format!("{operation}/{point}/{}", fault.name());
+            let case = Case { prepared: prepared.clone(), point, fault };
+            let tally = tally.clone();
+            Trial::test(name, move || {
+                let struck = case.run()?;
+                tally.count(case.prepared.operation.name, case.fault.name(), struck);
+                Ok(())
+            })
+        })
+        .collect()
+}
+
+/// What was run, for the summary.
+#[derive(Default)]
+pub(crate) struct Tally {
+    points: std::sync::Mutex<BTreeMap<&'static str, usize>>,
+    passed: std::sync::Mutex<BTreeMap<&'static str, BTreeMap<&'static str, usize>>>,
+    missed: AtomicUsize,
+}
+
+impl Tally {
+    fn points(&self, operation: &'static str, count: usize) {
+        self.points.lock().unwrap().insert(operation, count);
+    }
+
+    fn count(&self, operation: &'static str, fault: &'static str, struck: bool) {
+        let mut passed = self.passed.lock().unwrap();
+        *passed.entry(operation).or_default().entry(fault).or_default() += 1;
+        if !struck {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn text(&self) -> String {
+        let (points, passed) = (self.points.lock().unwrap(), self.passed.lock().unwrap());
+        let mut text = String::from("passed, by operation and fault:");
+        for (operation, faults) in passed.iter() {
+            let all: usize = faults.values().sum();
+            let faults: Vec<String> =
+                faults.iter().map(|(fault, count)| format!("{fault} {count}")).collect();
+            let points = points.get(operation).copied().unwrap_or_default();
+            text +=
+                &format!("\n  {operation}: {points} points, {all} cases ({})", faults.join(", "));
+        }
+        let missed = self.missed.load(Ordering::Relaxed);
+        text + &format!("\n  in {missed} of them the fault had no occasion to strike")
+    }
+}

@@ -1,0 +1,258 @@
+//! The operations, and what there is when each begins.
+
+use std::path::Path;
+
+use local_ec2::Request;
+
+use crate::case::{kill_when_struck, set_faults};
+use crate::farm::Farm;
+use crate::faults::Point;
+use crate::truth::Truth;
+
+/// One operation of the matrix.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// What there is when it begins.
+    state: fn(&Farm),
+    /// The arguments, given what there is.
+    arguments: fn(&Farm) -> Vec<String>,
+    /// How many images it adds or takes when it is done once.
+    pub(crate) images: i64,
+    /// The calls that are struck; all of them without any.
+    only: &'static [&'static str],
+    /// At the first call of this action the program gets Ctrl-C, and what follows is struck.
+    pub(crate) interrupted_at: Option<&'static str>,
+}
+
+const OPERATIONS: [Operation; 9] = [
+    Operation {
+        name: "create",
+        state: |_| {},
+        arguments: |_| words("create agent"),
+        images: 1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "update",
+        state: |farm| {
+            with_temporary_key(farm);
+            one_ami(farm);
+        },
+        arguments: |_| words("update agent"),
+        images: 1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "backup",
+        state: |farm| {
+            farm.edit("amiable.toml", "{system}-{os}-{arch}-{date}-{generation}", "{template}");
+            one_ami(farm);
+        },
+        arguments: |_| words("update agent"),
+        images: 1,
+        // The others are struck by `update` already.
+        only: &[
+            "CopyImage",
+            "CreateImage",
+            "CreateTags",
+            "DeleteSnapshot",
+            "DeregisterImage",
+            "DescribeImages",
+        ],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "undo",
+        state: one_ami,
+        arguments: |_| words("update agent"),
+        images: 1,
+        only: &["TerminateInstances", "DeregisterImage", "DescribeSnapshots", "DeleteSnapshot"],
+        interrupted_at: Some("CreateImage"),
+    },
+    Operation {
+        name: "verify",
+        state: |farm| {
+            one_ami(farm);
+            farm.stdout(&["update", "agent", "--no-verify", "-q"]);
+        },
+        arguments: |_| words("verify agent"),
+        images: 0,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "rollback",
+        state: two_amis,
+        arguments: |_| words("rollback agent --to 1"),
+        images: 0,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "delete",
+        state: two_amis,
+        arguments: |farm| words(&format!("delete {} --yes", previous(farm))),
+        images: -1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "sweep",
+        state: what_the_dead_leave,
+        arguments: |_| words("sweep --yes"),
+        images: -1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "list",
+        state: one_ami,
+        arguments: |_| words("list"),
+        images: 0,
+        only: &[],
+        interrupted_at: None,
+    },
+];
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(String::from).collect()
+}
+
+fn with_temporary_key(farm: &Farm) {
+    let more = "ssh_user = \"debian\"\nkey_pair = \"temporary\"\nhost_key = \"console\"";
+    farm.edit("amiable.toml", "ssh_user = \"debian\"", more);
+}
+
+fn one_ami(farm: &Farm) {
+    farm.stdout(&["create", "agent", "-q"]);
+}
+
+fn two_amis(farm: &Farm) {
+    one_ami(farm);
+    farm.stdout(&["update", "agent", "-q"]);
+}
+
+/// The id of the first generation's AMI.
+fn previous(farm: &Farm) -> String {
+    let text = farm.stdout(&["list", "--output", "json"]);
+    let amis: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let first = amis.as_array().unwrap().iter().find(|ami| ami["generation"] == 1);
+    first.unwrap()["ami"].as_str().unwrap().to_owned()
+}
+
+/// A builder, an image that is being made, a key pair, and a snapshot whose image is gone.
+fn what_the_dead_leave(farm: &Farm) {
+    two_amis(farm);
+    set_faults(farm, &["DeleteSnapshot=UnauthorizedOperation,times=1"]);
+    let previous = previous(farm);
+    let deleted = farm.amiable(&["delete", &previous, "--yes"]);
+    assert!(deleted.contains("status: 1"), "{deleted}");
+    set_faults(farm, &["TerminateInstances=wait:60s,times=1"]);
+    kill_when_struck(farm, &["update", "agent"]);
+    with_temporary_key(farm);
+    set_faults(farm, &["RunInstances=wait:60s,after,times=1"]);
+    // Of a second template, so that the first one's image is not gone on with.
+    let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
+    let (_, template) = text.split_once("[template.agent]").unwrap();
+    let other = template.replace("[template.agent.metadata]", "[template.other.metadata]");
+    farm.write("amiable.toml", &format!("{text}\n[template.other]{other}"));
+    farm.edit("amiable.toml", "{system}-{os}", "{template}-{os}");
+    kill_when_struck(farm, &["update", "other"]);
+    set_faults(farm, &[]);
+}
+
+/// An operation with the farm that each of its cases starts from.
+pub(crate) struct Prepared {
+    pub(crate) operation: &'static Operation,
+    /// Its endpoint is stopped.
+    farm: Farm,
+    pub(crate) arguments: Vec<String>,
+    /// How often each action is called in a run without faults.
+    calls: Vec<(String, u64)>,
+    /// What there is when it begins.
+    pub(crate) before: Truth,
+}
+
+/// Prepares what each operation starts from, and counts its calls.
+pub(crate) fn prepare_all() -> Vec<Prepared> {
+    std::thread::scope(|scope| {
+        let prepared: Vec<_> =
+            OPERATIONS.iter().map(|operation| scope.spawn(move || prepare(operation))).collect();
+        prepared.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn prepare(operation: &'static Operation) -> Prepared {
+    let farm = Farm::with_example(&[]);
+    (operation.state)(&farm);
+    let arguments = (operation.arguments)(&farm);
+    farm.stdout(&["local", "stop"]);
+    let trial = copy(&farm);
+    let before = Truth::of(&trial);
+    crate::truth::ask(&trial, &Request::Calls { reset: true });
+    let arguments_ref: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match operation.interrupted_at {
+        None => drop(trial.stdout(&arguments_ref)),
+        Some(action) => {
+            let status = crate::case::interrupt_at(&trial, action, &arguments_ref);
+            assert_eq!(status, Some(130), "{}", operation.name);
+        }
+    }
+    let local_ec2::Reply::Calls(counts) =
+        crate::truth::ask(&trial, &Request::Calls { reset: false })
+    else {
+        panic!("not the calls");
+    };
+    let is_struck = |(action, _): &(String, u64)| {
+        operation.only.is_empty() || operation.only.contains(&action.as_str())
+    };
+    let calls = counts.made.into_iter().filter(is_struck).collect();
+    Prepared { operation, farm, arguments, calls, before }
+}
+
+impl Prepared {
+    /// Every call of a run without faults, and all of them together.
+    pub(crate) fn points(&self) -> Vec<Point> {
+        let calls = self.calls.iter().flat_map(|(action, count)| {
+            (1..=*count).map(|count| Point::Call {
+                action: action.clone(),
+                count: u32::try_from(count).unwrap(),
+            })
+        });
+        let all = self.operation.interrupted_at.is_none().then_some(Point::All);
+        calls.chain(all).collect()
+    }
+
+    /// A farm of its own for a case, whose endpoint runs.
+    pub(crate) fn farm(&self) -> Farm {
+        copy(&self.farm)
+    }
+}
+
+/// The same farm again, with an endpoint of its own.
+fn copy(farm: &Farm) -> Farm {
+    let copy = Farm::without_endpoint();
+    for name in ["amiable.toml", "init", "local"] {
+        copy_all(&farm.path(name), &copy.path(name));
+    }
+    copy.stdout(&["local", "start", "--port", "0"]);
+    copy
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    let kind = std::fs::metadata(from).unwrap();
+    if kind.is_dir() {
+        std::fs::create_dir(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            // Sockets and locks are the server's that has ended.
+            if entry.file_type().unwrap().is_dir() || entry.file_type().unwrap().is_file() {
+                copy_all(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
+    } else {
+        std::fs::copy(from, to).unwrap();
+    }
+}

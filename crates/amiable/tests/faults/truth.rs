@@ -1,0 +1,199 @@
+//! What there really is, asked of the endpoint itself; and what must be true of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{Image, InstanceStateName};
+use local_ec2::{Folder, Reply, Request};
+
+use crate::farm::Farm;
+
+/// How long is waited for what was asked for to come to pass.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Truth {
+    /// Images by id: their state.
+    pub(crate) images: BTreeMap<String, String>,
+    /// The template's current AMI, as `amiable` says.
+    pub(crate) current: Option<String>,
+    /// Its generation: a copy of it has the same.
+    pub(crate) generation: Option<u64>,
+    /// How many have failed verification.
+    pub(crate) quarantined: usize,
+    /// Images of amiable's that are neither current, nor previous, nor quarantined.
+    pub(crate) unproven: Vec<String>,
+    pub(crate) snapshots: BTreeSet<String>,
+    /// Those that no image stands on.
+    pub(crate) orphans: Vec<String>,
+    pub(crate) volumes: Vec<String>,
+    pub(crate) instances: Vec<String>,
+    pub(crate) key_pairs: Vec<String>,
+}
+
+/// Asks the control socket of a farm's endpoint.
+pub(crate) fn ask(farm: &Farm, request: &Request) -> Reply {
+    runtime().block_on(local_ec2::call(&folder(farm), request)).unwrap()
+}
+
+fn folder(farm: &Farm) -> Folder {
+    Folder::new(farm.path("local"))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn client(folder: &Folder) -> Client {
+    let endpoint = folder.endpoint().unwrap().unwrap();
+    let key =
+        Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "local");
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .endpoint_url(endpoint.url())
+        .credentials_provider(key)
+        .region(Region::new("us-east-1"))
+        .load()
+        .await;
+    Client::new(&config)
+}
+
+impl Truth {
+    pub(crate) fn of(farm: &Farm) -> Truth {
+        let list = farm.command("amiable", &["list", "--output", "json"]).output().unwrap();
+        assert!(list.status.success(), "{list:?}");
+        let amis: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+        let mut truth = runtime().block_on(async {
+            let client = client(&folder(farm)).await;
+            Truth::ask(&client).await
+        });
+        for ami in amis.as_array().unwrap() {
+            let id = ami["ami"].as_str().unwrap().to_owned();
+            match ami["status"].as_str().unwrap() {
+                "current" if ami["template"] == "agent" => {
+                    truth.current = Some(id);
+                    truth.generation = ami["generation"].as_u64();
+                }
+                "current" | "previous" => {}
+                "quarantined" => truth.quarantined += 1,
+                _ => truth.unproven.push(id),
+            }
+        }
+        truth
+    }
+
+    async fn ask(client: &Client) -> Truth {
+        let images = client.describe_images().owners("self").send().await.unwrap();
+        let images: Vec<Image> = images.images.unwrap_or_default();
+        let snapshots = client.describe_snapshots().owner_ids("self").send().await.unwrap();
+        let snapshots: BTreeSet<String> = snapshots
+            .snapshots()
+            .iter()
+            .filter_map(|it| it.snapshot_id().map(String::from))
+            .collect();
+        let used: BTreeSet<&str> = images
+            .iter()
+            .flat_map(|image| image.block_device_mappings())
+            .filter_map(|mapping| mapping.ebs()?.snapshot_id())
+            .collect();
+        let orphans = snapshots.iter().filter(|id| !used.contains(id.as_str())).cloned().collect();
+        let volumes = client.describe_volumes().send().await.unwrap();
+        let instances = client.describe_instances().send().await.unwrap();
+        let key_pairs = client.describe_key_pairs().send().await.unwrap();
+        let state = |image: &Image| image.state().map_or("", |it| it.as_str()).to_owned();
+        Truth {
+            images: images
+                .iter()
+                .map(|image| (image.image_id().unwrap_or_default().to_owned(), state(image)))
+                .collect(),
+            orphans,
+            snapshots,
+            volumes: volumes
+                .volumes()
+                .iter()
+                .filter_map(|it| it.volume_id().map(String::from))
+                .collect(),
+            instances: instances
+                .reservations()
+                .iter()
+                .flat_map(|it| it.instances())
+                .filter(|it| {
+                    it.state().and_then(|it| it.name()) != Some(&InstanceStateName::Terminated)
+                })
+                .filter_map(|it| it.instance_id().map(String::from))
+                .collect(),
+            key_pairs: key_pairs
+                .key_pairs()
+                .iter()
+                .filter_map(|it| it.key_name().map(String::from))
+                .collect(),
+            ..Truth::default()
+        }
+    }
+
+    /// What there is when what was asked for has come to pass: EC2 ends machines later.
+    pub(crate) fn settled(farm: &Farm) -> Truth {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let truth = Truth::of(farm);
+            if truth.nothing_is_left().is_ok() || Instant::now() > end {
+                return truth;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// A launchable current AMI whenever there was one before.
+    pub(crate) fn check_current(&self, farm: &Farm, before: &Truth) -> Result<(), String> {
+        if before.current.is_none() {
+            return Ok(());
+        }
+        let current = self.current.as_ref().ok_or("there is no current AMI any more")?;
+        check_launchable(farm, current)
+    }
+
+    /// Nothing runs, nothing is without an owner, nothing is half done.
+    pub(crate) fn nothing_is_left(&self) -> Result<(), String> {
+        let left = [
+            ("instances run", &self.instances),
+            ("volumes are there", &self.volumes),
+            ("snapshots have no image", &self.orphans),
+            ("key pairs are there", &self.key_pairs),
+            ("images are neither current nor previous", &self.unproven),
+        ];
+        match left.iter().find(|(_, ids)| !ids.is_empty()) {
+            Some((what, ids)) => Err(format!("{what}: {}", ids.join(", "))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an instance of an image really starts.
+pub(crate) fn check_launchable(farm: &Farm, image: &str) -> Result<(), String> {
+    runtime().block_on(async {
+        let client = client(&folder(farm)).await;
+        let run = client.run_instances().image_id(image).min_count(1).max_count(1);
+        let run = run.instance_type("t3.micro".into()).send().await;
+        let run = run.map_err(|error| format!("{image} cannot be launched: {error:?}"))?;
+        let id = run.instances()[0].instance_id().unwrap().to_owned();
+        let end = Instant::now() + PATIENCE;
+        let state = loop {
+            let found = client.describe_instances().instance_ids(&id).send().await.unwrap();
+            let state = found.reservations()[0].instances()[0].state().unwrap().name().cloned();
+            if state != Some(InstanceStateName::Pending) || Instant::now() > end {
+                break state;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        client.terminate_instances().instance_ids(&id).send().await.unwrap();
+        match state {
+            Some(InstanceStateName::Running) => Ok(()),
+            other => Err(format!("an instance of {image} is {other:?}")),
+        }
+    })
+}
