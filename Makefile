@@ -1,7 +1,7 @@
 # The two commands: `make demo` and `make test`. Both do all the set-up there is.
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
-export PATH := $(HOME)/.cache/amiable/python/bin:$(PATH)
+export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
 .PHONY: demo test build setup setup-test lint fast-test fault-test real-test

@@ -123,6 +123,8 @@ pub struct Ami {
     /// Digests of the builder's machine-id and host keys.
     #[serde(skip)]
     pub(crate) builder: String,
+    /// EC2 does not deregister it until that protection is switched off.
+    pub protected: bool,
     /// The AMI that it is a copy of, which gave up its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_of: Option<String>,
@@ -163,6 +165,7 @@ impl Ami {
             owner: tag(tags::OWNER),
             recipe: tag(tags::RECIPE),
             builder: tag(tags::BUILDER),
+            protected: image.protected,
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),

@@ -35,6 +35,8 @@ const UNSEEN_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub struct Cloud {
     ec2: Client,
+    autoscaling: aws_sdk_autoscaling::Client,
+    quotas: aws_sdk_servicequotas::Client,
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     region: String,
@@ -65,6 +67,8 @@ pub struct ImageFacts {
     pub root_device_name: String,
     /// Its EBS block devices.
     pub block_devices: Vec<BlockDevice>,
+    /// It cannot be deregistered until that protection is switched off.
+    pub protected: bool,
     /// Its tags.
     pub tags: Tags,
 }
@@ -110,6 +114,8 @@ impl Cloud {
     pub fn new(config: &aws_config::SdkConfig) -> Cloud {
         Cloud {
             ec2: Client::new(config),
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            quotas: aws_sdk_servicequotas::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
@@ -124,6 +130,14 @@ impl Cloud {
 
     pub(crate) fn ec2(&self) -> &Client {
         &self.ec2
+    }
+
+    pub(crate) fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
+        &self.autoscaling
+    }
+
+    pub(crate) fn quotas(&self) -> &aws_sdk_servicequotas::Client {
+        &self.quotas
     }
 
     /// Who the credentials belong to.
@@ -275,7 +289,7 @@ impl Cloud {
     }
 
     /// The instances that pass the filters and have not ended, from all pages.
-    async fn live_instances(
+    pub(crate) async fn live_instances(
         &self,
         mut filters: Vec<Filter>,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
@@ -466,6 +480,16 @@ impl Cloud {
         )
     }
 
+    /// Lets an image be deregistered.
+    pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
+        tracing::debug!("DisableImageDeregistrationProtection {id}");
+        let request = self.ec2.disable_image_deregistration_protection().image_id(id);
+        let answer = request.send().await;
+        answer
+            .map(drop)
+            .map_err(|error| CloudError::new("DisableImageDeregistrationProtection", error))
+    }
+
     /// Deletes a snapshot; `false` when an image still uses it. One that is gone
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
@@ -642,7 +666,11 @@ fn facts(image: Image) -> ImageFacts {
                 size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
             })
         });
+    let protection = image.deregistration_protection.unwrap_or_default();
     ImageFacts {
+        // `enabled-with-cooldown`, `enabled-without-cooldown`; after the former is switched
+        // off, EC2 refuses for a day and says so itself.
+        protected: protection.starts_with("enabled"),
         block_devices: devices.collect(),
         tags: read_tags(image.tags),
         id: image.image_id.unwrap_or_default(),

@@ -10,6 +10,7 @@ use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
+use crate::usage::{self, User};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
 const IN_USE_TRIES: u32 = 5;
@@ -25,6 +26,20 @@ pub enum Objection {
     /// Agents boot from it.
     #[error("it is the current AMI of template {0}")]
     Current(String),
+    /// EC2 refuses to deregister it; with `--force` that is switched off first.
+    #[error("it is protected from deregistration")]
+    Protected,
+    /// Something starts instances from it, or was started from it.
+    #[error("{0}")]
+    Used(User),
+    /// That could not be looked up, so it may be.
+    #[error("whether {what} use it cannot be told: {error}")]
+    Unknown {
+        /// Which kind of resource.
+        what: &'static str,
+        /// Why not.
+        error: String,
+    },
 }
 
 /// An AMI that is to be deleted.
@@ -83,23 +98,44 @@ impl Deletion {
     pub(crate) fn of_namespace(ami: &Ami) -> Deletion {
         let current =
             (ami.status == Status::Current).then(|| Objection::Current(ami.template.clone()));
+        let protected = ami.protected.then_some(Objection::Protected);
         Deletion {
             ami: ami.ami.clone(),
             name: ami.name.clone(),
             snapshots: ami.snapshots.clone(),
             deregistered: false,
-            objections: current.into_iter().collect(),
+            objections: current.into_iter().chain(protected).collect(),
         }
     }
 }
 
 fn of_others(image: ImageFacts) -> Deletion {
+    let protected = image.protected.then_some(Objection::Protected);
     Deletion {
         snapshots: image.block_devices.into_iter().map(|device| device.snapshot).collect(),
         ami: image.id,
         name: image.name,
         deregistered: false,
-        objections: vec![Objection::OutsideNamespace],
+        objections: [Objection::OutsideNamespace].into_iter().chain(protected).collect(),
+    }
+}
+
+/// Adds to each deletion who uses the AMI.
+pub async fn add_users(cloud: &Cloud, deletions: &mut [Deletion]) {
+    let looked_at = deletions.iter().filter(|deletion| !deletion.deregistered);
+    let amis: Vec<String> = looked_at.map(|deletion| deletion.ami.clone()).collect();
+    if amis.is_empty() {
+        return;
+    }
+    let usage = usage::of(cloud, &amis).await;
+    for deletion in deletions.iter_mut().filter(|deletion| !deletion.deregistered) {
+        let users = usage.users.iter().filter(|(ami, _)| *ami == deletion.ami);
+        deletion.objections.extend(users.map(|(_, user)| Objection::Used(user.clone())));
+        let unknown = usage
+            .unknown
+            .iter()
+            .map(|(what, error)| Objection::Unknown { what, error: error.to_string() });
+        deletion.objections.extend(unknown);
     }
 }
 
@@ -117,6 +153,9 @@ pub async fn delete(
 ) -> Result<Deleted, CloudError> {
     if !deletion.deregistered {
         cloud.note_image(&deletion.snapshots, &deletion.ami).await?;
+        if deletion.objections.contains(&Objection::Protected) {
+            cloud.unprotect(&deletion.ami).await?;
+        }
         cloud.deregister(&deletion.ami).await?;
         observer.event(Event::Note(format!("deregistered {} ({})", deletion.ami, deletion.name)));
     }

@@ -1,19 +1,30 @@
-//! Whether an account is ready: credentials, region, network, and each right that a bake
-//! needs, asked for by DryRun so that nothing is done.
+//! Whether an account is ready: credentials, region, network, quotas, and each right that
+//! the commands need, asked for by DryRun so that nothing is done.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types::Tag;
 use serde::Serialize;
 
 use crate::bake::resolve_base;
 use crate::cloud::Cloud;
 use crate::error::{CloudError, CloudErrorKind};
+use crate::naming::Pattern;
+use crate::quotas::{self, Room};
+use crate::rights::Operation;
 use crate::template::{Namespace, Template};
 
 /// Ids that no resource has.
 const NO_INSTANCE: &str = "i-0123456789abcdef0";
 const NO_IMAGE: &str = "ami-0123456789abcdef0";
 const NO_SNAPSHOT: &str = "snap-0123456789abcdef0";
+const NO_KEY_PAIR: &str = "amiable-doctor";
+/// A public key, for a DryRun that makes no key pair of it.
+const PUBLIC_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g doctor";
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,6 +89,7 @@ where
     };
     match (error.code.as_deref(), error.kind) {
         (Some("DryRunOperation"), _) => Check::ok(&name, "allowed"),
+        (_, CloudErrorKind::NoSuchAction) => Check::ok(&name, "not needed with this endpoint"),
         (Some(code), kind) if kind != CloudErrorKind::NotAuthorized => Check {
             name,
             verdict: Verdict::Unknown,
@@ -95,6 +107,7 @@ type Response = aws_sdk_ec2::config::http::HttpResponse;
 pub async fn examine_readiness(
     cloud: &Cloud,
     namespace: &Namespace,
+    pattern: &Pattern,
     templates: &[Template],
 ) -> Vec<Check> {
     let identity = cloud.identity().await;
@@ -131,8 +144,32 @@ pub async fn examine_readiness(
             }
         }
     }
-    checks.extend(rights(cloud, image.as_deref().unwrap_or(NO_IMAGE)).await);
+    checks.push(quota("quota: vCPUs", quotas::vcpus(cloud, templates).await));
+    checks.push(quota("quota: AMIs", quotas::amis(cloud).await));
+    let operations = Operation::ALL.iter();
+    let actions: BTreeSet<&str> =
+        operations.flat_map(|operation| operation.actions(templates, pattern)).collect();
+    let image = image.as_deref().unwrap_or(NO_IMAGE);
+    for action in actions.iter().filter_map(|action| action.strip_prefix("ec2:")) {
+        checks.extend(ask_for(cloud, action, image).await);
+    }
     checks
+}
+
+fn quota(name: &str, room: Result<Room, CloudError>) -> Check {
+    match room {
+        Ok(room) if room.is_enough() => Check::ok(name, room.text()),
+        Ok(room) => Check {
+            name: name.into(),
+            verdict: Verdict::Failed,
+            detail: room.text(),
+            hint: Some("delete what is not needed, or ask for a higher quota (Service Quotas)"),
+        },
+        Err(error) if error.kind == CloudErrorKind::NoSuchAction => {
+            Check::ok(name, "this endpoint has none")
+        }
+        Err(error) => Check::failed(name, &error),
+    }
 }
 
 async fn default_vpc(cloud: &Cloud) -> Check {
@@ -149,37 +186,80 @@ async fn default_vpc(cloud: &Cloud) -> Check {
     }
 }
 
-/// Each call that creates, changes or deletes something.
-async fn rights(cloud: &Cloud, image: &str) -> Vec<Check> {
+/// Asks for the right to an action, unless the checks before have called it already.
+async fn ask_for(cloud: &Cloud, action: &str, image: &str) -> Option<Check> {
     let ec2 = cloud.ec2();
-    let run = ec2.run_instances().image_id(image).instance_type("t3.micro".into());
-    let tag = aws_sdk_ec2::types::Tag::builder().key("amiable:doctor").value("x").build();
-    let tags = ec2.create_tags().resources(NO_IMAGE).tags(tag);
-    let create = ec2.create_image().instance_id(NO_INSTANCE).name("amiable doctor");
-    vec![
-        right("RunInstances", run.min_count(1).max_count(1).dry_run(true).send().await),
-        right(
-            "StopInstances",
-            ec2.stop_instances().instance_ids(NO_INSTANCE).dry_run(true).send().await,
-        ),
-        right("CreateImage", create.dry_run(true).send().await),
-        right("CreateTags", tags.dry_run(true).send().await),
-        right(
-            "TerminateInstances",
-            ec2.terminate_instances().instance_ids(NO_INSTANCE).dry_run(true).send().await,
-        ),
-        right(
-            "DeregisterImage",
-            ec2.deregister_image().image_id(NO_IMAGE).dry_run(true).send().await,
-        ),
-        right(
-            "DeleteSnapshot",
-            ec2.delete_snapshot().snapshot_id(NO_SNAPSHOT).dry_run(true).send().await,
-        ),
-        right("DescribeInstances", ec2.describe_instances().dry_run(true).send().await),
-        right(
-            "DescribeSnapshots",
-            ec2.describe_snapshots().owner_ids("self").dry_run(true).send().await,
-        ),
-    ]
+    Some(match action {
+        "CopyImage" => {
+            let request = ec2.copy_image().source_image_id(image).source_region(cloud.region());
+            right("CopyImage", request.name("amiable doctor").dry_run(true).send().await)
+        }
+        "CreateImage" => {
+            let request = ec2.create_image().instance_id(NO_INSTANCE).name("amiable doctor");
+            right("CreateImage", request.dry_run(true).send().await)
+        }
+        "CreateTags" => {
+            let tag = Tag::builder().key("amiable:doctor").value("x").build();
+            let request = ec2.create_tags().resources(NO_IMAGE).tags(tag);
+            right("CreateTags", request.dry_run(true).send().await)
+        }
+        "DeleteKeyPair" => {
+            let request = ec2.delete_key_pair().key_name(NO_KEY_PAIR);
+            right("DeleteKeyPair", request.dry_run(true).send().await)
+        }
+        "DeleteSnapshot" => {
+            let request = ec2.delete_snapshot().snapshot_id(NO_SNAPSHOT);
+            right("DeleteSnapshot", request.dry_run(true).send().await)
+        }
+        "DeregisterImage" => {
+            let request = ec2.deregister_image().image_id(NO_IMAGE);
+            right("DeregisterImage", request.dry_run(true).send().await)
+        }
+        "DescribeImageReferences" => {
+            let request = ec2.describe_image_references().image_ids(image);
+            let request = request.include_all_resource_types(true);
+            right("DescribeImageReferences", request.dry_run(true).send().await)
+        }
+        "DescribeInstances" => {
+            right("DescribeInstances", ec2.describe_instances().dry_run(true).send().await)
+        }
+        "DescribeKeyPairs" => {
+            right("DescribeKeyPairs", ec2.describe_key_pairs().dry_run(true).send().await)
+        }
+        "DescribeLaunchTemplateVersions" => {
+            let request = ec2.describe_launch_template_versions().versions("$Default");
+            right("DescribeLaunchTemplateVersions", request.dry_run(true).send().await)
+        }
+        "DescribeSnapshots" => {
+            let request = ec2.describe_snapshots().owner_ids("self");
+            right("DescribeSnapshots", request.dry_run(true).send().await)
+        }
+        "DisableImageDeregistrationProtection" => {
+            let request = ec2.disable_image_deregistration_protection().image_id(NO_IMAGE);
+            right("DisableImageDeregistrationProtection", request.dry_run(true).send().await)
+        }
+        "GetConsoleOutput" => {
+            let request = ec2.get_console_output().instance_id(NO_INSTANCE);
+            right("GetConsoleOutput", request.dry_run(true).send().await)
+        }
+        "ImportKeyPair" => {
+            let request = ec2.import_key_pair().key_name(NO_KEY_PAIR);
+            let request = request.public_key_material(Blob::new(PUBLIC_KEY));
+            right("ImportKeyPair", request.dry_run(true).send().await)
+        }
+        "RunInstances" => {
+            let request = ec2.run_instances().image_id(image).instance_type("t3.micro".into());
+            let request = request.min_count(1).max_count(1);
+            right("RunInstances", request.dry_run(true).send().await)
+        }
+        "StopInstances" => {
+            let request = ec2.stop_instances().instance_ids(NO_INSTANCE);
+            right("StopInstances", request.dry_run(true).send().await)
+        }
+        "TerminateInstances" => {
+            let request = ec2.terminate_instances().instance_ids(NO_INSTANCE);
+            right("TerminateInstances", request.dry_run(true).send().await)
+        }
+        _ => return None,
+    })
 }

@@ -71,7 +71,11 @@ impl CloudError {
             let kind = kind_of_code(&code, &message);
             return CloudError { action, kind, code: Some(code), message, request_id };
         }
-        let message = innermost(&error);
+        let mut message = innermost(&error);
+        if let Some(response) = error.raw_response() {
+            // Not EC2's own words: those of a proxy on the way, perhaps.
+            message = format!("HTTP {}: {message}", response.status().as_u16());
+        }
         let kind = kind_of_failure(&error, &message);
         CloudError { action, kind, code: None, message, request_id }
     }
@@ -121,7 +125,7 @@ impl CloudError {
                  `region` under [cloud] and the clock of this machine"
             }
             CloudErrorKind::NotAuthorized => {
-                "the identity in use lacks the right for this action: ask for it to be added to its IAM policy"
+                "the identity in use lacks the right for this action: `amiable iam-policy` prints what it needs"
             }
             CloudErrorKind::Region => {
                 "check `region` under [cloud]; some regions must be enabled for the account first \
@@ -182,6 +186,9 @@ fn kind_of_failure<E>(error: &SdkError<E, HttpResponse>, message: &str) -> Cloud
             CloudErrorKind::NoCredentials
         }
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => CloudErrorKind::Unreachable,
+        _ if error.raw_response().is_some_and(|it| it.status().is_server_error()) => {
+            CloudErrorKind::Unreachable
+        }
         _ => CloudErrorKind::Other,
     }
 }

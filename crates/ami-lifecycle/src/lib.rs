@@ -25,7 +25,9 @@ mod info;
 mod machine;
 mod marks;
 mod naming;
+mod quotas;
 mod recipe;
+mod rights;
 mod rollback;
 mod source;
 mod ssh;
@@ -34,6 +36,7 @@ pub mod tags;
 mod takeover;
 mod template;
 mod undo;
+mod usage;
 mod verify;
 mod wait;
 
@@ -43,7 +46,7 @@ pub use bake::{
     resolve_base,
 };
 pub use cloud::{Cloud, ImageFacts};
-pub use delete::{Deleted, Deletion, Objection, delete, examine};
+pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
 pub use doctor::{Check, Verdict, examine_readiness};
 pub use error::{CloudError, CloudErrorKind};
 pub use event::{Event, Observer, Stage, Stream};
@@ -51,6 +54,7 @@ pub use fleet::{Fleet, Refusal};
 pub use guest::check_user_data;
 pub use info::{Ancestor, Info, info};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
+pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use source::{SourceError, exact_revision};
 pub use sweep::{LeftBecause, LeftKind, Leftover, find_leftovers, remove_leftover};
@@ -61,4 +65,5 @@ pub use template::{
 };
 pub use tokio_util::sync::CancellationToken;
 pub use undo::Holdings;
+pub use usage::User;
 pub use verify::{NotVerified, Verified, VerifyRequest, verify};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    create, delete, doctor, info, init, list, rollback, sweep, validate, verify,
+    create, delete, doctor, iam_policy, info, init, list, rollback, sweep, validate, verify,
 };
 use crate::local;
 
@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Rollback(rollback::RollbackArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
+    IamPolicy(iam_policy::IamPolicyArgs),
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
     /// The EC2-compatible endpoint of this machine

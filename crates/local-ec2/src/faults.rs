@@ -244,7 +244,7 @@ impl FaultControl {
 /// Whether an action is one of those that a pattern of IAM's means, such as
 /// `ec2:Describe*`. The service may be left out.
 fn matches(pattern: &str, action: &str) -> bool {
-    let pattern = pattern.strip_prefix("ec2:").unwrap_or(pattern);
+    let pattern = pattern.split_once(':').map_or(pattern, |(_, action)| action);
     match pattern.split_once('*') {
         None => pattern == action,
         Some((head, tail)) => {

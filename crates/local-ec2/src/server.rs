@@ -221,8 +221,13 @@ async fn answer(
         return refuse_json(target.to_str().unwrap_or_default(), &request_id);
     }
     let params = body.as_ref().map(|body| decode(&parts, body)).unwrap_or_default();
-    let action = params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone());
-    let action = action.unwrap_or_default();
+    let param = |wanted: &str| {
+        let found = params.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let action = param("Action");
+    // Each of those services has one version, and all of them are of that year.
+    let is_other_service = param("Version").starts_with("2011-");
     let outcome = match &body {
         Ok(body) => service.perform(&parts, body, &action, params, &request_id).await,
         Err(_) => {
@@ -234,8 +239,10 @@ async fn answer(
         Some(Ok(text)) => (StatusCode::OK, text),
         Some(Err(error)) => {
             tracing::info!("{action} refused: {error}");
-            let is_sts = action == "GetCallerIdentity";
-            let text = if is_sts { error.sts_body(&request_id) } else { error.body(&request_id) };
+            let text = match is_other_service {
+                true => error.query_body(&request_id),
+                false => error.body(&request_id),
+            };
             (error.status, text)
         }
         None => {

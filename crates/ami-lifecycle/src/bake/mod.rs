@@ -452,7 +452,8 @@ impl<'a> Bake<'a> {
         if self.current.as_ref() == Some(&original.ami) {
             self.current = Some(copy);
         }
-        let deletion = Deletion::of_namespace(original);
+        // One that is protected stays so: EC2 refuses then, and people decide.
+        let deletion = Deletion { objections: Vec::new(), ..Deletion::of_namespace(original) };
         let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
         for (snapshot, error) in deleted.failed {
             self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));

@@ -11,8 +11,10 @@ use crate::failure::{Failure, Status};
 
 /// Deregister AMIs and delete their snapshots
 ///
-/// Refused without --force: the current AMI of a template, and AMIs outside the
-/// namespace. A snapshot that another AMI uses stays.
+/// Refused without --force: the current AMI of a template; AMIs outside the namespace;
+/// what instances, launch templates, auto scaling groups or anything else that EC2 knows
+/// of use, or may use; what is protected from deregistration. A snapshot that another AMI
+/// uses stays.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// AMIs, by id
@@ -44,20 +46,24 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         let deletion = ami_lifecycle::examine(&cloud, &fleet, id).await?;
         let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
         let deletion = deletion.ok_or_else(missing)?;
-        // All are looked at before any is deleted.
-        if !args.force && !args.dry_run {
-            refuse(&deletion)?;
-        }
         if !deletions.contains(&deletion) {
             deletions.push(deletion);
         }
     }
+    ami_lifecycle::add_users(&cloud, &mut deletions).await;
     if args.dry_run {
         show_plan(&deletions, args.output, console);
         return Ok(());
     }
+    // All are looked at before any is deleted.
+    if !args.force {
+        deletions.iter().try_for_each(refuse)?;
+    }
     for deletion in &deletions {
         console.message(&plan_text(deletion));
+        for objection in &deletion.objections {
+            console.message(&format!("  although {objection}"));
+        }
     }
     confirm(console, args.yes, "Delete?", "nothing was deleted")?;
     let mut failed = false;
@@ -92,9 +98,12 @@ fn refuse(deletion: &Deletion) -> Result<(), Failure> {
     if deletion.objections.is_empty() {
         return Ok(());
     }
-    let reasons: Vec<String> = deletion.objections.iter().map(ToString::to_string).collect();
-    Err(Failure::failed(format!("{} is not deleted: {}", deletion.ami, reasons.join(", and ")))
-        .hint("--force deletes it all the same"))
+    let failure = match deletion.objections.as_slice() {
+        [only] => Failure::failed(format!("{} is not deleted: {only}", deletion.ami)),
+        many => Failure::failed(format!("{} is not deleted:", deletion.ami))
+            .details(many.iter().map(|objection| format!("  {objection}")).collect()),
+    };
+    Err(failure.hint("--force deletes it all the same"))
 }
 
 fn show_plan(deletions: &[Deletion], output: Output, console: &Console) {

@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::{Outcome, json, load_config};
 use crate::cli::{Global, Output};
+use crate::config::Config;
 use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 
-/// Check credentials, region, network, bases and rights, without doing anything
+/// Check credentials, region, network, bases, quotas and rights, without doing anything
 ///
-/// Each right is asked for by EC2's DryRun. Exit status 1 when something is to be done.
+/// Each right that the commands need is asked for by EC2's DryRun. Exit status 1 when something is to be done.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// How it is printed
@@ -22,8 +23,8 @@ pub(crate) struct DoctorArgs {
 pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
-    let checks =
-        ami_lifecycle::examine_readiness(&cloud, &config.namespace, &config.templates).await;
+    let Config { namespace, pattern, templates, .. } = &config;
+    let checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
     match args.output {
         Output::Json => console.result(&json(&checks)),
         Output::Text => {
@@ -42,7 +43,7 @@ fn text(check: &Check) -> String {
         Verdict::Failed => "FAILED",
         Verdict::Unknown => "unknown",
     };
-    let text = format!("{verdict:<8}{:<26}{}", check.name, check.detail);
+    let text = format!("{verdict:<8}{:<44}{}", check.name, check.detail);
     match check.hint {
         Some(hint) => format!("{text}\n        hint: {hint}"),
         None => text,

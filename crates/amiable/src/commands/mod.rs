@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod iam_policy;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod list;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Doctor(args) => doctor::doctor(args, global, console).await,
+        Command::IamPolicy(args) => iam_policy::iam_policy(args, global, console),
         Command::Init(args) => init::init(args, global, console),
         Command::Validate(args) => validate::validate(args, global, console).await,
         Command::Local(command) => local::run(command, console).await,

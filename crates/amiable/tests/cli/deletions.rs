@@ -85,3 +85,43 @@ fn a_dry_run_shows_the_plan_and_deletes_nothing() {
     insta::assert_snapshot!(all.join("\n"));
     assert_eq!(farm.status()["images"], 2);
 }
+
+#[test]
+fn what_is_in_use_or_protected_or_cannot_be_looked_up_is_refused() {
+    let farm = Farm::with_example(&[]);
+    let used = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let aws = |args: &[&str]| {
+        let output = farm.command("aws", args).envs(farm.endpoint_env()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let run = ["ec2", "run-instances", "--image-id", &used, "--instance-type", "t3.micro"];
+    let query = ["--output", "text", "--query", "Instances[0].InstanceId"];
+    let instance = aws(&[&run[..], &query].concat());
+    let mut all = vec![farm.amiable(&["delete", &used, "--yes"])];
+    aws(&["ec2", "terminate-instances", "--instance-ids", &instance]);
+    farm.wait_until_empty();
+    farm.stdout(&["local", "fault", "--call", "DescribeInstances=UnauthorizedOperation"]);
+    all.push(farm.amiable(&["delete", &used, "--dry-run"]));
+    farm.stdout(&["local", "fault", "--off"]);
+    // Debian's aws does not know the action yet, so the endpoint is asked by name.
+    protect(&farm, &used);
+    all.push(farm.amiable(&["delete", &used, "--yes"]));
+    all.push(farm.amiable(&["delete", &used, "--yes", "--force"]));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+/// Switches deregistration protection on.
+pub(crate) fn protect(farm: &Farm, image: &str) {
+    let script = "import boto3, sys\n\
+        client = boto3.client('ec2', endpoint_url=sys.argv[1])\n\
+        client.meta.events.register('before-call.ec2', lambda params, **k: params['body'].update(Action='EnableImageDeregistrationProtection'))\n\
+        client.deregister_image(ImageId=sys.argv[2])\n";
+    let env = farm.endpoint_env();
+    let url = &env.iter().find(|(key, _)| key == "AWS_ENDPOINT_URL").unwrap().1;
+    let mut command = farm.command("/usr/bin/python3", &["-c", script, url, image]);
+    let output = command.envs(env.clone()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

@@ -183,8 +183,14 @@ fn normalise(text: &str, folder: &Path, seen: &mut Seen) -> String {
 /// A run of text that is different each time: its kind and its length.
 fn volatile(text: &str) -> Option<(&'static str, usize)> {
     let hex = |text: &str| text.bytes().take_while(|it| it.is_ascii_hexdigit()).count();
-    for (prefix, kind) in [("ami-", "AMI"), ("snap-", "SNAP"), ("vol-", "VOL"), ("i-", "INSTANCE")]
-    {
+    let kinds = [
+        ("ami-", "AMI"),
+        ("snap-", "SNAP"),
+        ("vol-", "VOL"),
+        ("lt-", "TEMPLATE"),
+        ("i-", "INSTANCE"),
+    ];
+    for (prefix, kind) in kinds {
         if let Some(rest) = text.strip_prefix(prefix)
             && hex(rest) == 17
         {

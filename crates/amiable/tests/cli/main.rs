@@ -12,6 +12,8 @@ mod doctor;
 mod farm;
 mod interrupts;
 mod local;
+mod moto;
+mod policies;
 mod reference;
 mod rollbacks;
 mod sweeps;

@@ -5,7 +5,7 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
@@ -15,6 +15,7 @@ fn the_command_line_reference() {
         &["rollback", "--help"],
         &["sweep", "--help"],
         &["doctor", "--help"],
+        &["iam-policy", "--help"],
         &["init", "--help"],
         &["validate", "--help"],
         &["local", "--help"],

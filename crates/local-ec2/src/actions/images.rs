@@ -23,10 +23,14 @@ impl Action for DeregisterImage {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let results = call.ec2.change(|state| {
-            let image = state.images.remove(&self.id).ok_or_else(|| {
+            let unavailable = || {
                 let message = format!("The AMI ID '{}' is not available", self.id);
                 ApiError::new("InvalidAMIID.Unavailable", message)
-            })?;
+            };
+            if state.images.get(&self.id).ok_or_else(unavailable)?.protected {
+                return Err(is_protected(&self.id));
+            }
+            let image = state.images.remove(&self.id).ok_or_else(unavailable)?;
             let snapshots = image.mappings.into_iter().map(|mapping| mapping.snapshot_id);
             let mut results = Vec::new();
             for id in snapshots.filter(|_| self.with_snapshots) {
@@ -47,6 +51,11 @@ impl Action for DeregisterImage {
         });
         Ok(())
     }
+}
+
+fn is_protected(id: &str) -> ApiError {
+    let message = format!("The AMI '{id}' is protected from deregistration");
+    ApiError::new("OperationNotPermitted", message)
 }
 
 pub(super) struct DescribeImages {
@@ -151,6 +160,8 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.text("enaSupport", true);
     xml.option("sourceInstanceId", image.source_instance.as_ref());
     xml.option("sourceImageId", image.source_image.as_ref());
+    let protection = if image.protected { "enabled-without-cooldown" } else { "disabled" };
+    xml.text("deregistrationProtection", protection);
     xml.tags(&image.tags);
     if let Some(reason) = &image.state_reason {
         xml.node("stateReason", |xml| {

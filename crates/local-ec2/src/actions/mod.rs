@@ -4,6 +4,7 @@
 mod account;
 mod identity;
 mod image_attributes;
+mod image_protection;
 mod images;
 mod instance_attributes;
 mod instance_types;
@@ -107,6 +108,7 @@ actions! {
     "DescribeAccountAttributes" => account::DescribeAccountAttributes,
     "DescribeAvailabilityZones" => places::DescribeAvailabilityZones,
     "DescribeImageAttribute" => image_attributes::DescribeImageAttribute,
+    "DescribeImageReferences" => image_protection::DescribeImageReferences,
     "DescribeImages" => images::DescribeImages,
     "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
     "DescribeInstanceStatus" => instances::DescribeInstanceStatus,
@@ -122,6 +124,8 @@ actions! {
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,
     "DescribeVpcs" => network::DescribeVpcs,
+    "DisableImageDeregistrationProtection" => image_protection::DisableImageDeregistrationProtection,
+    "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
     "GetConsoleOutput" => instances::GetConsoleOutput,
     "ImportKeyPair" => key_pairs::ImportKeyPair,
     "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,

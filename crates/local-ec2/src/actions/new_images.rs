@@ -62,6 +62,7 @@ pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String
         no_reboot: new.no_reboot,
         source_image: new.source_image,
         client_token: new.client_token,
+        protected: false,
         permissions: Vec::new(),
         tags: new.tags,
     });

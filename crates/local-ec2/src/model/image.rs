@@ -84,6 +84,9 @@ pub(crate) struct Image {
     pub(crate) source_image: Option<String>,
     #[serde(default)]
     pub(crate) client_token: Option<String>,
+    /// It cannot be deregistered until that is switched off.
+    #[serde(default)]
+    pub(crate) protected: bool,
     /// Who else may launch it.
     #[serde(default)]
     pub(crate) permissions: Vec<Permission>,

@@ -112,10 +112,11 @@ impl ApiError {
         Self::new(format!("{}.Malformed", T::MALFORMED), message)
     }
 
-    /// The same in STS' form.
-    pub(crate) fn sts_body(&self, request_id: &str) -> String {
+    /// The body that clients of STS, Auto Scaling and other services read
+    /// (<https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization>).
+    pub(crate) fn query_body(&self, request_id: &str) -> String {
         let mut xml = Xml::new();
-        xml.root("ErrorResponse", "https://sts.amazonaws.com/doc/2011-06-15/", |xml| {
+        xml.node("ErrorResponse", |xml| {
             xml.node("Error", |xml| {
                 xml.text("Type", if self.status.is_client_error() { "Sender" } else { "Receiver" });
                 xml.text("Code", &self.code);

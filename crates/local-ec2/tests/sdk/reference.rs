@@ -91,8 +91,9 @@ async fn every_filter_that_is_told_is_known_and_no_other() {
 #[tokio::test]
 async fn a_parameter_that_is_not_told_is_refused_by_name() {
     let bench = Bench::new().await;
-    // All but the two that want an id and an attribute before they look further.
-    let describe = |name: &str| name.starts_with("Describe") && !name.ends_with("Attribute");
+    // All but those that want an id or an attribute before they look further.
+    let wants_id = |name: &str| name.ends_with("Attribute") || name == "DescribeImageReferences";
+    let describe = |name: &str| name.starts_with("Describe") && !wants_id(name);
     for action in reference().iter().filter(|action| describe(action.name)) {
         let answer = call(&bench.endpoint, &format!("Action={}&Colour=red", action.name)).await;
         assert!(answer.contains("<Code>UnknownParameter</Code>"), "{}: {answer}", action.name);
@@ -108,8 +109,9 @@ async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
         bench.client.create_tags().resources(image).tags(tag("a", "b")).send().await.unwrap();
         create(&bench, &format!("group-{number}")).await;
     }
-    // There is one VPC and one subnet, so there is never more of these.
-    let single = ["DescribeVpcs", "DescribeSubnets"];
+    // There is one VPC and one subnet, so there is never more of these; and references are
+    // those of an image.
+    let single = ["DescribeVpcs", "DescribeSubnets", "DescribeImageReferences"];
     let paged =
         |it: &ActionReference| it.honours.contains(&"NextToken") && !single.contains(&it.name);
     for action in reference().iter().filter(|action| paged(action)) {

@@ -1,0 +1,323 @@
+//! Which actions each command calls, and the IAM policy that allows these and no others. A
+//! test runs the commands with these rights alone, and counts that all are called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::naming::Pattern;
+use crate::tags;
+use crate::template::{Base, HostKey, KeyPair, Namespace, Template};
+
+/// What a person does with amiable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// `create` and `update`.
+    Bake,
+    /// `verify`.
+    Verify,
+    /// `list` and `info`.
+    Look,
+    /// `rollback`.
+    Rollback,
+    /// `delete`.
+    Delete,
+    /// `sweep`.
+    Sweep,
+    /// `doctor`.
+    Doctor,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Operation; 7] = [
+        Operation::Bake,
+        Operation::Verify,
+        Operation::Look,
+        Operation::Rollback,
+        Operation::Delete,
+        Operation::Sweep,
+        Operation::Doctor,
+    ];
+
+    /// What it calls, whatever the templates say, in IAM's words.
+    fn always(self) -> &'static [&'static str] {
+        match self {
+            Operation::Bake => &[
+                "ec2:CreateImage",
+                "ec2:CreateTags",
+                "ec2:DeleteSnapshot",
+                "ec2:DeregisterImage",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeSnapshots",
+                "ec2:RunInstances",
+                "ec2:StopInstances",
+                "ec2:TerminateInstances",
+            ],
+            Operation::Verify => &[
+                "ec2:CreateTags",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:RunInstances",
+                "ec2:TerminateInstances",
+            ],
+            Operation::Look => &["ec2:DescribeImages"],
+            Operation::Rollback => &["ec2:CreateTags", "ec2:DescribeImages"],
+            Operation::Delete => &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLaunchConfigurations",
+                "ec2:CreateTags",
+                "ec2:DeleteSnapshot",
+                "ec2:DeregisterImage",
+                "ec2:DescribeImageReferences",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeSnapshots",
+                "ec2:DisableImageDeregistrationProtection",
+            ],
+            Operation::Sweep => &[
+                "ec2:CreateTags",
+                "ec2:DeleteKeyPair",
+                "ec2:DeleteSnapshot",
+                "ec2:DeregisterImage",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeKeyPairs",
+                "ec2:DescribeSnapshots",
+                "ec2:TerminateInstances",
+            ],
+            Operation::Doctor => &[
+                "ec2:DescribeAvailabilityZones",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeInstanceTypes",
+                "ec2:DescribeVpcs",
+                "servicequotas:GetServiceQuota",
+            ],
+        }
+    }
+
+    /// What it calls for these templates, in IAM's words.
+    #[must_use]
+    pub fn actions(self, templates: &[Template], pattern: &Pattern) -> BTreeSet<&'static str> {
+        let mut actions: BTreeSet<&'static str> = self.always().iter().copied().collect();
+        let any = |is_so: fn(&Template) -> bool| templates.iter().any(is_so);
+        let starts = matches!(self, Operation::Bake | Operation::Verify);
+        if starts && any(|it| it.key_pair == KeyPair::Temporary) {
+            actions.extend(["ec2:ImportKeyPair", "ec2:DeleteKeyPair"]);
+        }
+        if starts && any(|it| it.host_key == HostKey::Console || it.agent.is_some()) {
+            actions.insert("ec2:GetConsoleOutput");
+        }
+        if starts && any(|it| it.instance_profile.is_some()) {
+            actions.insert("iam:PassRole");
+        }
+        let resolves = matches!(self, Operation::Bake | Operation::Doctor);
+        if resolves && any(|it| matches!(it.base, Base::Ssm(_))) {
+            actions.insert("ssm:GetParameter");
+        }
+        if self == Operation::Bake && pattern.names_recur() {
+            actions.insert("ec2:CopyImage");
+        }
+        actions
+    }
+}
+
+/// What a policy is for.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyRequest<'a> {
+    /// What is to be done.
+    pub operations: &'a [Operation],
+    /// For these templates.
+    pub templates: &'a [Template],
+    /// How their AMIs are named.
+    pub pattern: &'a Pattern,
+    /// Given: what changes or ends something is allowed for resources of this namespace only.
+    pub only: Option<&'a Namespace>,
+}
+
+/// Actions that make something, with the tags that it has from the beginning.
+const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstances"];
+
+/// Actions that change or end what is there. EC2 knows the tags of what each of them names
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
+const CHANGE: [&str; 7] = [
+    "CreateTags",
+    "DeleteKeyPair",
+    "DeleteSnapshot",
+    "DeregisterImage",
+    "DisableImageDeregistrationProtection",
+    "StopInstances",
+    "TerminateInstances",
+];
+
+/// The least policy, as IAM's JSON
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+#[must_use]
+pub fn policy(request: &PolicyRequest<'_>) -> Value {
+    let actions: BTreeSet<&str> = request
+        .operations
+        .iter()
+        .flat_map(|operation| operation.actions(request.templates, request.pattern))
+        .collect();
+    let mut groups: BTreeMap<Group, Vec<&str>> = BTreeMap::new();
+    for action in actions {
+        groups.entry(group(action, request.only.is_some())).or_default().push(action);
+    }
+    let statements: Vec<Value> =
+        groups.iter().flat_map(|(group, actions)| statements(*group, actions, request)).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The statements of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    /// On anything.
+    Any,
+    /// On what has the namespace's tag.
+    Own,
+    /// iam:PassRole.
+    PassRole,
+    /// ssm:GetParameter.
+    Parameters,
+}
+
+fn group(action: &str, by_tag: bool) -> Group {
+    match action.split_once(':') {
+        Some(("iam", _)) => Group::PassRole,
+        Some(("ssm", _)) => Group::Parameters,
+        Some(("ec2", name)) if by_tag && CHANGE.contains(&name) => Group::Own,
+        _ => Group::Any,
+    }
+}
+
+fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Vec<Value> {
+    match (group, request.only) {
+        (Group::Any, _) | (Group::Own, None) => vec![json!({
+            "Sid": "Amiable",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+        })],
+        (Group::Own, Some(namespace)) => {
+            let mut key = String::from("aws:ResourceTag/");
+            key += tags::NAMESPACE;
+            let own = json!({
+                "Sid": "AmiableOwn",
+                "Effect": "Allow",
+                "Action": actions,
+                "Resource": "*",
+                "Condition": { "StringEquals": { key: namespace.0 } },
+            });
+            let new = actions.contains(&"ec2:CreateTags").then(|| {
+                json!({
+                    "Sid": "AmiableNew",
+                    "Effect": "Allow",
+                    "Action": ["ec2:CreateTags"],
+                    "Resource": "*",
+                    "Condition": { "StringEquals": { "ec2:CreateAction": MAKE } },
+                })
+            });
+            [own].into_iter().chain(new).collect()
+        }
+        (Group::PassRole, _) => vec![json!({
+            "Sid": "AmiableInstanceProfile",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+            "Condition": { "StringEquals": { "iam:PassedToService": "ec2.amazonaws.com" } },
+        })],
+        (Group::Parameters, _) => vec![json!({
+            "Sid": "AmiableBase",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": parameters(request.templates),
+        })],
+    }
+}
+
+/// The ARNs of the parameters that name bases. AWS' own public ones belong to no account.
+fn parameters(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |template: &Template| {
+        let Base::Ssm(name) = &template.base else { return None };
+        let account = if name.starts_with("/aws/service/") { "" } else { "*" };
+        Some(format!("arn:aws:ssm:*:{account}:parameter/{}", name.trim_start_matches('/')))
+    };
+    templates.iter().filter_map(arn).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::tests::template;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    fn statement<'p>(policy: &'p Value, sid: &str) -> Option<&'p Value> {
+        policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == sid)
+    }
+
+    #[test]
+    fn templates_decide_on_what_more_is_needed() {
+        let plain = template();
+        let rich = Template {
+            key_pair: KeyPair::Temporary,
+            host_key: HostKey::Console,
+            instance_profile: Some("p".into()),
+            base: Base::Ssm("/aws/service/debian/x".into()),
+            ..template()
+        };
+        let of = |template: &Template, text: &str| {
+            Operation::Bake.actions(std::slice::from_ref(template), &pattern(text))
+        };
+        let (least, most) = (of(&plain, "a-{generation}"), of(&rich, "a-{template}"));
+        let more: Vec<&&str> = most.difference(&least).collect();
+        assert_eq!(
+            more,
+            [
+                &"ec2:CopyImage",
+                &"ec2:DeleteKeyPair",
+                &"ec2:GetConsoleOutput",
+                &"ec2:ImportKeyPair",
+                &"iam:PassRole",
+                &"ssm:GetParameter"
+            ]
+        );
+        let request = PolicyRequest {
+            operations: &[Operation::Bake],
+            templates: &[rich],
+            pattern: &pattern("a-{generation}"),
+            only: None,
+        };
+        let policy = policy(&request);
+        let arns = &statement(&policy, "AmiableBase").unwrap()["Resource"];
+        assert_eq!(arns[0], "arn:aws:ssm:*::parameter/aws/service/debian/x");
+        assert!(statement(&policy, "AmiableInstanceProfile").is_some());
+    }
+
+    #[test]
+    fn by_tag_nothing_of_others_can_be_changed() {
+        let namespace = Namespace("ci".into());
+        let request = PolicyRequest {
+            operations: &Operation::ALL,
+            templates: &[template()],
+            pattern: &pattern("a-{generation}"),
+            only: Some(&namespace),
+        };
+        let policy = policy(&request);
+        let any = statement(&policy, "Amiable").unwrap()["Action"].as_array().unwrap();
+        let free: Vec<&str> = any
+            .iter()
+            .map(|action| action.as_str().unwrap().split_once(':').unwrap().1)
+            .filter(|name| !name.starts_with("Describe") && !name.starts_with("Get"))
+            .collect();
+        assert_eq!(free, ["CreateImage", "RunInstances"]);
+        let own = statement(&policy, "AmiableOwn").unwrap();
+        assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
+        assert!(statement(&policy, "AmiableNew").is_some());
+    }
+}

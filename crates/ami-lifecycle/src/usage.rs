@@ -1,0 +1,311 @@
+//! Who uses an AMI: instances, launch templates, auto scaling groups, and whatever else EC2
+//! itself knows of. What cannot be read counts as in use.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+use aws_sdk_ec2::types::LaunchTemplateVersion;
+use serde::Serialize;
+
+use crate::cloud::{Cloud, filter};
+use crate::error::{CloudError, CloudErrorKind};
+
+/// The most images that DescribeImageReferences takes
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImageReferences.html>).
+const MOST_REFERENCES: usize = 10;
+
+/// Something that uses an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum User {
+    /// An instance that has not ended.
+    #[error("the instance {id} ({state}) was started from it")]
+    Instance {
+        /// Its id.
+        id: String,
+        /// Its state.
+        state: String,
+    },
+    /// The default or latest version of a launch template.
+    #[error("the launch template {name} ({id}) has it in version {version}, its {role}")]
+    LaunchTemplate {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Which version.
+        version: i64,
+        /// `default`, `latest` or both.
+        role: String,
+    },
+    /// An auto scaling group, by a version of a launch template that it names, or by a
+    /// launch configuration.
+    #[error("the auto scaling group {name} starts instances from it, by {by}")]
+    AutoScalingGroup {
+        /// Its name.
+        name: String,
+        /// What tells it the AMI.
+        by: String,
+    },
+    /// Anything else that EC2 knows of.
+    #[error("{arn} ({kind}) refers to it")]
+    Reference {
+        /// EC2's resource type.
+        kind: String,
+        /// Its ARN.
+        arn: String,
+    },
+}
+
+/// Who uses which of some AMIs.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    /// The AMI, and who uses it.
+    pub(crate) users: Vec<(String, User)>,
+    /// What could not be looked up, and why.
+    pub(crate) unknown: Vec<(&'static str, CloudError)>,
+}
+
+impl Usage {
+    /// Takes one kind of user in. What an endpoint does not serve is not there.
+    fn add(&mut self, what: &'static str, found: Result<Vec<(String, User)>, CloudError>) {
+        match found {
+            Ok(found) => self.users.extend(found),
+            Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
+            Err(error) => self.unknown.push((what, error)),
+        }
+    }
+}
+
+/// Looks for everyone who uses one of some AMIs.
+pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
+    let mut usage = Usage::default();
+    usage.add("instances", instances(cloud, amis).await);
+    usage.add("launch templates", launch_templates(cloud, amis).await);
+    usage.add("auto scaling groups", auto_scaling(cloud, amis).await);
+    let references = references(cloud, amis).await;
+    let known: BTreeSet<String> = usage.users.iter().filter_map(|(_, user)| id_of(user)).collect();
+    // Instances were looked for above, and those that are ending do not count.
+    let is_new = |(_, user): &(String, User)| match user {
+        User::Reference { kind, arn } => {
+            kind != "ec2:Instance"
+                && !arn.rsplit_once('/').is_some_and(|(_, id)| known.contains(id))
+        }
+        _ => true,
+    };
+    let references = references.map(|found| found.into_iter().filter(is_new).collect());
+    usage.add("other resources", references);
+    usage
+}
+
+fn id_of(user: &User) -> Option<String> {
+    match user {
+        User::Instance { id, .. } | User::LaunchTemplate { id, .. } => Some(id.clone()),
+        User::AutoScalingGroup { .. } | User::Reference { .. } => None,
+    }
+}
+
+type Found = Result<Vec<(String, User)>, CloudError>;
+
+async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
+    let mut found = Vec::new();
+    for ami in amis {
+        let instances = cloud.live_instances(vec![filter("image-id", ami)]).await?;
+        let users = instances.into_iter().map(|it| User::Instance { id: it.id, state: it.state });
+        found.extend(users.map(|user| (ami.clone(), user)));
+    }
+    Ok(found)
+}
+
+/// The default and the latest version of every launch template.
+async fn launch_templates(cloud: &Cloud, amis: &[String]) -> Found {
+    let mut found: Vec<(String, User)> = Vec::new();
+    for (version, role) in [("$Default", "default"), ("$Latest", "latest")] {
+        tracing::debug!("DescribeLaunchTemplateVersions {version}");
+        let request = cloud.ec2().describe_launch_template_versions().versions(version);
+        let mut pages = request.into_paginator().items().send();
+        while let Some(version) = pages.next().await {
+            let version = version
+                .map_err(|error| CloudError::new("DescribeLaunchTemplateVersions", error))?;
+            let Some(ami) = ami_of(&version).filter(|ami| amis.contains(ami)) else { continue };
+            add_template(&mut found, ami, &version, role);
+        }
+    }
+    Ok(found)
+}
+
+/// One version may be both.
+fn add_template(
+    found: &mut Vec<(String, User)>,
+    ami: String,
+    version: &LaunchTemplateVersion,
+    role: &'static str,
+) {
+    let of = |role: String| User::LaunchTemplate {
+        id: version.launch_template_id().unwrap_or_default().to_owned(),
+        name: version.launch_template_name().unwrap_or_default().to_owned(),
+        version: version.version_number().unwrap_or_default(),
+        role,
+    };
+    let as_default = (ami.clone(), of("default".into()));
+    match found.iter_mut().find(|it| **it == as_default) {
+        Some(it) => it.1 = of(format!("default and {role}")),
+        None => found.push((ami, of(role.into()))),
+    }
+}
+
+fn ami_of(version: &LaunchTemplateVersion) -> Option<String> {
+    version.launch_template_data()?.image_id().map(String::from)
+}
+
+/// What tells an auto scaling group the AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    /// A launch configuration, by name.
+    Configuration(String),
+    /// A launch template, by id or name, and a version of it.
+    Template { id: Option<String>, name: Option<String>, version: String },
+}
+
+async fn auto_scaling(cloud: &Cloud, amis: &[String]) -> Found {
+    tracing::debug!("DescribeAutoScalingGroups");
+    let request = cloud.autoscaling().describe_auto_scaling_groups();
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(group) = pages.next().await {
+        let group = group.map_err(|error| CloudError::new("DescribeAutoScalingGroups", error))?;
+        for source in sources(&group) {
+            let Some(ami) = ami_of_source(cloud, &source).await? else { continue };
+            if amis.contains(&ami) {
+                let name = group.auto_scaling_group_name().unwrap_or_default().to_owned();
+                found.push((ami, User::AutoScalingGroup { name, by: text_of(&source) }));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where a group's instances come from. `$Default` and `$Latest` are the launch template's
+/// own matter.
+fn sources(group: &AutoScalingGroup) -> Vec<Source> {
+    let configuration = group.launch_configuration_name();
+    let configuration = configuration.map(|name| Source::Configuration(name.to_owned()));
+    let mixed = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let overrides = mixed.map(|it| it.overrides()).unwrap_or_default();
+    let specifications = group
+        .launch_template()
+        .into_iter()
+        .chain(mixed.and_then(|it| it.launch_template_specification()))
+        .chain(overrides.iter().filter_map(|it| it.launch_template_specification()));
+    configuration.into_iter().chain(specifications.filter_map(pinned)).collect()
+}
+
+fn pinned(specification: &LaunchTemplateSpecification) -> Option<Source> {
+    let version = specification.version().filter(|version| !version.starts_with('$'))?;
+    Some(Source::Template {
+        id: specification.launch_template_id().map(String::from),
+        name: specification.launch_template_name().map(String::from),
+        version: version.to_owned(),
+    })
+}
+
+fn text_of(source: &Source) -> String {
+    match source {
+        Source::Configuration(name) => format!("the launch configuration {name}"),
+        Source::Template { id, name, version } => {
+            let template = name.as_ref().or(id.as_ref());
+            format!("version {version} of the launch template {}", template.map_or("", |it| it))
+        }
+    }
+}
+
+async fn ami_of_source(cloud: &Cloud, source: &Source) -> Result<Option<String>, CloudError> {
+    match source {
+        Source::Configuration(name) => {
+            let request = cloud.autoscaling().describe_launch_configurations();
+            let answer = request.launch_configuration_names(name).send().await;
+            let answer =
+                answer.map_err(|error| CloudError::new("DescribeLaunchConfigurations", error))?;
+            let found = answer.launch_configurations().first();
+            Ok(found.and_then(|it| it.image_id()).map(String::from))
+        }
+        Source::Template { id, name, version } => {
+            let request = cloud.ec2().describe_launch_template_versions().versions(version);
+            // EC2 takes one of the two.
+            let request = match id {
+                Some(id) => request.launch_template_id(id),
+                None => request.set_launch_template_name(name.clone()),
+            };
+            let answer = request.send().await;
+            let answer =
+                answer.map_err(|error| CloudError::new("DescribeLaunchTemplateVersions", error))?;
+            Ok(answer.launch_template_versions().first().and_then(ami_of))
+        }
+    }
+}
+
+/// What EC2 itself knows of.
+async fn references(cloud: &Cloud, amis: &[String]) -> Found {
+    let mut found = Vec::new();
+    for amis in amis.chunks(MOST_REFERENCES) {
+        tracing::debug!("DescribeImageReferences {amis:?}");
+        let request = cloud.ec2().describe_image_references().set_image_ids(Some(amis.to_vec()));
+        let request = request.include_all_resource_types(true);
+        let mut pages = request.into_paginator().items().send();
+        while let Some(reference) = pages.next().await {
+            let it =
+                reference.map_err(|error| CloudError::new("DescribeImageReferences", error))?;
+            let kind = it.resource_type().map_or("", |kind| kind.as_str()).to_owned();
+            let user = User::Reference { kind, arn: it.arn().unwrap_or_default().to_owned() };
+            found.push((it.image_id().unwrap_or_default().to_owned(), user));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_autoscaling::types::{
+        LaunchTemplate, LaunchTemplateOverrides, MixedInstancesPolicy,
+    };
+
+    fn specification(name: &str, version: &str) -> LaunchTemplateSpecification {
+        LaunchTemplateSpecification::builder().launch_template_name(name).version(version).build()
+    }
+
+    #[test]
+    fn what_a_group_pins_is_found_wherever_it_says_so() {
+        let overriding = LaunchTemplateOverrides::builder()
+            .launch_template_specification(specification("override", "7"))
+            .build();
+        let mixed = LaunchTemplate::builder()
+            .launch_template_specification(specification("mixed", "$Latest"))
+            .overrides(overriding)
+            .build();
+        let group = AutoScalingGroup::builder()
+            .launch_configuration_name("old")
+            .launch_template(specification("plain", "3"))
+            .mixed_instances_policy(MixedInstancesPolicy::builder().launch_template(mixed).build())
+            .build();
+        let texts: Vec<String> = sources(&group).iter().map(text_of).collect();
+        assert_eq!(
+            texts,
+            [
+                "the launch configuration old",
+                "version 3 of the launch template plain",
+                "version 7 of the launch template override",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_in_use_unless_there_is_no_such_service() {
+        let mut usage = Usage::default();
+        let error = |kind| CloudError { kind, ..CloudError::answer("X", "no") };
+        usage.add("groups", Err(error(CloudErrorKind::NoSuchAction)));
+        usage.add("instances", Err(error(CloudErrorKind::NotAuthorized)));
+        let unknown: Vec<&str> = usage.unknown.iter().map(|(what, _)| *what).collect();
+        assert_eq!(unknown, ["instances"]);
+    }
+}

@@ -1,0 +1,68 @@
+//! `amiable iam-policy`.
+
+use ami_lifecycle::{Operation, PolicyRequest};
+use clap::{Args, ValueEnum};
+
+use super::{Outcome, json, load_config};
+use crate::cli::Global;
+use crate::console::Console;
+
+/// Print the least IAM policy for the commands chosen
+///
+/// As JSON, for the templates of the configuration. No call is made.
+#[derive(Debug, Args)]
+pub(crate) struct IamPolicyArgs {
+    /// What is to be allowed [default: all of them]
+    #[arg(value_enum, value_name = "COMMAND")]
+    commands: Vec<Permitted>,
+    /// Allow changes to resources of the configuration's namespace only, by their tag
+    ///
+    /// `amiable doctor` cannot ask for such rights, as it asks for resources that do not
+    /// exist, and `delete --force` ends at the border of the namespace.
+    #[arg(long)]
+    by_tag: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Permitted {
+    Create,
+    Update,
+    List,
+    Info,
+    Delete,
+    Verify,
+    Rollback,
+    Sweep,
+    Doctor,
+}
+
+impl Permitted {
+    fn operation(self) -> Operation {
+        match self {
+            Permitted::Create | Permitted::Update => Operation::Bake,
+            Permitted::List | Permitted::Info => Operation::Look,
+            Permitted::Delete => Operation::Delete,
+            Permitted::Verify => Operation::Verify,
+            Permitted::Rollback => Operation::Rollback,
+            Permitted::Sweep => Operation::Sweep,
+            Permitted::Doctor => Operation::Doctor,
+        }
+    }
+}
+
+pub(crate) fn iam_policy(args: IamPolicyArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let mut operations: Vec<Operation> =
+        args.commands.iter().map(|command| command.operation()).collect();
+    if operations.is_empty() {
+        operations = Operation::ALL.to_vec();
+    }
+    let policy = ami_lifecycle::policy(&PolicyRequest {
+        operations: &operations,
+        templates: &config.templates,
+        pattern: &config.pattern,
+        only: args.by_tag.then_some(&config.namespace),
+    });
+    console.result(&json(&policy));
+    Ok(())
+}

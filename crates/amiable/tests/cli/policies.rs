@@ -1,0 +1,143 @@
+//! `amiable iam-policy`, held against the calls that the commands really make.
+
+use std::collections::BTreeSet;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::farm::{Farm, wait_for_line};
+
+/// What a policy allows, without what no EC2-compatible endpoint is asked for.
+fn allowed(farm: &Farm, command: &str) -> BTreeSet<String> {
+    let text = farm.stdout(&["iam-policy", command]);
+    let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|it| it["Action"].as_array().unwrap());
+    let actions = actions.map(|action| action.as_str().unwrap().to_owned());
+    actions.filter(|action| !action.starts_with("servicequotas:")).collect()
+}
+
+/// Lets a farm do what the policy for a command allows, and nothing else.
+fn restrict(farm: &Farm, command: &str) -> BTreeSet<String> {
+    let actions = allowed(farm, command);
+    let mut arguments = vec!["local", "fault"];
+    for action in &actions {
+        arguments.extend(["--allow", action]);
+    }
+    farm.stdout(&arguments);
+    farm.stdout(&["local", "calls", "--reset"]);
+    actions.iter().map(|action| action.split_once(':').unwrap().1.to_owned()).collect()
+}
+
+/// The actions that were called since, of those that need a right.
+fn called(farm: &Farm) -> BTreeSet<String> {
+    let text = farm.stdout(&["local", "calls", "--json"]);
+    let counts: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let made = counts["made"].as_object().unwrap().keys().cloned();
+    made.filter(|action| !action.starts_with("ssh") && action != "GetCallerIdentity").collect()
+}
+
+fn free(farm: &Farm) {
+    farm.stdout(&["local", "fault", "--off"]);
+}
+
+/// A farm whose template needs all that a template can need, but for what has no action of
+/// EC2's.
+fn demanding_farm() -> Farm {
+    let farm = Farm::with_example(&["--delays", "image=300ms"]);
+    let more = "ssh_user = \"debian\"\nkey_pair = \"temporary\"\nhost_key = \"console\"";
+    farm.edit("amiable.toml", "ssh_user = \"debian\"", more);
+    farm.edit("amiable.toml", "{system}-{os}-{arch}-{date}-{generation}", "{template}");
+    farm
+}
+
+/// A bake with all that may happen to it: a copy, and an undo of an image.
+#[test]
+fn a_bake_needs_what_its_policy_allows_and_nothing_else() {
+    let farm = demanding_farm();
+    let policy = restrict(&farm, "update");
+    farm.stdout(&["create", "agent", "-q"]);
+    farm.stdout(&["update", "agent", "-q"]);
+    let mut bake = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut bake, "  image ami-");
+    kill_process(Pid::from_child(&bake), Signal::INT).unwrap();
+    assert_eq!(bake.wait().unwrap().code(), Some(130));
+    assert_eq!(called(&farm), policy);
+    free(&farm);
+    farm.wait_until_empty();
+}
+
+#[test]
+fn the_other_commands_need_what_their_policies_allow_and_nothing_else() {
+    let farm = demanding_farm();
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    for (command, runs) in [
+        ("list", vec![vec!["list"], vec!["info", "agent"]]),
+        ("verify", vec![vec!["verify", "agent"]]),
+        ("rollback", vec![vec!["rollback", "agent", "--to", "1"]]),
+    ] {
+        farm.stdout(&["update", "agent", "-q"]);
+        let policy = restrict(&farm, command);
+        for run in &runs {
+            farm.stdout(run);
+        }
+        assert_eq!(called(&farm), policy, "{command}");
+        free(&farm);
+    }
+    assert!(!farm.amiable(&["info", &first]).contains("status: 0"), "its name was given up");
+}
+
+#[test]
+fn a_deletion_needs_what_its_policy_allows_and_nothing_else() {
+    let farm = Farm::with_example(&[]);
+    let [open, protected] = [1, 2].map(|_| farm.stdout(&["update", "agent", "-q"]));
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    crate::deletions::protect(&farm, protected.trim());
+    let mut policy = restrict(&farm, "delete");
+    // An auto scaling group would tell of one; tests/cli/moto.rs has some.
+    assert!(policy.remove("DescribeLaunchConfigurations"));
+    farm.stdout(&["delete", protected.trim(), "--yes", "--force"]);
+    farm.stdout(&["delete", open.trim(), "--yes"]);
+    // One that was interrupted is looked for by its snapshots.
+    farm.amiable(&["delete", open.trim(), "--yes"]);
+    assert_eq!(called(&farm), policy);
+}
+
+#[test]
+fn a_sweep_needs_what_its_policy_allows_and_nothing_else() {
+    let farm = demanding_farm();
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=60s"]);
+    // A key pair that no bake will delete.
+    farm.stdout(&["local", "fault", "--call", "RunInstances=wait:60s"]);
+    let mut bake = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut bake, "starting the instance");
+    while !called(&farm).contains("RunInstances") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    free(&farm);
+    let mut bake = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut bake, "  image ami-");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    free(&farm);
+    let policy = restrict(&farm, "sweep");
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    assert_eq!(called(&farm), policy, "{swept}");
+    assert!(swept.contains("status: 0"), "{swept}");
+    free(&farm);
+    farm.wait_until_empty();
+}
+
+#[test]
+fn policies_are_printed_for_the_commands_chosen() {
+    let farm = demanding_farm();
+    let all = [
+        farm.amiable(&["iam-policy"]),
+        farm.amiable(&["iam-policy", "list", "rollback", "--by-tag"]),
+        farm.amiable(&["iam-policy", "lst"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
