@@ -84,7 +84,7 @@ impl Fleet {
     #[must_use]
     pub fn next_generation(&self, template: &str) -> u64 {
         let mine = self.amis.iter().filter(|ami| ami.template == template);
-        mine.map(|ami| ami.generation).max().unwrap_or(0) + 1
+        mine.map(|ami| ami.generation).max().unwrap_or(0).saturating_add(1)
     }
 
     /// The time to promote an AMI of the template with: now, or just after the last
@@ -199,7 +199,61 @@ mod tests {
         assert!(matches!(target("t3", None), Err(NoRollback::NoCurrent(_))));
     }
 
+    /// A tag of amiable's, with a value that fits or one that does not.
+    fn any_tag() -> impl Strategy<Value = (String, String)> {
+        let keys = [
+            tags::TEMPLATE,
+            tags::GENERATION,
+            tags::PROMOTED,
+            tags::QUARANTINED,
+            tags::LEASE,
+            tags::BACKUP_OF,
+            tags::OWNER,
+        ];
+        let values = [
+            "t1",
+            "1",
+            "18446744073709551615",
+            "-1",
+            "",
+            "none",
+            "2026-11-24T00:00:00Z",
+            "9999-12-30T22:00:00.999999999Z",
+            "-009999-01-02T01:59:59Z",
+            "soon",
+        ];
+        let value = prop_oneof![
+            4 => prop::sample::select(values.to_vec()).prop_map(String::from),
+            1 => any::<String>(),
+        ];
+        (prop::sample::select(keys.to_vec()).prop_map(String::from), value)
+    }
+
     proptest! {
+        /// Tags are anybody's to write.
+        #[test]
+        fn no_tag_panics(
+            images in proptest::collection::vec(proptest::collection::btree_map(any::<String>(), any::<String>(), 0..2), 0..4),
+            own in proptest::collection::vec(proptest::collection::vec(any_tag(), 0..6), 1..6),
+        ) {
+            let facts = own.into_iter().enumerate().map(|(index, pairs)| {
+                let mut tags: tags::Tags = pairs.into_iter().collect();
+                tags.extend(images.get(index).cloned().unwrap_or_default());
+                let state = ["available", "pending", "failed"][index % 3].to_owned();
+                ImageFacts { id: format!("ami-{index}"), state, tags, ..ImageFacts::default() }
+            });
+            let amis = facts.map(|facts| Ami::read(facts, "us-east-1")).collect();
+            let fleet = Fleet::new(amis);
+            let now = Timestamp::from_second(1_795_500_000).unwrap();
+            for template in ["t1", "", "1"] {
+                fleet.next_generation(template);
+                fleet.promotion_time(template, now);
+                let _ = fleet.decide(template, Mode::Create);
+                let _ = fleet.rollback_target(template, None);
+                let _ = fleet.to_verify(template);
+            }
+        }
+
         /// Whatever a crash leaves: a template has one current AMI where it has any that
         /// is available and was promoted, and none otherwise.
         #[test]

@@ -56,7 +56,9 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
         undo.key_pair(name);
-        site.cloud.import_key_pair(name, &keys.login_public(), &marks.on(name.clone())).await?;
+        let mut tags = marks.on(name.clone());
+        tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
+        site.cloud.import_key_pair(name, &keys.login_public(), &tags).await?;
     }
     let key_pair = match &site.template.key_pair {
         KeyPair::Existing { name, .. } => Some(name.as_str()),

@@ -238,6 +238,24 @@ mod tests {
 
     proptest! {
         #[test]
+        fn no_pattern_panics(text in any::<String>(), braces in "[a-z{}é ]{0,30}") {
+            for text in [text, braces] {
+                let _ = check_ami_name(&text);
+                if let Ok(pattern) = Pattern::parse(&text) {
+                    let _ = pattern.render(&parts(u64::MAX));
+                    prop_assert_eq!(pattern.to_string(), text);
+                }
+            }
+        }
+
+        #[test]
+        fn a_backup_is_told_from_what_it_backs_up(count in 1usize..500, other in 1usize..500) {
+            let name = |count| backup_name("ab-natty", date(2026, 11, 24), count);
+            prop_assert_eq!(check_ami_name(&name(count)), Ok(()));
+            prop_assert_eq!(name(count) == name(other), count == other);
+        }
+
+        #[test]
         fn a_rendered_name_is_one_that_ec2_takes(text in "[a-z{}: -]{0,40}\\{generation\\}[a-z]{0,5}", generation in 1u64..5000) {
             if let Ok(pattern) = Pattern::parse(&text)
                 && let Ok(name) = pattern.render(&parts(generation)) {

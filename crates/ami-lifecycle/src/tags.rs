@@ -7,7 +7,7 @@
 //! | `amiable:namespace` | all | the namespace of the configuration |
 //! | `amiable:template` | all | the template's name |
 //! | `amiable:bake` | all | the id of the bake that made it |
-//! | `amiable:stage` | instance | `building`, `provisioned`, `verifying`, `kept` |
+//! | `amiable:stage` | all | how far the bake was: `building`, `provisioned`, `imaged`, `verifying`; `kept` |
 //! | `amiable:owner` | all | the process that bakes, so that its end is noticed on its own machine |
 //! | `amiable:recipe` | all | a digest of all that decides on what is in the AMI |
 //! | `amiable:builder` | image, snapshot | digests of the builder's machine-id and host keys |
@@ -90,7 +90,7 @@ pub const BACKUP_OF: &str = "amiable:backup-of";
 pub const IMAGE: &str = "amiable:image";
 
 /// How many tags amiable itself puts on an image; EC2 allows 50 in all.
-pub const OWN: usize = 23;
+pub const OWN: usize = 24;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

@@ -12,7 +12,9 @@ use crate::fleet::Fleet;
 use crate::sweep::{LeftBecause, LeftKind, Leftover};
 use crate::tags::{self, Tags};
 
-/// The stages of a machine, as its tag tells them.
+/// The stages of a bake that its resources tell: a machine the one that it is in, all else
+/// the one that it was made in.
+pub(crate) const IMAGED: &str = "imaged";
 pub(crate) const BUILDING: &str = "building";
 pub(crate) const PROVISIONED: &str = "provisioned";
 pub(crate) const VERIFYING: &str = "verifying";

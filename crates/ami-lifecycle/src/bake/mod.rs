@@ -620,6 +620,7 @@ impl<'a> Bake<'a> {
         let template = self.request.template;
         let own = tags::of([
             (tags::GENERATION, plan.generation.to_string()),
+            (tags::STAGE, takeover::IMAGED.to_owned()),
             (tags::SYSTEM, template.system.clone()),
             (tags::OS, template.os.clone()),
             (tags::BASE, plan.base.id.clone()),

@@ -131,7 +131,52 @@ fn the_nearest_template_is_offered() {
     assert_eq!(config.template("zzz").unwrap_err(), None);
 }
 
+/// Any value that TOML knows.
+fn any_value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<bool>().prop_map(|it| it.to_string()),
+        "[a-z0-9./:*{}é -]{0,20}".prop_map(|text| format!("\"{text}\"")),
+        Just("1.5".to_owned()),
+        Just("2026-11-24".to_owned()),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        let key = prop::sample::select(vec![
+            "git", "bzr", "path", "owner", "name", "ssm", "keep", "on", "x",
+        ]);
+        let pair = (key, inner.clone()).prop_map(|(key, value)| format!("{key} = {value}"));
+        prop_oneof![
+            proptest::collection::vec(inner, 0..3).prop_map(|all| format!("[{}]", all.join(", "))),
+            proptest::collection::vec(pair, 0..3)
+                .prop_map(|all| format!("{{ {} }}", all.join(", "))),
+        ]
+    })
+}
+
 proptest! {
+    /// Whatever stands behind a key, it is taken or named.
+    #[test]
+    fn no_value_panics(line in any::<prop::sample::Index>(), value in any_value()) {
+        let mut lines: Vec<String> = GOOD.lines().map(String::from).collect();
+        let index = line.index(lines.len());
+        if let Some((key, _)) = lines[index].clone().split_once(" = ") {
+            lines[index] = format!("{key} = {value}");
+        }
+        let text = lines.join("\n");
+        if let Err(mistakes) = read(&text) {
+            prop_assert!(!mistakes.is_empty());
+            let shown = render(Path::new("amiable.toml"), &text, &mistakes, false);
+            prop_assert!(shown.contains("amiable.toml"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in any::<String>()) {
+        if let Err(mistakes) = read(&text) {
+            prop_assert!(!render(Path::new("amiable.toml"), &text, &mistakes, false).is_empty());
+        }
+    }
+
     /// Whatever is done to a file, reading it ends in a configuration or in mistakes
     /// that can be shown.
     #[test]

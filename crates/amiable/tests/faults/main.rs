@@ -2,6 +2,9 @@
 //! meets every fault; then the same command again, and `amiable sweep`. Whatever happened,
 //! the invariants of [`truth`] hold.
 //!
+//! Where an answer is lost the SDK makes the call again, so that `lost` and `5xx-after` do
+//! each effect twice, and in operation `undo` each undo.
+//!
 //! A case is named OPERATION/POINT/FAULT, such as `update/CreateImage-1/lost`, and can be
 //! run alone by its name: `cargo test --test faults -- update/CreateImage-1/lost`.
 //! Which points there are is found by counting the calls of a run without faults.

@@ -13,6 +13,9 @@ use super::{ApiError, ApiResult};
 /// How far a request's date may lie from the server's clock: what EC2 allows.
 const LONGEST_SKEW: Duration = Duration::from_secs(5 * 60);
 
+/// The form of X-Amz-Date.
+const DATE: &str = "%Y%m%dT%H%M%SZ";
+
 /// The key that requests must be signed with.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessKey {
@@ -30,6 +33,7 @@ pub(crate) struct Scope {
 /// The parts of an Authorization header.
 struct Authorization<'a> {
     key_id: &'a str,
+    day: &'a str,
     region: &'a str,
     service: &'a str,
     signed_headers: Vec<&'a str>,
@@ -54,6 +58,9 @@ pub(crate) fn check(
         return Err(ApiError::auth_failure());
     }
     let time = date(parts)?;
+    if text_header(parts, "x-amz-date").and_then(|date| date.get(..8)) != Some(authorization.day) {
+        return Err(ApiError::auth_failure());
+    }
     if now
         .duration_since(time)
         .or_else(|_| time.duration_since(now))
@@ -86,21 +93,25 @@ impl<'a> Authorization<'a> {
             }
         }
         let mut scope = credential?.split('/');
-        let (key_id, _day, region, service) =
+        let (key_id, day, region, service) =
             (scope.next()?, scope.next()?, scope.next()?, scope.next()?);
         (scope.next()? == "aws4_request").then_some(())?;
         let signed_headers: Vec<&str> = headers?.split(';').collect();
         // Without the host and the date a signature could be used elsewhere or later.
         (signed_headers.contains(&"host") && signed_headers.contains(&"x-amz-date"))
             .then_some(())?;
-        Some(Authorization { key_id, region, service, signed_headers, signature: signature? })
+        Some(Authorization { key_id, day, region, service, signed_headers, signature: signature? })
     }
 }
 
 fn date(parts: &Parts) -> ApiResult<SystemTime> {
     let missing = || ApiError::new("IncompleteSignature", "X-Amz-Date is missing or not a date");
     let text = text_header(parts, "x-amz-date").ok_or_else(missing)?;
-    let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).map_err(|_| missing())?;
+    let civil = jiff::civil::DateTime::strptime(DATE, text).map_err(|_| missing())?;
+    // Reading takes fewer digits, too; signing knows one form only.
+    if civil.strftime(DATE).to_string() != text {
+        return Err(missing());
+    }
     let time: Timestamp =
         civil.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| missing())?.timestamp();
     Ok(time.into())
@@ -154,4 +165,110 @@ fn aws_sigv4_identity(key: &AccessKey) -> aws_smithy_runtime_api::client::identi
 fn same(left: &str, right: &str) -> bool {
     left.len() == right.len()
         && left.bytes().zip(right.bytes()).fold(0, |sum, (left, right)| sum | (left ^ right)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+    use proptest::prelude::*;
+
+    const BODY: &[u8] = b"Action=DescribeImages&Version=2016-11-15";
+
+    fn key() -> AccessKey {
+        AccessKey { id: "LKIAEXAMPLE".into(), secret: "secret".into() }
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_500_000)
+    }
+
+    /// A request that is signed with the key: its headers by name.
+    fn signed() -> Vec<(String, String)> {
+        let identity = aws_sigv4_identity(&key());
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name("ec2")
+            .time(now())
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let body = SignableBody::Bytes(BODY);
+        let headers = [("host", "x")].into_iter();
+        let request = SignableRequest::new("POST", "http://x/", headers, body).unwrap();
+        let (signed, _) = sign(request, &params).unwrap().into_parts();
+        let more = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [("host".to_owned(), "x".to_owned())].into_iter().chain(more).collect()
+    }
+
+    fn parts(headers: &[(String, String)]) -> Option<Parts> {
+        let mut request = Request::builder().method("POST").uri("/");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Some(request.body(()).ok()?.into_parts().0)
+    }
+
+    #[test]
+    fn what_was_signed_passes() {
+        let scope = check(&parts(&signed()).unwrap(), BODY, &key(), now()).unwrap();
+        assert_eq!((scope.region.as_str(), scope.service.as_str()), ("us-east-1", "ec2"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_changed_is_refused(
+            field in 0usize..3,
+            at in any::<prop::sample::Index>(),
+            length in 0usize..4,
+            with in "[ -~]{0,4}",
+        ) {
+            let mut headers = signed();
+            let mut body = String::from_utf8(BODY.to_vec()).unwrap();
+            let text = match field {
+                0 => &mut body,
+                1 => &mut headers.iter_mut().find(|(name, _)| name == "x-amz-date").unwrap().1,
+                _ => &mut headers.iter_mut().find(|(name, _)| name == "authorization").unwrap().1,
+            };
+            let before = text.clone();
+            let start = at.index(text.len());
+            text.replace_range(start..(start + length).min(before.len()), &with);
+            // White space around the fields of the header means nothing.
+            let meant = |text: &str| text.split(',').map(|it| it.trim().to_owned()).collect::<Vec<_>>();
+            prop_assume!(meant(text) != meant(&before));
+            if let Some(parts) = parts(&headers) {
+                let outcome = check(&parts, body.as_bytes(), &key(), now());
+                prop_assert!(outcome.is_err(), "{headers:?} {body}");
+            }
+        }
+
+        #[test]
+        fn no_header_panics(authorization in any::<String>(), date in any::<String>(), body in any::<Vec<u8>>()) {
+            let headers = [("authorization", authorization), ("x-amz-date", date), ("host", "x".into())]
+                .map(|(name, value)| (name.to_owned(), value));
+            if let Some(parts) = parts(&headers) {
+                prop_assert!(check(&parts, &body, &key(), now()).is_err());
+            }
+        }
+
+        #[test]
+        fn no_header_of_the_right_shape_panics(
+            scope in "[a-zA-Z0-9/ -]{0,30}",
+            names in "[a-z;-]{0,30}",
+            signature in "[0-9a-f]{0,70}",
+        ) {
+            let credential = format!("LKIAEXAMPLE/{scope}/ec2/aws4_request");
+            let authorization = format!(
+                "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-date;{names}, Signature={signature}"
+            );
+            let mut headers = signed();
+            headers.retain(|(name, _)| name != "authorization");
+            headers.push(("authorization".to_owned(), authorization));
+            if let Some(parts) = parts(&headers) {
+                prop_assert!(check(&parts, BODY, &key(), now()).is_err());
+            }
+        }
+    }
 }

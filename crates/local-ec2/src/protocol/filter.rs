@@ -124,7 +124,35 @@ mod tests {
         }
     }
 
+    /// The same, as one would say it.
+    fn reads(pattern: &[char], value: &[char]) -> bool {
+        match (pattern, value) {
+            ([], rest) => rest.is_empty(),
+            (['*', after @ ..], _) => (0..=value.len()).any(|end| reads(after, &value[end..])),
+            (['\\'], _) => false,
+            (['\\', literal, after @ ..], [first, rest @ ..]) => {
+                literal == first && reads(after, rest)
+            }
+            (['?', after @ ..], [_, rest @ ..]) => reads(after, rest),
+            ([literal, after @ ..], [first, rest @ ..]) => literal == first && reads(after, rest),
+            (_, []) => false,
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_wildcard_means_what_it_says(pattern in r"[ab*?\\é]{0,8}", value in r"[ab*?\\é]{0,8}") {
+            let characters = |text: &str| text.chars().collect::<Vec<char>>();
+            let expected = reads(&characters(&pattern), &characters(&value));
+            prop_assert_eq!(wildcard(&pattern, &value), expected);
+        }
+
+        #[test]
+        fn no_pattern_and_no_token_panics(pattern in any::<String>(), value in any::<String>()) {
+            wildcard(&pattern, &value);
+            let _ = paginate(vec![&value], |it| it, Some(1), Some(&pattern));
+        }
+
         #[test]
         fn pages_hold_each_row_once(count in 0usize..40, size in 1usize..10) {
             let ids: Vec<String> = (0..count).map(|n| format!("ami-{n:04}")).collect();

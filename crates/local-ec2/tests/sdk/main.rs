@@ -4,6 +4,7 @@ mod actions;
 mod auth;
 mod bench;
 mod faults;
+mod fuzz;
 mod random;
 mod raw;
 mod reference;
