@@ -246,8 +246,8 @@ mod tests {
             let fleet = Fleet::new(amis);
             let now = Timestamp::from_second(1_795_500_000).unwrap();
             for template in ["t1", "", "1"] {
-                fleet.next_generation(template);
-                fleet.promotion_time(template, now);
+                prop_assert!(fleet.next_generation(template) > 0);
+                prop_assert!(fleet.promotion_time(template, now) >= now);
                 let _ = fleet.decide(template, Mode::Create);
                 let _ = fleet.rollback_target(template, None);
                 let _ = fleet.to_verify(template);
