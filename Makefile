@@ -36,5 +36,6 @@ fault-test:
 
 # The same commands on real virtual machines.
 real-test:
-	image="$$(scripts/base-image)" && AMIABLE_TEST_BASE_IMAGE="$$image" \
+	image="$$(scripts/base-image)" && plain="$$(scripts/base-image without-cloud-init)" && \
+	  AMIABLE_TEST_BASE_IMAGE="$$image" AMIABLE_TEST_PLAIN_IMAGE="$$plain" \
 	  cargo test --locked --workspace --test real -- --ignored --nocapture --test-threads 1

@@ -77,7 +77,7 @@ fn step_text(step: SealStep, login_key: &str) -> String {
         }
         // Where nothing makes new ones, a machine without any would let nobody in.
         SealStep::HostKeys => format!(
-            "if command -v cloud-init >/dev/null 2>&1 || ls /lib/systemd/system/sshd-keygen* >/dev/null 2>&1; then\n\
+            "if command -v cloud-init >/dev/null 2>&1 || ls /lib/systemd/system/sshd-keygen* /etc/systemd/system/sshd-keygen* 2>/dev/null | grep -q .; then\n\
              \x20 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub\n\
              else echo '{WARNING_LINE}the host keys stay in the AMI: nothing on this base makes new ones'\n\
              fi\n"

@@ -11,8 +11,13 @@ const BOOT_PATIENCE: Duration = Duration::from_secs(300);
 /// A farm with real machines, a base image, and a key to log in with. With the farm
 /// comes the base image's id.
 pub(crate) fn real_farm() -> (Farm, String) {
-    let image =
-        std::env::var("AMIABLE_TEST_BASE_IMAGE").expect("`make test` sets AMIABLE_TEST_BASE_IMAGE");
+    real_farm_from("AMIABLE_TEST_BASE_IMAGE")
+}
+
+/// The same from the image that an environment variable names.
+pub(crate) fn real_farm_from(variable: &str) -> (Farm, String) {
+    let image = std::env::var(variable);
+    let image = image.unwrap_or_else(|_| panic!("`make test` sets {variable}"));
     let farm = Farm::without_endpoint();
     let base = farm.stdout(&["local", "import", &image, "--name", "base"]).trim().to_owned();
     succeed(farm.command("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "key"]));

@@ -11,3 +11,4 @@ mod endpoint;
 #[expect(dead_code, reason = "the simulated lane uses more of it")]
 mod farm;
 mod packer;
+mod plain;

@@ -1,0 +1,51 @@
+//! A base that has no cloud-init at all: the login key comes by an EC2 key pair, and the
+//! host key is read from the console, or taken at first contact.
+
+use crate::agent::{Agent, amiable, real_farm_from};
+
+const CONFIG: &str = r#"
+[cloud]
+endpoint = "local"
+[naming]
+namespace = "real"
+pattern = "{template}-{generation}"
+[defaults]
+system = "test"
+os = "debian"
+ssh_user = "debian"
+instance_type = "t3.small"
+base = { owner = "self", name = "base" }
+source = { path = "source" }
+script = "setup"
+[template.console]
+key_pair = "temporary"
+host_key = "console"
+[template.contact]
+key_pair = "tester"
+ssh_key_file = "key"
+host_key = "first-contact"
+"#;
+
+#[test]
+#[ignore = "boots virtual machines for minutes and needs a base image: `make test` runs it"]
+fn a_base_without_cloud_init_is_baked_on() {
+    let (farm, _) = real_farm_from("AMIABLE_TEST_PLAIN_IMAGE");
+    farm.write("amiable.toml", CONFIG);
+    farm.write("source/setup", "#!/bin/sh -e\n! command -v cloud-init\ndate > /etc/agent\n");
+    let ami = amiable(&farm, &["create", "console"]);
+    let info = farm.stdout(&["info", "console"]);
+    assert!(!info.contains("verified      never"), "{info}");
+    farm.wait_until_empty();
+    let agent = Agent::start(&farm, &ami);
+    assert_eq!(agent.ask("ls /etc/agent; ls -d /var/tmp/amiable-* 2>/dev/null"), "/etc/agent");
+    // Only the agent's own: neither the builder's key nor its timer is in the AMI.
+    assert_eq!(agent.ask("wc -l < .ssh/authorized_keys"), "1");
+    assert_eq!(agent.ask("systemctl list-timers --all | grep -c amiable-deadline"), "0");
+    agent.terminate();
+    let output = farm.command("amiable", &["create", "contact"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    println!("{text}");
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.matches("host_key = \"first-contact\" asks for no proof").count(), 2, "{text}");
+    farm.wait_until_empty();
+}
