@@ -1,6 +1,8 @@
 //! Templates whose AMIs keep one name.
 
-use crate::farm::Farm;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::farm::{Farm, wait_for_line};
 
 /// A farm whose one template gives all its AMIs the same name.
 fn farm() -> Farm {
@@ -51,4 +53,40 @@ fn an_ami_that_failed_verification_gives_the_name_up_too() {
     farm.stdout(&["local", "start"]);
     let all = [failed, farm.amiable(&["update", "agent", "-q"]), farm.amiable(&["list"])];
     insta::assert_snapshot!(all.join("\n"));
+}
+
+/// Images take long here, so that every look in between tells something.
+#[test]
+fn at_each_instant_the_old_one_or_its_copy_is_available() {
+    let farm = farm();
+    farm.stdout(&["create", "agent", "-q"]);
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=1s"]);
+    let mut update = farm.spawn(&["update", "agent"]);
+    let mut seen = std::collections::BTreeSet::new();
+    while update.try_wait().unwrap().is_none() {
+        let ami = farm.current("agent");
+        let info = farm.stdout(&["info", &ami]);
+        assert!(info.contains("state         available"), "{info}");
+        seen.insert(ami);
+    }
+    assert!(update.wait().unwrap().success());
+    seen.insert(farm.current("agent"));
+    assert_eq!(seen.len(), 3, "the old one, its copy, the new one: {seen:?}");
+}
+
+#[test]
+fn an_interrupt_while_the_copy_is_made_undoes_the_copy() {
+    let farm = farm();
+    farm.stdout(&["create", "agent", "-q"]);
+    let before = farm.amiable(&["list"]);
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=60s"]);
+    let mut update = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut update, "  copy of ami-");
+    kill_process(Pid::from_child(&update), Signal::INT).unwrap();
+    assert_eq!(update.wait().unwrap().code(), Some(130));
+    assert_eq!(farm.amiable(&["list"]), before);
+    farm.wait_until_empty();
+    assert_eq!(farm.status()["snapshots"], 2, "the base's and the AMI's");
 }

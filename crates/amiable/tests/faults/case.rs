@@ -44,15 +44,25 @@ impl Case {
         if struck {
             self.check_end(&first).map_err(&told)?;
         }
-        let between = Truth::of(&farm);
+        let between = self.settled(&farm, &first);
         between
             .check_current(&farm, before)
             .map_err(|text| told(format!("after the first run: {text}")))?;
         let again = (first.status != Some(0)).then(|| end(farm.spawn(&self.arguments())));
         let again = again.transpose().map_err(|failed| told(format!("again: {failed:?}")))?;
         let told = |text: String| told(format!("{text}\n--- second run\n{again:#?}"));
+        if !self.may_leave(&first) {
+            between.nothing_runs().map_err(|text| told(format!("after the first run: {text}")))?;
+        }
         if let Some(again) = &again {
             self.check_repeat(again, before, &between).map_err(&told)?;
+            if self.prepared.operation.images > 0 && again.status == Some(0) {
+                // Whatever died, the next bake has cleared away, without a sweep.
+                let repeated = Truth::settled_machines(&farm);
+                repeated
+                    .nothing_runs()
+                    .map_err(|text| told(format!("after the repeat: {text}")))?;
+            }
         }
         let swept = end(farm.spawn(&["sweep", "--yes"]))?;
         let told = |text: String| told(format!("{text}\n--- sweep\n{swept:#?}"));
@@ -67,6 +77,23 @@ impl Case {
         after.check_current(&farm, before).map_err(|text| told(format!("at the end: {text}")))?;
         self.check_images(before, &between, &after, again.is_some()).map_err(&told)?;
         Ok(struck)
+    }
+
+    /// Whether the run may have left something running: it was killed, or says so itself.
+    /// What the operation begins with counts too.
+    fn may_leave(&self, first: &Ended) -> bool {
+        let told = ["left behind: ", "is left", "ended at once. Left: "];
+        first.status.is_none()
+            || told.iter().any(|word| first.messages.contains(word))
+            || self.prepared.before.nothing_runs().is_err()
+    }
+
+    /// What there is after the first run, when what it has asked for has come to pass.
+    fn settled(&self, farm: &Farm, first: &Ended) -> Truth {
+        match self.may_leave(first) {
+            true => Truth::of(farm),
+            false => Truth::settled_machines(farm),
+        }
     }
 
     fn arguments(&self) -> Vec<&str> {
@@ -134,7 +161,10 @@ impl Case {
     fn check_repeat(&self, again: &Ended, before: &Truth, between: &Truth) -> Result<(), String> {
         let done_already = match self.prepared.operation.name {
             "create" => between.generation != before.generation && again.status == Some(2),
-            "delete" => again.status == Some(1) && again.messages.contains("there is no ami-"),
+            "delete" => {
+                let gone = again.status == Some(1) && again.messages.contains("there is no ami-");
+                gone && between.orphans.is_empty()
+            }
             _ => false,
         };
         if again.status == Some(0) || done_already {

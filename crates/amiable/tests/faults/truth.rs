@@ -12,7 +12,7 @@ use local_ec2::{Folder, Reply, Request};
 use crate::farm::Farm;
 
 /// How long is waited for what was asked for to come to pass.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What there is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,10 +138,19 @@ impl Truth {
 
     /// What there is when what was asked for has come to pass: EC2 ends machines later.
     pub(crate) fn settled(farm: &Farm) -> Truth {
+        Truth::once(farm, Truth::nothing_is_left)
+    }
+
+    /// The same as far as machines go.
+    pub(crate) fn settled_machines(farm: &Farm) -> Truth {
+        Truth::once(farm, Truth::nothing_runs)
+    }
+
+    fn once(farm: &Farm, is_so: impl Fn(&Truth) -> Result<(), String>) -> Truth {
         let end = Instant::now() + PATIENCE;
         loop {
             let truth = Truth::of(farm);
-            if truth.nothing_is_left().is_ok() || Instant::now() > end {
+            if is_so(&truth).is_ok() || Instant::now() > end {
                 return truth;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -155,6 +164,15 @@ impl Truth {
         }
         let current = self.current.as_ref().ok_or("there is no current AMI any more")?;
         check_launchable(farm, current)
+    }
+
+    /// No machine runs or may be started again, with what goes with it.
+    pub(crate) fn nothing_runs(&self) -> Result<(), String> {
+        let left = [("instances run", &self.instances), ("volumes are there", &self.volumes)];
+        match left.iter().find(|(_, ids)| !ids.is_empty()) {
+            Some((what, ids)) => Err(format!("{what}: {}", ids.join(", "))),
+            None => Ok(()),
+        }
     }
 
     /// Nothing runs, nothing is without an owner, nothing is half done.
