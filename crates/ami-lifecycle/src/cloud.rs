@@ -548,13 +548,15 @@ impl Cloud {
         Ok(found)
     }
 
-    /// The caller's own images that have a tag of this value.
-    pub(crate) async fn images_tagged(
+    /// The caller's own images of a name that have a tag of this value.
+    pub(crate) async fn own_images(
         &self,
+        name: &str,
         tag: &str,
         value: &str,
     ) -> Result<Vec<String>, CloudError> {
-        let images = self.images(Some("self"), vec![filter(&format!("tag:{tag}"), value)]).await?;
+        let filters = vec![filter("name", name), filter(&format!("tag:{tag}"), value)];
+        let images = self.images(Some("self"), filters).await?;
         Ok(images.into_iter().map(|image| image.id).collect())
     }
 

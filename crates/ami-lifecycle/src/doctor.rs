@@ -153,7 +153,19 @@ pub async fn examine_readiness(
     for action in actions.iter().filter_map(|action| action.strip_prefix("ec2:")) {
         checks.extend(ask_for(cloud, action, image).await);
     }
+    checks.extend(auto_scaling(cloud).await);
     checks
+}
+
+/// Auto Scaling has no DryRun, so these two are called: they change nothing.
+async fn auto_scaling(cloud: &Cloud) -> [Check; 2] {
+    let client = cloud.autoscaling();
+    let groups = client.describe_auto_scaling_groups().max_records(1).send().await;
+    let configurations = client.describe_launch_configurations().max_records(1).send().await;
+    [
+        right("DescribeAutoScalingGroups", groups),
+        right("DescribeLaunchConfigurations", configurations),
+    ]
 }
 
 fn quota(name: &str, room: Result<Room, CloudError>) -> Check {

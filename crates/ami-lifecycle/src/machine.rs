@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bake::{BakeError, KeptLogin};
-use crate::cloud::Launch;
+use crate::cloud::{Launch, filter};
 use crate::error::CloudError;
 use crate::event::Event;
 use crate::guest::{Guest, GuestKeys, Site, ended};
@@ -87,6 +87,7 @@ async fn launch(
     tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
     tags.extend(order.tags.clone());
     let whole = template.timeouts.whole();
+    let token = format!("amiable-{}", new_bake());
     let launch = Launch {
         image: order.image.0,
         root_device: order.image.1,
@@ -98,7 +99,7 @@ async fn launch(
         user_data: &keys.user_data(template, whole, order.user_data),
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.
-        client_token: &format!("amiable-{}", new_bake()),
+        client_token: &token,
         tags: &tags,
     };
     // Not cancelled half way: the id must be known for the instance to be ended.
@@ -111,14 +112,8 @@ async fn launch(
         }
         Err(error) => {
             let look = async || {
-                let found = site.cloud.machines(marks.namespace, marks.template).await?;
-                let of = |key: &str, value: &str, tags: &Tags| {
-                    tags.get(key).is_some_and(|it| it == value)
-                };
-                let mine = found.into_iter().filter(|it| {
-                    of(tags::BAKE, &marks.bake, &it.tags) && of(tags::STAGE, order.stage, &it.tags)
-                });
-                Ok(mine.map(|it| it.id).collect())
+                let found = site.cloud.live_instances(vec![filter("client-token", &token)]).await?;
+                Ok(found.into_iter().map(|it| it.id).collect())
             };
             found_all_the_same(error, look).await?
         }

@@ -69,9 +69,19 @@ pub(crate) async fn vcpus(cloud: &Cloud, templates: &[Template]) -> Result<Room,
 
 async fn limit(cloud: &Cloud, code: &str) -> Result<f64, CloudError> {
     let request = cloud.quotas().get_service_quota().service_code("ec2").quota_code(code);
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| CloudError::new("GetServiceQuota", error))?;
-    let value = answer.quota().and_then(|quota| quota.value());
+    let answer = request.send().await.map_err(|error| CloudError::new("GetServiceQuota", error));
+    let value = match answer {
+        Ok(answer) => answer.quota().and_then(|quota| quota.value()),
+        // Where none was ever applied to the account, AWS' default holds.
+        Err(error) if error.code.as_deref() == Some("NoSuchResourceException") => {
+            let request = cloud.quotas().get_aws_default_service_quota();
+            let answer = request.service_code("ec2").quota_code(code).send().await;
+            let answer =
+                answer.map_err(|error| CloudError::new("GetAWSDefaultServiceQuota", error))?;
+            answer.quota().and_then(|quota| quota.value())
+        }
+        Err(error) => return Err(error),
+    };
     value.ok_or_else(|| CloudError::answer("GetServiceQuota", format!("{code} has no value")))
 }
 

@@ -94,6 +94,7 @@ impl Operation {
                 "ec2:DescribeInstances",
                 "ec2:DescribeInstanceTypes",
                 "ec2:DescribeVpcs",
+                "servicequotas:GetAWSDefaultServiceQuota",
                 "servicequotas:GetServiceQuota",
             ],
         }
@@ -120,10 +121,19 @@ impl Operation {
         }
         if self == Operation::Bake && pattern.names_recur() {
             actions.insert("ec2:CopyImage");
+            actions.extend(USAGE);
         }
         actions
     }
 }
+
+/// What tells who uses an AMI, besides DescribeInstances.
+const USAGE: [&str; 4] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLaunchConfigurations",
+    "ec2:DescribeImageReferences",
+    "ec2:DescribeLaunchTemplateVersions",
+];
 
 /// What a policy is for.
 #[derive(Debug, Clone, Copy)]
@@ -279,8 +289,12 @@ mod tests {
         assert_eq!(
             more,
             [
+                &"autoscaling:DescribeAutoScalingGroups",
+                &"autoscaling:DescribeLaunchConfigurations",
                 &"ec2:CopyImage",
                 &"ec2:DeleteKeyPair",
+                &"ec2:DescribeImageReferences",
+                &"ec2:DescribeLaunchTemplateVersions",
                 &"ec2:GetConsoleOutput",
                 &"ec2:ImportKeyPair",
                 &"iam:PassRole",

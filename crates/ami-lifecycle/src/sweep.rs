@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
+use crate::delete::drop_snapshot;
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
@@ -178,22 +179,26 @@ pub async fn find_leftovers(
 }
 
 /// Removes one of them. What is gone already is no error; a snapshot that an image of
-/// others uses stays.
+/// others uses stays. Returns such images.
 ///
 /// # Errors
 /// When a call fails.
-pub async fn remove_leftover(cloud: &Cloud, leftover: &Leftover) -> Result<(), CloudError> {
+pub async fn remove_leftover(
+    cloud: &Cloud,
+    leftover: &Leftover,
+) -> Result<Vec<String>, CloudError> {
     match leftover.kind {
-        LeftKind::Instance => cloud.terminate(&leftover.id).await.map(drop),
-        LeftKind::Snapshot => cloud.delete_snapshot(&leftover.id).await.map(drop),
-        LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await,
+        LeftKind::Instance => cloud.terminate(&leftover.id).await.map(|_| Vec::new()),
+        LeftKind::Snapshot => drop_snapshot(cloud, &leftover.id).await,
+        LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
             cloud.deregister(&leftover.id).await?;
+            let mut users = Vec::new();
             for snapshot in &leftover.snapshots {
-                cloud.delete_snapshot(snapshot).await?;
+                users.extend(drop_snapshot(cloud, snapshot).await?);
             }
-            Ok(())
+            Ok(users)
         }
     }
 }

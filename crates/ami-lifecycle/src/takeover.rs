@@ -170,7 +170,16 @@ pub(crate) fn decide(
     let image = dead_images.iter().filter(usable).max_by_key(|ami| (ami.generation, &ami.ami));
     let adopted = match image {
         Some(image) => Some(Adopted::Image(Box::new((**image).clone()))),
-        None => dead_machines.iter().find_map(|machine| adopt_machine(machine, recipe)),
+        None => {
+            // What a machine was for is done already when its bake has a finished AMI.
+            let is_done = |machine: &&&InstanceFacts| {
+                let bake = text(&machine.tags, tags::BAKE);
+                let mut finished = fleet.amis().iter().filter(|ami| ami.bake == bake);
+                finished.any(|ami| !matches!(ami.status, Status::Pending | Status::Failed))
+            };
+            let machines = dead_machines.iter().filter(|machine| !is_done(machine));
+            machines.filter_map(|machine| adopt_machine(machine, recipe)).next()
+        }
     };
     let is_adopted = |id: &str| match &adopted {
         Some(Adopted::Image(image)) => image.ami == id,

@@ -163,6 +163,8 @@ fn ami_of(version: &LaunchTemplateVersion) -> Option<String> {
 enum Source {
     /// A launch configuration, by name.
     Configuration(String),
+    /// The AMI itself, in an override.
+    Image(String),
     /// A launch template, by id or name, and a version of it.
     Template { id: Option<String>, name: Option<String>, version: String },
 }
@@ -197,7 +199,9 @@ fn sources(group: &AutoScalingGroup) -> Vec<Source> {
         .into_iter()
         .chain(mixed.and_then(|it| it.launch_template_specification()))
         .chain(overrides.iter().filter_map(|it| it.launch_template_specification()));
-    configuration.into_iter().chain(specifications.filter_map(pinned)).collect()
+    let images = overrides.iter().filter_map(|it| it.image_id());
+    let images = images.map(|id| Source::Image(id.to_owned()));
+    configuration.into_iter().chain(specifications.filter_map(pinned)).chain(images).collect()
 }
 
 fn pinned(specification: &LaunchTemplateSpecification) -> Option<Source> {
@@ -212,6 +216,7 @@ fn pinned(specification: &LaunchTemplateSpecification) -> Option<Source> {
 fn text_of(source: &Source) -> String {
     match source {
         Source::Configuration(name) => format!("the launch configuration {name}"),
+        Source::Image(_) => "an override of its mixed instances policy".to_owned(),
         Source::Template { id, name, version } => {
             let template = name.as_ref().or(id.as_ref());
             format!("version {version} of the launch template {}", template.map_or("", |it| it))
@@ -221,6 +226,7 @@ fn text_of(source: &Source) -> String {
 
 async fn ami_of_source(cloud: &Cloud, source: &Source) -> Result<Option<String>, CloudError> {
     match source {
+        Source::Image(id) => Ok(Some(id.clone())),
         Source::Configuration(name) => {
             let request = cloud.autoscaling().describe_launch_configurations();
             let answer = request.launch_configuration_names(name).send().await;
@@ -278,6 +284,7 @@ mod tests {
     fn what_a_group_pins_is_found_wherever_it_says_so() {
         let overriding = LaunchTemplateOverrides::builder()
             .launch_template_specification(specification("override", "7"))
+            .image_id("ami-1")
             .build();
         let mixed = LaunchTemplate::builder()
             .launch_template_specification(specification("mixed", "$Latest"))
@@ -295,6 +302,7 @@ mod tests {
                 "the launch configuration old",
                 "version 3 of the launch template plain",
                 "version 7 of the launch template override",
+                "an override of its mixed instances policy",
             ]
         );
     }

@@ -147,6 +147,9 @@ fn of_error(
     ) {
         details.push(format!("the whole log: {log}"));
     }
+    if let BakeError::NameInUse { users, .. } = error {
+        details.extend(users.iter().map(|user| format!("  {user}")));
+    }
     for (id, error) in left {
         details.push(format!("left behind: {id}, as it could not be undone: {error}"));
         details.push("`amiable sweep` removes it".into());

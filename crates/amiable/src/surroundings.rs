@@ -48,8 +48,19 @@ pub(crate) fn is_gone(owner: &str) -> bool {
     let parts: Vec<&str> = owner.split('.').collect();
     let [boot, namespace, pid, start] = parts[..] else { return false };
     let Ok(pid) = pid.parse::<u32>() else { return false };
-    place_of_processes() == Some(format!("{boot}.{namespace}"))
-        && start_of(pid).is_none_or(|it| it != start)
+    if place_of_processes() != Some(format!("{boot}.{namespace}")) {
+        return false;
+    }
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => start_in(&stat).is_none_or(|it| it != start),
+        // /proc may hide the processes of others (proc(5), hidepid).
+        Err(_) => {
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            pid.is_some_and(|pid| {
+                rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+            })
+        }
+    }
 }
 
 /// Where a process's number means something (proc(5), namespaces(7)).
@@ -62,7 +73,11 @@ fn place_of_processes() -> Option<String> {
 
 /// When a process that lives was started, in the kernel's ticks (proc_pid_stat(5)).
 fn start_of(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    start_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The same in the text that tells it; `None` for a zombie.
+fn start_in(stat: &str) -> Option<String> {
     // The name of the program may hold anything, and stands in parentheses.
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ami::{Ami, Status};
 use crate::bake::BakeError;
 use crate::fleet::Fleet;
+use crate::marks::Marks;
 use crate::naming::{backup_name, check_ami_name};
 use crate::tags::{self, Tags};
 
@@ -37,7 +38,7 @@ pub(super) enum Copy {
 /// Decides. `None`: no AMI of the namespace has the name. Pure.
 ///
 /// # Errors
-/// When the AMI that has it is another template's, or is under way itself.
+/// When the AMI that has it is another template's, is under way itself, or is protected.
 pub(super) fn decide(
     fleet: &Fleet,
     template: &str,
@@ -49,6 +50,12 @@ pub(super) fn decide(
         original.status == Status::Pending && original.lease.as_deref() != Some(tags::NO_LEASE);
     if original.template != template || under_way {
         return Err(BakeError::NameTaken { name: name.to_owned(), image: original.ami.clone() });
+    }
+    if original.protected {
+        return Err(BakeError::NameProtected {
+            name: name.to_owned(),
+            image: original.ami.clone(),
+        });
     }
     let copies = |ami: &&Ami| {
         ami.backup_of.as_ref() == Some(&original.ami)
@@ -67,14 +74,18 @@ pub(super) fn decide(
     Ok(Some(Backup { original: original.clone(), copy }))
 }
 
-/// The tags of a copy: all that the original has. While both are there the original goes
-/// first, so that the copy becomes current by the end of the original alone.
-pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, operator: &str) -> Tags {
+/// The tags of a copy: all that the original has, but for who makes it. While both are there
+/// the original goes first, so that the copy becomes current by the end of the original alone.
+pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
     let mut tags = original.clone();
+    // AWS' own cannot be written.
+    tags.retain(|key, _| !key.starts_with("aws:"));
+    let operator = marks.operator;
     tags.extend(tags::of([
         (tags::NAME, name.to_owned()),
         (tags::BACKUP_OF, id.to_owned()),
-        (tags::LEASE, tags::NO_LEASE.to_owned()),
+        (tags::LEASE, marks.lease.to_string()),
+        (tags::OWNER, marks.owner.to_owned()),
         (tags::REASON, format!("copied from {id} by {operator}, whose name the next one gets")),
     ]));
     let promoted = tags.get(tags::PROMOTED).and_then(|time| time.parse::<Timestamp>().ok());
@@ -89,6 +100,7 @@ pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, operator: &str
 mod tests {
     use super::*;
     use crate::cloud::ImageFacts;
+    use crate::template::Namespace;
     use jiff::civil::date;
 
     const DAY: Date = date(2026, 11, 24);
@@ -146,7 +158,17 @@ mod tests {
     fn the_copy_is_current_when_the_original_is_gone_and_not_before() {
         let original = ami("ami-2", "ab-natty", "available", &[PROMOTED]);
         let own = Tags::from([(PROMOTED.0.to_owned(), PROMOTED.1.to_owned())]);
-        let copied = tags_of_copy(&own, "ami-2", "ab-natty-backup-20261124", "me");
+        let namespace = Namespace("ci".into());
+        let marks = Marks {
+            namespace: &namespace,
+            template: "agent",
+            bake: "0a".into(),
+            lease: Timestamp::UNIX_EPOCH,
+            owner: "",
+            operator: "me",
+            version: "0",
+        };
+        let copied = tags_of_copy(&own, "ami-2", "ab-natty-backup-20261124", &marks);
         let pairs: Vec<(&str, &str)> =
             copied.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let copy = ami("ami-1", "ab-natty-backup-20261124", "available", &pairs);

@@ -152,6 +152,26 @@ pub enum BakeError {
         /// Who has it.
         image: String,
     },
+    /// The AMI that has the name is to stay as it is.
+    #[error(
+        "{image} has the name {name} that the next AMI is to have, and is protected from deregistration"
+    )]
+    NameProtected {
+        /// The name.
+        name: String,
+        /// Who has it.
+        image: String,
+    },
+    /// Something would miss the AMI that is to give its name up.
+    #[error("{image} has the name {name} that the next AMI is to have, and is used by its id")]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// Who has it.
+        image: String,
+        /// By whom, or what could not be looked up.
+        users: Vec<String>,
+    },
     /// The private key of an EC2 key pair cannot be used.
     #[error("the private key {} cannot be used: {message}", file.display())]
     KeyFile {
@@ -212,6 +232,11 @@ impl BakeError {
                 "wait for that bake; if it is dead, its lease ends at {lease}, and \
                  `amiable update {template} --take-over` does not wait for that"
             ),
+            BakeError::NameProtected { .. } | BakeError::NameInUse { .. } => {
+                "an AMI that gives its name up gets another id: with {generation} in `pattern` \
+                 under [naming] the old one stays as it is"
+                    .into()
+            }
             BakeError::NameTaken { .. } => {
                 "choose another `pattern` under [naming]; with {generation} in it names do not recur"
                     .into()

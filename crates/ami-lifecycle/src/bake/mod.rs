@@ -23,13 +23,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use self::backup::Copy;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
-use crate::ami::Ami;
+use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
 use crate::delete::{self, Deletion};
 use crate::error::CloudError;
@@ -46,6 +47,7 @@ use crate::tags::{self, Tags};
 use crate::takeover::{self, Adopted, Busy, IsGone, Takeover};
 use crate::template::{CheckoutOn, Namespace, Template};
 use crate::undo::{Holdings, Undo, Undone};
+use crate::usage::{self, User};
 use crate::verify::{prove, quarantine};
 use crate::wait;
 
@@ -234,6 +236,9 @@ impl<'a> Bake<'a> {
         }
         let base = self.site().or_cancel(resolve_base(cloud, &fleet, template)).await??;
         let name = self.name(generation)?;
+        if self.request.pattern.names_recur() {
+            self.check_the_name(&fleet, &name).await?;
+        }
         self.note(format!("base {} ({})", base.id, base.name));
         let checkout = self.check_out().await?;
         let content = match &checkout {
@@ -253,9 +258,34 @@ impl<'a> Bake<'a> {
             system: &template.system,
             os: &template.os,
             arch: template.arch.as_str(),
-            date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
+            date: today(),
             generation,
         })?)
+    }
+
+    /// Whether the AMI that has the name may give it up: better now than after the script.
+    async fn check_the_name(&self, fleet: &Fleet, name: &str) -> Result<(), BakeError> {
+        let BakeRequest { cloud, template, .. } = self.request;
+        let is_left = |ami: &Ami| ami.name == name && ami.template == template.name;
+        if fleet.amis().iter().any(|ami| is_left(ami) && ami.status == Status::Pending) {
+            // Nobody else bakes the template, so it is gone on with, or removed.
+            return Ok(());
+        }
+        let Some(backup) = backup::decide(fleet, &template.name, name, today())? else {
+            return Ok(());
+        };
+        let image = backup.original.ami;
+        let usage = self.site().or_cancel(usage::of(cloud, std::slice::from_ref(&image))).await?;
+        // What was started from it needs it no more.
+        let users = usage.users.iter().filter(|(_, user)| !matches!(user, User::Instance { .. }));
+        let users = users.map(|(_, user)| user.to_string());
+        let unknown = usage.unknown.iter();
+        let unknown = unknown.map(|(what, error)| format!("{what} cannot be looked up: {error}"));
+        let users: Vec<String> = users.chain(unknown).collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        Err(BakeError::NameInUse { name: name.to_owned(), image, users })
     }
 
     /// The checkout on this machine, where it is made here.
@@ -286,7 +316,7 @@ impl<'a> Bake<'a> {
     async fn remove_the_dead(&mut self, takeover: &Takeover) {
         for leftover in &takeover.removed {
             match remove_leftover(self.request.cloud, leftover).await {
-                Ok(()) => self.note(format!(
+                Ok(_) => self.note(format!(
                     "removed {}, which a bake of {} that is dead has left",
                     leftover.id, leftover.operator
                 )),
@@ -415,10 +445,9 @@ impl<'a> Bake<'a> {
 
     /// Lets the AMI that has the name give it up to a copy of it.
     async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
-        let BakeRequest { cloud, namespace, template, operator, observer, .. } = self.request;
+        let BakeRequest { cloud, namespace, template, observer, .. } = self.request;
         let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let Some(backup) = backup::decide(&fleet, &template.name, name, today)? else {
+        let Some(backup) = backup::decide(&fleet, &template.name, name, today())? else {
             return Ok(());
         };
         self.enter(Stage::Backup);
@@ -430,31 +459,34 @@ impl<'a> Bake<'a> {
                 let gone =
                     || CloudError::answer("DescribeImages", format!("{} is gone", original.ami));
                 let facts = facts.ok_or_else(gone)?;
-                let tags = backup::tags_of_copy(&facts.tags, &original.ami, name, operator);
-                let token = format!("amiable-{}-backup", self.marks.bake);
-                match cloud.copy_image(&facts, name, &token, &tags).await {
+                let tags = backup::tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
+                let token = format!("amiable-{}", new_bake());
+                let copy = match cloud.copy_image(&facts, name, &token, &tags).await {
                     Ok(copy) => copy,
                     Err(error) => {
                         let look =
-                            async || cloud.images_tagged(tags::BACKUP_OF, &original.ami).await;
+                            async || cloud.own_images(name, tags::BACKUP_OF, &original.ami).await;
                         found_all_the_same(error, look).await?
                     }
-                }
+                };
+                // One that an earlier bake has begun may be all that is left of the original.
+                self.undo.backup(&copy, &original.ami);
+                copy
             }
         };
-        self.undo.backup(&copy, &original.ami);
         self.note(format!("copy of {}: {copy}", original.ami));
         self.wait_until_available(&copy).await?;
         if self.request.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }
+        let kept = tags::of([(tags::LEASE, tags::NO_LEASE.to_owned())]);
+        cloud.tag(std::slice::from_ref(&copy), &kept).await?;
         self.undo.keep_backup();
+        let deletion = Deletion::of_namespace(original);
+        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
         if self.current.as_ref() == Some(&original.ami) {
             self.current = Some(copy);
         }
-        // One that is protected stays so: EC2 refuses then, and people decide.
-        let deletion = Deletion { objections: Vec::new(), ..Deletion::of_namespace(original) };
-        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
         for (snapshot, error) in deleted.failed {
             self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));
         }
@@ -489,8 +521,10 @@ impl<'a> Bake<'a> {
         {
             return Err(other);
         }
-        found_all_the_same(error, async || cloud.images_tagged(tags::BAKE, &self.marks.bake).await)
-            .await
+        found_all_the_same(error, async || {
+            cloud.own_images(name, tags::BAKE, &self.marks.bake).await
+        })
+        .await
     }
 
     /// Whose the image of a name is, if it is not this bake's.
@@ -655,6 +689,11 @@ impl<'a> Bake<'a> {
     fn warn(&self, text: String) {
         self.request.observer.event(Event::Warning(text));
     }
+}
+
+/// The day that names have, in UTC.
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Whether an image may be good although its bake has failed.

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Status};
 
 /// Check credentials, region, network, bases, quotas and rights, without doing anything
 ///
-/// Each right that the commands need is asked for by EC2's DryRun. Exit status 1 when something is to be done.
+/// Each right of EC2's that the commands need is asked for by its DryRun. Exit status 1 when something is to be done.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// How it is printed

@@ -55,7 +55,13 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
     let mut failed = false;
     for leftover in &left {
         match ami_lifecycle::remove_leftover(&cloud, leftover).await {
-            Ok(()) => console.message(&format!("{} {}", done(leftover.kind), leftover.id)),
+            Ok(users) if users.is_empty() => {
+                console.message(&format!("{} {}", done(leftover.kind), leftover.id));
+            }
+            Ok(users) => {
+                let users = users.join(", ");
+                console.complain(&format!("{}: a snapshot stays, as {users} uses it", leftover.id));
+            }
             Err(error) => {
                 failed = true;
                 console.complain(&Failure::from(error).text());

@@ -43,6 +43,8 @@ impl Case {
         let told = |text: String| Failed::from(format!("{text}\n--- first run\n{first:#?}"));
         if struck {
             self.check_end(&first).map_err(&told)?;
+        } else if !self.point.is_polled() {
+            return Err(told("the fault has not struck".into()));
         }
         let between = self.settled(&farm, &first);
         between
@@ -76,6 +78,7 @@ impl Case {
         }
         after.check_current(&farm, before).map_err(|text| told(format!("at the end: {text}")))?;
         self.check_images(before, &between, &after, again.is_some()).map_err(&told)?;
+        self.check_which(before, &after).map_err(&told)?;
         Ok(struck)
     }
 
@@ -94,6 +97,29 @@ impl Case {
             true => Truth::of(farm),
             false => Truth::settled_machines(farm),
         }
+    }
+
+    /// What was there and was not meant is still there; and what was wanted is current.
+    fn check_which(&self, before: &Truth, after: &Truth) -> Result<(), String> {
+        let operation = self.prepared.operation;
+        let may_go = |id: &String| match operation.name {
+            "delete" => self.prepared.arguments.contains(id),
+            "sweep" => before.unproven.contains(id),
+            // Those that give their name up.
+            "backup" => before.current.as_ref() == Some(id),
+            _ => false,
+        };
+        let gone = before.images.keys().find(|id| !after.images.contains_key(*id) && !may_go(id));
+        if let Some(id) = gone {
+            return Err(format!("{id} is gone"));
+        }
+        let generation = after.generation.unwrap_or_default();
+        let fits = match operation.name {
+            "rollback" => generation == operation.generation,
+            "verify" if self.fault == Fault::Fails => true,
+            _ => generation >= operation.generation,
+        };
+        if fits { Ok(()) } else { Err(format!("generation {generation} is current")) }
     }
 
     fn arguments(&self) -> Vec<&str> {

@@ -21,6 +21,14 @@ pub(crate) enum Point {
     All,
 }
 
+impl Point {
+    /// Whether a run may make fewer calls of this kind than another.
+    pub(crate) fn is_polled(&self) -> bool {
+        let polled = ["DescribeInstances", "DescribeImages", "GetConsoleOutput", "ssh-login"];
+        matches!(self, Point::Call { action, .. } if polled.contains(&action.as_str()))
+    }
+}
+
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

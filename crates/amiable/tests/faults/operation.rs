@@ -19,6 +19,8 @@ pub(crate) struct Operation {
     arguments: fn(&Farm) -> Vec<String>,
     /// How many images it adds or takes when it is done once.
     pub(crate) images: i64,
+    /// The generation that is current when it is done, at least.
+    pub(crate) generation: u64,
     /// The calls that are struck; all of them without any.
     only: &'static [&'static str],
     /// At the first call of this action the program gets Ctrl-C, and what follows is struck.
@@ -31,6 +33,7 @@ const OPERATIONS: [Operation; 9] = [
         state: |_| {},
         arguments: |_| words("create agent"),
         images: 1,
+        generation: 1,
         only: &[],
         interrupted_at: None,
     },
@@ -42,6 +45,7 @@ const OPERATIONS: [Operation; 9] = [
         },
         arguments: |_| words("update agent"),
         images: 1,
+        generation: 2,
         only: &[],
         interrupted_at: None,
     },
@@ -53,6 +57,7 @@ const OPERATIONS: [Operation; 9] = [
         },
         arguments: |_| words("update agent"),
         images: 1,
+        generation: 2,
         // The others are struck by `update` already.
         only: &[
             "CopyImage",
@@ -69,6 +74,7 @@ const OPERATIONS: [Operation; 9] = [
         state: one_ami,
         arguments: |_| words("update agent"),
         images: 1,
+        generation: 2,
         only: &["TerminateInstances", "DeregisterImage", "DescribeSnapshots", "DeleteSnapshot"],
         interrupted_at: Some("CreateImage"),
     },
@@ -80,6 +86,7 @@ const OPERATIONS: [Operation; 9] = [
         },
         arguments: |_| words("verify agent"),
         images: 0,
+        generation: 2,
         only: &[],
         interrupted_at: None,
     },
@@ -88,6 +95,7 @@ const OPERATIONS: [Operation; 9] = [
         state: two_amis,
         arguments: |_| words("rollback agent --to 1"),
         images: 0,
+        generation: 1,
         only: &[],
         interrupted_at: None,
     },
@@ -96,6 +104,7 @@ const OPERATIONS: [Operation; 9] = [
         state: two_amis,
         arguments: |farm| words(&format!("delete {} --yes", previous(farm))),
         images: -1,
+        generation: 2,
         only: &[],
         interrupted_at: None,
     },
@@ -104,6 +113,7 @@ const OPERATIONS: [Operation; 9] = [
         state: what_the_dead_leave,
         arguments: |_| words("sweep --yes"),
         images: -1,
+        generation: 2,
         only: &[],
         interrupted_at: None,
     },
@@ -112,6 +122,7 @@ const OPERATIONS: [Operation; 9] = [
         state: one_ami,
         arguments: |_| words("list"),
         images: 0,
+        generation: 1,
         only: &[],
         interrupted_at: None,
     },

@@ -132,7 +132,7 @@ fn fuzz_the_query_decoder() {
 fn fuzz_bodies_of_any_bytes() {
     let runtime = runtime();
     let bench = runtime.block_on(Bench::new());
-    let outcome = runner().run(&any::<String>(), |body| {
+    let outcome = runner().run(&any::<Vec<u8>>(), |body| {
         let answer = runtime.block_on(call(&bench.endpoint, &body));
         prop_assert!(is_an_answer(&answer), "{body:?}: {answer}");
         Ok(())
@@ -144,15 +144,23 @@ fn fuzz_bodies_of_any_bytes() {
 fn fuzz_headers() {
     let runtime = runtime();
     let bench = runtime.block_on(Bench::new());
-    let header = ("[a-zA-Z-]{1,20}", "[ -~]{0,60}");
+    let names = ["authorization", "x-amz-date", "x-amz-target", "x-amz-security-token", "accept"];
+    let values = prop_oneof![
+        "[ -~]{0,60}",
+        Just("AWS4-HMAC-SHA256 Credential=a/20261124/r/ec2/aws4_request".to_owned()),
+        "AWS4-HMAC-SHA256 [A-Za-z]{1,12}=[a-z0-9/]{0,20}, SignedHeaders=[a-z;-]{0,20}, Signature=[0-9a-f]{0,64}",
+        Just("20261124T060000Z".to_owned()),
+    ];
+    let header = (select(names.to_vec()), values);
     let headers = proptest::collection::vec(header, 0..6);
     let outcome = runner().run(&headers, |headers| {
         let text: String =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let answer = runtime.block_on(send(&bench.endpoint, &text, "Action=DescribeImages"));
-        // A header such as `upgrade` is HTTP's own matter, and may end the connection.
+        // SSM and its like speak JSON.
+        let is_json = answer.contains("UnknownOperationException");
+        prop_assert!(is_json || is_an_answer(&answer), "{text}: {answer}");
         prop_assert!(!answer.starts_with("HTTP/1.1 200 "), "{text}: {answer}");
-        prop_assert!(!answer.starts_with("HTTP/1.1 5"), "{text}: {answer}");
         Ok(())
     });
     outcome.unwrap();

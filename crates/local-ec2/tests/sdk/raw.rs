@@ -9,7 +9,7 @@ use local_ec2::Endpoint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The headers that sign a body, at a time.
-pub(crate) fn signature(endpoint: &Endpoint, body: &str, time: SystemTime) -> String {
+pub(crate) fn signature(endpoint: &Endpoint, body: impl AsRef<[u8]>, time: SystemTime) -> String {
     let key =
         Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test");
     let identity = key.into();
@@ -23,20 +23,22 @@ pub(crate) fn signature(endpoint: &Endpoint, body: &str, time: SystemTime) -> St
         .unwrap()
         .into();
     let headers = [("host", "x")].into_iter();
-    let body = SignableBody::Bytes(body.as_bytes());
+    let body = SignableBody::Bytes(body.as_ref());
     let request = SignableRequest::new("POST", "http://x/", headers, body).unwrap();
     let (signed, _) = sign(request, &params).unwrap().into_parts();
     signed.headers().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
 }
 
 /// Sends a request and returns the whole answer, empty when there is none.
-pub(crate) async fn send(endpoint: &Endpoint, headers: &str, body: &str) -> String {
+pub(crate) async fn send(endpoint: &Endpoint, headers: &str, body: impl AsRef<[u8]>) -> String {
+    let body = body.as_ref();
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", endpoint.port)).await.unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let bytes = [request.as_bytes(), body].concat();
+    stream.write_all(&bytes).await.unwrap();
     let mut answer = String::new();
     // A connection that is reset has no answer either.
     let _ = stream.read_to_string(&mut answer).await;
@@ -44,6 +46,7 @@ pub(crate) async fn send(endpoint: &Endpoint, headers: &str, body: &str) -> Stri
 }
 
 /// Sends a signed call, such as `Action=DescribeImages`.
-pub(crate) async fn call(endpoint: &Endpoint, body: &str) -> String {
+pub(crate) async fn call(endpoint: &Endpoint, body: impl AsRef<[u8]>) -> String {
+    let body = body.as_ref();
     send(endpoint, &signature(endpoint, body, SystemTime::now()), body).await
 }
