@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ami::{Ami, Status};
@@ -10,6 +11,7 @@ use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
+use crate::takeover::{self, IsGone};
 use crate::usage::{self, User};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
@@ -23,6 +25,9 @@ pub enum Objection {
     /// amiable did not make it, or for another namespace.
     #[error("it is not one of this namespace")]
     OutsideNamespace,
+    /// A bake that lives is about to prove it.
+    #[error("{0}: that bake makes it")]
+    UnderWay(String),
     /// Agents boot from it.
     #[error("it is the current AMI of template {0}")]
     Current(String),
@@ -77,9 +82,14 @@ pub async fn examine(
     cloud: &Cloud,
     fleet: &Fleet,
     id: &str,
+    is_gone: IsGone<'_>,
 ) -> Result<Option<Deletion>, CloudError> {
     if let Some(ami) = fleet.get(id) {
-        return Ok(Some(Deletion::of_namespace(ami)));
+        let mut deletion = Deletion::of_namespace(ami);
+        let alone = Fleet::new(vec![ami.clone()]);
+        let busy = takeover::busy(&alone, &[], &ami.template, is_gone, Timestamp::now());
+        deletion.objections.extend(busy.map(|busy| Objection::UnderWay(busy.to_string())));
+        return Ok(Some(deletion));
     }
     if let Some(image) = cloud.image(id).await? {
         return Ok(Some(of_others(image)));

@@ -41,15 +41,16 @@ impl Made {
 pub struct Holdings(Arc<Mutex<Vec<String>>>);
 
 impl Holdings {
-    /// Ids, in the order in which they were made; `an instance` while its id is not known.
+    /// Ids, in the order in which they were made; `an instance` or `an image` while its id is
+    /// not known.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
         self.0.lock().expect("no panic holds this lock").clone()
     }
 
-    fn show(&self, made: &[Made], launching: bool) {
+    fn show(&self, made: &[Made], awaited: Option<&str>) {
         let ids = made.iter().map(|made| made.id().to_owned());
-        let list = ids.chain(launching.then(|| "an instance".to_owned())).collect();
+        let list = ids.chain(awaited.map(String::from)).collect();
         *self.0.lock().expect("no panic holds this lock") = list;
     }
 }
@@ -61,6 +62,8 @@ pub(crate) struct Undo {
     bake: String,
     /// An instance was asked for, whether or not there was an answer.
     launching: bool,
+    /// What else was asked for.
+    awaited: Option<&'static str>,
     made: Vec<Made>,
     holdings: Holdings,
 }
@@ -76,7 +79,7 @@ pub(crate) enum Undone {
 
 impl Undo {
     pub(crate) fn new(holdings: Holdings) -> Undo {
-        Undo { bake: String::new(), launching: false, made: Vec::new(), holdings }
+        Undo { bake: String::new(), launching: false, awaited: None, made: Vec::new(), holdings }
     }
 
     pub(crate) fn set_bake(&mut self, bake: &str) {
@@ -85,13 +88,13 @@ impl Undo {
 
     fn add(&mut self, made: Made) {
         self.made.push(made);
-        self.holdings.show(&self.made, self.launching);
+        self.show();
     }
 
     /// Takes off the list what `is_meant`.
     fn take(&mut self, is_meant: impl Fn(&Made) -> bool) -> Vec<Made> {
         let taken = self.made.extract_if(.., |made| is_meant(made)).collect();
-        self.holdings.show(&self.made, self.launching);
+        self.show();
         taken
     }
 
@@ -111,12 +114,24 @@ impl Undo {
 
     pub(crate) fn begin_launch(&mut self) {
         self.launching = true;
-        self.holdings.show(&self.made, true);
+        self.show();
+    }
+
+    /// Something else was asked for, and the answer is not there yet. Whoever asks looks
+    /// for it themselves: it is only told.
+    pub(crate) fn awaits(&mut self, what: Option<&'static str>) {
+        self.awaited = what;
+        self.show();
+    }
+
+    fn show(&self) {
+        let awaited = if self.launching { Some("an instance") } else { self.awaited };
+        self.holdings.show(&self.made, awaited);
     }
 
     pub(crate) fn launch_was_refused(&mut self) {
         self.launching = false;
-        self.holdings.show(&self.made, false);
+        self.show();
     }
 
     pub(crate) fn instance(&mut self, id: &str) {
@@ -212,6 +227,10 @@ async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudEr
         Made::Image(id) => {
             // A pending image may not tell its snapshots yet, so they are known by their tag.
             let image = cloud.image(id).await.ok().flatten();
+            // Someone who took this bake for dead has gone on with it, and finished it.
+            if image.as_ref().is_some_and(|image| image.tags.contains_key(tags::PROMOTED)) {
+                return Ok(());
+            }
             cloud.deregister(id).await?;
             let devices = image.map(|image| image.block_devices).unwrap_or_default();
             let mut snapshots = cloud.snapshots(tags::BAKE, bake).await?;

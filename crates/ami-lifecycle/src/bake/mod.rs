@@ -20,7 +20,7 @@ mod base;
 mod error;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -50,6 +50,9 @@ use crate::undo::{Holdings, Undo, Undone};
 use crate::usage::{self, User};
 use crate::verify::{prove, quarantine};
 use crate::wait;
+
+/// An image that nobody has seen for so long is gone: EC2's descriptions lag by less.
+const UNSEEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Whether a current AMI is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -503,10 +506,14 @@ impl<'a> Bake<'a> {
         let tags = self.image_tags(plan, provisioned);
         let description = template.description.as_deref();
         let instance = &provisioned.instance;
-        let ami = match cloud.create_image(instance, &plan.name, description, &tags).await {
-            Ok(ami) => ami,
-            Err(error) => self.made_all_the_same(error, &plan.name).await?,
+        self.undo.awaits(Some("an image"));
+        let answer = cloud.create_image(instance, &plan.name, description, &tags).await;
+        let ami = match answer {
+            Ok(ami) => Ok(ami),
+            Err(error) => self.made_all_the_same(error, &plan.name).await,
         };
+        self.undo.awaits(None);
+        let ami = ami?;
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
         self.wait_until_available(&ami).await
@@ -549,16 +556,28 @@ impl<'a> Bake<'a> {
 
     async fn wait_until_available(&self, ami: &str) -> Result<ImageFacts, BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
-        let available = async || match cloud.image(ami).await? {
-            Some(image) if image.state == "available" => Ok(Some(image)),
-            Some(image) if image.state == "pending" => Ok(None),
-            // A new image may not be seen for a moment.
-            None => Ok(None),
-            Some(image) => Err(BakeError::ImageFailed {
-                image: image.id,
-                state: image.state,
-                reason: image.state_reason,
-            }),
+        let mut seen = Instant::now();
+        let available = async || {
+            let image = cloud.image(ami).await?;
+            if image.is_some() {
+                seen = Instant::now();
+            }
+            match image {
+                Some(image) if image.state == "available" => Ok(Some(image)),
+                Some(image) if image.state == "pending" => Ok(None),
+                // A new image may not be seen for a moment.
+                None if seen.elapsed() < UNSEEN_LIMIT => Ok(None),
+                None => Err(BakeError::ImageFailed {
+                    image: ami.to_owned(),
+                    state: "gone".into(),
+                    reason: None,
+                }),
+                Some(image) => Err(BakeError::ImageFailed {
+                    image: image.id,
+                    state: image.state,
+                    reason: image.state_reason,
+                }),
+            }
         };
         let waited = wait::until(template.timeouts.image, cancel, available).await;
         waited.map_err(|error| BakeError::waiting("the creation of the image", error))

@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::{Outcome, confirm, json, load_config};
 use crate::cli::{Global, Output};
-use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
+use crate::{connect, surroundings};
 
 /// Deregister AMIs and delete their snapshots
 ///
-/// Refused without --force: the current AMI of a template; AMIs outside the namespace;
+/// Refused without --force: the current AMI of a template; AMIs outside the namespace, or
+/// that a bake under way makes;
 /// what instances, launch templates, auto scaling groups or anything else that EC2 knows
 /// of use, or may use; what is protected from deregistration. A snapshot that another AMI
 /// uses stays.
@@ -43,7 +44,7 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
     let fleet = cloud.fleet(&config.namespace).await?;
     let mut deletions = Vec::new();
     for id in &args.amis {
-        let deletion = ami_lifecycle::examine(&cloud, &fleet, id).await?;
+        let deletion = ami_lifecycle::examine(&cloud, &fleet, id, &surroundings::is_gone).await?;
         let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
         let deletion = deletion.ok_or_else(missing)?;
         if !deletions.contains(&deletion) {

@@ -35,7 +35,7 @@ pub(crate) struct FaultArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Nothing goes wrong any more
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["lag", "not_found", "throttle", "call", "allow"])]
     off: bool,
 }
 

@@ -125,3 +125,14 @@ pub(crate) fn protect(farm: &Farm, image: &str) {
     let output = command.envs(env.clone()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
+
+#[test]
+fn what_a_bake_under_way_makes_is_not_deleted() {
+    let farm = Farm::with_example(&["--delays", "image=3s"]);
+    let mut bake = farm.spawn(&["create", "agent"]);
+    let seen = crate::farm::wait_for_line(&mut bake, "  image ami-");
+    let (_, image) = seen.split_once("  image ").unwrap();
+    let refused = farm.amiable(&["delete", &image[..21], "--yes"]);
+    assert!(refused.contains("status: 1") && refused.contains("that bake makes it"), "{refused}");
+    assert!(bake.wait().unwrap().success());
+}
