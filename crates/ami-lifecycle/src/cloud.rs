@@ -1,18 +1,22 @@
-//! The calls of the EC2 API that amiable makes, typed by what it needs of them.
+//! The calls of the EC2 API that amiable makes, typed by what it needs of them. What EC2
+//! answers is read in [`facts`].
 
-use std::net::IpAddr;
+mod facts;
+
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    Image, Instance, InstanceMetadataOptionsRequest, InstanceStateName, ResourceType,
-    ShutdownBehavior, Tag, TagSpecification,
+    InstanceMetadataOptionsRequest, ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::ami::{Ami, BlockDevice};
+pub use self::facts::ImageFacts;
+pub(crate) use self::facts::InstanceFacts;
+use self::facts::{image_facts, instance_facts, read_tags};
+use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
 use crate::sweep::Tagged;
@@ -42,37 +46,6 @@ pub struct Cloud {
     region: String,
 }
 
-/// What EC2 tells of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageFacts {
-    /// The image's id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its description.
-    pub description: Option<String>,
-    /// `available`, `pending`, …
-    pub state: String,
-    /// Why it is in that state.
-    pub state_reason: Option<String>,
-    /// When it was created (RFC 3339).
-    pub created: String,
-    /// Who owns it, by account id.
-    pub owner: String,
-    /// Its architecture.
-    pub architecture: String,
-    /// `ebs` or `instance-store`.
-    pub root_device_type: String,
-    /// Which device holds the root file system.
-    pub root_device_name: String,
-    /// Its EBS block devices.
-    pub block_devices: Vec<BlockDevice>,
-    /// It cannot be deregistered until that protection is switched off.
-    pub protected: bool,
-    /// Its tags.
-    pub tags: Tags,
-}
-
 /// What amiable asks of RunInstances.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch<'a> {
@@ -90,19 +63,6 @@ pub(crate) struct Launch<'a> {
     pub(crate) key_pair: Option<&'a str>,
     pub(crate) client_token: &'a str,
     pub(crate) tags: &'a Tags,
-}
-
-/// What amiable needs to know of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InstanceFacts {
-    pub(crate) id: String,
-    pub(crate) state: String,
-    pub(crate) reason: Option<String>,
-    /// The public address where there is one, else the private one.
-    pub(crate) address: Option<IpAddr>,
-    /// When it was started last (RFC 3339).
-    pub(crate) launched: String,
-    pub(crate) tags: Tags,
 }
 
 /// The states of an instance that costs something, or may again.
@@ -190,7 +150,9 @@ impl Cloud {
         let mut pages = request.into_paginator().page_size(PAGE).items().send();
         let mut images = Vec::new();
         while let Some(image) = pages.next().await {
-            images.push(facts(image.map_err(|error| CloudError::new("DescribeImages", error))?));
+            images.push(image_facts(
+                image.map_err(|error| CloudError::new("DescribeImages", error))?,
+            ));
         }
         Ok(images)
     }
@@ -203,7 +165,7 @@ impl Cloud {
         tracing::debug!("DescribeImages {id}");
         let answer = self.ec2.describe_images().image_ids(id).send().await;
         match answer.map_err(|error| CloudError::new("DescribeImages", error)) {
-            Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(facts)),
+            Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(image_facts)),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -622,11 +584,6 @@ fn of_namespace(namespace: &Namespace) -> Filter {
     filter(&format!("tag:{}", tags::NAMESPACE), &namespace.0)
 }
 
-fn read_tags(tags: Option<Vec<Tag>>) -> Tags {
-    let tags = tags.unwrap_or_default().into_iter();
-    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
-}
-
 fn of_bake(bake: &str) -> Filter {
     filter(&format!("tag:{}", tags::BAKE), bake)
 }
@@ -639,54 +596,8 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-fn instance_facts(instance: Instance) -> InstanceFacts {
-    let state = instance.state.and_then(|state| state.name);
-    let address = instance.public_ip_address.or(instance.private_ip_address);
-    InstanceFacts {
-        id: instance.instance_id.unwrap_or_default(),
-        state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
-        reason: instance.state_reason.and_then(|reason| reason.message),
-        address: address.and_then(|address| address.parse().ok()),
-        launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
-        tags: read_tags(instance.tags),
-    }
-}
-
 fn root_volume(device: &str, size_gib: u64) -> BlockDeviceMapping {
     let size = i32::try_from(size_gib).unwrap_or(i32::MAX);
     let ebs = EbsBlockDevice::builder().volume_size(size).delete_on_termination(true);
     BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
-}
-
-fn facts(image: Image) -> ImageFacts {
-    let devices =
-        image.block_device_mappings.unwrap_or_default().into_iter().filter_map(|mapping| {
-            let ebs = mapping.ebs?;
-            Some(BlockDevice {
-                device: mapping.device_name.unwrap_or_default(),
-                snapshot: ebs.snapshot_id?,
-                size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
-            })
-        });
-    let protection = image.deregistration_protection.unwrap_or_default();
-    ImageFacts {
-        // `enabled-with-cooldown`, `enabled-without-cooldown`; after the former is switched
-        // off, EC2 refuses for a day and says so itself.
-        protected: protection.starts_with("enabled"),
-        block_devices: devices.collect(),
-        tags: read_tags(image.tags),
-        id: image.image_id.unwrap_or_default(),
-        name: image.name.unwrap_or_default(),
-        description: image.description,
-        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-        state_reason: image.state_reason.and_then(|reason| reason.message),
-        created: image.creation_date.unwrap_or_default(),
-        owner: image.owner_id.unwrap_or_default(),
-        architecture: image.architecture.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        root_device_type: image
-            .root_device_type
-            .map(|it| it.as_str().to_owned())
-            .unwrap_or_default(),
-        root_device_name: image.root_device_name.unwrap_or_default(),
-    }
 }

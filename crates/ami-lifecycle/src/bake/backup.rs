@@ -11,24 +11,29 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::{Bake, BakeError, BakeRequest, today};
 use crate::ami::{Ami, Status};
-use crate::bake::BakeError;
+use crate::delete::{self, Deletion};
+use crate::error::CloudError;
+use crate::event::Stage;
 use crate::fleet::Fleet;
-use crate::marks::Marks;
+use crate::machine::found_all_the_same;
+use crate::marks::{Marks, new_bake};
 use crate::naming::{backup_name, check_ami_name};
 use crate::tags::{self, Tags};
+use crate::usage::{self, User};
 
 /// What is to be done for a name to become free.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Backup {
+struct Backup {
     /// Who has the name.
-    pub(super) original: Ami,
-    pub(super) copy: Copy,
+    original: Ami,
+    copy: Copy,
 }
 
 /// The copy of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Copy {
+enum Copy {
     /// An earlier bake has begun one.
     Begun(String),
     /// There is none yet; it is to have this name.
@@ -39,7 +44,7 @@ pub(super) enum Copy {
 ///
 /// # Errors
 /// When the AMI that has it is another template's, is under way itself, or is protected.
-pub(super) fn decide(
+fn decide(
     fleet: &Fleet,
     template: &str,
     name: &str,
@@ -76,7 +81,7 @@ pub(super) fn decide(
 
 /// The tags of a copy: all that the original has, but for who makes it. While both are there
 /// the original goes first, so that the copy becomes current by the end of the original alone.
-pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
+fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
     let mut tags = original.clone();
     // AWS' own cannot be written.
     tags.retain(|key, _| !key.starts_with("aws:"));
@@ -94,6 +99,83 @@ pub(super) fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<
         tags.insert(tags::PROMOTED.to_owned(), before.to_string());
     }
     tags
+}
+
+impl Bake<'_> {
+    /// Whether the AMI that has the name may give it up: better now than after the script.
+    pub(super) async fn check_the_name(&self, fleet: &Fleet, name: &str) -> Result<(), BakeError> {
+        let BakeRequest { cloud, template, .. } = self.request;
+        let is_left = |ami: &Ami| ami.name == name && ami.template == template.name;
+        if fleet.amis().iter().any(|ami| is_left(ami) && ami.status == Status::Pending) {
+            // Nobody else bakes the template, so it is gone on with, or removed.
+            return Ok(());
+        }
+        let Some(backup) = decide(fleet, &template.name, name, today())? else {
+            return Ok(());
+        };
+        let image = backup.original.ami;
+        let usage = self.site().or_cancel(usage::of(cloud, std::slice::from_ref(&image))).await?;
+        // What was started from it needs it no more.
+        let users = usage.users.iter().filter(|(_, user)| !matches!(user, User::Instance { .. }));
+        let users = users.map(|(_, user)| user.to_string());
+        let unknown = usage.unknown.iter();
+        let unknown = unknown.map(|(what, error)| format!("{what} cannot be looked up: {error}"));
+        let users: Vec<String> = users.chain(unknown).collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        Err(BakeError::NameInUse { name: name.to_owned(), image, users })
+    }
+
+    /// Lets the AMI that has the name give it up to a copy of it.
+    pub(super) async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
+        let BakeRequest { cloud, namespace, template, observer, .. } = self.request;
+        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let Some(backup) = decide(&fleet, &template.name, name, today())? else {
+            return Ok(());
+        };
+        self.enter(Stage::Backup);
+        let original = &backup.original;
+        let copy = match &backup.copy {
+            Copy::Begun(copy) => copy.clone(),
+            Copy::Named(name) => {
+                let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
+                let gone =
+                    || CloudError::answer("DescribeImages", format!("{} is gone", original.ami));
+                let facts = facts.ok_or_else(gone)?;
+                let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
+                let token = format!("amiable-{}", new_bake());
+                let copy = match cloud.copy_image(&facts, name, &token, &tags).await {
+                    Ok(copy) => copy,
+                    Err(error) => {
+                        let look =
+                            async || cloud.own_images(name, tags::BACKUP_OF, &original.ami).await;
+                        found_all_the_same(error, look).await?
+                    }
+                };
+                // One that an earlier bake has begun may be all that is left of the original.
+                self.undo.backup(&copy, &original.ami);
+                copy
+            }
+        };
+        self.note(format!("copy of {}: {copy}", original.ami));
+        self.wait_until_available(&copy).await?;
+        if self.request.cancel.is_cancelled() {
+            return Err(BakeError::Cancelled);
+        }
+        let kept = tags::of([(tags::LEASE, tags::NO_LEASE.to_owned())]);
+        cloud.tag(std::slice::from_ref(&copy), &kept).await?;
+        self.undo.keep_backup();
+        let deletion = Deletion::of_namespace(original);
+        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
+        if self.current.as_ref() == Some(&original.ami) {
+            self.current = Some(copy);
+        }
+        for (snapshot, error) in deleted.failed {
+            self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

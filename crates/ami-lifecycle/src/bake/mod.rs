@@ -27,12 +27,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
-use self::backup::Copy;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
-use crate::ami::{Ami, Status};
+use crate::ami::Ami;
 use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
-use crate::delete::{self, Deletion};
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
@@ -47,7 +45,6 @@ use crate::tags::{self, Tags};
 use crate::takeover::{self, Adopted, Busy, IsGone, Takeover};
 use crate::template::{CheckoutOn, Namespace, Template};
 use crate::undo::{Holdings, Undo, Undone};
-use crate::usage::{self, User};
 use crate::verify::{prove, quarantine};
 use crate::wait;
 
@@ -266,31 +263,6 @@ impl<'a> Bake<'a> {
         })?)
     }
 
-    /// Whether the AMI that has the name may give it up: better now than after the script.
-    async fn check_the_name(&self, fleet: &Fleet, name: &str) -> Result<(), BakeError> {
-        let BakeRequest { cloud, template, .. } = self.request;
-        let is_left = |ami: &Ami| ami.name == name && ami.template == template.name;
-        if fleet.amis().iter().any(|ami| is_left(ami) && ami.status == Status::Pending) {
-            // Nobody else bakes the template, so it is gone on with, or removed.
-            return Ok(());
-        }
-        let Some(backup) = backup::decide(fleet, &template.name, name, today())? else {
-            return Ok(());
-        };
-        let image = backup.original.ami;
-        let usage = self.site().or_cancel(usage::of(cloud, std::slice::from_ref(&image))).await?;
-        // What was started from it needs it no more.
-        let users = usage.users.iter().filter(|(_, user)| !matches!(user, User::Instance { .. }));
-        let users = users.map(|(_, user)| user.to_string());
-        let unknown = usage.unknown.iter();
-        let unknown = unknown.map(|(what, error)| format!("{what} cannot be looked up: {error}"));
-        let users: Vec<String> = users.chain(unknown).collect();
-        if users.is_empty() {
-            return Ok(());
-        }
-        Err(BakeError::NameInUse { name: name.to_owned(), image, users })
-    }
-
     /// The checkout on this machine, where it is made here.
     async fn check_out(&mut self) -> Result<Option<Checkout>, BakeError> {
         let template = self.request.template;
@@ -443,56 +415,6 @@ impl<'a> Bake<'a> {
         };
         let waited = wait::until(template.timeouts.stop, cancel, stopped).await;
         waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
-        Ok(())
-    }
-
-    /// Lets the AMI that has the name give it up to a copy of it.
-    async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
-        let BakeRequest { cloud, namespace, template, observer, .. } = self.request;
-        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
-        let Some(backup) = backup::decide(&fleet, &template.name, name, today())? else {
-            return Ok(());
-        };
-        self.enter(Stage::Backup);
-        let original = &backup.original;
-        let copy = match &backup.copy {
-            Copy::Begun(copy) => copy.clone(),
-            Copy::Named(name) => {
-                let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
-                let gone =
-                    || CloudError::answer("DescribeImages", format!("{} is gone", original.ami));
-                let facts = facts.ok_or_else(gone)?;
-                let tags = backup::tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
-                let token = format!("amiable-{}", new_bake());
-                let copy = match cloud.copy_image(&facts, name, &token, &tags).await {
-                    Ok(copy) => copy,
-                    Err(error) => {
-                        let look =
-                            async || cloud.own_images(name, tags::BACKUP_OF, &original.ami).await;
-                        found_all_the_same(error, look).await?
-                    }
-                };
-                // One that an earlier bake has begun may be all that is left of the original.
-                self.undo.backup(&copy, &original.ami);
-                copy
-            }
-        };
-        self.note(format!("copy of {}: {copy}", original.ami));
-        self.wait_until_available(&copy).await?;
-        if self.request.cancel.is_cancelled() {
-            return Err(BakeError::Cancelled);
-        }
-        let kept = tags::of([(tags::LEASE, tags::NO_LEASE.to_owned())]);
-        cloud.tag(std::slice::from_ref(&copy), &kept).await?;
-        self.undo.keep_backup();
-        let deletion = Deletion::of_namespace(original);
-        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
-        if self.current.as_ref() == Some(&original.ami) {
-            self.current = Some(copy);
-        }
-        for (snapshot, error) in deleted.failed {
-            self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));
-        }
         Ok(())
     }
 

@@ -1,0 +1,103 @@
+//! What EC2 tells of images and instances, as far as amiable needs it.
+
+use std::net::IpAddr;
+
+use aws_sdk_ec2::types::{Image, Instance, InstanceStateName, Tag};
+
+use crate::ami::BlockDevice;
+use crate::tags::Tags;
+
+/// What EC2 tells of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// The image's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// `available`, `pending`, …
+    pub state: String,
+    /// Why it is in that state.
+    pub state_reason: Option<String>,
+    /// When it was created (RFC 3339).
+    pub created: String,
+    /// Who owns it, by account id.
+    pub owner: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// `ebs` or `instance-store`.
+    pub root_device_type: String,
+    /// Which device holds the root file system.
+    pub root_device_name: String,
+    /// Its EBS block devices.
+    pub block_devices: Vec<BlockDevice>,
+    /// It cannot be deregistered until that protection is switched off.
+    pub protected: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What amiable needs to know of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InstanceFacts {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    /// The public address where there is one, else the private one.
+    pub(crate) address: Option<IpAddr>,
+    /// When it was started last (RFC 3339).
+    pub(crate) launched: String,
+    pub(crate) tags: Tags,
+}
+
+pub(super) fn image_facts(image: Image) -> ImageFacts {
+    let devices =
+        image.block_device_mappings.unwrap_or_default().into_iter().filter_map(|mapping| {
+            let ebs = mapping.ebs?;
+            Some(BlockDevice {
+                device: mapping.device_name.unwrap_or_default(),
+                snapshot: ebs.snapshot_id?,
+                size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
+            })
+        });
+    let protection = image.deregistration_protection.unwrap_or_default();
+    ImageFacts {
+        // `enabled-with-cooldown`, `enabled-without-cooldown`; after the former is switched
+        // off, EC2 refuses for a day and says so itself.
+        protected: protection.starts_with("enabled"),
+        block_devices: devices.collect(),
+        tags: read_tags(image.tags),
+        id: image.image_id.unwrap_or_default(),
+        name: image.name.unwrap_or_default(),
+        description: image.description,
+        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        state_reason: image.state_reason.and_then(|reason| reason.message),
+        created: image.creation_date.unwrap_or_default(),
+        owner: image.owner_id.unwrap_or_default(),
+        architecture: image.architecture.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        root_device_type: image
+            .root_device_type
+            .map(|it| it.as_str().to_owned())
+            .unwrap_or_default(),
+        root_device_name: image.root_device_name.unwrap_or_default(),
+    }
+}
+
+pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
+    let state = instance.state.and_then(|state| state.name);
+    let address = instance.public_ip_address.or(instance.private_ip_address);
+    InstanceFacts {
+        id: instance.instance_id.unwrap_or_default(),
+        state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
+        reason: instance.state_reason.and_then(|reason| reason.message),
+        address: address.and_then(|address| address.parse().ok()),
+        launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
+        tags: read_tags(instance.tags),
+    }
+}
+
+pub(super) fn read_tags(tags: Option<Vec<Tag>>) -> Tags {
+    let tags = tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}
