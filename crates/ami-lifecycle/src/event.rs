@@ -50,7 +50,7 @@ impl Stage {
             Stage::Stop => "stopping the instance",
             Stage::Backup => "backing up the AMI that has the name",
             Stage::Image => "creating the image",
-            Stage::Verify => "verifying the new AMI",
+            Stage::Verify => "verifying the AMI",
             Stage::Promote => "making it current",
             Stage::Terminate => "terminating the instance",
             Stage::Undo => "undoing",

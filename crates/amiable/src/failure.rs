@@ -106,6 +106,10 @@ impl From<ConfigError> for Failure {
 pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
     let message = match failed.error {
         BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),
+        // The text alone does not tell at which machine, nor in which step.
+        BakeError::Connection(_) => {
+            format!("{template}: {} while {}", chain(&failed.error), failed.stage.label())
+        }
         _ => format!("{template}: {}", chain(&failed.error)),
     };
     of_error(message, &failed.error, &failed.left, log)
@@ -143,6 +147,7 @@ fn of_error(
         BakeError::Script { .. }
             | BakeError::ScriptKilled { .. }
             | BakeError::Guest { .. }
+            | BakeError::Connection(_)
             | BakeError::Quarantined { .. }
     ) {
         details.push(format!("the whole log: {log}"));

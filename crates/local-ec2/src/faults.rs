@@ -1,5 +1,6 @@
-//! Faults as a client meets them on AWS, to be switched on: see [`Faults`]. Every call
-//! passes by here, so that it is counted here too.
+//! Faults as a client meets them on AWS, to be switched on: see [`Faults`]. Every call of the
+//! Query protocol passes by here, so that it is counted here too; calls in JSON, which no
+//! action answers, do not.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -107,6 +108,11 @@ impl FromStr for CallFault {
         let (action, rest) = text.split_once('=').ok_or_else(wrong)?;
         let mut words = rest.split(',');
         let strike = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
+        let has_form =
+            action == "*" || action.chars().all(|it| it.is_ascii_alphanumeric() || it == '-');
+        if action.is_empty() || !has_form || strike == Strike::Error("wait".into()) {
+            return Err(wrong());
+        }
         let mut fault = CallFault {
             action: action.to_owned(),
             strike,
@@ -303,9 +309,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<CallFault>().unwrap().to_string(), text);
         }
-        for text in
-            ["CreateImage", "CreateImage=", "X=cut,later", "X=cut,chance=101", "X=wait:long"]
-        {
+        for text in [
+            "CreateImage",
+            "CreateImage=",
+            "X=cut,later",
+            "X=cut,chance=101",
+            "X=wait:long",
+            "X=wait",
+            "=cut",
+        ] {
             assert!(text.parse::<CallFault>().is_err(), "{text}");
         }
     }

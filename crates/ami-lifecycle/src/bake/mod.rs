@@ -554,7 +554,7 @@ impl<'a> Bake<'a> {
         self.enter(Stage::Terminate);
         match self.request.cloud.terminate(instance).await {
             Ok(_) => self.undo.forget_instance(instance),
-            Err(error) => self.warn(format!("the instance {instance} is left running: {error}")),
+            Err(error) => self.warn(format!("the instance {instance} is left: {error}")),
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
     }
     ami_lifecycle::add_users(&cloud, &mut deletions).await;
     if args.dry_run {
-        show_plan(&deletions, args.output, console);
+        show_plan(&deletions, &args, console);
         return Ok(());
     }
     // All are looked at before any is deleted.
@@ -107,14 +107,17 @@ fn refuse(deletion: &Deletion) -> Result<(), Failure> {
     Err(failure.hint("--force deletes it all the same"))
 }
 
-fn show_plan(deletions: &[Deletion], output: Output, console: &Console) {
-    if output == Output::Json {
+fn show_plan(deletions: &[Deletion], args: &DeleteArgs, console: &Console) {
+    if args.output == Output::Json {
         return console.result(&json(&deletions));
     }
     for deletion in deletions {
         console.result(&plan_text(deletion));
         for objection in &deletion.objections {
-            console.result(&format!("  refused without --force: {objection}"));
+            console.result(&match args.force {
+                true => format!("  although {objection}"),
+                false => format!("  refused without --force: {objection}"),
+            });
         }
     }
 }

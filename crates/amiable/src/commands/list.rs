@@ -43,11 +43,11 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
     match args.output {
         Output::Json => console.result(&json(&amis)),
         Output::Text if amis.is_empty() => {
-            console.message(&format!(
-                "no AMIs in namespace {} in {}",
-                config.namespace,
-                cloud.region()
-            ));
+            let place = format!("namespace {} in {}", config.namespace, cloud.region());
+            console.message(&match fleet.amis().len() {
+                0 => format!("no AMIs in {place}"),
+                count => format!("of {count} AMIs in {place} none is what was asked for"),
+            });
         }
         Output::Text => console.result(&as_table(&amis)),
     }

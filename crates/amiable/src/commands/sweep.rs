@@ -64,7 +64,9 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
             }
             Err(error) => {
                 failed = true;
-                console.complain(&Failure::from(error).text());
+                let mut failure = Failure::from(error);
+                failure.message = format!("{} is left: {}", leftover.id, failure.message);
+                console.complain(&failure.text());
             }
         }
     }
@@ -79,7 +81,17 @@ fn line(leftover: &Leftover) -> String {
         LeftBecause::ProcessEnded => "whose process has ended".into(),
         LeftBecause::ImageDeleted => "its AMI is deleted".into(),
     };
-    format!("{id} {state}: template {template}, bake {bake} by {operator}, {why}")
+    let kind = kind(leftover.kind);
+    format!("{kind} {id} {state}: template {template}, bake {bake} by {operator}, {why}")
+}
+
+fn kind(kind: LeftKind) -> &'static str {
+    match kind {
+        LeftKind::Instance => "instance",
+        LeftKind::Image => "image",
+        LeftKind::Snapshot => "snapshot",
+        LeftKind::KeyPair => "key pair",
+    }
 }
 
 fn done(kind: LeftKind) -> &'static str {

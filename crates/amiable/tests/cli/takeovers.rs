@@ -34,7 +34,7 @@ fn a_killed_bake_is_gone_on_with_from_each_stage() {
         ("running the init script", "which a bake of [OPERATOR] that is dead has left"),
         ("stopping the instance", "which is provisioned already"),
         ("  image ami-", "which [OPERATOR] has begun"),
-        ("verifying the new AMI", "which [OPERATOR] has begun"),
+        ("verifying the AMI", "which [OPERATOR] has begun"),
     ]
     .into_iter()
     .enumerate()
@@ -56,7 +56,7 @@ fn a_killed_bake_is_gone_on_with_from_each_stage() {
 #[test]
 fn a_machine_that_a_dead_bake_verified_with_is_replaced() {
     let farm = Farm::with_example(&["--delays", "running=300ms"]);
-    killed_at_the_last(&farm, &["verifying the new AMI", "  instance i-"]);
+    killed_at_the_last(&farm, &["verifying the AMI", "  instance i-"]);
     let text = repeat(&farm);
     assert!(text.contains("which [OPERATOR] has begun"), "{text}");
     assert!(text.contains("removed [INSTANCE 1], which a bake"), "{text}");
