@@ -105,6 +105,9 @@ pub struct Ami {
     pub snapshots: Vec<String>,
     /// Its block devices.
     pub block_devices: Vec<BlockDevice>,
+    /// A digest of the boot script that it was baked to boot with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_script: Option<String>,
     /// Its description.
     pub description: Option<String>,
     /// Who baked it.
@@ -163,6 +166,7 @@ impl Ami {
             bake: tag(tags::BAKE),
             lease: image.tags.get(tags::LEASE).cloned(),
             owner: tag(tags::OWNER),
+            boot_script: image.tags.get(tags::BOOT_SCRIPT).cloned(),
             recipe: tag(tags::RECIPE),
             builder: tag(tags::BUILDER),
             protected: image.protected,

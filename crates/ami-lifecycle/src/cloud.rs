@@ -96,6 +96,10 @@ impl Cloud {
         &self.autoscaling
     }
 
+    pub(crate) fn ssm(&self) -> &aws_sdk_ssm::Client {
+        &self.ssm
+    }
+
     pub(crate) fn quotas(&self) -> &aws_sdk_servicequotas::Client {
         &self.quotas
     }
@@ -426,6 +430,18 @@ impl Cloud {
         patient(async || {
             let answer = request.clone().send().await;
             answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+        })
+        .await
+    }
+
+    /// Takes tags away, where they have these values.
+    pub(crate) async fn untag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
+        tracing::debug!("DeleteTags {ids:?} {tags:?}");
+        let request = self.ec2.delete_tags().set_resources(Some(ids.to_vec()));
+        let request = request.set_tags(Some(sdk_tags(tags)));
+        patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new("DeleteTags", error))
         })
         .await
     }

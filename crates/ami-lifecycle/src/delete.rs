@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, ImageFacts};
+use crate::consumer::Holders;
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
@@ -38,10 +39,10 @@ pub enum Objection {
     #[error("{0}")]
     Used(User),
     /// That could not be looked up, so it may be.
-    #[error("whether {what} use it cannot be told: {error}")]
+    #[error("it cannot be told whether it is used by {what}: {error}")]
     Unknown {
         /// Which kind of resource.
-        what: &'static str,
+        what: String,
         /// Why not.
         error: String,
     },
@@ -130,21 +131,21 @@ fn of_others(image: ImageFacts) -> Deletion {
     }
 }
 
-/// Adds to each deletion who uses the AMI.
-pub async fn add_users(cloud: &Cloud, deletions: &mut [Deletion]) {
+/// Adds to each deletion who uses the AMI: what EC2 knows of, and consumers.
+pub async fn add_users(cloud: &Cloud, holders: &Holders, deletions: &mut [Deletion]) {
     let looked_at = deletions.iter().filter(|deletion| !deletion.deregistered);
     let amis: Vec<String> = looked_at.map(|deletion| deletion.ami.clone()).collect();
     if amis.is_empty() {
         return;
     }
-    let usage = usage::of(cloud, &amis).await;
+    let mut usage = usage::of(cloud, &amis).await;
+    usage.add_holders(holders, &amis);
     for deletion in deletions.iter_mut().filter(|deletion| !deletion.deregistered) {
         let users = usage.users.iter().filter(|(ami, _)| *ami == deletion.ami);
         deletion.objections.extend(users.map(|(_, user)| Objection::Used(user.clone())));
-        let unknown = usage
-            .unknown
-            .iter()
-            .map(|(what, error)| Objection::Unknown { what, error: error.to_string() });
+        let unknown = usage.unknown.iter();
+        let unknown = unknown
+            .map(|(what, error)| Objection::Unknown { what: what.clone(), error: error.clone() });
         deletion.objections.extend(unknown);
     }
 }

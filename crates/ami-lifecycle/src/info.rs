@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use crate::ami::{Ami, SourceRecord, Status};
 use crate::cloud::Cloud;
+use crate::consumer::{ConsumerState, Consumers};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
+use crate::usage::{self, User};
 
 /// An AMI that another was baked from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +36,12 @@ pub struct Info {
     pub because: String,
     /// What it was baked from, the nearest first.
     pub lineage: Vec<Ancestor>,
+    /// Who uses it.
+    pub users: Vec<User>,
+    /// Who may use it, as that cannot be told: what, and why not.
+    pub unknown_users: Vec<(String, String)>,
+    /// The consumers of its template, and what they name now.
+    pub consumers: Vec<ConsumerState>,
 }
 
 /// No chain of bases is this long; it ends a circle of wrong tags.
@@ -43,7 +51,12 @@ const LONGEST_LINEAGE: usize = 100;
 ///
 /// # Errors
 /// When a call fails.
-pub async fn info(cloud: &Cloud, fleet: &Fleet, subject: &str) -> Result<Option<Info>, CloudError> {
+pub async fn info(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    consumers: Consumers<'_>,
+    subject: &str,
+) -> Result<Option<Info>, CloudError> {
     let Some(ami) = fleet.get(subject).or_else(|| fleet.current(subject)) else { return Ok(None) };
     let mut lineage = Vec::new();
     let mut next = ami.base_ami.clone();
@@ -52,7 +65,19 @@ pub async fn info(cloud: &Cloud, fleet: &Fleet, subject: &str) -> Result<Option<
         next = fleet.get(&next).map(|ami| ami.base_ami.clone()).unwrap_or_default();
         lineage.push(ancestor);
     }
-    Ok(Some(Info { ami: ami.clone(), because: because(fleet, ami), lineage }))
+    let id = std::slice::from_ref(&ami.ami);
+    let mut usage = usage::of(cloud, id).await;
+    usage.add_holders(&consumers.holders(cloud, fleet).await, id);
+    let mut states = consumers.states(cloud, fleet).await;
+    states.retain(|state| state.template == ami.template);
+    Ok(Some(Info {
+        ami: ami.clone(),
+        because: because(fleet, ami),
+        lineage,
+        users: usage.users.into_iter().map(|(_, user)| user).collect(),
+        unknown_users: usage.unknown,
+        consumers: states,
+    }))
 }
 
 /// Why an AMI has its status: its own reason, or what has taken its place since.

@@ -15,6 +15,7 @@
 mod ami;
 mod bake;
 mod cloud;
+mod consumer;
 mod delete;
 mod doctor;
 mod error;
@@ -22,6 +23,7 @@ mod event;
 mod fleet;
 mod guest;
 mod info;
+mod known;
 mod machine;
 mod marks;
 mod naming;
@@ -46,6 +48,11 @@ pub use bake::{
     resolve_base,
 };
 pub use cloud::{Cloud, ImageFacts};
+pub use consumer::{
+    BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, ConsumerState, Consumers,
+    FilePlan, Files, Holders, JenkinsAgents, JenkinsServer, Move, Naming, RollError, RollRequest,
+    RollTarget, Rolled, ScriptText, ServerError, Sight, Value, plan_roll, roll,
+};
 pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
 pub use doctor::{Check, Verdict, examine_readiness};
 pub use error::{CloudError, CloudErrorKind};
@@ -53,6 +60,8 @@ pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use guest::check_user_data;
 pub use info::{Ancestor, Info, info};
+pub use jenkins_config;
+pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::consumer::Consumer;
 use crate::naming::Pattern;
 use crate::tags;
 use crate::template::{Base, HostKey, KeyPair, Namespace, Template};
@@ -16,8 +17,12 @@ pub enum Operation {
     Bake,
     /// `verify`.
     Verify,
-    /// `list` and `info`.
+    /// `list`.
     Look,
+    /// `info`.
+    Info,
+    /// `roll`.
+    Roll,
     /// `rollback`.
     Rollback,
     /// `delete`.
@@ -30,10 +35,12 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 7] = [
+    pub const ALL: [Operation; 9] = [
         Operation::Bake,
         Operation::Verify,
         Operation::Look,
+        Operation::Info,
+        Operation::Roll,
         Operation::Rollback,
         Operation::Delete,
         Operation::Sweep,
@@ -62,7 +69,15 @@ impl Operation {
                 "ec2:RunInstances",
                 "ec2:TerminateInstances",
             ],
-            Operation::Look => &["ec2:DescribeImages"],
+            Operation::Look | Operation::Roll => &["ec2:DescribeImages"],
+            Operation::Info => &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLaunchConfigurations",
+                "ec2:DescribeImageReferences",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplateVersions",
+            ],
             Operation::Rollback => &["ec2:CreateTags", "ec2:DescribeImages"],
             Operation::Delete => &[
                 "autoscaling:DescribeAutoScalingGroups",
@@ -119,11 +134,37 @@ impl Operation {
         if resolves && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert("ssm:GetParameter");
         }
+        if self != Operation::Doctor {
+            let consumers = templates.iter().flat_map(|template| &template.consumers);
+            actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
+        }
         if self == Operation::Bake && pattern.names_recur() {
             actions.insert("ec2:CopyImage");
             actions.extend(USAGE);
         }
         actions
+    }
+}
+
+impl Operation {
+    /// What it calls for a consumer. All commands read them, but rolling changes them.
+    fn consumer_actions(self, consumer: &Consumer) -> &'static [&'static str] {
+        let rolls = matches!(
+            self,
+            Operation::Bake | Operation::Verify | Operation::Rollback | Operation::Roll
+        );
+        match (consumer, rolls) {
+            (Consumer::Ssm(_), false) => &["ssm:GetParameter"],
+            (Consumer::Ssm(_), true) => &["ssm:GetParameter", "ssm:PutParameter"],
+            (Consumer::LaunchTemplate(_), false) => &["ec2:DescribeLaunchTemplateVersions"],
+            (Consumer::LaunchTemplate(_), true) => &[
+                "ec2:CreateLaunchTemplateVersion",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:ModifyLaunchTemplate",
+            ],
+            (Consumer::Tag { .. }, true) => &["ec2:CreateTags", "ec2:DeleteTags"],
+            (Consumer::Tag { .. } | Consumer::Jenkins(_) | Consumer::Command(_), _) => &[],
+        }
     }
 }
 
@@ -153,10 +194,11 @@ const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstan
 
 /// Actions that change or end what is there. EC2 knows the tags of what each of them names
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
-const CHANGE: [&str; 7] = [
+const CHANGE: [&str; 8] = [
     "CreateTags",
     "DeleteKeyPair",
     "DeleteSnapshot",
+    "DeleteTags",
     "DeregisterImage",
     "DisableImageDeregistrationProtection",
     "StopInstances",
@@ -190,13 +232,16 @@ enum Group {
     Own,
     /// iam:PassRole.
     PassRole,
-    /// ssm:GetParameter.
+    /// ssm:GetParameter, of bases and consumers.
     Parameters,
+    /// ssm:PutParameter, of consumers.
+    OwnParameters,
 }
 
 fn group(action: &str, by_tag: bool) -> Group {
     match action.split_once(':') {
         Some(("iam", _)) => Group::PassRole,
+        Some(("ssm", "PutParameter")) => Group::OwnParameters,
         Some(("ssm", _)) => Group::Parameters,
         Some(("ec2", name)) if by_tag && CHANGE.contains(&name) => Group::Own,
         _ => Group::Any,
@@ -240,22 +285,40 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
             "Condition": { "StringEquals": { "iam:PassedToService": "ec2.amazonaws.com" } },
         })],
         (Group::Parameters, _) => vec![json!({
-            "Sid": "AmiableBase",
+            "Sid": "AmiableParameters",
             "Effect": "Allow",
             "Action": actions,
-            "Resource": parameters(request.templates),
+            "Resource": &bases(request.templates) | &consumers(request.templates),
+        })],
+        (Group::OwnParameters, _) => vec![json!({
+            "Sid": "AmiableConsumers",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": consumers(request.templates),
         })],
     }
 }
 
 /// The ARNs of the parameters that name bases. AWS' own public ones belong to no account.
-fn parameters(templates: &[Template]) -> BTreeSet<String> {
+fn bases(templates: &[Template]) -> BTreeSet<String> {
     let arn = |template: &Template| {
         let Base::Ssm(name) = &template.base else { return None };
-        let account = if name.starts_with("/aws/service/") { "" } else { "*" };
-        Some(format!("arn:aws:ssm:*:{account}:parameter/{}", name.trim_start_matches('/')))
+        Some(parameter(name, if name.starts_with("/aws/service/") { "" } else { "*" }))
     };
     templates.iter().filter_map(arn).collect()
+}
+
+/// The ARNs of the parameters that are consumers.
+fn consumers(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::Ssm(name) => Some(parameter(name, "*")),
+        _ => None,
+    };
+    templates.iter().flat_map(|template| &template.consumers).filter_map(arn).collect()
+}
+
+fn parameter(name: &str, account: &str) -> String {
+    format!("arn:aws:ssm:*:{account}:parameter/{}", name.trim_start_matches('/'))
 }
 
 #[cfg(test)]
@@ -308,7 +371,7 @@ mod tests {
             only: None,
         };
         let policy = policy(&request);
-        let arns = &statement(&policy, "AmiableBase").unwrap()["Resource"];
+        let arns = &statement(&policy, "AmiableParameters").unwrap()["Resource"];
         assert_eq!(arns[0], "arn:aws:ssm:*::parameter/aws/service/debian/x");
         assert!(statement(&policy, "AmiableInstanceProfile").is_some());
     }

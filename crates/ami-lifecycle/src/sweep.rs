@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
+use crate::consumer::Holders;
 use crate::delete::drop_snapshot;
 use crate::error::CloudError;
 use crate::fleet::Fleet;
@@ -103,6 +104,21 @@ impl Leftover {
             lease: ami.lease.clone(),
             snapshots: ami.snapshots.clone(),
         }
+    }
+}
+
+impl Leftover {
+    /// Why an image may not be removed: a consumer names it, or may. `None` for all else.
+    #[must_use]
+    pub fn named_by(&self, holders: &Holders) -> Option<String> {
+        if self.kind != LeftKind::Image {
+            return None;
+        }
+        let place = holders.of(&self.id).next().map(|naming| format!("{} names it", naming.place));
+        place.or_else(|| {
+            let (what, error) = holders.unknown.first()?;
+            Some(format!("it cannot be told whether it is used by {what}: {error}"))
+        })
     }
 }
 

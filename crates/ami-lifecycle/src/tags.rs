@@ -17,6 +17,7 @@
 //! | `amiable:base` | image, snapshot | the base AMI's id |
 //! | `amiable:source-kind`, `-url`, `-revision` | image, snapshot | the exact checkout |
 //! | `amiable:script` | image, snapshot | the script's path in it |
+//! | `amiable:boot-script` | image, snapshot | it boots with the template's boot script: a digest of that |
 //! | `amiable:operator` | all | who baked, as `user@host` |
 //! | `amiable:version` | all | the version of amiable |
 //! | `amiable:promoted` | image | when it was made current (RFC 3339, UTC); the latest is current |
@@ -64,6 +65,8 @@ pub const SOURCE_URL: &str = "amiable:source-url";
 pub const SOURCE_REVISION: &str = "amiable:source-revision";
 /// The script's path.
 pub const SCRIPT: &str = "amiable:script";
+/// A digest of the boot script that is all that an agent needs.
+pub const BOOT_SCRIPT: &str = "amiable:boot-script";
 /// Who baked.
 pub const OPERATOR: &str = "amiable:operator";
 /// The version of amiable.
@@ -90,7 +93,7 @@ pub const BACKUP_OF: &str = "amiable:backup-of";
 pub const IMAGE: &str = "amiable:image";
 
 /// How many tags amiable itself puts on an image; EC2 allows 50 in all.
-pub const OWN: usize = 24;
+pub const OWN: usize = 25;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::consumer::{BootScript, Consumer};
+
 /// The processor architecture, in EC2's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Architecture {
@@ -330,6 +332,10 @@ pub struct Template {
     pub verify: Option<String>,
     /// What Jenkins asks of its agents, where they are Jenkins'.
     pub agent: Option<JenkinsAgent>,
+    /// The places that name its current AMI, in the order in which they are told.
+    pub consumers: Vec<Consumer>,
+    /// What its agents run at boot.
+    pub boot_script: Option<BootScript>,
 }
 
 /// What separates these AMIs from all others in the account.
@@ -384,6 +390,8 @@ pub(crate) mod tests {
             seal: Seal::default(),
             verify: None,
             agent: None,
+            consumers: Vec::new(),
+            boot_script: None,
         }
     }
 

@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::LaunchTemplateVersion;
 use serde::Serialize;
 
 use crate::cloud::{Cloud, filter};
+use crate::consumer::Holders;
 use crate::error::{CloudError, CloudErrorKind};
 
 /// The most images that DescribeImageReferences takes
@@ -47,6 +48,12 @@ pub enum User {
         /// What tells it the AMI.
         by: String,
     },
+    /// A consumer of the configuration.
+    #[error("{place} names it")]
+    Consumer {
+        /// The place, in words.
+        place: String,
+    },
     /// Anything else that EC2 knows of.
     #[error("{arn} ({kind}) refers to it")]
     Reference {
@@ -63,7 +70,7 @@ pub(crate) struct Usage {
     /// The AMI, and who uses it.
     pub(crate) users: Vec<(String, User)>,
     /// What could not be looked up, and why.
-    pub(crate) unknown: Vec<(&'static str, CloudError)>,
+    pub(crate) unknown: Vec<(String, String)>,
 }
 
 impl Usage {
@@ -72,8 +79,20 @@ impl Usage {
         match found {
             Ok(found) => self.users.extend(found),
             Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
-            Err(error) => self.unknown.push((what, error)),
+            Err(error) => self.unknown.push((what.to_owned(), error.to_string())),
         }
+    }
+}
+
+impl Usage {
+    /// Takes in what consumers name, but for what EC2 was asked for already.
+    pub(crate) fn add_holders(&mut self, holders: &Holders, amis: &[String]) {
+        let named = holders.namings.iter().filter(|naming| amis.contains(&naming.ami));
+        for naming in named.filter(|naming| !naming.in_ec2) {
+            let user = User::Consumer { place: naming.place.clone() };
+            self.users.push((naming.ami.clone(), user));
+        }
+        self.unknown.extend(holders.unknown.iter().cloned());
     }
 }
 
@@ -101,7 +120,7 @@ pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
 fn id_of(user: &User) -> Option<String> {
     match user {
         User::Instance { id, .. } | User::LaunchTemplate { id, .. } => Some(id.clone()),
-        User::AutoScalingGroup { .. } | User::Reference { .. } => None,
+        User::AutoScalingGroup { .. } | User::Consumer { .. } | User::Reference { .. } => None,
     }
 }
 
@@ -313,7 +332,7 @@ mod tests {
         let error = |kind| CloudError { kind, ..CloudError::answer("X", "no") };
         usage.add("groups", Err(error(CloudErrorKind::NoSuchAction)));
         usage.add("instances", Err(error(CloudErrorKind::NotAuthorized)));
-        let unknown: Vec<&str> = usage.unknown.iter().map(|(what, _)| *what).collect();
+        let unknown: Vec<&str> = usage.unknown.iter().map(|(what, _)| what.as_str()).collect();
         assert_eq!(unknown, ["instances"]);
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, list, rollback, sweep, validate, verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, roll, rollback, sweep, validate,
+    verify,
 };
 use crate::local;
 
@@ -59,11 +60,14 @@ pub(crate) enum Command {
     Info(info::InfoArgs),
     Verify(verify::VerifyArgs),
     Rollback(rollback::RollbackArgs),
+    Roll(roll::RollArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
     IamPolicy(iam_policy::IamPolicyArgs),
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
+    #[command(subcommand)]
+    Jenkins(jenkins::JenkinsCommand),
     /// The EC2-compatible endpoint of this machine
     #[command(subcommand)]
     Local(local::LocalCommand),

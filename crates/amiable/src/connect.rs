@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ami_lifecycle::Cloud;
+use ami_lifecycle::{Cloud, Consumers, JenkinsServer};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -11,10 +11,10 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use crate::config::{CloudEndpoint, CloudSettings};
+use crate::config::{CloudEndpoint, CloudSettings, Config};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::local;
+use crate::{local, surroundings};
 
 /// The region of the local endpoint where none is configured.
 const LOCAL_REGION: &str = "us-east-1";
@@ -77,4 +77,23 @@ pub(crate) async fn cloud(settings: &CloudSettings, console: &Console) -> Result
             .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));
     }
     Ok(Cloud::new(&config))
+}
+
+/// The running Jenkins of the configuration, with the token that the environment has.
+pub(crate) fn jenkins(config: &Config) -> Option<JenkinsServer> {
+    let settings = config.jenkins.as_ref()?;
+    Some(JenkinsServer {
+        url: settings.url.clone(),
+        user: settings.user.clone(),
+        token: surroundings::variable(&settings.token_env),
+        token_env: settings.token_env.clone(),
+    })
+}
+
+/// All consumers of the configuration.
+pub(crate) fn consumers<'c>(
+    config: &'c Config,
+    jenkins: Option<&'c JenkinsServer>,
+) -> Consumers<'c> {
+    Consumers { templates: &config.templates, jenkins }
 }

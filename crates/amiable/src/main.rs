@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod console;
 mod failure;
+mod import;
 mod interrupt;
 mod local;
 mod render;

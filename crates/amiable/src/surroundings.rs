@@ -17,6 +17,11 @@ fn xdg(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
     Ok(home.join(below_home))
 }
 
+/// A variable that the user names, unless it is empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Where the local endpoint keeps everything.
 pub(crate) fn local_folder() -> Result<PathBuf, Failure> {
     match env::var_os("AMIABLE_LOCAL_DIR").filter(|path| !path.is_empty()) {

@@ -31,6 +31,7 @@ pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
 use crate::ami::Ami;
 use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
+use crate::consumer::{Consumers, Holders};
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
@@ -40,7 +41,7 @@ use crate::marks::{Marks, lease_end, new_bake};
 use crate::naming::{NameParts, Pattern};
 use crate::recipe::recipe;
 use crate::source::{self, Checkout};
-use crate::sweep::remove_leftover;
+use crate::sweep::{LeftKind, remove_leftover};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Adopted, Busy, IsGone, Takeover};
 use crate::template::{CheckoutOn, Namespace, Template};
@@ -79,6 +80,8 @@ pub struct BakeRequest<'a> {
     pub pattern: &'a Pattern,
     /// What to bake.
     pub template: &'a Template,
+    /// The consumers of all templates: an AMI that one of them names is left alone.
+    pub consumers: Consumers<'a>,
     /// Whether a current AMI is expected.
     pub mode: Mode,
     /// What becomes of the instance after a failure.
@@ -112,6 +115,8 @@ pub struct Baked {
     pub generation: u64,
     /// It is current; otherwise it waits to be verified.
     pub promoted: bool,
+    /// It was baked to boot with the template's boot script.
+    pub boots_small: bool,
     /// The AMI that was current until now, and stays as backup.
     pub previous: Option<String>,
 }
@@ -192,7 +197,7 @@ struct NewImage {
 impl<'a> Bake<'a> {
     async fn run(&mut self) -> Result<Baked, BakeError> {
         let plan = self.plan().await?;
-        self.remove_the_dead(&plan.takeover).await;
+        self.remove_the_dead(&plan).await;
         let image = match &plan.takeover.adopted {
             Some(Adopted::Image(ami)) => self.adopt_image(ami).await?,
             Some(Adopted::Machine { id, bake, revision, identity }) => {
@@ -214,7 +219,8 @@ impl<'a> Bake<'a> {
         self.close();
         let previous = self.current.clone().filter(|_| promoted);
         let NewImage { facts, generation } = image;
-        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, previous })
+        let boots_small = facts.tags.contains_key(tags::BOOT_SCRIPT);
+        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, boots_small, previous })
     }
 
     fn site(&self) -> Site<'a> {
@@ -288,9 +294,19 @@ impl<'a> Bake<'a> {
 
     /// What dead bakes have left and nobody can use. A failure is only told: `sweep` is
     /// there for what stays.
-    async fn remove_the_dead(&mut self, takeover: &Takeover) {
-        for leftover in &takeover.removed {
-            match remove_leftover(self.request.cloud, leftover).await {
+    async fn remove_the_dead(&mut self, plan: &Plan) {
+        let BakeRequest { cloud, consumers, .. } = *self.request;
+        let removed = &plan.takeover.removed;
+        let holders = match removed.iter().any(|it| it.kind == LeftKind::Image) {
+            true => consumers.holders(cloud, &plan.fleet).await,
+            false => Holders::default(),
+        };
+        for leftover in removed {
+            if let Some(why) = leftover.named_by(&holders) {
+                self.warn(format!("{} stays: {why}", leftover.id));
+                continue;
+            }
+            match remove_leftover(cloud, leftover).await {
                 Ok(_) => self.note(format!(
                     "removed {}, which a bake of {} that is dead has left",
                     leftover.id, leftover.operator
@@ -607,7 +623,9 @@ impl<'a> Bake<'a> {
             (tags::BUILDER, provisioned.identity.clone()),
         ]);
         let marks = self.marks.on(plan.name.clone());
-        template.metadata.clone().into_iter().chain(marks).chain(own).collect()
+        let boot = template.boot_script.as_ref();
+        let boot = boot.map(|boot| (tags::BOOT_SCRIPT.to_owned(), boot.digest()));
+        template.metadata.clone().into_iter().chain(marks).chain(own).chain(boot).collect()
     }
 
     /// Begins a stage; the one before has ended well then.

@@ -184,9 +184,11 @@ impl Guest {
     /// Leaves what Jenkins looks for, runs the template's seal script, and removes what no
     /// AMI should have. Returns the identity that its instances must not have.
     pub(crate) async fn seal(&self) -> Result<String, BakeError> {
-        let Template { seal, agent, timeouts, .. } = &self.template;
-        if let Some(agent) = agent {
-            self.own("set the mark of Jenkins", &seal::init_mark(agent), None).await?;
+        let Template { seal, agent, timeouts, boot_script, .. } = &self.template;
+        // With the mark of a base that was an agent itself, no boot script would run.
+        let mark = agent.as_ref().map(|agent| agent.init_has_run);
+        if let Some(has_run) = mark.or(boot_script.as_ref().map(|_| false)) {
+            self.own("set the mark of Jenkins", &seal::init_mark(has_run), None).await?;
         }
         if let Some(script) = &seal.script {
             self.run_script("the seal script", script, timeouts.script).await?;

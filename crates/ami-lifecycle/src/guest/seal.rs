@@ -128,8 +128,8 @@ fn in_homes(names: &str) -> String {
 }
 
 /// Leaves or removes the mark that the init script has run, for the login user.
-pub(crate) fn init_mark(agent: &JenkinsAgent) -> String {
-    match agent.init_has_run {
+pub(crate) fn init_mark(has_run: bool) -> String {
+    match has_run {
         true => format!("touch ~/{INIT_HAS_RUN}\n"),
         false => format!("rm -f ~/{INIT_HAS_RUN}\n"),
     }
@@ -323,7 +323,7 @@ mod tests {
             seal: &default,
             agent: Some(&agent),
         };
-        for command in [seal("/w", "it's", &default), checks(&expected), init_mark(&agent)] {
+        for command in [seal("/w", "it's", &default), checks(&expected), init_mark(true)] {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
             assert!(output.status.success(), "{command}\n{output:?}");
         }

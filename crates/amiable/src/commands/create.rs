@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Holdings, KeptInstance,
-    Mode, OnFailure, Template,
+    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Holdings, JenkinsServer,
+    KeptInstance, Mode, OnFailure, RollTarget, Template,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::roll::After;
 use super::{Outcome, json, load_config, no_template};
 use crate::cli::{Global, Output};
 use crate::config::Config;
@@ -50,6 +51,9 @@ struct BakeArgs {
     /// Leave the new AMI pending: `amiable verify` proves it and makes it current
     #[arg(long)]
     no_verify: bool,
+    /// Do not roll: consumers go on naming what they name
+    #[arg(long)]
+    no_roll: bool,
     /// Go on although another bake of the template seems to be under way: it is dead
     #[arg(long)]
     take_over: bool,
@@ -96,7 +100,8 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
         OnFailureArg::Terminate => OnFailure::Terminate,
         OnFailureArg::Keep => OnFailure::Keep,
     };
-    let BakeArgs { no_verify, take_over, .. } = args;
+    let BakeArgs { no_verify, no_roll, take_over, .. } = args;
+    let jenkins = connect::jenkins(&config);
     let verify = !no_verify;
     let job = Job {
         config: &config,
@@ -105,6 +110,7 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
         on_failure,
         verify,
         take_over,
+        jenkins: jenkins.as_ref(),
         holdings,
         cancel,
         console,
@@ -116,7 +122,19 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
                 if args.output == Output::Text {
                     console.result(&baked.ami);
                 }
-                results.push(result(template, &baked));
+                let (rolled, outcome) = match baked.promoted && !no_roll {
+                    true => job.roll(template, &baked).await,
+                    false => (Vec::new(), Ok(())),
+                };
+                results.push(result(template, &baked, rolled));
+                if let Err(failure) = outcome {
+                    console.complain(&failure.text());
+                    let interrupted = failure.status == Status::Interrupted;
+                    worst = Some(failure.status);
+                    if interrupted {
+                        break;
+                    }
+                }
             }
             Err(failure) => {
                 console.complain(&failure.text());
@@ -134,7 +152,11 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
     worst.map_or(Ok(()), |status| Err(Failure::told(status)))
 }
 
-fn result(template: &Template, baked: &Baked) -> serde_json::Value {
+fn result(
+    template: &Template,
+    baked: &Baked,
+    consumers: Vec<serde_json::Value>,
+) -> serde_json::Value {
     serde_json::json!({
         "template": template.name,
         "ami": baked.ami,
@@ -142,6 +164,7 @@ fn result(template: &Template, baked: &Baked) -> serde_json::Value {
         "generation": baked.generation,
         "current": baked.promoted,
         "previous": baked.previous,
+        "consumers": consumers,
     })
 }
 
@@ -153,6 +176,7 @@ struct Job<'a> {
     on_failure: OnFailure,
     verify: bool,
     take_over: bool,
+    jenkins: Option<&'a JenkinsServer>,
     holdings: Holdings,
     cancel: CancellationToken,
     console: &'a Console,
@@ -168,6 +192,7 @@ impl Job<'_> {
             namespace: &self.config.namespace,
             pattern: &self.config.pattern,
             template,
+            consumers: connect::consumers(self.config, self.jenkins),
             mode: self.mode,
             on_failure: self.on_failure,
             verify: self.verify,
@@ -188,6 +213,36 @@ impl Job<'_> {
             }
             Err(failed) => Err(self.failed(template, &failed, &log_path)),
         }
+    }
+
+    /// Rolls the template's consumers to the AMI that has become current.
+    async fn roll(
+        &self,
+        template: &Template,
+        baked: &Baked,
+    ) -> (Vec<serde_json::Value>, super::Outcome) {
+        if template.consumers.is_empty() {
+            return (Vec::new(), Ok(()));
+        }
+        let fleet = match self.cloud.fleet(&self.config.namespace).await {
+            Ok(fleet) => fleet,
+            Err(error) => {
+                let failure = Failure::from(error);
+                let text =
+                    format!("{}: consumers are not rolled: {}", template.name, failure.message);
+                return (Vec::new(), Err(Failure { message: text, ..failure }));
+            }
+        };
+        // EC2 may not show it as it is yet.
+        let target = RollTarget {
+            ami: baked.ami.clone(),
+            name: baked.name.clone(),
+            generation: Some(baked.generation),
+            boots_small: baked.boots_small,
+        };
+        let Job { config, cloud, cancel, console, .. } = self;
+        let after = After { config, cloud, cancel, console };
+        after.roll(template, &target, &fleet).await
     }
 
     fn failed(&self, template: &Template, failed: &FailedIn, log: &Path) -> Failure {

@@ -12,9 +12,9 @@ use crate::{connect, surroundings};
 /// Deregister AMIs and delete their snapshots
 ///
 /// Refused without --force: the current AMI of a template; AMIs outside the namespace, or
-/// that a bake under way makes;
-/// what instances, launch templates, auto scaling groups or anything else that EC2 knows
-/// of use, or may use; what is protected from deregistration. A snapshot that another AMI
+/// that a bake under way makes; what consumers name, or instances, launch templates, auto
+/// scaling groups or anything else that EC2 knows of use, or may; what is protected from
+/// deregistration. A snapshot that another AMI
 /// uses stays.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
@@ -51,7 +51,10 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
             deletions.push(deletion);
         }
     }
-    ami_lifecycle::add_users(&cloud, &mut deletions).await;
+    let jenkins = connect::jenkins(&config);
+    let consumers = connect::consumers(&config, jenkins.as_ref());
+    let holders = consumers.holders(&cloud, &fleet).await;
+    ami_lifecycle::add_users(&cloud, &holders, &mut deletions).await;
     if args.dry_run {
         show_plan(&deletions, &args, console);
         return Ok(());

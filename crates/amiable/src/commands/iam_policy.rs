@@ -29,6 +29,7 @@ enum Permitted {
     Update,
     List,
     Info,
+    Roll,
     Delete,
     Verify,
     Rollback,
@@ -40,7 +41,9 @@ impl Permitted {
     fn operation(self) -> Operation {
         match self {
             Permitted::Create | Permitted::Update => Operation::Bake,
-            Permitted::List | Permitted::Info => Operation::Look,
+            Permitted::List => Operation::Look,
+            Permitted::Info => Operation::Info,
+            Permitted::Roll => Operation::Roll,
             Permitted::Delete => Operation::Delete,
             Permitted::Verify => Operation::Verify,
             Permitted::Rollback => Operation::Rollback,

@@ -1,6 +1,6 @@
 //! `amiable info`.
 
-use ami_lifecycle::{Ancestor, Info};
+use ami_lifecycle::{Ancestor, ConsumerState, Info, Naming, Sight, User};
 use clap::Args;
 
 use super::{Outcome, json, load_config};
@@ -24,7 +24,9 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
     let config = load_config(global)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let found = ami_lifecycle::info(&cloud, &fleet, &args.subject).await?;
+    let jenkins = connect::jenkins(&config);
+    let consumers = connect::consumers(&config, jenkins.as_ref());
+    let found = ami_lifecycle::info(&cloud, &fleet, consumers, &args.subject).await?;
     let found = found.ok_or_else(|| not_found(&args.subject, &config, cloud.region()))?;
     match args.output {
         Output::Json => console.result(&json(&found)),
@@ -50,7 +52,7 @@ fn as_text(info: &Info) -> String {
     let mut lines = Vec::new();
     let mut add = |label: &str, value: &str| {
         if !value.is_empty() {
-            lines.push(format!("{label:<14}{value}"));
+            lines.push(format!("{label:<14}{}{value}", if label.len() < 14 { "" } else { " " }));
         }
     };
     add("AMI", &ami.ami);
@@ -90,7 +92,45 @@ fn as_text(info: &Info) -> String {
         let label = if depth == 0 { "baked from" } else { "which is from" };
         add(label, &ancestor_text(ancestor));
     }
+    for user in &info.users {
+        add("used by", &user_text(user));
+    }
+    for (what, error) in &info.unknown_users {
+        add("may be used by", &format!("{what}, as that cannot be told: {error}"));
+    }
+    for state in &info.consumers {
+        for text in state_texts(state, &ami.ami) {
+            add("consumer", &format!("{}: {text}", state.consumer));
+        }
+    }
     lines.join("\n")
+}
+
+fn user_text(user: &User) -> String {
+    match user {
+        User::Instance { id, state } => format!("instance {id} ({state})"),
+        User::Consumer { place } => place.clone(),
+        _ => user.to_string(),
+    }
+}
+
+/// What a consumer of the AMI's template names.
+fn state_texts(state: &ConsumerState, ami: &str) -> Vec<String> {
+    match &state.sight {
+        Sight::Silent => vec!["is told, and cannot be asked".into()],
+        Sight::Unreadable(error) => vec![format!("cannot be read: {error}")],
+        Sight::Names(namings) if namings.is_empty() => vec!["names nothing yet".into()],
+        Sight::Names(namings) => {
+            let text = |naming: &Naming| {
+                let what = if naming.ami == ami { "this AMI" } else { naming.ami.as_str() };
+                match state.consumer.ends_with(&naming.short) {
+                    true => format!("names {what}"),
+                    false => format!("{} names {what}", naming.short),
+                }
+            };
+            namings.iter().map(text).collect()
+        }
+    }
 }
 
 fn ancestor_text(ancestor: &Ancestor) -> String {

@@ -1,10 +1,13 @@
 //! `amiable list`.
 
-use ami_lifecycle::Ami;
+use std::collections::BTreeSet;
+
+use ami_lifecycle::{Ami, Cloud, ConsumerState, Fleet, Naming, Sight};
 use clap::Args;
 
 use super::{Outcome, json, load_config};
 use crate::cli::{Global, Output};
+use crate::config::Config;
 use crate::connect;
 use crate::console::Console;
 use crate::render::table;
@@ -41,7 +44,10 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
     let fleet = cloud.fleet(&config.namespace).await?;
     let amis: Vec<&Ami> = fleet.amis().iter().filter(|ami| args.wants(ami)).collect();
     match args.output {
-        Output::Json => console.result(&json(&amis)),
+        Output::Json => {
+            let states = states(&config, &cloud, &fleet, console).await;
+            console.result(&json(&with_consumers(&amis, states.as_deref())));
+        }
         Output::Text if amis.is_empty() => {
             let place = format!("namespace {} in {}", config.namespace, cloud.region());
             console.message(&match fleet.amis().len() {
@@ -49,26 +55,80 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
                 count => format!("of {count} AMIs in {place} none is what was asked for"),
             });
         }
-        Output::Text => console.result(&as_table(&amis)),
+        Output::Text => {
+            let states = states(&config, &cloud, &fleet, console).await;
+            console.result(&as_table(&amis, states.as_deref()));
+        }
     }
     Ok(())
 }
 
-fn as_table(amis: &[&Ami]) -> String {
-    let rows: Vec<Vec<String>> = amis
-        .iter()
-        .map(|ami| {
-            vec![
-                ami.ami.clone(),
-                ami.template.clone(),
-                ami.generation.to_string(),
-                ami.status.as_str().into(),
-                ami.state.clone(),
-                ami.created.get(..16).unwrap_or(&ami.created).replace('T', " "),
-                format!("{} GiB", ami.size_gib),
-                ami.name.clone(),
-            ]
-        })
-        .collect();
-    table(&["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"], &rows)
+/// What consumers name; `None` where there is none of them.
+async fn states(
+    config: &Config,
+    cloud: &Cloud,
+    fleet: &Fleet,
+    console: &Console,
+) -> Option<Vec<ConsumerState>> {
+    if config.templates.iter().all(|template| template.consumers.is_empty()) {
+        return None;
+    }
+    let jenkins = connect::jenkins(config);
+    let states = connect::consumers(config, jenkins.as_ref()).states(cloud, fleet).await;
+    for state in &states {
+        if let Sight::Unreadable(error) = &state.sight {
+            console.complain(&format!("warning: {}: {}: {error}", state.template, state.consumer));
+        }
+    }
+    Some(states)
+}
+
+/// The places that name an AMI.
+fn places<'s>(states: &'s [ConsumerState], ami: &'s Ami) -> impl Iterator<Item = &'s Naming> {
+    let namings = states.iter().filter_map(|state| match &state.sight {
+        Sight::Names(namings) => Some(namings),
+        Sight::Silent | Sight::Unreadable(_) => None,
+    });
+    namings.flatten().filter(|naming| naming.ami == ami.ami)
+}
+
+fn with_consumers(amis: &[&Ami], states: Option<&[ConsumerState]>) -> Vec<serde_json::Value> {
+    let value = |ami: &&Ami| {
+        let mut value = serde_json::to_value(ami).expect("results have string keys only");
+        if let (Some(states), Some(map)) = (states, value.as_object_mut()) {
+            let places: Vec<&str> = places(states, ami).map(|it| it.place.as_str()).collect();
+            map.insert("used_by".into(), places.into());
+        }
+        value
+    };
+    amis.iter().map(value).collect()
+}
+
+fn as_table(amis: &[&Ami], states: Option<&[ConsumerState]>) -> String {
+    let mut titles =
+        vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
+    let row = |ami: &&Ami| {
+        vec![
+            ami.ami.clone(),
+            ami.template.clone(),
+            ami.generation.to_string(),
+            ami.status.as_str().into(),
+            ami.state.clone(),
+            ami.created.get(..16).unwrap_or(&ami.created).replace('T', " "),
+            format!("{} GiB", ami.size_gib),
+            ami.name.clone(),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
+    if let Some(states) = states {
+        titles.push("USED BY");
+        for (row, ami) in rows.iter_mut().zip(amis) {
+            // One agent template may be in several files.
+            let mut seen = BTreeSet::new();
+            let places = places(states, ami).map(|it| it.short.as_str());
+            let places: Vec<&str> = places.filter(|place| seen.insert(*place)).collect();
+            row.push(places.join(", "));
+        }
+    }
+    table(&titles, &rows)
 }

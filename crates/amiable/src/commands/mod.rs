@@ -6,7 +6,9 @@ pub(crate) mod doctor;
 pub(crate) mod iam_policy;
 pub(crate) mod info;
 pub(crate) mod init;
+pub(crate) mod jenkins;
 pub(crate) mod list;
+pub(crate) mod roll;
 pub(crate) mod rollback;
 pub(crate) mod sweep;
 pub(crate) mod validate;
@@ -32,11 +34,13 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Verify(args) => verify::verify(args, global, console).await,
         Command::Info(args) => info::info(args, global, console).await,
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
+        Command::Roll(args) => roll::roll(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Doctor(args) => doctor::doctor(args, global, console).await,
         Command::IamPolicy(args) => iam_policy::iam_policy(args, global, console),
         Command::Init(args) => init::init(args, global, console),
         Command::Validate(args) => validate::validate(args, global, console).await,
+        Command::Jenkins(command) => jenkins::run(command, global, console).await,
         Command::Local(command) => local::run(command, console).await,
     }
 }

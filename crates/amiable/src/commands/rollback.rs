@@ -1,18 +1,20 @@
 //! `amiable rollback`.
 
-use ami_lifecycle::{NoRollback, RollbackError, RolledBack};
+use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack};
 use clap::Args;
 
+use super::roll::After;
 use super::{Outcome, json, load_config, no_template};
 use crate::cli::{Global, Output};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::{connect, surroundings};
+use crate::{connect, interrupt, surroundings};
 
 /// Make the AMI before the current one current again
 ///
 /// Nothing is baked or deleted: one write of a tag says which AMI is current. Each
 /// rollback goes one generation further back; --to goes to a generation, forward too.
+/// Consumers are rolled with it.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// A template of the configuration
@@ -20,6 +22,9 @@ pub(crate) struct RollbackArgs {
     /// The generation that becomes current
     #[arg(long, value_name = "GENERATION")]
     to: Option<u64>,
+    /// Do not roll: consumers go on naming what they name
+    #[arg(long)]
+    no_roll: bool,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
@@ -28,7 +33,8 @@ pub(crate) struct RollbackArgs {
 pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
     let name = &args.template;
-    config.template(name).map_err(|meant| no_template(&config, name, meant))?;
+    let template = config.template(name).map_err(|meant| no_template(&config, name, meant))?;
+    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
     let operator = surroundings::operator();
@@ -37,12 +43,19 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
         RollbackError::Cloud(error) => error.into(),
         RollbackError::Refused(refusal) => refused(name, &refusal),
     })?;
-    match args.output {
-        Output::Text => console.result(&done.ami.ami),
-        Output::Json => console.result(&json(&as_json(&done))),
+    if args.output == Output::Text {
+        console.result(&done.ami.ami);
     }
     console.message(&text(name, &done));
-    Ok(())
+    let after = After { config: &config, cloud: &cloud, cancel: &cancel, console };
+    let (rolled, outcome) = match args.no_roll {
+        true => (Vec::new(), Ok(())),
+        false => after.roll(template, &RollTarget::of(&done.ami), &fleet).await,
+    };
+    if args.output == Output::Json {
+        console.result(&json(&as_json(&done, rolled)));
+    }
+    outcome
 }
 
 fn refused(template: &str, refusal: &NoRollback) -> Failure {
@@ -55,12 +68,13 @@ fn refused(template: &str, refusal: &NoRollback) -> Failure {
     }
 }
 
-fn as_json(done: &RolledBack) -> serde_json::Value {
+fn as_json(done: &RolledBack, consumers: Vec<serde_json::Value>) -> serde_json::Value {
     serde_json::json!({
         "template": done.ami.template,
         "ami": done.ami.ami,
         "generation": done.ami.generation,
         "from": done.from.as_ref().map(|from| from.ami.clone()),
+        "consumers": consumers,
     })
 }
 

@@ -1,11 +1,12 @@
 //! `amiable sweep`.
 
-use ami_lifecycle::{LeftBecause, LeftKind, Leftover};
+use ami_lifecycle::{Cloud, LeftBecause, LeftKind, Leftover};
 use clap::Args;
 use jiff::Timestamp;
 
 use super::{Outcome, confirm, json, load_config};
 use crate::cli::{Global, Output};
+use crate::config::Config;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -35,6 +36,7 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
     let cloud = connect::cloud(&config.cloud, console).await?;
     let (is_gone, now) = (&surroundings::is_gone, Timestamp::now());
     let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, is_gone, now).await?;
+    let left = without_named(left, &config, &cloud, console).await?;
     if args.output == Output::Json {
         console.result(&json(&left));
     }
@@ -71,6 +73,30 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
         }
     }
     if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+/// Without the images that a consumer names, or may name.
+async fn without_named(
+    left: Vec<Leftover>,
+    config: &Config,
+    cloud: &Cloud,
+    console: &Console,
+) -> Result<Vec<Leftover>, Failure> {
+    let consumed = config.templates.iter().any(|template| !template.consumers.is_empty());
+    if !consumed || !left.iter().any(|leftover| leftover.kind == LeftKind::Image) {
+        return Ok(left);
+    }
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let jenkins = connect::jenkins(config);
+    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
+    let mut free = Vec::new();
+    for leftover in left {
+        match leftover.named_by(&holders) {
+            Some(why) => console.complain(&format!("{} stays: {why}", leftover.id)),
+            None => free.push(leftover),
+        }
+    }
+    Ok(free)
 }
 
 fn line(leftover: &Leftover) -> String {

@@ -1,6 +1,6 @@
 //! `amiable validate`.
 
-use ami_lifecycle::{CheckoutOn, Mode, Repository, Template};
+use ami_lifecycle::{CheckoutOn, Consumer, Mode, Repository, Template};
 use clap::Args;
 
 use super::{Outcome, json, load_config, no_template};
@@ -102,6 +102,14 @@ fn facts(config: &Config, template: &Template) -> Facts {
     }
     if let Some(subnet) = &template.subnet {
         facts.push(("subnet", subnet.clone()));
+    }
+    if !template.consumers.is_empty() {
+        let labels: Vec<String> = template.consumers.iter().map(Consumer::label).collect();
+        facts.push(("consumers", labels.join(", ")));
+    }
+    if let Some(boot) = &template.boot_script {
+        let text = format!("{}, else {}", boot.small.shown, boot.whole.shown);
+        facts.push(("boot script", text));
     }
     for (key, value) in &template.metadata {
         facts.push(("metadata", format!("{key} = {value}")));

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    Ami, Fleet, Holdings, NotVerified, Status as AmiStatus, Verified, VerifyRequest,
+    Ami, Fleet, Holdings, NotVerified, RollTarget, Status as AmiStatus, Verified, VerifyRequest,
 };
 use clap::Args;
 
 use super::create::open_log;
+use super::roll::After;
 use super::{Outcome, json, load_config, no_template};
 use crate::cli::{Global, Output};
 use crate::config::Config;
@@ -32,6 +33,9 @@ pub(crate) struct VerifyArgs {
     /// Go on although the AMI seems to belong to a bake under way: it is dead
     #[arg(long)]
     take_over: bool,
+    /// Do not roll when it becomes current: consumers go on naming what they name
+    #[arg(long)]
+    no_roll: bool,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
@@ -65,12 +69,19 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
         version: env!("CARGO_PKG_VERSION"),
         observer: view.clone(),
         holdings,
-        cancel,
+        cancel: cancel.clone(),
     })
     .await;
     view.finish();
     match outcome {
-        Ok(verified) => tell(ami, &verified, args.output, &log_path, console),
+        Ok(verified) => {
+            tell(ami, &verified, args.output, &log_path, console)?;
+            if !verified.promoted || args.no_roll {
+                return Ok(());
+            }
+            let after = After { config: &config, cloud: &cloud, cancel: &cancel, console };
+            after.roll(template, &RollTarget::of(ami), &fleet).await.1
+        }
         Err(not_verified) => Err(no_verdict(&ami.ami, &not_verified, &log_path)),
     }
 }

@@ -3,6 +3,7 @@
 //! Every mistake of a file is reported at once, each with its place, the text in
 //! question and a hint; no API call is made before the file is right.
 
+mod consumer;
 mod diagnostic;
 mod reader;
 mod schema;
@@ -36,11 +37,21 @@ pub(crate) struct CloudSettings {
     pub(crate) profile: Option<String>,
 }
 
+/// The `[jenkins]` table: a running Jenkins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JenkinsSettings {
+    pub(crate) url: String,
+    pub(crate) user: String,
+    /// The variable that has the user's API token.
+    pub(crate) token_env: String,
+}
+
 /// A configuration that holds no mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) path: PathBuf,
     pub(crate) cloud: CloudSettings,
+    pub(crate) jenkins: Option<JenkinsSettings>,
     pub(crate) namespace: Namespace,
     pub(crate) pattern: Pattern,
     /// In the order of their names.
@@ -85,6 +96,11 @@ impl Config {
             diagnostic::nearest(name, self.templates.iter().map(|template| template.name.as_str()))
         })
     }
+}
+
+/// What is wrong with a text that is to be a configuration at a path.
+pub(crate) fn check(path: &Path, text: &str) -> Vec<Diagnostic> {
+    schema::read(path, text).err().unwrap_or_default()
 }
 
 fn find(start: &Path) -> Option<PathBuf> {

@@ -9,10 +9,11 @@ use ami_lifecycle::{
 };
 use toml::de::{DeTable, DeValue};
 
+use super::consumer::check_consumers;
 use super::diagnostic::{Diagnostic, nearest};
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
-use super::{CloudEndpoint, CloudSettings, Config};
+use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings};
 
 const DEFAULT_PATTERN: &str = "{system}-{os}-{arch}-{date}-{generation}";
 
@@ -41,6 +42,7 @@ fn document_config<'a>(
     mistakes: &'a Mistakes,
 ) -> Option<Config> {
     let root = Section::new(document, 0..0, "the file", mistakes);
+    let jenkins = read_jenkins(&root, mistakes);
     let cloud = read_cloud(&root.section("cloud", "[cloud]"), mistakes);
     let (namespace, pattern) = read_naming(&root, mistakes);
     let defaults = root.section("defaults", "[defaults]");
@@ -70,8 +72,9 @@ fn document_config<'a>(
     check_bases(&named, &templates, mistakes);
     let (namespace, pattern) = (namespace?, pattern?);
     check_names(&namespace, &pattern, &templates, mistakes);
+    check_consumers(&templates, pattern.names_recur(), mistakes);
     let templates = templates.into_iter().map(|(_, template)| template).collect();
-    Some(Config { path: path.to_owned(), cloud, namespace, pattern, templates })
+    Some(Config { path: path.to_owned(), cloud, jenkins, namespace, pattern, templates })
 }
 
 fn check_template_name(name: &At<&str>, mistakes: &Mistakes) {
@@ -106,6 +109,38 @@ fn read_cloud(section: &Section<'_>, mistakes: &Mistakes) -> CloudSettings {
     };
     section.refuse_others();
     settings
+}
+
+/// The running Jenkins, where there is one to follow its files.
+fn read_jenkins(root: &Section<'_>, mistakes: &Mistakes) -> Option<JenkinsSettings> {
+    if !root.has("jenkins") {
+        root.get("jenkins");
+        return None;
+    }
+    let section = root.section("jenkins", "[jenkins]");
+    let text = |key: &'static str, hint: &str| {
+        if !section.has(key) {
+            section.missing(key, Some(hint.to_owned()));
+        }
+        section.string(key)
+    };
+    let url = text("url", "Jenkins' root, such as url = \"https://ci.example.org/\"");
+    let user = text("user", "a user that may administer Jenkins");
+    let token_env = text(
+        "token_env",
+        "the environment variable that has that user's API token, such as token_env = \"JENKINS_TOKEN\"",
+    );
+    section.refuse_others();
+    let (url, user, token_env) = (url?, user?, token_env?);
+    if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
+        let message = format!("`{}` is no URL", url.value);
+        mistakes.add(url.span, message, Some("it begins with https:// or http://".into()));
+    }
+    Some(JenkinsSettings {
+        url: url.value.to_owned(),
+        user: user.value.to_owned(),
+        token_env: token_env.value.to_owned(),
+    })
 }
 
 fn read_naming<'a>(

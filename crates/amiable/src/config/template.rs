@@ -45,7 +45,7 @@ pub(super) struct TemplateReader<'s, 'a> {
 
 impl<'s, 'a> TemplateReader<'s, 'a> {
     /// The section that decides on a key. Asking both makes the key known in both.
-    fn of(&self, key: &'static str) -> &'s Section<'a> {
+    pub(super) fn of(&self, key: &'static str) -> &'s Section<'a> {
         self.own.get(key);
         self.defaults.get(key);
         if self.own.has(key) { self.own } else { self.defaults }
@@ -78,6 +78,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let source = self.source();
         let script = self.script(source.as_ref());
         let base = self.base();
+        let agent = self.agent();
+        let init_has_run = agent.as_ref().is_some_and(|agent| agent.init_has_run);
         let template = Template {
             name: name.to_owned(),
             arch: self.arch().unwrap_or(Architecture::X86_64),
@@ -101,7 +103,9 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             user_data: self.user_data(),
             seal: self.seal(source.as_ref()),
             verify: self.script_in_source(self.text("verify"), source.as_ref()),
-            agent: self.agent(),
+            consumers: self.consumers(),
+            boot_script: self.boot_script(source.as_ref(), script.as_deref(), init_has_run),
+            agent,
             // Read above, so that each mistake is found even where another one ends here.
             system: system.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
             os: os.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
@@ -535,7 +539,7 @@ impl<'a> TemplateReader<'_, 'a> {
 }
 
 /// `90s`, `20m`, `1h 30m`.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let duration: SignedDuration = text.parse().ok()?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }

@@ -141,6 +141,17 @@ impl Farm {
         serde_json::from_str::<serde_json::Value>(&text).unwrap()["ami"].as_str().unwrap().into()
     }
 
+    /// The id of the base that the endpoint has from the start.
+    pub(crate) fn base(&self) -> String {
+        let env = self.endpoint_env();
+        let (_, url) = env.iter().find(|(key, _)| key == "AWS_ENDPOINT_URL").unwrap();
+        let query = ["--query", "Images[0].ImageId", "--output", "text", "--endpoint-url", url];
+        let mut aws = self.command("aws", &["ec2", "describe-images", "--owners", "self"]);
+        let output = aws.args(query).envs(env.clone()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// What `amiable local env` exports, as pairs.
     pub(crate) fn endpoint_env(&self) -> Vec<(String, String)> {
         let text = self.stdout(&["local", "env"]);

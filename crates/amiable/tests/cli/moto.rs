@@ -118,3 +118,108 @@ fn an_ami_that_anything_starts_instances_from_is_not_deleted() {
     all.push(moto.amiable(&["list"]));
     insta::assert_snapshot!(all.join("\n"));
 }
+
+/// Lines of the configuration, for a template with these consumers.
+fn with_consumers(moto: &Moto, more: &str) {
+    let text = std::fs::read_to_string(moto.farm.path("amiable.toml")).unwrap();
+    let text = text.split_once("[template.agent.metadata]").unwrap().0;
+    moto.farm.write("amiable.toml", &format!("{text}{more}"));
+}
+
+#[test]
+fn a_parameter_and_a_launch_template_are_rolled_and_rolled_back() {
+    let moto = Moto::new();
+    let [old, current] = [1, 2].map(|generation| moto.ami(generation));
+    // moto has no SourceVersion: what a version inherits cannot be seen here.
+    let data = format!("{{\"ImageId\":\"{old}\"}}");
+    let template = moto.aws(&format!(
+        "ec2 create-launch-template --launch-template-name agents --launch-template-data {data} \
+         --query LaunchTemplate.LaunchTemplateId"
+    ));
+    with_consumers(
+        &moto,
+        &format!(
+            "[[template.agent.consumer]]\nssm = \"/ci/ami/agent\"\n\
+             [[template.agent.consumer]]\nlaunch_template = \"{template}\"\n\
+             [[template.agent.consumer]]\ntag = {{ channel = \"stable\" }}\n"
+        ),
+    );
+    let parameter = || {
+        moto.aws("ssm get-parameter --name /ci/ami/agent --query Parameter.[Value,Type,DataType]")
+    };
+    let fields = "VersionNumber,DefaultVersion,LaunchTemplateData.ImageId";
+    let versions = || {
+        moto.aws(&format!(
+            "ec2 describe-launch-template-versions --launch-template-id {template} \
+             --query LaunchTemplateVersions[].[{fields}]"
+        ))
+    };
+    let channel = || {
+        moto.aws(
+            "ec2 describe-images --filters Name=tag:channel,Values=stable --query Images[].ImageId",
+        )
+    };
+    let mut all = vec![
+        moto.amiable(&["roll", "agent", "--diff"]),
+        moto.amiable(&["roll", "agent", "--write"]),
+        moto.amiable(&["roll", "agent", "--write"]),
+        moto.amiable(&["list"]),
+    ];
+    assert_eq!(parameter(), format!("{current}\tString\taws:ec2:image"));
+    assert_eq!(versions(), format!("1\tFalse\t{old}\n2\tTrue\t{current}"));
+    assert_eq!(channel(), current);
+    all.push(moto.amiable(&["rollback", "agent"]));
+    assert_eq!(parameter(), format!("{old}\tString\taws:ec2:image"));
+    let after = versions();
+    assert!(after.ends_with(&format!("3\tTrue\t{old}")), "{after}");
+    assert_eq!(channel(), old);
+    // A version that waits for it is not made again.
+    moto.aws(&format!(
+        "ec2 modify-launch-template --launch-template-id {template} --default-version 2"
+    ));
+    all.push(moto.amiable(&["roll", "agent", "--write"]));
+    assert_eq!(versions(), after);
+    moto.amiable(&["rollback", "agent", "--to", "2", "--no-roll"]);
+    all.push(moto.amiable(&["delete", &old, "--dry-run"]));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn consumers_that_are_not_as_they_should_be_are_left() {
+    let moto = Moto::new();
+    moto.ami(1);
+    moto.aws("ssm put-parameter --name /ci/list --type StringList --value a,b");
+    let data = "{\"ImageId\":\"resolve:ssm:/ci/ami\"}";
+    moto.aws(&format!(
+        "ec2 create-launch-template --launch-template-name by-ssm --launch-template-data {data}"
+    ));
+    with_consumers(
+        &moto,
+        "[[template.agent.consumer]]\nssm = \"/ci/list\"\n\
+         [[template.agent.consumer]]\nlaunch_template = \"by-ssm\"\n\
+         [[template.agent.consumer]]\nlaunch_template = \"none\"\n",
+    );
+    let all = [moto.amiable(&["roll", "agent", "--write"]), moto.amiable(&["list"])];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+/// moto has public AMIs of others, and some that are instance-store-backed.
+#[test]
+fn an_import_tells_what_each_ami_is() {
+    let moto = Moto::new();
+    let own = moto.ami(1);
+    let public = moto.aws("ec2 describe-images --owners 099720109477 --query Images[0].ImageId");
+    let volume = moto.aws("ec2 register-image --name plain --query ImageId");
+    let agents = [&own, &public, &volume, &"ami-0123456789abcdef0".to_owned()];
+    let agents = agents.iter().enumerate().map(|(number, ami)| {
+        format!("- ami: {ami}\n      description: a{number}\n      initScript: make\n    ")
+    });
+    let text = format!(
+        "- amazonEC2:\n    name: c\n    region: us-east-1\n    templates:\n    {}",
+        agents.collect::<String>()
+    );
+    moto.farm.write("casc.yml", text.trim_end());
+    let args = ["jenkins", "import", "casc.yml", "--into", "new", "--endpoint", &moto.url];
+    let told = moto.amiable(&args).replace(&moto.url, "[URL]").replace(&public, "[PUBLIC]");
+    insta::assert_snapshot!(told);
+}

@@ -73,12 +73,15 @@ fn the_other_commands_need_what_their_policies_allow_and_nothing_else() {
     let farm = demanding_farm();
     let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
     for (command, runs) in [
-        ("list", vec![vec!["list"], vec!["info", "agent"]]),
+        ("list", vec![vec!["list"]]),
+        ("info", vec![vec!["info", "agent"]]),
         ("verify", vec![vec!["verify", "agent"]]),
         ("rollback", vec![vec!["rollback", "agent", "--to", "1"]]),
     ] {
         farm.stdout(&["update", "agent", "-q"]);
-        let policy = restrict(&farm, command);
+        let mut policy = restrict(&farm, command);
+        // An auto scaling group would tell of one; tests/cli/moto.rs has some.
+        policy.remove("DescribeLaunchConfigurations");
         for run in &runs {
             farm.stdout(run);
         }

@@ -5,14 +5,17 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 24] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
         &["list", "--help"],
         &["delete", "--help"],
         &["info", "--help"],
+        &["verify", "--help"],
         &["rollback", "--help"],
+        &["roll", "--help"],
+        &["jenkins", "import", "--help"],
         &["sweep", "--help"],
         &["doctor", "--help"],
         &["iam-policy", "--help"],

@@ -50,6 +50,9 @@ impl Case {
         between
             .check_current(&farm, before)
             .map_err(|text| told(format!("after the first run: {text}")))?;
+        if self.prepared.operation.name == "roll" {
+            between.nothing_is_lost().map_err(&told)?;
+        }
         let again = (first.status != Some(0)).then(|| end(farm.spawn(&self.arguments())));
         let again = again.transpose().map_err(|failed| told(format!("again: {failed:?}")))?;
         let told = |text: String| told(format!("{text}\n--- second run\n{again:#?}"));
@@ -79,6 +82,9 @@ impl Case {
         after.check_current(&farm, before).map_err(|text| told(format!("at the end: {text}")))?;
         self.check_images(before, &between, &after, again.is_some()).map_err(&told)?;
         self.check_which(before, &after).map_err(&told)?;
+        if self.prepared.operation.name == "roll" {
+            after.all_is_rolled().map_err(&told)?;
+        }
         Ok(struck)
     }
 
@@ -115,7 +121,7 @@ impl Case {
         }
         let generation = after.generation.unwrap_or_default();
         let fits = match operation.name {
-            "rollback" => generation == operation.generation,
+            "rollback" | "roll" => generation == operation.generation,
             "verify" if self.fault == Fault::Fails => true,
             _ => generation >= operation.generation,
         };

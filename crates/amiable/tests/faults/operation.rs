@@ -27,7 +27,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 10] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -100,6 +100,15 @@ const OPERATIONS: [Operation; 9] = [
         interrupted_at: None,
     },
     Operation {
+        name: "roll",
+        state: not_rolled,
+        arguments: |_| words("roll agent --write"),
+        images: 0,
+        generation: 1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
         name: "delete",
         state: two_amis,
         arguments: |farm| words(&format!("delete {} --yes", previous(farm))),
@@ -144,6 +153,19 @@ fn one_ami(farm: &Farm) {
 fn two_amis(farm: &Farm) {
     one_ami(farm);
     farm.stdout(&["update", "agent", "-q"]);
+}
+
+/// Consumers name the second AMI, and the first one is current.
+fn not_rolled(farm: &Farm) {
+    let agents = include_str!("../../../jenkins-config/tests/files/ci-config.xml");
+    farm.write("jenkins/config.xml", agents);
+    let consumers = "[[template.agent.consumer]]\ntag = { channel = \"stable\" }\n\
+        [[template.agent.consumer]]\n\
+        jenkins = { file = \"jenkins/config.xml\", agents = [\"precise_cloud\"] }\n\
+        [template.agent.metadata]";
+    farm.edit("amiable.toml", "[template.agent.metadata]", consumers);
+    two_amis(farm);
+    farm.stdout(&["rollback", "agent", "--to", "1", "--no-roll"]);
 }
 
 /// The id of the first generation's AMI.
@@ -246,8 +268,10 @@ impl Prepared {
 /// The same farm again, with an endpoint of its own.
 fn copy(farm: &Farm) -> Farm {
     let copy = Farm::without_endpoint();
-    for name in ["amiable.toml", "init", "local"] {
-        copy_all(&farm.path(name), &copy.path(name));
+    for name in ["amiable.toml", "init", "jenkins", "local"] {
+        if farm.path(name).exists() {
+            copy_all(&farm.path(name), &copy.path(name));
+        }
     }
     copy.stdout(&["local", "start", "--port", "0"]);
     copy

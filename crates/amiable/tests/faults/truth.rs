@@ -27,6 +27,8 @@ pub(crate) struct Truth {
     pub(crate) quarantined: usize,
     /// Images of amiable's that are neither current, nor previous, nor quarantined.
     pub(crate) unproven: Vec<String>,
+    /// The places that consumers are, by the AMI that they name.
+    pub(crate) named: BTreeMap<String, Vec<String>>,
     pub(crate) snapshots: BTreeSet<String>,
     /// Those that no image stands on.
     pub(crate) orphans: Vec<String>,
@@ -64,6 +66,23 @@ async fn client(folder: &Folder) -> Client {
 }
 
 impl Truth {
+    /// Both consumers of `roll` name the current AMI, and nothing names another one.
+    pub(crate) fn all_is_rolled(&self) -> Result<(), String> {
+        let rolled = self.named.len() == 1
+            && self
+                .current
+                .as_ref()
+                .and_then(|id| self.named.get(id))
+                .is_some_and(|it| it.len() == 2);
+        if rolled { Ok(()) } else { Err(format!("not all is rolled: {:?}", self.named)) }
+    }
+
+    /// Each of them names some AMI.
+    pub(crate) fn nothing_is_lost(&self) -> Result<(), String> {
+        let count: usize = self.named.values().map(Vec::len).sum();
+        if count >= 2 { Ok(()) } else { Err(format!("a consumer names nothing: {:?}", self.named)) }
+    }
+
     pub(crate) fn of(farm: &Farm) -> Truth {
         let list = farm.command("amiable", &["list", "--output", "json"]).output().unwrap();
         assert!(list.status.success(), "{list:?}");
@@ -74,6 +93,10 @@ impl Truth {
         });
         for ami in amis.as_array().unwrap() {
             let id = ami["ami"].as_str().unwrap().to_owned();
+            for place in ami["used_by"].as_array().into_iter().flatten() {
+                let place = place.as_str().unwrap().to_owned();
+                truth.named.entry(id.clone()).or_default().push(place);
+            }
             match ami["status"].as_str().unwrap() {
                 "current" if ami["template"] == "agent" => {
                     truth.current = Some(id);
@@ -111,6 +134,7 @@ impl Truth {
                 .iter()
                 .map(|image| (image.image_id().unwrap_or_default().to_owned(), state(image)))
                 .collect(),
+            named: BTreeMap::new(),
             orphans,
             snapshots,
             volumes: volumes

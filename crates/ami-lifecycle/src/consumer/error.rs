@@ -1,0 +1,133 @@
+//! What can go wrong when a consumer is read or rolled.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jenkins_config::{EditError, FindError, ReadError};
+
+use super::server::ServerError;
+use crate::error::CloudError;
+
+/// Why a consumer could not be read or rolled.
+#[derive(Debug, thiserror::Error)]
+pub enum RollError {
+    /// Its file cannot be read.
+    #[error("failed to read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Its file is not what it should be.
+    #[error("failed to understand {}", path.display())]
+    NotJenkins {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ReadError,
+    },
+    /// Agent templates that are named are not there, or more than once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<String>>().join("; "))]
+    Agents(Vec<FindError>),
+    /// The new value has no place in the file.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The init script in the file is nobody's that is known.
+    #[error("{agent} has an init script that is neither {small} nor {whole}, so it would be lost")]
+    UnknownScript {
+        /// The agent template.
+        agent: String,
+        /// The boot script's file.
+        small: String,
+        /// The whole script's file.
+        whole: String,
+    },
+    /// Somebody else has written it since it was looked at.
+    #[error("{} has changed since it was read, and is left as it is", .0.display())]
+    ChangedUnderneath(PathBuf),
+    /// Its file cannot be written.
+    #[error("failed to write {}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The running Jenkins does not follow.
+    #[error("the file is written, but Jenkins does not follow")]
+    Server(#[source] ServerError),
+    /// The running Jenkins cannot be asked.
+    #[error("failed to ask the running Jenkins")]
+    Asking(#[source] ServerError),
+    /// A call failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The parameter is of another type.
+    #[error("it is a {kind}, and an AMI's id would not fit it")]
+    ParameterKind {
+        /// Its type.
+        kind: String,
+    },
+    /// SSM looks at the AMI before it takes the value.
+    #[error(
+        "it has not taken {ami} within {} s, though SSM has accepted it: the AMI must be available in this region, and SSM must be allowed to see it", limit.as_secs()
+    )]
+    ParameterNotTaken {
+        /// The AMI.
+        ami: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The launch template gets its AMI from elsewhere.
+    #[error("it takes its AMI from {0}: roll that parameter instead")]
+    Resolved(String),
+    /// There is no such launch template, or it has no default version.
+    #[error("there is no such launch template")]
+    NoLaunchTemplate,
+    /// A command could not be started.
+    #[error("failed to start {program}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A command failed.
+    #[error("{program} {how}{}", tail.iter().map(|line| format!("\n  | {line}")).collect::<String>())]
+    Command {
+        /// The program.
+        program: String,
+        /// How it ended.
+        how: String,
+        /// The last lines that it wrote.
+        tail: Vec<String>,
+    },
+    /// What was asked to end.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+impl RollError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            RollError::Agents(errors) => match errors.first() {
+                Some(FindError::Several { .. }) => {
+                    "name the cloud as well, with `cloud` beside `agents`, or give one of them another \
+                     description"
+                        .into()
+                }
+                _ => "`agents` names agent templates by their description, or by { labels = \"…\" }".into(),
+            },
+            RollError::UnknownScript { .. } => {
+                "keep it in one of the two files, or let --force replace it".into()
+            }
+            RollError::ChangedUnderneath(_) => "the same command looks at it again".into(),
+            RollError::Server(error) | RollError::Asking(error) => return error.hint(),
+            RollError::Cloud(error) => return error.hint().map(String::from),
+            _ => return None,
+        })
+    }
+}

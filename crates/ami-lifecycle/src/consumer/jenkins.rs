@@ -1,0 +1,183 @@
+//! Agent templates in a file of Jenkins': the id in the file changes, and nothing else.
+
+use jenkins_config::{Agent, Change, Document, Format, Selector, resolved};
+
+use super::error::RollError;
+use super::files::{Files, read};
+use super::reading::Naming;
+use super::roll::{Move, RollRequest, Value};
+use super::server::{Running, Wanted};
+use super::{BootScript, JenkinsAgents};
+
+/// Reads a file of Jenkins'.
+pub(super) fn document(agents: &JenkinsAgents) -> Result<Document, RollError> {
+    parse(agents, &read(&agents.file)?)
+}
+
+fn parse(agents: &JenkinsAgents, bytes: &[u8]) -> Result<Document, RollError> {
+    let path = &agents.file;
+    Document::parse(bytes).map_err(|source| RollError::NotJenkins { path: path.clone(), source })
+}
+
+/// The agent templates that are named, by their numbers: each exactly once.
+pub(super) fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<usize>, RollError> {
+    let cloud = agents.cloud.as_deref();
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for agent in &agents.agents {
+        match document.find(&Selector { cloud, agent }) {
+            Ok(number) => found.push(number),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(RollError::Agents(errors)) }
+}
+
+/// What some agent templates of a file name.
+pub(super) fn named<'d>(
+    document: &'d Document,
+    numbers: impl IntoIterator<Item = usize>,
+    shown: &str,
+) -> Vec<Naming> {
+    let agents = numbers.into_iter().map(|number| &document.agents()[number]);
+    let naming = |agent: &'d Agent| {
+        let place = format!("agent template {} in {shown}", agent.title());
+        Some(Naming::new(place, agent.title(), agent.ami.clone()?))
+    };
+    agents.filter_map(naming).collect()
+}
+
+/// The changes that make the agents start from an AMI, and what they are in words.
+fn changes(
+    document: &Document,
+    agents: &JenkinsAgents,
+    request: &RollRequest<'_>,
+) -> Result<(Vec<Change>, Vec<Move>), RollError> {
+    let (mut changes, mut moves) = (Vec::new(), Vec::new());
+    for number in chosen(document, agents)? {
+        let agent = &document.agents()[number];
+        let place = agent.title();
+        let wanted = &request.target.ami;
+        let mut change = Change { agent: number, ami: None, init_script: None };
+        if agent.ami.as_ref() != Some(wanted) {
+            let (from, to) = (agent.ami.clone(), wanted.clone());
+            moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
+            change.ami = Some(wanted.clone());
+        }
+        if let Some(boot) = &request.template.boot_script
+            && let Some(from) = other_script(document.format(), agent, boot, request)?
+        {
+            let script = request.script(boot);
+            let to = script.shown.clone();
+            moves.push(Move { place, value: Value::BootScript, from: Some(from), to });
+            change.init_script = Some(script.text.clone());
+        }
+        changes.push(change);
+    }
+    Ok((changes, moves))
+}
+
+/// Which script an agent template has, if it is not the one that it should have. Only one
+/// that is kept elsewhere may be replaced.
+fn other_script(
+    format: Format,
+    agent: &Agent,
+    boot: &BootScript,
+    request: &RollRequest<'_>,
+) -> Result<Option<String>, RollError> {
+    let written = agent.init_script.clone().unwrap_or_default();
+    let seen = match format {
+        Format::Xml => written,
+        // One with a variable is known to Jenkins only.
+        Format::Casc => resolved(&written).unwrap_or(written),
+    };
+    if seen == request.script(boot).text {
+        return Ok(None);
+    }
+    let known = [&boot.small, &boot.whole].into_iter().find(|script| script.text == seen);
+    let of_earlier = || {
+        let digest = crate::recipe::digest(&seen);
+        request.fleet.amis().iter().any(|ami| ami.boot_script.as_ref() == Some(&digest))
+    };
+    match known {
+        Some(script) => Ok(Some(script.shown.clone())),
+        None if request.force || of_earlier() => Ok(Some("the script that it has".into())),
+        None => Err(RollError::UnknownScript {
+            agent: agent.title(),
+            small: boot.small.shown.clone(),
+            whole: boot.whole.shown.clone(),
+        }),
+    }
+}
+
+/// What the agents of the running Jenkins are to have.
+fn wanted(agents: &JenkinsAgents, request: &RollRequest<'_>) -> Vec<Wanted> {
+    let script = request.template.boot_script.as_ref().map(|boot| request.script(boot));
+    let of = |name: &jenkins_config::AgentName| Wanted {
+        cloud: agents.cloud.clone(),
+        agent: name.clone(),
+        ami: request.target.ami.clone(),
+        script: script.map(|script| script.text.clone()),
+    };
+    agents.agents.iter().map(of).collect()
+}
+
+/// Where the running Jenkins differs from what is wanted.
+fn differences(running: &[Running], wanted: &[Wanted]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    for (running, wanted) in running.iter().zip(wanted) {
+        let place = format!("{} of the running Jenkins", running.agent);
+        if running.ami.as_ref() != Some(&wanted.ami) {
+            let (from, to) = (running.ami.clone(), wanted.ami.clone());
+            moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
+        }
+        if wanted.script.is_some() && running.script != wanted.script {
+            let (from, to) = (None, "the file's script".into());
+            moves.push(Move { place, value: Value::BootScript, from, to });
+        }
+    }
+    moves
+}
+
+/// What would change.
+pub(super) async fn plan(
+    agents: &JenkinsAgents,
+    request: &RollRequest<'_>,
+    files: &mut Files,
+) -> Result<Vec<Move>, RollError> {
+    let document = parse(agents, &files.planned(&agents.file)?)?;
+    let (changes, mut moves) = changes(&document, agents, request)?;
+    files.plan(&agents.file, document.edit(&changes)?);
+    if let Some(server) = request.jenkins.filter(|_| agents.reload) {
+        let running = server.read(document.format(), agents).await.map_err(RollError::Asking)?;
+        moves.extend(differences(&running, &wanted(agents, request)));
+    }
+    Ok(moves)
+}
+
+/// Changes the file, and makes the running Jenkins follow.
+pub(super) async fn roll(
+    agents: &JenkinsAgents,
+    request: &RollRequest<'_>,
+    files: &mut Files,
+    moves: &mut Vec<Move>,
+) -> Result<(), RollError> {
+    let mut format = Format::Xml;
+    files.change(&agents.file, |bytes| {
+        let document = parse(agents, bytes)?;
+        format = document.format();
+        let (changes, made) = changes(&document, agents, request)?;
+        let edited = document.edit(&changes)?;
+        *moves = made;
+        Ok(edited)
+    })?;
+    let Some(server) = request.jenkins.filter(|_| agents.reload) else { return Ok(()) };
+    let wanted = wanted(agents, request);
+    let running = server.read(format, agents).await.map_err(RollError::Server)?;
+    let differ = differences(&running, &wanted);
+    if differ.is_empty() {
+        return Ok(());
+    }
+    server.follow(format, agents, &wanted).await.map_err(RollError::Server)?;
+    moves.extend(differ);
+    Ok(())
+}

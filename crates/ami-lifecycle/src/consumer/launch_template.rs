@@ -1,0 +1,193 @@
+//! A launch template: its default version gets the AMI, by a new version that is otherwise
+//! the same.
+
+use aws_sdk_ec2::error::ProvideErrorMetadata;
+use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
+
+use super::error::RollError;
+use super::reading::Naming;
+use super::roll::{Move, RollRequest, Value};
+use crate::cloud::Cloud;
+use crate::error::CloudError;
+
+/// What matters of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    number: i64,
+    image: String,
+    is_default: bool,
+    /// All that it says besides the image, to be compared.
+    rest: String,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// A version that is as it should be waits for it: an earlier roll broke off, or came
+    /// this way before.
+    MakeDefault(i64),
+    /// A new one, made from this one.
+    CreateFrom(i64),
+}
+
+/// The default version and the latest one.
+async fn versions(cloud: &Cloud, template: &str) -> Result<Vec<Version>, RollError> {
+    tracing::debug!("DescribeLaunchTemplateVersions of {template}");
+    let request = cloud.ec2().describe_launch_template_versions();
+    let request = request.versions("$Default").versions("$Latest");
+    let request = match is_id(template) {
+        true => request.launch_template_id(template),
+        false => request.launch_template_name(template),
+    };
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) if error.code().is_some_and(|code| code.contains("NotFound")) => {
+            return Err(RollError::NoLaunchTemplate);
+        }
+        Err(error) => return Err(CloudError::new("DescribeLaunchTemplateVersions", error).into()),
+    };
+    Ok(answer.launch_template_versions().iter().map(version).collect())
+}
+
+fn is_id(template: &str) -> bool {
+    template.strip_prefix("lt-").is_some_and(|rest| rest.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
+fn version(version: &LaunchTemplateVersion) -> Version {
+    let data = version.launch_template_data();
+    let image = data.and_then(|data| data.image_id()).unwrap_or_default().to_owned();
+    let mut rest = data.cloned();
+    if let Some(rest) = &mut rest {
+        rest.image_id = None;
+    }
+    Version {
+        number: version.version_number().unwrap_or_default(),
+        image,
+        is_default: version.default_version().unwrap_or_default(),
+        rest: format!("{rest:?}"),
+    }
+}
+
+/// Decides. Pure.
+fn step(versions: &[Version], ami: &str) -> Result<(Step, String), RollError> {
+    let default = versions.iter().find(|version| version.is_default);
+    let default = default.ok_or(RollError::NoLaunchTemplate)?;
+    let from = default.image.clone();
+    if from.starts_with("resolve:") {
+        return Err(RollError::Resolved(from));
+    }
+    let latest = versions.iter().max_by_key(|version| version.number).unwrap_or(default);
+    let step = if default.image == ami {
+        Step::Nothing
+    } else if latest.image == ami && latest.rest == default.rest {
+        Step::MakeDefault(latest.number)
+    } else {
+        Step::CreateFrom(default.number)
+    };
+    Ok((step, from))
+}
+
+/// What the default version names.
+pub(super) async fn read(cloud: &Cloud, template: &str) -> Result<Vec<Naming>, RollError> {
+    let versions = versions(cloud, template).await?;
+    // Which AMI an alias stands for is not told.
+    let (_, _) = step(&versions, "")?;
+    let default = versions.into_iter().find(|version| version.is_default);
+    let naming = |version: Version| Naming {
+        place: format!("launch template {template}, version {}, its default,", version.number),
+        short: format!("launch template {template}"),
+        ami: version.image,
+        in_ec2: true,
+    };
+    Ok(default.map(naming).into_iter().collect())
+}
+
+/// What would change.
+pub(super) async fn plan(cloud: &Cloud, template: &str, ami: &str) -> Result<Vec<Move>, RollError> {
+    let (step, from) = step(&versions(cloud, template).await?, ami)?;
+    Ok(match step {
+        Step::Nothing => Vec::new(),
+        _ => vec![moved(template, from, ami)],
+    })
+}
+
+fn moved(template: &str, from: String, ami: &str) -> Move {
+    let from = Some(from).filter(|from| !from.is_empty());
+    Move { place: template.to_owned(), value: Value::Ami, from, to: ami.to_owned() }
+}
+
+/// Makes a version, where there is none that will do, and makes it the default one.
+pub(super) async fn roll(
+    template: &str,
+    request: &RollRequest<'_>,
+    moves: &mut Vec<Move>,
+) -> Result<(), RollError> {
+    let (cloud, ami) = (request.cloud, &request.target.ami);
+    let (step, from) = step(&versions(cloud, template).await?, ami)?;
+    let number = match step {
+        Step::Nothing => return Ok(()),
+        Step::MakeDefault(number) => number,
+        Step::CreateFrom(number) => create(template, number, request).await?,
+    };
+    tracing::debug!("ModifyLaunchTemplate {template} {number}");
+    let modify = cloud.ec2().modify_launch_template().default_version(number.to_string());
+    let modify = match is_id(template) {
+        true => modify.launch_template_id(template),
+        false => modify.launch_template_name(template),
+    };
+    modify.send().await.map_err(|error| CloudError::new("ModifyLaunchTemplate", error))?;
+    moves.push(moved(template, from, ami));
+    Ok(())
+}
+
+async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Result<i64, RollError> {
+    let (cloud, target) = (request.cloud, &request.target);
+    let description = format!("amiable: {} {}", request.template.name, target.title());
+    // The same version whoever asks twice; the default moves on with each that is made.
+    let token = crate::recipe::digest(&format!("{template} {source} {}", target.ami));
+    tracing::debug!("CreateLaunchTemplateVersion {template} from {source}");
+    let data = RequestLaunchTemplateData::builder().image_id(&target.ami).build();
+    let create = cloud
+        .ec2()
+        .create_launch_template_version()
+        .source_version(source.to_string())
+        .version_description(description.chars().take(255).collect::<String>())
+        .client_token(token)
+        .launch_template_data(data);
+    let create = match is_id(template) {
+        true => create.launch_template_id(template),
+        false => create.launch_template_name(template),
+    };
+    let answer = create.send().await;
+    let answer = answer.map_err(|error| CloudError::new("CreateLaunchTemplateVersion", error))?;
+    let number = answer.launch_template_version().and_then(|version| version.version_number());
+    let missing = || CloudError::answer("CreateLaunchTemplateVersion", "no version in the answer");
+    Ok(number.ok_or_else(missing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(number: i64, image: &str, is_default: bool, rest: &str) -> Version {
+        Version { number, image: image.into(), is_default, rest: rest.into() }
+    }
+
+    #[test]
+    fn a_version_is_made_only_where_none_will_do() {
+        let decide = |versions: &[Version]| step(versions, "ami-2").map(|(step, _)| step).ok();
+        let old = version(1, "ami-1", true, "x");
+        assert_eq!(decide(std::slice::from_ref(&old)), Some(Step::CreateFrom(1)));
+        assert_eq!(decide(&[version(1, "ami-2", true, "x")]), Some(Step::Nothing));
+        let waits = version(2, "ami-2", false, "x");
+        assert_eq!(decide(&[old.clone(), waits]), Some(Step::MakeDefault(2)));
+        let other = version(2, "ami-2", false, "y");
+        assert_eq!(decide(&[old, other]), Some(Step::CreateFrom(1)));
+        assert_eq!(decide(&[]), None);
+        assert!(matches!(
+            step(&[version(1, "resolve:ssm:/x", true, "")], "ami-2"),
+            Err(RollError::Resolved(_))
+        ));
+    }
+}

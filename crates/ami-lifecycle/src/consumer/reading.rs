@@ -1,0 +1,206 @@
+//! Reading consumers: which AMIs they name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jenkins_config::Format;
+use serde::Serialize;
+
+use super::error::RollError;
+use super::server::JenkinsServer;
+use super::{Consumer, JenkinsAgents, channel, command, jenkins, launch_template, ssm};
+use crate::cloud::Cloud;
+use crate::fleet::Fleet;
+use crate::template::Template;
+
+/// A place that names an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Naming {
+    /// The place, in words.
+    pub place: String,
+    /// The same, in few words.
+    #[serde(skip)]
+    pub short: String,
+    /// The AMI's id.
+    pub ami: String,
+    /// It is a resource of EC2's, which is asked for with all others of its kind.
+    #[serde(skip)]
+    pub in_ec2: bool,
+}
+
+impl Naming {
+    pub(super) fn new(place: String, short: String, ami: String) -> Naming {
+        Naming { place, short, ami, in_ec2: false }
+    }
+}
+
+/// What was seen of a consumer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sight {
+    /// It names these.
+    Names(Vec<Naming>),
+    /// It is told, and cannot be asked.
+    Silent,
+    /// It could not be read.
+    Unreadable(String),
+}
+
+/// A consumer, and what was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConsumerState {
+    /// The template that it follows.
+    pub template: String,
+    /// How it is called.
+    pub consumer: String,
+    /// What was seen.
+    pub sight: Sight,
+}
+
+/// The consumers of all templates.
+#[derive(Debug, Clone, Copy)]
+pub struct Consumers<'a> {
+    /// Whose.
+    pub templates: &'a [Template],
+    /// The running Jenkins, where there is one.
+    pub jenkins: Option<&'a JenkinsServer>,
+}
+
+/// Who names which AMI, and what could not be read.
+#[derive(Debug, Clone, Default)]
+pub struct Holders {
+    /// All that is named.
+    pub namings: Vec<Naming>,
+    /// What could not be read, and why.
+    pub unknown: Vec<(String, String)>,
+}
+
+impl Holders {
+    /// The places that name an AMI, each once.
+    pub fn of<'h>(&'h self, ami: &'h str) -> impl Iterator<Item = &'h Naming> {
+        self.namings.iter().filter(move |naming| naming.ami == ami)
+    }
+}
+
+impl Consumers<'_> {
+    /// Each consumer, and what it names.
+    pub async fn states(&self, cloud: &Cloud, fleet: &Fleet) -> Vec<ConsumerState> {
+        let mut states = Vec::new();
+        for template in self.templates {
+            for consumer in &template.consumers {
+                let sight = match self.read(consumer, template, cloud, fleet).await {
+                    Ok(Some(namings)) => Sight::Names(namings),
+                    Ok(None) => Sight::Silent,
+                    Err(error) => Sight::Unreadable(chain(&error)),
+                };
+                let (template, consumer) = (template.name.clone(), consumer.label());
+                states.push(ConsumerState { template, consumer, sight });
+            }
+        }
+        states
+    }
+
+    async fn read(
+        &self,
+        consumer: &Consumer,
+        template: &Template,
+        cloud: &Cloud,
+        fleet: &Fleet,
+    ) -> Result<Option<Vec<Naming>>, RollError> {
+        Ok(Some(match consumer {
+            Consumer::Jenkins(agents) => {
+                let document = jenkins::document(agents)?;
+                let chosen = jenkins::chosen(&document, agents)?;
+                let mut namings = jenkins::named(&document, chosen, &agents.shown);
+                namings.extend(self.running(agents, document.format()).await?);
+                namings
+            }
+            Consumer::Ssm(name) => ssm::read(cloud, name).await?,
+            Consumer::LaunchTemplate(name) => launch_template::read(cloud, name).await?,
+            Consumer::Tag { key, value } => channel::read(fleet, &template.name, (key, value)),
+            Consumer::Command(command) => return command::read(command).await,
+        }))
+    }
+
+    /// What the running Jenkins launches the agents from.
+    async fn running(
+        &self,
+        agents: &JenkinsAgents,
+        format: Format,
+    ) -> Result<Vec<Naming>, RollError> {
+        let Some(server) = self.jenkins.filter(|_| agents.reload) else { return Ok(Vec::new()) };
+        let running = server.read(format, agents).await.map_err(RollError::Asking)?;
+        let naming = |it: super::server::Running| {
+            let short = format!("{} of the running Jenkins", it.agent);
+            Some(Naming::new(format!("agent template {short}"), short, it.ami?))
+        };
+        Ok(running.into_iter().filter_map(naming).collect())
+    }
+
+    /// Everything that names an AMI. In a file of Jenkins' these are all of its agent
+    /// templates, whether a consumer names them or not.
+    pub async fn holders(&self, cloud: &Cloud, fleet: &Fleet) -> Holders {
+        let mut holders = Holders::default();
+        let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
+        for template in self.templates {
+            for consumer in &template.consumers {
+                if let Consumer::Jenkins(agents) = consumer
+                    && seen.insert(&agents.file, ()).is_none()
+                {
+                    holders.add_file(agents);
+                }
+                match self.read(consumer, template, cloud, fleet).await {
+                    Ok(Some(namings)) => namings.into_iter().for_each(|it| holders.add(it)),
+                    Ok(None) => {}
+                    Err(error) => holders.add_unknown(consumer.label(), &error),
+                }
+            }
+        }
+        holders
+    }
+}
+
+impl Holders {
+    fn add(&mut self, naming: Naming) {
+        if !self.namings.contains(&naming) {
+            self.namings.push(naming);
+        }
+    }
+
+    fn add_unknown(&mut self, what: String, error: &RollError) {
+        let unknown = (what, chain(error));
+        if !self.unknown.contains(&unknown) {
+            self.unknown.push(unknown);
+        }
+    }
+
+    fn add_file(&mut self, agents: &JenkinsAgents) {
+        match jenkins::document(agents) {
+            Ok(document) => {
+                let all = 0..document.agents().len();
+                for naming in jenkins::named(&document, all, &agents.shown) {
+                    match document.format() {
+                        // Only Jenkins knows its value.
+                        Format::Casc if naming.ami.contains("${") => {
+                            let why = format!("its AMI is {}", naming.ami);
+                            self.unknown.push((naming.place, why));
+                        }
+                        _ => self.add(naming),
+                    }
+                }
+            }
+            Err(error) => self.add_unknown(agents.shown.clone(), &error),
+        }
+    }
+}
+
+/// An error and all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text += &format!(": {source}");
+        next = source.source();
+    }
+    text
+}

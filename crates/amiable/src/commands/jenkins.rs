@@ -1,0 +1,273 @@
+//! `amiable jenkins`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ami_lifecycle::KnownAmi;
+use ami_lifecycle::jenkins_config::Document;
+use clap::{Args, Subcommand};
+
+use super::Outcome;
+use crate::cli::Global;
+use crate::config::{self, CloudEndpoint, CloudSettings, Config, FILE_NAME};
+use crate::connect;
+use crate::console::Console;
+use crate::failure::{Failure, chain};
+use crate::import::{self, Existing, ImportFile, Plan, Wanted};
+
+/// Take over what Jenkins has
+#[derive(Debug, Subcommand)]
+pub(crate) enum JenkinsCommand {
+    Import(ImportArgs),
+}
+
+/// Make templates of the EC2 plugin's agent templates
+///
+/// Reads config.xml and configuration as code, which stay as they are. Inline init scripts
+/// become files below init/, agents that start from one AMI by one script share a template,
+/// and the files become its consumers. What is not taken over is told. No credential of the
+/// files is copied.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files of Jenkins': config.xml, or configuration as code
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The folder of the configuration to write, or to add to
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    into: PathBuf,
+    /// The region whose clouds are taken over [default: the configuration's, else the first
+    /// cloud's]
+    #[arg(long)]
+    region: Option<String>,
+    /// The endpoint of a new configuration: "local", or a URL [default: AWS]
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// Do not look the AMIs up
+    #[arg(long)]
+    offline: bool,
+    /// Take scripts over that seem to hold a secret, too
+    #[arg(long)]
+    with_secrets: bool,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(command: JenkinsCommand, _global: &Global, console: &Console) -> Outcome {
+    match command {
+        JenkinsCommand::Import(args) => import(args, console).await,
+    }
+}
+
+async fn import(args: ImportArgs, console: &Console) -> Outcome {
+    let files: Vec<ImportFile> =
+        args.files.iter().map(|path| read(path, &args.into)).collect::<Result<_, Failure>>()?;
+    let path = args.into.join(FILE_NAME);
+    let config = match path.exists() {
+        true => Some(Config::load(Some(&path), &args.into)?),
+        false => None,
+    };
+    let cloud = settings(&args, config.as_ref(), &files)?;
+    let region = cloud.region.clone().unwrap_or_default();
+    let wanted = Wanted { region: &region, with_secrets: args.with_secrets };
+    let known = look_up(&args, &cloud, &import::amis(&files, &wanted), console).await;
+    let none = BTreeMap::new();
+    let amis = known.as_ref().unwrap_or(&none);
+    let init = args.into.join("init");
+    let existing = Existing { config: config.as_ref(), scripts: scripts(&init), init };
+    let plan = import::plan(&files, &existing, &wanted, amis);
+    console.result(&import::report(&plan, known.as_ref().map_err(String::as_str)));
+    if plan.groups.is_empty() {
+        console.message("nothing new is to be written");
+        return Ok(());
+    }
+    let text = new_text(&path, config.as_ref(), &cloud, &plan, amis)?;
+    if args.dry_run {
+        console.result(&format!("\n{text}"));
+        return Ok(());
+    }
+    write_all(&args.into, &path, &text, &plan, config.is_some(), console)
+}
+
+fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
+    let bytes = fs::read(path)
+        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", path.display())))?;
+    let document = Document::parse(&bytes)
+        .map_err(|error| Failure::usage(format!("{}: {}", path.display(), chain(&error))))?;
+    if document.clouds().is_empty() {
+        let text = format!("{} has no cloud of the EC2 plugin", path.display());
+        return Err(Failure::usage(text).hint(
+            "it is to be Jenkins' config.xml, or configuration as code, whole or as exported",
+        ));
+    }
+    Ok(ImportFile { shown: named_from(path, into), document })
+}
+
+/// A file as a configuration in a folder names it: relative where it lies below.
+fn named_from(path: &Path, folder: &Path) -> String {
+    let full = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (path, folder) = (full(path), full(folder));
+    path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
+}
+
+/// Where the AMIs are: as the configuration that is there says, else as asked for, else as
+/// the first cloud that tells its region.
+fn settings(
+    args: &ImportArgs,
+    config: Option<&Config>,
+    files: &[ImportFile],
+) -> Result<CloudSettings, Failure> {
+    if let Some(config) = config {
+        if args.endpoint.is_some() {
+            let text = format!("{} says where the cloud is already", config.path.display());
+            return Err(Failure::usage(text).hint("leave --endpoint out"));
+        }
+        let own = config.cloud.region.clone();
+        if let (Some(wanted), Some(own)) = (&args.region, &own)
+            && wanted != own
+        {
+            let text = format!("{} is for {own}", config.path.display());
+            return Err(Failure::usage(text).hint("--into another folder, for another region"));
+        }
+        let region = own.or_else(|| args.region.clone()).or_else(|| first_region(files));
+        return Ok(CloudSettings { region, ..config.cloud.clone() });
+    }
+    let endpoint = match args.endpoint.as_deref() {
+        None => CloudEndpoint::Aws,
+        Some("local") => CloudEndpoint::Local,
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            CloudEndpoint::Url(url.to_owned())
+        }
+        Some(other) => {
+            let failure = Failure::usage(format!("`{other}` is no endpoint"));
+            return Err(failure.hint("write \"local\" or a URL, or leave it out for AWS"));
+        }
+    };
+    let region = args.region.clone().or_else(|| first_region(files));
+    // The EC2 plugin takes this one where none is given.
+    let region = region.or_else(|| Some("us-east-1".into()));
+    Ok(CloudSettings { endpoint, region, profile: None })
+}
+
+fn first_region(files: &[ImportFile]) -> Option<String> {
+    let mut clouds = files.iter().flat_map(|file| file.document.clouds());
+    clouds.find_map(|cloud| cloud.region.clone())
+}
+
+/// What is known of the AMIs; else why nothing is.
+async fn look_up(
+    args: &ImportArgs,
+    cloud: &CloudSettings,
+    ids: &[String],
+    console: &Console,
+) -> Result<BTreeMap<String, KnownAmi>, String> {
+    if args.offline {
+        return Err("--offline".into());
+    }
+    let cloud = connect::cloud(cloud, console).await.map_err(|failure| failure.message)?;
+    ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| error.to_string())
+}
+
+/// The scripts that are there already. What cannot be read is no script.
+fn scripts(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let script = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        // One that is not text is in the way all the same.
+        Some((name, fs::read_to_string(entry.path()).unwrap_or_default()))
+    };
+    entries.filter_map(script).collect()
+}
+
+fn new_text(
+    path: &Path,
+    config: Option<&Config>,
+    cloud: &CloudSettings,
+    plan: &Plan,
+    amis: &BTreeMap<String, KnownAmi>,
+) -> Result<String, Failure> {
+    if config.is_none() {
+        return Ok(import::configuration(plan, cloud, amis));
+    }
+    let old = fs::read_to_string(path)
+        .map_err(|error| Failure::failed(format!("failed to read {}: {error}", path.display())))?;
+    let end = if old.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{old}{end}{}", import::tables(plan, amis, false)))
+}
+
+/// Writes the scripts, and the configuration once it is right with them; else nothing.
+fn write_all(
+    into: &Path,
+    path: &Path,
+    text: &str,
+    plan: &Plan,
+    is_there: bool,
+    console: &Console,
+) -> Outcome {
+    let mut scripts = NewFiles::default();
+    for (name, script) in &plan.scripts {
+        scripts.write(into.join("init").join(name), script)?;
+    }
+    let mistakes = config::check(path, text);
+    if !mistakes.is_empty() {
+        let shown = config::render(path, text, &mistakes, false);
+        return Err(Failure::failed(
+            "the configuration would not be right, so nothing was written",
+        )
+        .details(vec![String::new(), shown]));
+    }
+    replace(into, path, text).map_err(|error| failed_to_write(path, &error))?;
+    for file in scripts.keep() {
+        console.message(&format!("wrote {}", file.display()));
+    }
+    let what = if is_there { "added to" } else { "wrote" };
+    console.message(&format!("{what} {}", path.display()));
+    console.message("next: amiable validate, then amiable update TEMPLATE, which rolls its agents");
+    Ok(())
+}
+
+fn failed_to_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("failed to write {}: {error}", path.display()))
+}
+
+/// Puts the configuration in its place as a whole, with the mode that it had.
+fn replace(into: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = if into.as_os_str().is_empty() { Path::new(".") } else { into };
+    fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    let old = fs::metadata(path).map(|old| old.permissions());
+    new.as_file().set_permissions(old.unwrap_or_else(|_| Permissions::from_mode(0o644)))?;
+    new.persist(path)?;
+    Ok(())
+}
+
+/// Files that go again unless they are kept.
+#[derive(Default)]
+struct NewFiles(Vec<PathBuf>);
+
+impl NewFiles {
+    fn write(&mut self, path: PathBuf, text: &str) -> Outcome {
+        let open = || File::options().write(true).create_new(true).mode(0o755).open(&path);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let file = fs::create_dir_all(folder).and_then(|()| open());
+        let mut file = file.map_err(|error| failed_to_write(&path, &error))?;
+        self.0.push(path.clone());
+        file.write_all(text.as_bytes()).map_err(|error| failed_to_write(&path, &error))
+    }
+
+    fn keep(mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for NewFiles {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = fs::remove_file(path);
+        }
+    }
+}

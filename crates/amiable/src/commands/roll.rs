@@ -1,0 +1,371 @@
+//! `amiable roll`, and rolling after an AMI has become current.
+
+use std::path::Path;
+
+use ami_lifecycle::jenkins_config::Text;
+use ami_lifecycle::{
+    CancellationToken, Cloud, Event, Files, Fleet, Holdings, JenkinsServer, Move, Observer,
+    RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
+};
+use clap::Args;
+use similar::TextDiff;
+
+use super::{Outcome, confirm, json, load_config, no_template};
+use crate::cli::{Global, Output};
+use crate::config::Config;
+use crate::console::Console;
+use crate::failure::{Failure, Status, chain};
+use crate::{connect, interrupt};
+
+/// Make the consumers of templates name their current AMI
+///
+/// Consumers are the places that agents are launched from: Jenkins' files, SSM parameters,
+/// launch templates, tags, and what commands are told. `update`, `verify` and `rollback`
+/// roll by themselves. Each consumer is changed only where it differs; one that fails keeps
+/// no other from being done, and a repeat does what is left. Without --diff and --write the
+/// changes are shown, and asked about.
+#[derive(Debug, Args)]
+pub(crate) struct RollArgs {
+    /// Templates of the configuration
+    #[arg(required = true, value_name = "TEMPLATE")]
+    templates: Vec<String>,
+    /// The AMI that is to be named, or the generation [default: the current one]
+    #[arg(long, value_name = "AMI|GENERATION")]
+    to: Option<String>,
+    /// Show the changes of files as a unified diff, and change nothing
+    #[arg(long)]
+    diff: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "diff")]
+    write: bool,
+    /// Name an AMI that is not the template's, or was never current; replace an init script
+    /// that is kept nowhere else
+    #[arg(long)]
+    force: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let templates = chosen(&args.templates, &config)?;
+    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let targets: Vec<RollTarget> = templates
+        .iter()
+        .map(|template| target(template, &args, &fleet))
+        .collect::<Result<_, Failure>>()?;
+    let jenkins = connect::jenkins(&config);
+    let site = Site {
+        cloud: &cloud,
+        fleet: &fleet,
+        jenkins: jenkins.as_ref(),
+        force: args.force,
+        cancel: &cancel,
+        console,
+    };
+    let all: Vec<(&Template, RollTarget)> = templates.into_iter().zip(targets).collect();
+    let mut files = Files::default();
+    if !args.write {
+        let (mut well, mut differs) = (true, false);
+        for (template, target) in &all {
+            let plan = site.plan(template, target, &mut files).await;
+            well &= plan.iter().all(|rolled| rolled.error.is_none());
+            differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
+        }
+        show_diffs(&files, console);
+        if args.diff {
+            return if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
+        }
+        if well && !differs {
+            return Ok(());
+        }
+        confirm(console, false, "Change it?", "nothing was changed")
+            .map_err(|failure| Failure { hint: failure.hint.map(|_| WRITE.into()), ..failure })?;
+    }
+    let print = |text: &str| match args.output {
+        Output::Text => console.result(text),
+        Output::Json => console.message(text),
+    };
+    let (mut results, mut well) = (Vec::new(), true);
+    for (template, target) in &all {
+        let (rolled, outcome) = site.roll(template, target, &mut files, &print).await;
+        well &= rolled;
+        results.extend(outcome);
+    }
+    if args.output == Output::Json {
+        console.result(&json(&results));
+    }
+    match (well, cancel.is_cancelled()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::told(Status::Interrupted)),
+        (false, false) => Err(Failure::told(Status::Failed)),
+    }
+}
+
+const WRITE: &str = "--write does it without asking, and --diff only shows it";
+
+fn chosen<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
+    let mut templates: Vec<&Template> = Vec::new();
+    for name in names {
+        let template = config.template(name).map_err(|meant| no_template(config, name, meant))?;
+        if template.consumers.is_empty() {
+            return Err(Failure::usage(format!("template {name} has no consumer")).hint(format!(
+                "add a [[template.{name}.consumer]] table; the README shows all kinds"
+            )));
+        }
+        if !templates.contains(&template) {
+            templates.push(template);
+        }
+    }
+    Ok(templates)
+}
+
+/// The AMI that a template's consumers are to name.
+fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTarget, Failure> {
+    let name = &template.name;
+    let Some(wanted) = &args.to else {
+        let current = fleet.current(name);
+        let none = || Failure::failed(format!("template {name} has no current AMI"));
+        return current.map(RollTarget::of).ok_or_else(|| {
+            none().hint(format!("`amiable create {name}` bakes it, and --to takes any AMI"))
+        });
+    };
+    let found = match wanted.parse::<u64>() {
+        Ok(generation) => fleet.rollback_target(name, Some(generation)).map_err(|refusal| {
+            Failure::failed(refusal.to_string())
+                .hint(format!("`amiable list --template {name}` shows what there is"))
+        })?,
+        Err(_) if !wanted.starts_with("ami-") => {
+            return Err(Failure::usage(format!(
+                "`{wanted}` is neither an AMI id nor a generation"
+            ))
+            .hint(format!("`amiable list --template {name}` shows them")));
+        }
+        Err(_) => match fleet.get(wanted) {
+            Some(ami) => ami,
+            None if args.force => return Ok(RollTarget::foreign(wanted)),
+            None => {
+                return Err(Failure::failed(format!("{wanted} is not one of this namespace"))
+                    .hint("--force lets consumers name it all the same"));
+            }
+        },
+    };
+    let odd = match found.status {
+        _ if found.template != *name => Some(format!("it is one of template {}", found.template)),
+        AmiStatus::Current | AmiStatus::Previous => None,
+        status => Some(format!("it is {}, and was never current", status.as_str())),
+    };
+    match odd {
+        Some(odd) if !args.force => Err(Failure::failed(format!(
+            "consumers of {name} are not told of {}: {odd}",
+            found.ami
+        ))
+        .hint("--force lets them name it all the same")),
+        _ => Ok(RollTarget::of(found)),
+    }
+}
+
+/// What is common to all rolls of a call.
+struct Site<'a> {
+    cloud: &'a Cloud,
+    fleet: &'a Fleet,
+    jenkins: Option<&'a JenkinsServer>,
+    force: bool,
+    cancel: &'a CancellationToken,
+    console: &'a Console,
+}
+
+/// Shows what the commands of a template's consumers print.
+struct CommandOutput<'a> {
+    template: &'a str,
+    console: &'a Console,
+}
+
+impl Observer for CommandOutput<'_> {
+    fn event(&self, event: Event) {
+        if let Event::Output(_, line) = event {
+            self.console.message(&format!("{} | {line}", self.template));
+        }
+    }
+}
+
+impl Site<'_> {
+    fn request<'r>(
+        &'r self,
+        template: &'r Template,
+        target: &RollTarget,
+        observer: &'r dyn Observer,
+    ) -> RollRequest<'r> {
+        RollRequest {
+            cloud: self.cloud,
+            fleet: self.fleet,
+            template,
+            target: target.clone(),
+            jenkins: self.jenkins,
+            force: self.force,
+            observer,
+            cancel: self.cancel,
+        }
+    }
+
+    /// Shows what would change.
+    async fn plan(
+        &self,
+        template: &Template,
+        target: &RollTarget,
+        files: &mut Files,
+    ) -> Vec<Rolled> {
+        let observer = CommandOutput { template: &template.name, console: self.console };
+        let request = self.request(template, target, &observer);
+        let all = ami_lifecycle::plan_roll(&request, files).await;
+        for rolled in &all {
+            lines(&template.name, rolled).iter().for_each(|line| self.console.message(line));
+            self.complain(template, rolled);
+        }
+        all
+    }
+
+    /// Rolls the consumers of one template; returns whether all are as they should be.
+    async fn roll(
+        &self,
+        template: &Template,
+        target: &RollTarget,
+        files: &mut Files,
+        print: &dyn Fn(&str),
+    ) -> (bool, Vec<serde_json::Value>) {
+        let observer = CommandOutput { template: &template.name, console: self.console };
+        let request = self.request(template, target, &observer);
+        let (mut well, mut results) = (true, Vec::new());
+        let told = |rolled: Rolled| {
+            lines(&template.name, &rolled).iter().for_each(|line| print(line));
+            self.complain(template, &rolled);
+            well &= rolled.error.is_none();
+            results.push(as_json(template, &target.ami, &rolled));
+        };
+        ami_lifecycle::roll(&request, files, told).await;
+        (well, results)
+    }
+
+    fn complain(&self, template: &Template, rolled: &Rolled) {
+        let Some(error) = &rolled.error else { return };
+        let text = format!("{}: {}: {}", template.name, rolled.consumer, chain(error));
+        let failure = Failure { hint: error.hint(), ..Failure::failed(text) };
+        self.console.complain(&failure.text());
+    }
+}
+
+/// What became of a consumer, or would, a line for each value.
+fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
+    let consumer = &rolled.consumer;
+    if rolled.moves.is_empty() {
+        let well = rolled.error.is_none();
+        return well
+            .then(|| format!("{template}: {consumer}: as it should be"))
+            .into_iter()
+            .collect();
+    }
+    let line = |it: &Move| {
+        // A consumer that is one place has its name already.
+        let place = match consumer.ends_with(&it.place) {
+            true => String::new(),
+            false => format!("{}: ", it.place),
+        };
+        let from = it.from.as_deref().unwrap_or("nothing");
+        match it.value {
+            Value::Ami => format!("{template}: {consumer}: {place}{from} -> {}", it.to),
+            Value::BootScript => {
+                format!("{template}: {consumer}: {place}init script: {from} -> {}", it.to)
+            }
+            Value::Told => format!("{template}: {consumer}: is told {}", it.to),
+        }
+    };
+    rolled.moves.iter().map(line).collect()
+}
+
+fn as_json(template: &Template, ami: &str, rolled: &Rolled) -> serde_json::Value {
+    let moves = rolled.moves.iter().map(|it| {
+        let value = match it.value {
+            Value::Ami => "ami",
+            Value::BootScript => "boot-script",
+            Value::Told => "told",
+        };
+        serde_json::json!({ "place": it.place, "value": value, "from": it.from, "to": it.to })
+    });
+    serde_json::json!({
+        "template": template.name,
+        "ami": ami,
+        "consumer": rolled.consumer,
+        "moves": moves.collect::<Vec<serde_json::Value>>(),
+        "error": rolled.error.as_ref().map(|error| chain(error)),
+    })
+}
+
+/// The changes of files, as `patch` takes them.
+fn show_diffs(files: &Files, console: &Console) {
+    for (path, plan) in files.changed() {
+        let name = shown(path);
+        let [before, after] = [&plan.before, &plan.after].map(|bytes| characters(bytes));
+        let diff = TextDiff::from_lines(&before, &after);
+        let text = diff.unified_diff().header(&name, &name).to_string();
+        console.result(text.trim_end_matches('\n'));
+    }
+}
+
+fn characters(bytes: &[u8]) -> String {
+    match Text::decode(bytes) {
+        Ok(text) => text.characters().to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// A path as it is from here, where that is shorter.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+/// What another command needs to roll when it has made an AMI current.
+pub(super) struct After<'a> {
+    pub(super) config: &'a Config,
+    pub(super) cloud: &'a Cloud,
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) console: &'a Console,
+}
+
+impl After<'_> {
+    /// Rolls the consumers of a template to the AMI that is current now. What became of
+    /// them is told as it comes, and returned as JSON.
+    ///
+    /// # Errors
+    /// When one of them failed; the AMI is current all the same.
+    pub(super) async fn roll(
+        &self,
+        template: &Template,
+        target: &RollTarget,
+        fleet: &Fleet,
+    ) -> (Vec<serde_json::Value>, Outcome) {
+        let After { config, cloud, cancel, console } = *self;
+        if template.consumers.is_empty() {
+            return (Vec::new(), Ok(()));
+        }
+        let jenkins = connect::jenkins(config);
+        let site = Site { cloud, fleet, jenkins: jenkins.as_ref(), force: false, cancel, console };
+        let print = |text: &str| console.message(text);
+        let (well, results) = site.roll(template, target, &mut Files::default(), &print).await;
+        let name = &template.name;
+        let outcome = match (well, cancel.is_cancelled()) {
+            (true, _) => Ok(()),
+            (false, is_cancelled) => {
+                let text =
+                    format!("{name}: {} is current, and not all consumers name it", target.ami);
+                let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
+                Err(Failure::new(status, text)
+                    .hint(format!("`amiable roll {name}` does what is left")))
+            }
+        };
+        (results, outcome)
+    }
+}

@@ -1,0 +1,348 @@
+//! What a `[[template.….consumer]]` table may say, and `boot_script`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use ami_lifecycle::jenkins_config::AgentName;
+use ami_lifecycle::{
+    BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, JenkinsAgents, Repository,
+    ScriptText, Source, Template, tags,
+};
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::diagnostic::did_you_mean;
+use super::reader::{At, Mistakes, Section};
+use super::template::{TemplateReader, parse_duration};
+
+/// How long a command may take, unless it says otherwise.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
+
+const KINDS: &str = "give one of jenkins, ssm, launch_template, tag and command";
+
+impl<'a> TemplateReader<'_, 'a> {
+    /// The template's consumers. Each is one template's own, so `[defaults]` has none.
+    pub(super) fn consumers(&self) -> Vec<Consumer> {
+        let Some(value) = self.own.get("consumer") else { return Vec::new() };
+        let expected = "an array of tables, [[template.NAME.consumer]]";
+        let Some(array) = self.own.typed("consumer", value, expected, DeValue::as_array) else {
+            return Vec::new();
+        };
+        self.each_table(array.value)
+            .into_iter()
+            .filter_map(|table| {
+                let section = Section::new(table.value, table.span, "a consumer", self.mistakes);
+                let consumer = self.consumer(&section);
+                section.refuse_others();
+                consumer
+            })
+            .collect()
+    }
+
+    fn each_table(&self, array: &'a DeArray<'a>) -> Vec<At<&'a DeTable<'a>>> {
+        let tables = array.iter();
+        tables
+            .filter_map(|item| self.own.typed("consumer", item, "a table", DeValue::as_table))
+            .collect()
+    }
+
+    fn consumer(&self, section: &Section<'a>) -> Option<Consumer> {
+        let known = ["jenkins", "ssm", "launch_template", "tag", "command"];
+        let given: Vec<&str> = known.into_iter().filter(|key| section.has(key)).collect();
+        // Asked for, so that `refuse_others` knows them.
+        for key in known.into_iter().chain(["query", "timeout"]) {
+            section.get(key);
+        }
+        let [kind] = given[..] else {
+            let message = "a consumer is no one thing";
+            self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
+            return None;
+        };
+        if kind != "command" {
+            for key in ["query", "timeout"].into_iter().filter(|key| section.has(key)) {
+                let message = format!("`{key}` is of a command");
+                self.mistakes.add(section.span.clone(), message, None);
+            }
+        }
+        match kind {
+            "jenkins" => self.jenkins(&section.section("jenkins", "`jenkins`")),
+            "ssm" => self.parameter(section.string("ssm")?),
+            "launch_template" => {
+                let text = section.string("launch_template")?;
+                self.filled(&text, "launch_template")?;
+                Some(Consumer::LaunchTemplate(text.value.to_owned()))
+            }
+            "tag" => self.tag(&section.section("tag", "`tag`")),
+            _ => self.command(section),
+        }
+    }
+
+    fn filled(&self, text: &At<&str>, key: &str) -> Option<()> {
+        if text.value.trim().is_empty() {
+            self.mistakes.add(text.span.clone(), format!("`{key}` is empty"), None);
+            return None;
+        }
+        Some(())
+    }
+
+    fn jenkins(&self, section: &Section<'a>) -> Option<Consumer> {
+        let file = section.string("file");
+        if !section.has("file") {
+            let hint = "config.xml or a file of configuration as code, such as file = \"jenkins/config.xml\"";
+            section.missing("file", Some(hint.into()));
+        }
+        let agents = self.agents(section);
+        let cloud = section.string("cloud").map(|text| text.value.to_owned());
+        let reload = section.boolean("reload").unwrap_or(true);
+        section.refuse_others();
+        let (file, agents) = (file?, agents?);
+        self.filled(&file, "file")?;
+        Some(Consumer::Jenkins(JenkinsAgents {
+            file: self.folder.join(file.value),
+            shown: file.value.to_owned(),
+            cloud,
+            agents,
+            reload,
+        }))
+    }
+
+    /// Descriptions, or `{ labels = "…" }`.
+    fn agents(&self, section: &Section<'a>) -> Option<Vec<AgentName>> {
+        let hint =
+            "the agent templates by their descriptions, such as agents = [\"precise_cloud\"]";
+        let Some(value) = section.get("agents") else {
+            section.missing("agents", Some(hint.into()));
+            return None;
+        };
+        let array = section.typed("agents", value, "an array", DeValue::as_array)?;
+        let mut agents = Vec::new();
+        for item in array.value.iter() {
+            match item.get_ref() {
+                DeValue::String(text) => agents.push(AgentName::Description(text.to_string())),
+                DeValue::Table(table) => {
+                    let item = Section::new(table, item.span(), "an agent", self.mistakes);
+                    let labels = item.string("labels");
+                    if !item.has("labels") {
+                        item.missing("labels", None);
+                    }
+                    item.refuse_others();
+                    agents.extend(labels.map(|text| AgentName::Labels(text.value.to_owned())));
+                }
+                _ => {
+                    let message = "an agent is a description, or { labels = \"…\" }";
+                    self.mistakes.add(item.span(), message, None);
+                }
+            }
+        }
+        if array.value.is_empty() {
+            self.mistakes.add(array.span, "`agents` names none", Some(hint.into()));
+            return None;
+        }
+        Some(agents)
+    }
+
+    /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+    fn parameter(&self, name: At<&str>) -> Option<Consumer> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
+        let first = name.value.trim_start_matches('/').to_ascii_lowercase();
+        let reserved = first.starts_with("aws") || first.starts_with("ssm");
+        if name.value.is_empty() || reserved || !name.value.bytes().all(allowed) {
+            let hint =
+                "letters, digits and _.-/ are allowed, and it must not begin with aws or ssm";
+            let message = format!("`{}` cannot be a parameter's name", name.value);
+            self.mistakes.add(name.span, message, Some(hint.into()));
+            return None;
+        }
+        if name.value.trim_start_matches('/').contains('/') && !name.value.starts_with('/') {
+            let message = format!("`{}` has levels, and must begin with `/`", name.value);
+            self.mistakes.add(name.span, message, None);
+            return None;
+        }
+        Some(Consumer::Ssm(name.value.to_owned()))
+    }
+
+    fn tag(&self, section: &Section<'a>) -> Option<Consumer> {
+        let entries: Vec<_> = section.entries().collect();
+        let [(key, value)] = &entries[..] else {
+            let message = "`tag` is one key and its value";
+            let hint = "such as tag = { channel = \"stable\" }";
+            self.mistakes.add(section.span.clone(), message, Some(hint.into()));
+            return None;
+        };
+        let value = section.typed(key.value, value, "a string", DeValue::as_str)?;
+        if let Err(reason) = tags::check_metadata(key.value, value.value) {
+            self.mistakes.add(key.span.clone(), format!("`{}` {reason}", key.value), None);
+            return None;
+        }
+        if self.metadata_has(key.value) {
+            let message = format!("`{}` is metadata too, which all AMIs have", key.value);
+            self.mistakes.add(key.span.clone(), message, Some("take another key".into()));
+            return None;
+        }
+        Some(Consumer::Tag { key: key.value.to_owned(), value: value.value.to_owned() })
+    }
+
+    fn metadata_has(&self, key: &str) -> bool {
+        [self.own, self.defaults]
+            .iter()
+            .any(|section| section.section("metadata", "`metadata`").has(key))
+    }
+
+    fn command(&self, section: &Section<'a>) -> Option<Consumer> {
+        let words = |key: &'static str| -> Option<Vec<String>> {
+            let value = section.get(key)?;
+            let words = section.strings(key)?;
+            if words.is_empty() || words[0].value.is_empty() {
+                self.mistakes.add(value.span(), format!("`{key}` names no program"), None);
+                return None;
+            }
+            words.iter().for_each(|word| self.check_placeholders(word));
+            Some(words.into_iter().map(|word| word.value.to_owned()).collect())
+        };
+        let run = words("command");
+        let query = words("query");
+        let timeout = match section.string("timeout") {
+            None => COMMAND_TIMEOUT,
+            Some(text) => parse_duration(text.value).unwrap_or_else(|| {
+                let message = format!("`{}` is no length of time", text.value);
+                self.mistakes.add(text.span, message, Some("write \"90s\" or \"20m\"".into()));
+                COMMAND_TIMEOUT
+            }),
+        };
+        let folder = self.folder.to_owned();
+        Some(Consumer::Command(ConsumerCommand { run: run?, query, folder, timeout }))
+    }
+
+    /// `{word}` must be one that is known; other braces are the command's own.
+    fn check_placeholders(&self, argument: &At<&str>) {
+        let mut rest = argument.value;
+        while let Some((_, after)) = rest.split_once('{') {
+            let Some((name, behind)) = after.split_once('}') else { return };
+            let is_word = !name.is_empty() && name.bytes().all(|it| it.is_ascii_lowercase());
+            if is_word && !CONSUMER_PLACEHOLDERS.contains(&name) {
+                let hint = did_you_mean(name, &CONSUMER_PLACEHOLDERS);
+                let message = format!("there is no placeholder {{{name}}}");
+                self.mistakes.add(argument.span.clone(), message, Some(hint));
+            }
+            rest = behind;
+        }
+    }
+
+    /// `boot_script = "FILE"`, or both scripts by name.
+    pub(super) fn boot_script(
+        &self,
+        source: Option<&Source>,
+        script: Option<&str>,
+        init_has_run: bool,
+    ) -> Option<BootScript> {
+        let section = self.of("boot_script");
+        let value = section.get("boot_script")?;
+        if init_has_run {
+            let message = "with `init_has_run`, Jenkins would never run the `boot_script`";
+            self.mistakes.add(value.span(), message, None);
+        }
+        let (small, whole) = match value.get_ref() {
+            DeValue::String(file) => {
+                let file = At { value: file.as_ref(), span: value.span() };
+                let whole = match source.map(|source| &source.repository) {
+                    Some(Repository::Path(folder)) => Some(folder.join(script?)),
+                    Some(Repository::Vcs { .. }) => {
+                        let hint = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the script that \
+                                    agents need whose AMI is not baked so";
+                        let message = "the init script is in a repository, and not here";
+                        self.mistakes.add(value.span(), message, Some(hint.into()));
+                        None
+                    }
+                    None => None,
+                };
+                (Some(file), whole.map(|path| At { value: path, span: value.span() }))
+            }
+            DeValue::Table(table) => {
+                let section = Section::new(table, value.span(), "`boot_script`", self.mistakes);
+                let (small, whole) = (section.string("baked"), section.string("otherwise"));
+                for key in ["baked", "otherwise"].into_iter().filter(|key| !section.has(key)) {
+                    section.missing(key, None);
+                }
+                section.refuse_others();
+                (small, whole.map(|file| file.map(|file| self.folder.join(file))))
+            }
+            _ => {
+                let hint = "a file, or { baked = \"FILE\", otherwise = \"FILE\" }";
+                let message = "`boot_script` names no script";
+                self.mistakes.add(value.span(), message, Some(hint.into()));
+                return None;
+            }
+        };
+        let small = small.map(|file| file.map(|file| self.folder.join(file)));
+        let (small, whole) = (self.script_text(small?), self.script_text(whole?));
+        Some(BootScript { small: small?, whole: whole? })
+    }
+
+    fn script_text(&self, file: At<std::path::PathBuf>) -> Option<ScriptText> {
+        let path = &file.value;
+        let shown = path.strip_prefix(self.folder).unwrap_or(path).display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) if !text.trim().is_empty() => Some(ScriptText { shown, text }),
+            Ok(_) => {
+                let message = format!("{} is empty", path.display());
+                let hint = "the EC2 plugin takes an empty script for none";
+                self.mistakes.add(file.span, message, Some(hint.into()));
+                None
+            }
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                self.mistakes.add(file.span, message, None);
+                None
+            }
+        }
+    }
+}
+
+/// A place can follow one template only; and where names recur, the AMI whose id it names
+/// is gone before the next one is there.
+pub(super) fn check_consumers(
+    templates: &[(Range<usize>, Template)],
+    names_recur: bool,
+    mistakes: &Mistakes,
+) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (span, template) in templates {
+        let name = template.name.as_str();
+        if names_recur && !template.consumers.is_empty() {
+            let message = format!(
+                "[template.{name}] has consumers, and the names of its AMIs recur: the AMI that they \
+                 name would be gone before the next one is there"
+            );
+            let hint = "put {generation} into `pattern` under [naming]";
+            mistakes.add(span.clone(), message, Some(hint.into()));
+        }
+        for place in template.consumers.iter().flat_map(|it| places(it, name)) {
+            if let Some(other) = seen.insert(place.clone(), name) {
+                let message = format!("[template.{name}] and [template.{other}] both roll {place}");
+                let message = match other == name {
+                    true => format!("[template.{name}] rolls {place} twice"),
+                    false => message,
+                };
+                mistakes.add(span.clone(), message, None);
+            }
+        }
+    }
+}
+
+fn places(consumer: &Consumer, template: &str) -> Vec<String> {
+    match consumer {
+        Consumer::Jenkins(jenkins) => jenkins
+            .agents
+            .iter()
+            .map(|agent| {
+                let cloud = jenkins.cloud.as_deref().map(|cloud| format!(" of cloud {cloud}"));
+                let (file, cloud) = (&jenkins.shown, cloud.unwrap_or_default());
+                format!("agent template {agent}{cloud} in {file}")
+            })
+            .collect(),
+        Consumer::Tag { .. } => vec![format!("the {} of {template}", consumer.label())],
+        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => vec![consumer.label()],
+        // The same program may be told different things.
+        Consumer::Command(_) => Vec::new(),
+    }
+}
