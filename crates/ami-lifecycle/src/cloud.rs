@@ -2,6 +2,7 @@
 //! answers is read in [`facts`].
 
 mod facts;
+mod images;
 
 use std::time::Duration;
 
@@ -364,61 +365,6 @@ impl Cloud {
         )
     }
 
-    /// Begins an image of a stopped instance and returns its id.
-    pub(crate) async fn create_image(
-        &self,
-        instance: &str,
-        name: &str,
-        description: Option<&str>,
-        tags: &Tags,
-    ) -> Result<String, CloudError> {
-        tracing::debug!("CreateImage {instance} {name}");
-        let request = self
-            .ec2
-            .create_image()
-            .instance_id(instance)
-            .name(name)
-            .set_description(description.map(String::from))
-            .tag_specifications(tag_specification(ResourceType::Image, tags))
-            .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
-        let answer = patient(async || {
-            let answer = request.clone().send().await;
-            answer.map_err(|error| CloudError::new("CreateImage", error))
-        })
-        .await?;
-        answer
-            .image_id
-            .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
-    }
-
-    /// Begins a copy of an image in the same region, under another name, and returns its
-    /// id. A repeat with the same client token makes no other.
-    pub(crate) async fn copy_image(
-        &self,
-        source: &ImageFacts,
-        name: &str,
-        client_token: &str,
-        tags: &Tags,
-    ) -> Result<String, CloudError> {
-        tracing::debug!("CopyImage {} {name}", source.id);
-        let request = self
-            .ec2
-            .copy_image()
-            .source_image_id(&source.id)
-            .source_region(&self.region)
-            .name(name)
-            .set_description(source.description.clone())
-            .client_token(client_token)
-            .tag_specifications(tag_specification(ResourceType::Image, tags))
-            .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
-        let answer = patient(async || {
-            let answer = request.clone().send().await;
-            answer.map_err(|error| CloudError::new("CopyImage", error))
-        })
-        .await?;
-        answer.image_id.ok_or_else(|| CloudError::answer("CopyImage", "the answer has no image id"))
-    }
-
     /// Writes tags on resources: one write, whatever it says.
     pub(crate) async fn tag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
         if ids.is_empty() {
@@ -446,44 +392,6 @@ impl Cloud {
         .await
     }
 
-    /// Deregisters an image; `false` when EC2 does not know it, or not any more.
-    pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
-        tracing::debug!("DeregisterImage {id}");
-        was_known(
-            patient(async || {
-                let answer = self.ec2.deregister_image().image_id(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new("DeregisterImage", error))
-            })
-            .await,
-        )
-    }
-
-    /// Lets an image be deregistered.
-    pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
-        tracing::debug!("DisableImageDeregistrationProtection {id}");
-        let request = self.ec2.disable_image_deregistration_protection().image_id(id);
-        let answer = request.send().await;
-        answer
-            .map(drop)
-            .map_err(|error| CloudError::new("DisableImageDeregistrationProtection", error))
-    }
-
-    /// Deletes a snapshot; `false` when an image still uses it. One that is gone
-    /// already is no error.
-    pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
-        tracing::debug!("DeleteSnapshot {id}");
-        let answer = patient(async || {
-            let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new("DeleteSnapshot", error))
-        });
-        match answer.await {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(true),
-            Err(error) if error.kind == CloudErrorKind::InUse => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The instances that a bake started and that have not ended.
     pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
         let instances = self.live_instances(vec![of_bake(bake)]).await?;
@@ -500,70 +408,6 @@ impl Cloud {
             .into_iter()
             .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
             .collect())
-    }
-
-    /// All snapshots of a namespace.
-    pub(crate) async fn snapshots_of_namespace(
-        &self,
-        namespace: &Namespace,
-    ) -> Result<Vec<Tagged>, CloudError> {
-        self.tagged_snapshots(of_namespace(namespace)).await
-    }
-
-    async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
-        tracing::debug!("DescribeSnapshots {filter:?}");
-        let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(snapshot) = pages.next().await {
-            let it = snapshot.map_err(|error| CloudError::new("DescribeSnapshots", error))?;
-            found.push(Tagged {
-                id: it.snapshot_id.unwrap_or_default(),
-                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                tags: read_tags(it.tags),
-            });
-        }
-        Ok(found)
-    }
-
-    /// The caller's own images of a name that have a tag of this value.
-    pub(crate) async fn own_images(
-        &self,
-        name: &str,
-        tag: &str,
-        value: &str,
-    ) -> Result<Vec<String>, CloudError> {
-        let filters = vec![filter("name", name), filter(&format!("tag:{tag}"), value)];
-        let images = self.images(Some("self"), filters).await?;
-        Ok(images.into_iter().map(|image| image.id).collect())
-    }
-
-    /// The caller's own snapshots that have a tag of this value.
-    pub(crate) async fn snapshots(
-        &self,
-        tag: &str,
-        value: &str,
-    ) -> Result<Vec<String>, CloudError> {
-        let found = self.tagged_snapshots(filter(&format!("tag:{tag}"), value)).await?;
-        Ok(found.into_iter().map(|snapshot| snapshot.id).collect())
-    }
-
-    /// Notes on snapshots which image they belong to, before nothing else tells it any more.
-    pub(crate) async fn note_image(
-        &self,
-        snapshots: &[String],
-        image: &str,
-    ) -> Result<(), CloudError> {
-        self.tag(snapshots, &tags::of([(tags::IMAGE, image.to_owned())])).await
-    }
-
-    /// The caller's own images that use a snapshot.
-    pub(crate) async fn images_of_snapshot(
-        &self,
-        snapshot: &str,
-    ) -> Result<Vec<ImageFacts>, CloudError> {
-        let filters = vec![filter("block-device-mapping.snapshot-id", snapshot)];
-        self.images(Some("self"), filters).await
     }
 }
 

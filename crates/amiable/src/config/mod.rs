@@ -5,6 +5,7 @@
 
 mod consumer;
 mod diagnostic;
+mod guest;
 mod reader;
 mod schema;
 mod template;

@@ -1,13 +1,12 @@
 //! What a `[template.…]` table may say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 use ami_lifecycle::{
-    Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Repository, Seal, SealStep,
-    Source, Template, Timeouts, VcsKind, tags,
+    Architecture, Base, CheckoutOn, HostKey, Repository, Source, Template, Timeouts, VcsKind, tags,
 };
 use jiff::SignedDuration;
 use toml::de::DeValue;
@@ -51,7 +50,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         if self.own.has(key) { self.own } else { self.defaults }
     }
 
-    fn text(&self, key: &'static str) -> Option<At<&'a str>> {
+    pub(super) fn text(&self, key: &'static str) -> Option<At<&'a str>> {
         let text = self.of(key).string(key)?;
         if text.value.trim().is_empty() {
             self.mistakes.add(text.span, format!("`{key}` is empty"), None);
@@ -297,7 +296,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     }
 
     /// A path in the source, which must be there where the source is a folder.
-    fn script_in_source(
+    pub(super) fn script_in_source(
         &self,
         script: Option<At<&str>>,
         source: Option<&Source>,
@@ -410,131 +409,6 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         }
         timeouts.bake = (!bake.is_zero()).then_some(bake);
         timeouts
-    }
-}
-
-/// How amiable gets in, what is sealed, and what agents must have.
-impl<'a> TemplateReader<'_, 'a> {
-    fn key_pair(&self) -> KeyPair {
-        let file = self.text("ssh_key_file");
-        let Some(name) = self.text("key_pair") else {
-            if let Some(file) = file {
-                let hint = "it is the private key of an EC2 key pair: add key_pair = \"NAME\"";
-                let message = "`ssh_key_file` is given without `key_pair`";
-                self.mistakes.add(file.span, message, Some(hint.into()));
-            }
-            return KeyPair::None;
-        };
-        match (name.value, file) {
-            ("temporary", None) => KeyPair::Temporary,
-            ("temporary", Some(file)) => {
-                let hint = "leave it out: the key is made for each bake and never written to disk";
-                let message = "a temporary key pair has no file";
-                self.mistakes.add(file.span, message, Some(hint.into()));
-                KeyPair::Temporary
-            }
-            (name, Some(file)) => {
-                let path = self.folder.join(file.value);
-                if !path.is_file() {
-                    let message = format!("there is no file {}", path.display());
-                    self.mistakes.add(file.span, message, None);
-                }
-                KeyPair::Existing { name: name.to_owned(), file: path }
-            }
-            (name_text, None) => {
-                let hint = "add ssh_key_file = \"FILE\", or write key_pair = \"temporary\"";
-                let message = format!("the private key of key pair `{name_text}` is not given");
-                self.mistakes.add(name.span, message, Some(hint.into()));
-                KeyPair::None
-            }
-        }
-    }
-
-    fn host_key(&self) -> Option<HostKey> {
-        let text = self.text("host_key")?;
-        match text.value {
-            "injected" => Some(HostKey::Injected),
-            "console" => Some(HostKey::Console),
-            "first-contact" => Some(HostKey::FirstContact),
-            other => {
-                let hint = did_you_mean(other, &["injected", "console", "first-contact"]);
-                let message = format!("`host_key` cannot be `{other}`");
-                self.mistakes.add(text.span, message, Some(hint));
-                None
-            }
-        }
-    }
-
-    /// The text of the file that is named.
-    fn user_data(&self) -> Option<String> {
-        let file = self.text("user_data")?;
-        let path = self.folder.join(file.value);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) => {
-                let message = format!("`user_data` {} cannot be read: {error}", path.display());
-                let hint = "it names a file of text, relative to the configuration file";
-                self.mistakes.add(file.span, message, Some(hint.into()));
-                return None;
-            }
-        };
-        if let Err(reason) = ami_lifecycle::check_user_data(&text) {
-            let message = format!("`user_data` {} cannot be sent: {reason}", path.display());
-            self.mistakes.add(file.span, message, None);
-            return None;
-        }
-        Some(text)
-    }
-
-    fn seal(&self, source: Option<&Source>) -> Seal {
-        let section = self.of("seal").section("seal", "`seal`");
-        let script = section.string("script");
-        let mut keep = BTreeSet::new();
-        for name in section.strings("keep").unwrap_or_default() {
-            match SealStep::ALL.into_iter().find(|step| step.as_str() == name.value) {
-                Some(step) => drop(keep.insert(step)),
-                None => {
-                    let known = SealStep::ALL.map(SealStep::as_str);
-                    let message = format!("sealing has no part `{}`", name.value);
-                    self.mistakes.add(name.span, message, Some(did_you_mean(name.value, &known)));
-                }
-            }
-        }
-        section.refuse_others();
-        Seal { keep, script: self.script_in_source(script, source) }
-    }
-
-    /// `agent = "jenkins"`, or a table with what is special about it.
-    fn agent(&self) -> Option<JenkinsAgent> {
-        let plain = JenkinsAgent { java: "java".into(), remote_root: None, init_has_run: false };
-        let value = self.of("agent").get("agent")?;
-        let table = match value.get_ref() {
-            DeValue::String(kind) if kind == "jenkins" => return Some(plain),
-            DeValue::Table(table) => table,
-            _ => {
-                let hint = "write \"jenkins\", or { kind = \"jenkins\", java = …, remote_root = …, init_has_run = … }";
-                self.mistakes.add(value.span(), "`agent` says no kind of agent", Some(hint.into()));
-                return None;
-            }
-        };
-        let section = Section::new(table, value.span(), "`agent`", self.mistakes);
-        match section.string("kind") {
-            Some(kind) if kind.value == "jenkins" => {}
-            Some(kind) => {
-                let message = format!("`{}` is no kind of agent", kind.value);
-                self.mistakes.add(kind.span, message, Some("there is `jenkins`".into()));
-            }
-            None if section.has("kind") => {}
-            None => section.missing("kind", Some("there is kind = \"jenkins\"".into())),
-        }
-        let text = |key| section.string(key).map(|text: At<&str>| text.value.to_owned());
-        let agent = JenkinsAgent {
-            java: text("java").unwrap_or(plain.java),
-            remote_root: text("remote_root"),
-            init_has_run: section.boolean("init_has_run").unwrap_or(false),
-        };
-        section.refuse_others();
-        Some(agent)
     }
 }
 

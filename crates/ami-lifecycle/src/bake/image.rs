@@ -1,0 +1,127 @@
+//! The image of a bake: asked for once, found again when the answer was lost, and waited for.
+
+use std::time::{Duration, Instant};
+
+use super::{Bake, BakeRequest, Plan, Provisioned};
+use crate::bake::BakeError;
+use crate::cloud::{ImageFacts, filter};
+use crate::error::CloudError;
+use crate::event::Stage;
+use crate::machine::found_all_the_same;
+use crate::tags::{self, Tags};
+use crate::takeover::{self, Busy};
+use crate::wait;
+
+/// An image that nobody has seen for so long is gone: EC2's descriptions lag by less.
+const UNSEEN_LIMIT: Duration = Duration::from_secs(60);
+
+impl Bake<'_> {
+    pub(super) async fn image(
+        &mut self,
+        provisioned: &Provisioned,
+        plan: &Plan,
+    ) -> Result<ImageFacts, BakeError> {
+        self.enter(Stage::Image);
+        let BakeRequest { cloud, template, .. } = *self.request;
+        let tags = self.image_tags(plan, provisioned);
+        let description = template.description.as_deref();
+        let instance = &provisioned.instance;
+        self.undo.awaits(Some("an image"));
+        let answer = cloud.create_image(instance, &plan.name, description, &tags).await;
+        let ami = match answer {
+            Ok(ami) => Ok(ami),
+            Err(error) => self.made_all_the_same(error, &plan.name).await,
+        };
+        self.undo.awaits(None);
+        let ami = ami?;
+        self.undo.image(&ami);
+        self.note(format!("image {ami} ({})", plan.name));
+        self.wait_until_available(&ami).await
+    }
+
+    /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
+    /// has the name and is another bake's shows who was quicker.
+    async fn made_all_the_same(&self, error: CloudError, name: &str) -> Result<String, BakeError> {
+        let cloud = self.request.cloud;
+        if error.code.as_deref() == Some("InvalidAMIName.Duplicate")
+            && let Some(other) = self.who_has(name).await?
+        {
+            return Err(other);
+        }
+        found_all_the_same(error, async || {
+            cloud.own_images(name, tags::BAKE, &self.marks.bake).await
+        })
+        .await
+    }
+
+    /// Whose the image of a name is, if it is not this bake's.
+    async fn who_has(&self, name: &str) -> Result<Option<BakeError>, CloudError> {
+        let filters = vec![filter("name", name)];
+        let images = self.request.cloud.images(Some("self"), filters).await?;
+        let is_own = |image: &ImageFacts| image.tags.get(tags::BAKE) == Some(&self.marks.bake);
+        let Some(image) = images.into_iter().find(|image| !is_own(image)) else { return Ok(None) };
+        let template = &self.request.template.name;
+        if image.tags.get(tags::TEMPLATE) != Some(template) {
+            return Ok(Some(BakeError::NameTaken { name: name.to_owned(), image: image.id }));
+        }
+        let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
+        Ok(Some(BakeError::Busy(Busy {
+            template: template.clone(),
+            operator: tag(tags::OPERATOR),
+            since: image.created.clone(),
+            lease: tag(tags::LEASE),
+            resource: image.id,
+        })))
+    }
+
+    pub(super) async fn wait_until_available(&self, ami: &str) -> Result<ImageFacts, BakeError> {
+        let BakeRequest { cloud, template, cancel, .. } = self.request;
+        let mut seen = Instant::now();
+        let available = async || {
+            let image = cloud.image(ami).await?;
+            if image.is_some() {
+                seen = Instant::now();
+            }
+            match image {
+                Some(image) if image.state == "available" => Ok(Some(image)),
+                Some(image) if image.state == "pending" => Ok(None),
+                // A new image may not be seen for a moment.
+                None if seen.elapsed() < UNSEEN_LIMIT => Ok(None),
+                None => Err(BakeError::ImageFailed {
+                    image: ami.to_owned(),
+                    state: "gone".into(),
+                    reason: None,
+                }),
+                Some(image) => Err(BakeError::ImageFailed {
+                    image: image.id,
+                    state: image.state,
+                    reason: image.state_reason,
+                }),
+            }
+        };
+        let waited = wait::until(template.timeouts.image, cancel, available).await;
+        waited.map_err(|error| BakeError::waiting("the creation of the image", error))
+    }
+
+    /// The tags of the image and its snapshots.
+    fn image_tags(&self, plan: &Plan, provisioned: &Provisioned) -> Tags {
+        let template = self.request.template;
+        let own = tags::of([
+            (tags::GENERATION, plan.generation.to_string()),
+            (tags::STAGE, takeover::IMAGED.to_owned()),
+            (tags::SYSTEM, template.system.clone()),
+            (tags::OS, template.os.clone()),
+            (tags::BASE, plan.base.id.clone()),
+            (tags::SOURCE_KIND, template.source.kind().into()),
+            (tags::SOURCE_URL, template.source.url()),
+            (tags::SOURCE_REVISION, provisioned.revision.clone()),
+            (tags::SCRIPT, template.script.clone()),
+            (tags::RECIPE, plan.recipe.clone()),
+            (tags::BUILDER, provisioned.identity.clone()),
+        ]);
+        let marks = self.marks.on(plan.name.clone());
+        let boot = template.boot_script.as_ref();
+        let boot = boot.map(|boot| (tags::BOOT_SCRIPT.to_owned(), boot.digest()));
+        template.metadata.clone().into_iter().chain(marks).chain(own).chain(boot).collect()
+    }
+}
