@@ -67,8 +67,8 @@ pub async fn info(
     }
     let id = std::slice::from_ref(&ami.ami);
     let mut usage = usage::of(cloud, id).await;
-    usage.add_holders(&consumers.holders(cloud, fleet).await, id);
     let mut states = consumers.states(cloud, fleet).await;
+    usage.add_holders(&consumers.holders_of(&states), id);
     states.retain(|state| state.template == ami.template);
     Ok(Some(Info {
         ami: ami.clone(),

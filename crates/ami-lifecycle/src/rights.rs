@@ -236,12 +236,17 @@ enum Group {
     Parameters,
     /// ssm:PutParameter, of consumers.
     OwnParameters,
+    /// What changes launch templates, of consumers.
+    LaunchTemplates,
 }
 
 fn group(action: &str, by_tag: bool) -> Group {
     match action.split_once(':') {
         Some(("iam", _)) => Group::PassRole,
         Some(("ssm", "PutParameter")) => Group::OwnParameters,
+        Some(("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate")) => {
+            Group::LaunchTemplates
+        }
         Some(("ssm", _)) => Group::Parameters,
         Some(("ec2", name)) if by_tag && CHANGE.contains(&name) => Group::Own,
         _ => Group::Any,
@@ -290,6 +295,12 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
             "Action": actions,
             "Resource": &bases(request.templates) | &consumers(request.templates),
         })],
+        (Group::LaunchTemplates, _) => vec![json!({
+            "Sid": "AmiableLaunchTemplates",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": launch_templates(request.templates),
+        })],
         (Group::OwnParameters, _) => vec![json!({
             "Sid": "AmiableConsumers",
             "Effect": "Allow",
@@ -312,6 +323,19 @@ fn bases(templates: &[Template]) -> BTreeSet<String> {
 fn consumers(templates: &[Template]) -> BTreeSet<String> {
     let arn = |consumer: &Consumer| match consumer {
         Consumer::Ssm(name) => Some(parameter(name, "*")),
+        _ => None,
+    };
+    templates.iter().flat_map(|template| &template.consumers).filter_map(arn).collect()
+}
+
+/// The ARNs of the launch templates that are consumers: they have their ids, so that one
+/// which is named by its name stands for all.
+fn launch_templates(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::LaunchTemplate(id) if id.starts_with("lt-") => {
+            Some(format!("arn:aws:ec2:*:*:launch-template/{id}"))
+        }
+        Consumer::LaunchTemplate(_) => Some("arn:aws:ec2:*:*:launch-template/*".into()),
         _ => None,
     };
     templates.iter().flat_map(|template| &template.consumers).filter_map(arn).collect()
@@ -374,6 +398,40 @@ mod tests {
         let arns = &statement(&policy, "AmiableParameters").unwrap()["Resource"];
         assert_eq!(arns[0], "arn:aws:ssm:*::parameter/aws/service/debian/x");
         assert!(statement(&policy, "AmiableInstanceProfile").is_some());
+    }
+
+    #[test]
+    fn consumers_add_rights_on_what_they_are_and_on_nothing_else() {
+        let consumers = vec![
+            Consumer::Ssm("/ci/x".into()),
+            Consumer::LaunchTemplate("lt-1".into()),
+            Consumer::Tag { key: "a".into(), value: "b".into() },
+        ];
+        let request = PolicyRequest {
+            operations: &[Operation::Roll],
+            templates: &[Template { consumers, ..template() }],
+            pattern: &pattern("a-{generation}"),
+            only: None,
+        };
+        let policy = policy(&request);
+        let of = |sid: &str| statement(&policy, sid).unwrap().clone();
+        assert_eq!(
+            of("Amiable")["Action"],
+            json!([
+                "ec2:CreateTags",
+                "ec2:DeleteTags",
+                "ec2:DescribeImages",
+                "ec2:DescribeLaunchTemplateVersions"
+            ])
+        );
+        let parameter = json!(["arn:aws:ssm:*:*:parameter/ci/x"]);
+        assert_eq!(of("AmiableConsumers")["Action"], json!(["ssm:PutParameter"]));
+        assert_eq!(of("AmiableConsumers")["Resource"], parameter);
+        assert_eq!(of("AmiableParameters")["Resource"], parameter);
+        let template = json!(["arn:aws:ec2:*:*:launch-template/lt-1"]);
+        assert_eq!(of("AmiableLaunchTemplates")["Resource"], template);
+        let looking = Operation::Look.actions(request.templates, request.pattern);
+        assert!(looking.contains("ssm:GetParameter") && !looking.contains("ssm:PutParameter"));
     }
 
     #[test]

@@ -163,8 +163,8 @@ impl Document {
         let mut found =
             Found { text: &text, slots: &slots, clouds: Vec::new(), agents: Vec::new() };
         match format {
-            Format::Xml => found.xml_clouds(&tree),
-            Format::Casc => found.casc_clouds(&tree),
+            Format::Xml => found.xml_clouds(&tree)?,
+            Format::Casc => found.casc_clouds(&tree)?,
         }
         let Found { clouds, agents, .. } = found;
         Ok(Document { text, format, slots, tree, clouds, agents })
@@ -349,7 +349,10 @@ impl Document {
     fn write(&self, slot: &Slot, value: &str) -> Result<String, String> {
         let text = self.text.characters();
         match &slot.form {
-            Form::Xml(written) => xml::write(text, slot, written, value),
+            Form::Xml(written) => {
+                let ascii_only = !self.text.is_unicode();
+                xml::write(&xml::Place { text, slot, ascii_only }, written, value)
+            }
             Form::Yaml(written) => Ok(yaml::write(text, slot, written, value)),
             Form::Fixed => Err("it is an attribute".into()),
         }
@@ -398,20 +401,21 @@ struct Found<'d> {
 }
 
 impl Found<'_> {
-    fn xml_clouds(&mut self, tree: &Tree) {
+    fn xml_clouds(&mut self, tree: &Tree) -> Result<(), ReadError> {
         for (name, below) in tree.entries() {
             if XML_CLOUDS.contains(&name.as_str()) {
                 let templates = below.get("templates").map(Tree::entries).unwrap_or_default();
                 let agents = templates.iter().filter(|(name, _)| name == XML_AGENT);
-                self.cloud(below, agents.map(|(_, agent)| agent), ["labels", "cloudName"]);
+                self.cloud(below, agents.map(|(_, agent)| agent), ["labels", "cloudName"])?;
             } else {
-                self.xml_clouds(below);
+                self.xml_clouds(below)?;
             }
         }
+        Ok(())
     }
 
     /// Whole, with `jenkins:` or `clouds:` at the top, or the exported list itself.
-    fn casc_clouds(&mut self, documents: &Tree) {
+    fn casc_clouds(&mut self, documents: &Tree) -> Result<(), ReadError> {
         for (_, document) in documents.entries() {
             let clouds = document
                 .get("jenkins")
@@ -423,11 +427,12 @@ impl Found<'_> {
                     if CASC_CLOUDS.contains(&symbol.as_str()) {
                         let templates = cloud.get("templates").map(Tree::entries);
                         let agents = templates.unwrap_or_default().iter().map(|(_, agent)| agent);
-                        self.cloud(cloud, agents, ["labelString", "cloudName"]);
+                        self.cloud(cloud, agents, ["labelString", "cloudName"])?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     fn cloud<'t>(
@@ -435,7 +440,8 @@ impl Found<'_> {
         cloud: &'t Tree,
         agents: impl Iterator<Item = &'t Tree>,
         [labels, old_name]: [&str; 2],
-    ) {
+    ) -> Result<(), ReadError> {
+        self.refuse_twice(cloud, &["name", "region", "templates"])?;
         let fields = self.fields(cloud, "templates");
         let find = |name: &str| fields.iter().find(|(path, _)| path == name);
         let value = |name: &str| find(name).map(|(_, value)| value.clone());
@@ -445,26 +451,43 @@ impl Found<'_> {
             fields,
         });
         for agent in agents {
+            self.refuse_twice(agent, &["ami", "description", "initScript", labels])?;
             let agent = self.agent(agent, labels);
             self.agents.push(agent);
         }
+        Ok(())
+    }
+
+    fn refuse_twice(&self, tree: &Tree, names: &[&str]) -> Result<(), ReadError> {
+        for name in names {
+            if tree.entries().iter().filter(|(key, _)| key == name).count() > 1 {
+                let name = (*name).to_owned();
+                return Err(ReadError::Twice { line: self.line(tree), name });
+            }
+        }
+        Ok(())
+    }
+
+    /// The line in which something begins, from 1.
+    fn line(&self, tree: &Tree) -> usize {
+        let at = match tree {
+            Tree::Leaf(slot) => self.slots[*slot].span.start,
+            Tree::Branch(at, _) => *at,
+        };
+        xml::line_of(self.text.characters(), at)
     }
 
     fn agent(&self, tree: &Tree, labels: &str) -> Agent {
         let slot = |name: &str| tree.get(name).and_then(Tree::leaf);
         let value = |name: &str| slot(name).map(|slot| self.slots[slot].value.clone());
         let some = |name: &str| value(name).filter(|value| !value.trim().is_empty());
-        let at = match tree {
-            Tree::Leaf(slot) => self.slots[*slot].span.start,
-            Tree::Branch(at, _) => *at,
-        };
         Agent {
             cloud: self.clouds.len() - 1,
             description: some("description"),
             labels: value(labels).unwrap_or_default(),
             ami: some("ami").map(|ami| ami.trim().to_owned()),
             init_script: some("initScript"),
-            line: xml::line_of(self.text.characters(), at),
+            line: self.line(tree),
             fields: self.fields(tree, ""),
             slots: Slots { ami: slot("ami"), init_script: slot("initScript") },
         }

@@ -22,6 +22,14 @@ pub enum ReadError {
         /// What the parser says.
         reason: String,
     },
+    /// Something that may be there once is there twice, and readers differ on which counts.
+    #[error("line {line}: `{name}` is there twice")]
+    Twice {
+        /// Where what has it begins, from 1.
+        line: usize,
+        /// What it is.
+        name: String,
+    },
     /// Its aliases lead to more values than anybody would write.
     #[error("its aliases expand to more than {0} values")]
     TooLarge(usize),

@@ -42,6 +42,13 @@ impl Text {
         &self.characters
     }
 
+    /// It may hold any character. In other encodings of XML, references stand for what lies
+    /// beyond ASCII: what their labels promise differs from reader to reader.
+    #[must_use]
+    pub(crate) fn is_unicode(&self) -> bool {
+        [UTF_8, UTF_16LE, UTF_16BE].contains(&self.encoding)
+    }
+
     /// The bytes of other characters in the same file; `None` where its encoding lacks one
     /// of them.
     #[must_use]

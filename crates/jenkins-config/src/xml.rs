@@ -65,11 +65,15 @@ pub(crate) fn read(text: &str) -> Result<(Vec<Slot>, Tree), ReadError> {
         let last = open.last_mut().expect("the root stays");
         match event {
             Event::Start(tag) => {
-                add_attributes(&tag, begin..end, &mut slots, &mut last.entries);
+                refuse_second_root(last, text, begin)?;
+                add_attributes(&tag, begin..end, &mut slots, &mut last.entries)
+                    .map_err(|reason| ReadError::Xml { line: line_of(text, begin), reason })?;
                 open.push(Open::new(tag.name().as_ref().to_owned(), begin, end));
             }
             Event::Empty(tag) => {
-                add_attributes(&tag, begin..end, &mut slots, &mut last.entries);
+                refuse_second_root(last, text, begin)?;
+                add_attributes(&tag, begin..end, &mut slots, &mut last.entries)
+                    .map_err(|reason| ReadError::Xml { line: line_of(text, begin), reason })?;
                 let form = Form::Xml(Written::Empty);
                 let leaf = Tree::Leaf(slots.len());
                 slots.push(Slot { span: begin..end, value: String::new(), form });
@@ -136,14 +140,24 @@ fn add_attributes(
     span: Range<usize>,
     slots: &mut Vec<Slot>,
     entries: &mut Vec<(String, Tree)>,
-) {
+) -> Result<(), String> {
     let element = tag.name();
-    for attribute in tag.attributes().flatten() {
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
         let name = format!("{}@{}", element.as_ref(), attribute.key.as_ref());
         entries.push((name, Tree::Leaf(slots.len())));
         let value = attribute.value.to_string();
         slots.push(Slot { span: span.clone(), value, form: Form::Fixed });
     }
+    Ok(())
+}
+
+fn refuse_second_root(parent: &Open, text: &str, at: usize) -> Result<(), ReadError> {
+    if parent.name.is_empty() && !parent.entries.is_empty() {
+        let reason = "there is a second root element".into();
+        return Err(ReadError::Xml { line: line_of(text, at), reason });
+    }
+    Ok(())
 }
 
 /// Text between elements is indentation, and is left out.
@@ -156,32 +170,52 @@ fn close(closed: Open, end: usize, slots: &mut Vec<Slot>) -> Tree {
     Tree::Leaf(slots.len() - 1)
 }
 
+/// Where something is to be written.
+pub(crate) struct Place<'t> {
+    /// The whole file.
+    pub(crate) text: &'t str,
+    pub(crate) slot: &'t Slot,
+    /// Characters beyond ASCII are written as references.
+    pub(crate) ascii_only: bool,
+}
+
 /// The characters that make a parser see `new` in the place of a slot.
-pub(crate) fn write(
-    text: &str,
-    slot: &Slot,
-    written: &Written,
-    new: &str,
-) -> Result<String, String> {
+pub(crate) fn write(place: &Place<'_>, written: &Written, new: &str) -> Result<String, String> {
+    let Place { text, slot, .. } = *place;
     let raw = &text[slot.span.clone()];
     match written {
         Written::Empty => {
             let tag = raw.trim_end_matches("/>").trim_end();
             let name = tag.trim_start_matches('<').split_whitespace().next().unwrap_or_default();
-            Ok(format!("{tag}>{}</{name}>", escape(text, "", new)?))
+            Ok(format!("{tag}>{}</{name}>", place.escape("", new)?))
         }
         Written::Text(pieces) => match exchange(text, slot, pieces, new) {
             Some(exchanged) => Ok(exchanged),
+            None if has_markup(text, slot, pieces) => {
+                Err("comments or the like stand in the middle of it, and would be lost".into())
+            }
             None => match &pieces[..] {
-                [piece] if piece.cdata && fits_cdata(new) => {
+                [piece] if piece.cdata && place.fits_cdata(new) => {
                     let before = &text[slot.span.start..piece.span.start];
                     let after = &text[piece.span.end..slot.span.end];
                     Ok(format!("{before}<![CDATA[{}]]>{after}", with_line_ends(text, new)))
                 }
-                _ => escape(text, raw, new),
+                _ => place.escape(raw, new),
             },
         },
     }
+}
+
+/// Whether there is more in it than text and CDATA.
+fn has_markup(text: &str, slot: &Slot, pieces: &[Piece]) -> bool {
+    let mut at = slot.span.start;
+    let mut between = String::new();
+    for piece in pieces {
+        between += &text[at..piece.span.start];
+        at = piece.span.end;
+    }
+    between += &text[at..slot.span.end];
+    between.contains('<')
 }
 
 /// An id for an id, in the one piece of text that has it.
@@ -194,10 +228,6 @@ fn exchange(text: &str, slot: &Slot, pieces: &[Piece], new: &str) -> Option<Stri
     let changed = exchanged(raw, &slot.value, new)?;
     let (before, after) = (slot.span.start..piece.span.start, piece.span.end..slot.span.end);
     Some(format!("{}{changed}{}", &text[before], &text[after]))
-}
-
-fn fits_cdata(new: &str) -> bool {
-    !new.contains("]]>") && new.chars().all(|it| is_plain(it) && it != '\r')
 }
 
 /// Line ends as the rest of the file has them: a parser sees `\n` in any case.
@@ -216,35 +246,50 @@ fn is_1_1(text: &str) -> bool {
     ["<?xml version='1.1'", "<?xml version=\"1.1\""].iter().any(|it| text.starts_with(it))
 }
 
-/// Escapes a text as the slot's old one was, else as the rest of the file: what may be
-/// written in two ways is then written as it will be on the way back.
-fn escape(text: &str, raw: &str, new: &str) -> Result<String, String> {
-    let as_entity = |character: char, name: &str, by_default: bool| {
-        [raw, text].iter().find_map(|it| evidence(it, character, name)).unwrap_or(by_default)
-    };
-    let (gt, quot, apos) = (
-        as_entity('>', "&gt;", true),
-        as_entity('"', "&quot;", false),
-        as_entity('\'', "&apos;", false),
-    );
-    let mut escaped = String::new();
-    for character in new.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' if gt => escaped += "&gt;",
-            '"' if quot => escaped += "&quot;",
-            '\'' if apos => escaped += "&apos;",
-            '\r' => escaped += "&#xd;",
-            '\n' if text.contains("\r\n") => escaped += "\r\n",
-            it if is_plain(it) => escaped.push(it),
-            '\0' | '\u{fffe}' | '\u{ffff}' => return Err(format!("{character:?} is no XML")),
-            it if is_1_1(text) || it >= '\u{7f}' => escaped += &format!("&#x{:x};", u32::from(it)),
-            it => return Err(format!("{it:?} is no XML 1.0")),
-        }
+impl Place<'_> {
+    fn fits_cdata(&self, new: &str) -> bool {
+        !new.contains("]]>") && new.chars().all(|it| it != '\r' && self.is_plain(it))
     }
-    // "]]>" may not stand in text.
-    Ok(escaped.replace("]]>", "]]&gt;"))
+
+    /// Whether a character stands in the file as it is.
+    fn is_plain(&self, character: char) -> bool {
+        is_plain(character) && (character.is_ascii() || !self.ascii_only)
+    }
+
+    /// Escapes a text as the slot's old one was, else as the rest of the file: what may be
+    /// written in two ways is then written as it will be on the way back.
+    fn escape(&self, raw: &str, new: &str) -> Result<String, String> {
+        let text = self.text;
+        let as_entity = |character: char, name: &str, by_default: bool| {
+            let found = [raw, text].iter().find_map(|it| evidence(it, character, name));
+            found.unwrap_or(by_default)
+        };
+        let (gt, quot, apos) = (
+            as_entity('>', "&gt;", true),
+            as_entity('"', "&quot;", false),
+            as_entity('\'', "&apos;", false),
+        );
+        let mut escaped = String::new();
+        for character in new.chars() {
+            match character {
+                '&' => escaped += "&amp;",
+                '<' => escaped += "&lt;",
+                '>' if gt => escaped += "&gt;",
+                '"' if quot => escaped += "&quot;",
+                '\'' if apos => escaped += "&apos;",
+                '\r' => escaped += "&#xd;",
+                '\n' if text.contains("\r\n") => escaped += "\r\n",
+                it if self.is_plain(it) => escaped.push(it),
+                '\0' | '\u{fffe}' | '\u{ffff}' => return Err(format!("{character:?} is no XML")),
+                it if is_1_1(text) || it >= '\u{7f}' => {
+                    escaped += &format!("&#x{:x};", u32::from(it));
+                }
+                it => return Err(format!("{it:?} is no XML 1.0")),
+            }
+        }
+        // "]]>" may not stand in text.
+        Ok(escaped.replace("]]>", "]]&gt;"))
+    }
 }
 
 /// Whether a character is written as an entity in the texts of some characters; `None`
@@ -281,7 +326,7 @@ mod tests {
         let (slots, leaf) = slot_of(text, path);
         let slot = &slots[leaf];
         let Form::Xml(form) = &slot.form else { panic!("{slot:?}") };
-        let raw = write(text, slot, form, new).unwrap();
+        let raw = write(&Place { text, slot, ascii_only: false }, form, new).unwrap();
         let span = slot.span.clone();
         let edited = format!("{}{raw}{}", &text[..span.start], &text[span.end..]);
         let (slots, leaf) = slot_of(&edited, path);
@@ -322,11 +367,30 @@ mod tests {
         }
         assert_eq!(written("<a><![CDATA[x]]></a>", "a", "b <c"), "<a><![CDATA[b <c]]></a>");
         assert_eq!(written("<a>x</a>", "a", "b\rc"), "<a>b&#xd;c</a>");
+        let (slots, leaf) = slot_of("<a>x</a>", "a");
+        let place = Place { text: "<a>x</a>", slot: &slots[leaf], ascii_only: true };
+        assert_eq!(place.escape("x", "é€").unwrap(), "&#xe9;&#x20ac;");
+    }
+
+    #[test]
+    fn what_stands_between_the_pieces_of_a_text_is_not_lost() {
+        for text in ["<a>ami-<!-- b -->1</a>", "<a>ami-<?x?>1</a>"] {
+            let (slots, leaf) = slot_of(text, "a");
+            let Form::Xml(form) = &slots[leaf].form else { panic!("{slots:?}") };
+            let place = Place { text, slot: &slots[leaf], ascii_only: false };
+            assert!(write(&place, form, "ami-2").is_err(), "{text}");
+        }
     }
 
     #[test]
     fn what_is_no_xml_is_told_with_its_line() {
-        for (text, line) in [("<a>\n<b></a>", 2), ("<a>\n\n", 3), ("<a>\n&x</a>", 2)] {
+        for (text, line) in [
+            ("<a/>\n<b/>", 2),
+            ("<a>\n<b c='1' c='2'/></a>", 2),
+            ("<a>\n<b></a>", 2),
+            ("<a>\n\n", 3),
+            ("<a>\n&x</a>", 2),
+        ] {
             match read(text) {
                 Err(ReadError::Xml { line: found, .. }) => assert_eq!(found, line, "{text}"),
                 other => panic!("{text}: {other:?}"),

@@ -7,6 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::error::ReadError;
 use crate::tree::{Form, Slot, Tree, exchanged};
+use crate::xml::line_of;
 
 /// The most values that a file's aliases may expand to: far beyond any real file.
 const MOST_VALUES: usize = 1_000_000;
@@ -106,7 +107,7 @@ impl Reading<'_> {
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let closed = open.pop().expect("the parser pairs them");
-                    self.close(closed)
+                    self.close(closed)?
                 }
                 Event::Alias(anchor) => *self.anchors.get(&anchor).ok_or(ReadError::Yaml {
                     line: span.start.line(),
@@ -155,7 +156,8 @@ impl Reading<'_> {
             }
             _ => (range, Written::Flow),
         };
-        let value = if form == Written::Nothing { "" } else { value };
+        let is_null = style == ScalarStyle::Plain && ["~", "null", "Null", "NULL"].contains(&value);
+        let value = if form == Written::Nothing || is_null { "" } else { value };
         self.slots.push(Slot { span, value: value.to_owned(), form: Form::Yaml(form) });
         self.add(Node::Scalar(self.slots.len() - 1))
     }
@@ -178,17 +180,36 @@ impl Reading<'_> {
         content..content
     }
 
-    fn close(&mut self, closed: Open) -> usize {
+    fn close(&mut self, closed: Open) -> Result<usize, ReadError> {
         let node = match closed.mapping {
             false => Node::Sequence(closed.at, closed.items),
             true => {
                 let pairs = closed.items.chunks_exact(2);
-                let pairs = pairs.map(|pair| (self.key(pair[0]), pair[1])).collect();
+                let pairs: Vec<(Key, usize)> =
+                    pairs.map(|pair| (self.key(pair[0]), pair[1])).collect();
+                self.refuse_twice(&closed.items, &pairs)?;
                 Node::Mapping(closed.at, pairs)
             }
         };
         let node = self.add(node);
-        self.named(closed.anchor, node)
+        Ok(self.named(closed.anchor, node))
+    }
+
+    /// Which of two equal keys counts differs from reader to reader.
+    fn refuse_twice(&self, items: &[usize], pairs: &[(Key, usize)]) -> Result<(), ReadError> {
+        let mut seen = std::collections::BTreeSet::new();
+        for (key, item) in pairs.iter().map(|(key, _)| key).zip(items.iter().step_by(2)) {
+            let Key::Name(name) = key else { continue };
+            if !seen.insert(name) {
+                let at = match &self.nodes[*item] {
+                    Node::Scalar(slot) => self.slots[*slot].span.start,
+                    Node::Sequence(at, _) | Node::Mapping(at, _) => *at,
+                };
+                let line = line_of(self.text, at);
+                return Err(ReadError::Yaml { line, reason: format!("`{name}` is there twice") });
+            }
+        }
+        Ok(())
     }
 
     fn key(&self, node: usize) -> Key {
@@ -295,7 +316,10 @@ fn line_end(text: &str) -> &'static str {
 }
 
 fn is_printable(text: &str) -> bool {
-    text.chars().all(|it| it == '\t' || it == '\n' || !it.is_control() && it != '\u{feff}')
+    // The last three end a line in YAML 1.1, which Jenkins reads.
+    let special = ['\u{feff}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let is_text = |it: char| it == '\t' || it == '\n' || !it.is_control();
+    text.chars().all(|it| is_text(it) && !special.contains(&it))
 }
 
 /// A literal block in the indentation and with the comment of the old one, where the text
@@ -315,8 +339,8 @@ fn literal(text: &str, slot: &Slot, block: &Block, new: &str) -> Option<String> 
     let ends = new.len() - body.len();
     let keeps = header.contains('+');
     let chomp = match ends {
-        _ if keeps => "+",
         0 => "-",
+        _ if keeps => "+",
         1 => "",
         _ => "+",
     };
@@ -338,7 +362,9 @@ fn literal(text: &str, slot: &Slot, block: &Block, new: &str) -> Option<String> 
     }
     // Empty lines behind the block belong to the value only where the header keeps them.
     match keeps || ends > 1 {
-        true => result += &line_end.repeat(ends),
+        true => result += &line_end.repeat(ends.max(1)),
+        // The last line of the file, without an end, is read in two ways.
+        false if !raw.ends_with('\n') && ends == 1 => result += line_end,
         false => result += &raw[raw.trim_end_matches(['\n', '\r', ' ']).len()..],
     }
     Some(result)
@@ -353,7 +379,9 @@ fn double_quoted(text: &str) -> String {
             '\n' => result += "\\n",
             '\t' => result += "\\t",
             '\r' => result += "\\r",
-            '\u{feff}' => result += "\\uFEFF",
+            '\u{feff}' | '\u{2028}' | '\u{2029}' => {
+                result += &format!("\\u{:04X}", u32::from(character));
+            }
             it if it.is_control() => result += &format!("\\x{:02x}", u32::from(it)),
             it => result.push(it),
         }
@@ -414,6 +442,7 @@ mod tests {
                 "a: &b |   # why\n    #!/bin/sh\n\n      two \"x\"\n\n\nb: 1",
             ),
             ("a: |-\r\n  one\r\nb: 1\r\n", "a: |\r\n  #!/bin/sh\r\n\r\n    two \"x\"\r\nb: 1\r\n"),
+            ("a: |\n  one", "a: |\n  #!/bin/sh\n\n    two \"x\"\n"),
             ("a: |+\n  one\n\nb: 1\n", "a: |+\n  #!/bin/sh\n\n    two \"x\"\nb: 1\n"),
             ("a: |2\n   one\nb: 1\n", "a: |2\n  #!/bin/sh\n\n    two \"x\"\nb: 1\n"),
             ("a: >\n  one\n  two\n", "a: |\n  #!/bin/sh\n\n    two \"x\"\n"),
@@ -422,6 +451,10 @@ mod tests {
             let path = if before.starts_with('-') { "0.0.a" } else { "0.a" };
             assert_eq!(written(before, path, script), after);
         }
+        let text = "a: |+\n  x\n\nb: 1\n";
+        assert_eq!(written(text, "0.a", "y"), "a: |-\n  y\nb: 1\n");
+        let broken = "x\u{2028}y\n";
+        assert_eq!(written("a: |\n  x\nb: 1\n", "0.a", broken), "a: \"x\\u2028y\\n\"\nb: 1\n");
         assert_eq!(written("a:\nb: 1\n", "0.a", "x\n"), "a: \"x\\n\"\nb: 1\n");
         assert_eq!(written("a: |\n  x\nb: 1\n", "0.a", "  y\n"), "a: \"  y\\n\"\nb: 1\n");
     }
@@ -448,6 +481,7 @@ mod tests {
     #[test]
     fn what_is_no_yaml_or_too_much_of_it_is_refused() {
         assert!(matches!(read("a: [\n"), Err(ReadError::Yaml { .. })));
+        assert!(matches!(read("a: 1\nb: 2\na: 3\n"), Err(ReadError::Yaml { line: 3, .. })));
         assert!(matches!(read("a: *b\n"), Err(ReadError::Yaml { line: 1, .. })));
         assert!(matches!(read("a: &a [*a]\n"), Err(ReadError::Yaml { .. })));
         let mut laughs = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");

@@ -176,6 +176,35 @@ fn a_script_goes_and_comes_back() {
 }
 
 #[test]
+fn what_readers_take_in_two_ways_is_refused() {
+    let agent = |inner: &str| {
+        format!(
+            "<hudson.plugins.ec2.EC2Cloud><templates><hudson.plugins.ec2.SlaveTemplate>{inner}\
+             </hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud>"
+        )
+    };
+    let twice = Document::parse(agent("<ami>ami-1</ami>\n<ami>ami-2</ami>").as_bytes());
+    assert_eq!(twice.unwrap_err().to_string(), "line 1: `ami` is there twice");
+    let null = parse("- amazonEC2:\n    templates:\n    - {ami: ami-1, description: ~}\n");
+    assert_eq!(null.agents()[0].description, None);
+}
+
+/// Latin-1 has no place for what another reader would take for something else.
+#[test]
+fn a_script_in_latin_1_is_written_in_ascii() {
+    let xml = "<?xml version='1.0' encoding='ISO-8859-1'?><hudson.plugins.ec2.EC2Cloud><templates>\
+        <hudson.plugins.ec2.SlaveTemplate><description>\u{e9}</description><initScript>x</initScript>\
+        </hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud>";
+    let bytes: Vec<u8> = xml.chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
+    let document = Document::parse(&bytes).unwrap();
+    let agent = found(&document, "\u{e9}");
+    let change = Change { agent, ami: None, init_script: Some("5 \u{20ac} \u{e9}\n".into()) };
+    let edited = document.edit(&[change]).unwrap();
+    let text: String = edited.iter().map(|byte| char::from(*byte)).collect();
+    assert!(text.contains("<initScript>5 &#x20ac; &#xe9;\n</initScript>"), "{text}");
+}
+
+#[test]
 fn five_hundred_agent_templates_are_one_file() {
     let agents: String = (0..500)
         .map(|number| format!("    - ami: ami-{number:08x}\n      description: agent-{number}\n"))

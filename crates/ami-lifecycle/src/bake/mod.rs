@@ -112,8 +112,8 @@ pub struct Baked {
     pub generation: u64,
     /// It is current; otherwise it waits to be verified.
     pub promoted: bool,
-    /// It was baked to boot with the template's boot script.
-    pub boots_small: bool,
+    /// A digest of the boot script that it was baked to boot with.
+    pub boot_script: Option<String>,
     /// The AMI that was current until now, and stays as backup.
     pub previous: Option<String>,
 }
@@ -216,8 +216,8 @@ impl<'a> Bake<'a> {
         self.close();
         let previous = self.current.clone().filter(|_| promoted);
         let NewImage { facts, generation } = image;
-        let boots_small = facts.tags.contains_key(tags::BOOT_SCRIPT);
-        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, boots_small, previous })
+        let boot_script = facts.tags.get(tags::BOOT_SCRIPT).cloned();
+        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, boot_script, previous })
     }
 
     fn site(&self) -> Site<'a> {

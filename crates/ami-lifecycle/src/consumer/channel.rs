@@ -23,16 +23,20 @@ pub(super) fn read(fleet: &Fleet, template: &str, tag: (&str, &str)) -> Vec<Nami
 }
 
 /// What would change.
-pub(super) fn plan(request: &RollRequest<'_>, tag: (&str, &str)) -> Vec<Move> {
+pub(super) fn plan(request: &RollRequest<'_>, tag: (&str, &str)) -> Result<Vec<Move>, RollError> {
+    // The tag of any other would not be found again, and not be taken away.
+    if request.target.template.as_ref() != Some(&request.template.name) {
+        return Err(RollError::NotOfTemplate(request.target.ami.clone()));
+    }
     let ami = &request.target.ami;
     let holders = holders(request.fleet, &request.template.name, tag);
     if holders == [ami.as_str()] {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let others: Vec<&str> = holders.into_iter().filter(|holder| holder != ami).collect();
     let from = (!others.is_empty()).then(|| others.join(", "));
     let place = format!("{}={}", tag.0, tag.1);
-    vec![Move { place, value: Value::Ami, from, to: ami.clone() }]
+    Ok(vec![Move { place, value: Value::Ami, from, to: ami.clone() }])
 }
 
 /// The new one gets the tag before the old ones lose it: there is one at each instant.
@@ -41,7 +45,7 @@ pub(super) async fn roll(
     (key, value): (&str, &str),
     moves: &mut Vec<Move>,
 ) -> Result<(), RollError> {
-    let made = plan(request, (key, value));
+    let made = plan(request, (key, value))?;
     if made.is_empty() {
         return Ok(());
     }

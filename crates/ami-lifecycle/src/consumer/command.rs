@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
@@ -14,6 +16,8 @@ use crate::event::{Event, Stream};
 
 /// How many of its last lines an error shows.
 const TAIL: usize = 10;
+/// How long a program that has ended may leave others holding its output.
+const GRACE: Duration = Duration::from_secs(1);
 /// The words that a command's arguments may have in braces.
 pub const PLACEHOLDERS: [&str; 5] = ["ami", "name", "template", "generation", "region"];
 
@@ -64,51 +68,63 @@ pub(super) async fn roll(
     let mut child = prepared
         .spawn()
         .map_err(|source| RollError::NotStarted { program: program.clone(), source })?;
+    let tail = Mutex::new(VecDeque::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let both = async {
-        let (mut all, errors) = tokio::join!(
-            tell(stdout, Stream::Stdout, request),
-            tell(stderr, Stream::Stderr, request)
-        );
-        all.extend(errors);
-        (child.wait().await, all)
+    let output = async {
+        tokio::join!(
+            tell(stdout, Stream::Stdout, request, &tail),
+            tell(stderr, Stream::Stderr, request, &tail)
+        )
     };
-    let (status, mut lines) = tokio::select! {
-        ended = both => ended,
-        () = tokio::time::sleep(command.timeout) => {
-            let how = format!("has not ended within {} s", command.timeout.as_secs());
-            return Err(RollError::Command { program, how, tail: Vec::new() });
+    tokio::pin!(output);
+    let ended = async {
+        // All of its output comes before its end, but for what it leaves to others.
+        tokio::select! {
+            _ = &mut output => child.wait().await,
+            status = child.wait() => {
+                let _ = tokio::time::timeout(GRACE, &mut output).await;
+                status
+            }
         }
+    };
+    let ended = tokio::select! {
+        ended = ended => Some(ended),
+        () = tokio::time::sleep(command.timeout) => None,
         () = request.cancel.cancelled() => return Err(RollError::Cancelled),
     };
-    let status =
-        status.map_err(|source| RollError::NotStarted { program: program.clone(), source })?;
-    if status.success() {
-        return Ok(());
+    let tail = || Vec::from(std::mem::take(&mut *tail.lock().expect("no panic holds this lock")));
+    match ended {
+        None => {
+            let how = format!("has not ended within {} s", command.timeout.as_secs());
+            Err(RollError::Command { program, how, tail: tail() })
+        }
+        Some(Err(source)) => Err(RollError::NotStarted { program, source }),
+        Some(Ok(status)) if status.success() => Ok(()),
+        Some(Ok(status)) => {
+            Err(RollError::Command { program, how: format!("failed: {status}"), tail: tail() })
+        }
     }
-    let tail = lines.split_off(lines.len().saturating_sub(TAIL)).into();
-    Err(RollError::Command { program, how: format!("failed: {status}"), tail })
 }
 
 async fn tell(
     stream: Option<impl AsyncRead + Unpin>,
     kind: Stream,
     request: &RollRequest<'_>,
-) -> VecDeque<String> {
-    let mut last = VecDeque::new();
-    let Some(stream) = stream else { return last };
+    tail: &Mutex<VecDeque<String>>,
+) {
+    let Some(stream) = stream else { return };
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         request.observer.event(Event::Output(kind, text.clone()));
-        last.push_back(text);
-        if last.len() > TAIL {
-            last.pop_front();
+        let mut tail = tail.lock().expect("no panic holds this lock");
+        tail.push_back(text);
+        if tail.len() > TAIL {
+            tail.pop_front();
         }
         line.clear();
     }
-    last
 }
 
 /// Asks the query, where there is one.
@@ -126,7 +142,9 @@ pub(super) async fn read(command: &ConsumerCommand) -> Result<Option<Vec<Naming>
         output.map_err(|source| RollError::NotStarted { program: program.clone(), source })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        let tail = text.lines().rev().take(TAIL).map(String::from).collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].iter().map(ToString::to_string);
+        let tail = tail.collect();
         return Err(RollError::Command {
             program,
             how: format!("failed: {}", output.status),
@@ -134,8 +152,39 @@ pub(super) async fn read(command: &ConsumerCommand) -> Result<Option<Vec<Naming>
         });
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let ids = text.split_whitespace().filter(|word| word.starts_with("ami-"));
+    let ids = ids(&text);
+    if ids.is_empty() && !text.trim().is_empty() {
+        let text = text.trim().chars().take(80).collect();
+        return Err(RollError::NoIds { program, text });
+    }
     let place = format!("the command {program}");
-    let naming = |ami: &str| Naming::new(place.clone(), program.clone(), ami.to_owned());
-    Ok(Some(ids.map(naming).collect()))
+    let naming = |ami: String| Naming::new(place.clone(), program.clone(), ami);
+    Ok(Some(ids.into_iter().map(naming).collect()))
+}
+
+/// The ids of AMIs in a text, whatever stands between them.
+fn ids(text: &str) -> Vec<String> {
+    let found = text.match_indices("ami-").map(|(at, _)| {
+        let digits = text[at + 4..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        text[at..at + 4 + digits].to_owned()
+    });
+    found.filter(|id| id.len() > 4).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_whatever_stands_between_them() {
+        let expected = ["ami-12345678", "ami-0123456789abcdef0"];
+        for text in [
+            "ami-12345678\nami-0123456789abcdef0\n",
+            "[\"ami-12345678\",\"ami-0123456789abcdef0\"]",
+            "x=ami-12345678, ami-0123456789abcdef0.",
+        ] {
+            assert_eq!(ids(text), expected, "{text}");
+        }
+        assert!(ids("ami- none").is_empty());
+    }
 }

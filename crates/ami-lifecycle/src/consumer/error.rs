@@ -55,7 +55,7 @@ pub enum RollError {
         source: std::io::Error,
     },
     /// The running Jenkins does not follow.
-    #[error("the file is written, but Jenkins does not follow")]
+    #[error("Jenkins does not follow its file")]
     Server(#[source] ServerError),
     /// The running Jenkins cannot be asked.
     #[error("failed to ask the running Jenkins")]
@@ -82,6 +82,17 @@ pub enum RollError {
     /// The launch template gets its AMI from elsewhere.
     #[error("it takes its AMI from {0}: roll that parameter instead")]
     Resolved(String),
+    /// A tag of the template's is for AMIs of the template.
+    #[error("{0} is not one of the template's AMIs, and does not get their tag")]
+    NotOfTemplate(String),
+    /// A query's answer has no AMI in it.
+    #[error("{program} prints no AMI's id, but: {text}")]
+    NoIds {
+        /// The program.
+        program: String,
+        /// What it prints.
+        text: String,
+    },
     /// There is no such launch template, or it has no default version.
     #[error("there is no such launch template")]
     NoLaunchTemplate,

@@ -36,6 +36,7 @@ impl Files {
 
     /// What a file is planned to hold so far; it is read the first time.
     pub(super) fn planned(&mut self, path: &Path) -> Result<Vec<u8>, RollError> {
+        let path = &canonical(path)?;
         if let Some(plan) = self.plans.get(path) {
             return Ok(plan.after.clone());
         }
@@ -47,7 +48,8 @@ impl Files {
     }
 
     pub(super) fn plan(&mut self, path: &Path, after: Vec<u8>) {
-        if let Some(plan) = self.plans.get_mut(path) {
+        let path = canonical(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(plan) = self.plans.get_mut(&path) {
             plan.after = after;
         }
     }
@@ -61,15 +63,13 @@ impl Files {
     ) -> Result<(), RollError> {
         let unwritable = |source| RollError::Unwritable { path: path.to_owned(), source };
         // A link stays, and what it points to is replaced.
-        let real = path
-            .canonicalize()
-            .map_err(|source| RollError::Unreadable { path: path.to_owned(), source })?;
+        let real = canonical(path)?;
         let folder = real.parent().unwrap_or(Path::new("/"));
         let lock = File::open(folder).map_err(unwritable)?;
         // Where a file system has no locks, what follows still sees who was quicker.
         let _ = flock(&lock, FlockOperation::LockExclusive);
         let before = read(path)?;
-        let planned = self.plans.get_mut(path);
+        let planned = self.plans.get_mut(&real);
         if planned.as_ref().is_some_and(|plan| plan.expected != before) {
             return Err(RollError::ChangedUnderneath(path.to_owned()));
         }
@@ -85,6 +85,11 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// One file may be named in several ways.
+fn canonical(path: &Path) -> Result<PathBuf, RollError> {
+    path.canonicalize().map_err(|source| RollError::Unreadable { path: path.to_owned(), source })
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, RollError> {

@@ -8,6 +8,7 @@ use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
 use super::server::{Running, Wanted};
 use super::{BootScript, JenkinsAgents};
+use crate::ami::Ami;
 
 /// Reads a file of Jenkins'.
 pub(super) fn document(agents: &JenkinsAgents) -> Result<Document, RollError> {
@@ -32,6 +33,40 @@ pub(super) fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<
     if errors.is_empty() { Ok(found) } else { Err(RollError::Agents(errors)) }
 }
 
+/// Why it cannot be told which AMI an agent template starts from, if it cannot. `tags` are
+/// consumers: what finds its AMI by one of them is known by that.
+pub(super) fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
+    match &agent.ami {
+        Some(ami) if ami.starts_with("ami-") => None,
+        Some(ami) => Some(format!("its AMI is {ami}")),
+        None => {
+            let filters = filters(agent);
+            let by_tag = |(name, value): &(&str, &str)| {
+                let key = name.strip_prefix("tag:");
+                key.is_some_and(|key| tags.contains(&(key, value)))
+            };
+            let finds = !filters.is_empty() && !filters.iter().any(by_tag);
+            finds.then(|| "it looks its AMI up by filters".to_owned())
+        }
+    }
+}
+
+/// The filters that an agent template finds its AMI by: names and values, in the order in
+/// which both formats have them.
+fn filters(agent: &Agent) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut name = "";
+    for (path, value) in &agent.fields {
+        let Some(path) = path.strip_prefix("amiFilters.") else { continue };
+        if path.ends_with(".name") {
+            name = value;
+        } else if path.contains(".values") {
+            found.extend(value.split_whitespace().map(|value| (name, value)));
+        }
+    }
+    found
+}
+
 /// What some agent templates of a file name.
 pub(super) fn named<'d>(
     document: &'d Document,
@@ -41,7 +76,8 @@ pub(super) fn named<'d>(
     let agents = numbers.into_iter().map(|number| &document.agents()[number]);
     let naming = |agent: &'d Agent| {
         let place = format!("agent template {} in {shown}", agent.title());
-        Some(Naming::new(place, agent.title(), agent.ami.clone()?))
+        let ami = agent.ami.clone().filter(|ami| ami.starts_with("ami-"))?;
+        Some(Naming::new(place, agent.title(), ami))
     };
     agents.filter_map(naming).collect()
 }
@@ -90,19 +126,36 @@ fn other_script(
         // One with a variable is known to Jenkins only.
         Format::Casc => resolved(&written).unwrap_or(written),
     };
-    if seen == request.script(boot).text {
+    replaced(&agent.title(), &seen, boot, request)
+}
+
+/// Whether two scripts are the same: how the last line ends is read in two ways.
+fn is_same(left: &str, right: &str) -> bool {
+    left.trim_end_matches('\n') == right.trim_end_matches('\n')
+}
+
+/// What a script that is seen is called, if it is to be replaced, and may be.
+fn replaced(
+    agent: &str,
+    seen: &str,
+    boot: &BootScript,
+    request: &RollRequest<'_>,
+) -> Result<Option<String>, RollError> {
+    if is_same(seen, &request.script(boot).text) {
         return Ok(None);
     }
-    let known = [&boot.small, &boot.whole].into_iter().find(|script| script.text == seen);
+    let known = [&boot.small, &boot.whole].into_iter().find(|script| is_same(&script.text, seen));
     let of_earlier = || {
-        let digest = crate::recipe::digest(&seen);
-        request.fleet.amis().iter().any(|ami| ami.boot_script.as_ref() == Some(&digest))
+        let digests = [seen, &format!("{seen}\n")].map(crate::recipe::digest);
+        let known = |ami: &Ami| ami.boot_script.as_ref().is_some_and(|it| digests.contains(it));
+        request.fleet.amis().iter().any(known)
     };
     match known {
+        _ if seen.trim().is_empty() => Ok(Some("none".into())),
         Some(script) => Ok(Some(script.shown.clone())),
         None if request.force || of_earlier() => Ok(Some("the script that it has".into())),
         None => Err(RollError::UnknownScript {
-            agent: agent.title(),
+            agent: agent.to_owned(),
             small: boot.small.shown.clone(),
             whole: boot.whole.shown.clone(),
         }),
@@ -121,8 +174,13 @@ fn wanted(agents: &JenkinsAgents, request: &RollRequest<'_>) -> Vec<Wanted> {
     agents.agents.iter().map(of).collect()
 }
 
-/// Where the running Jenkins differs from what is wanted.
-fn differences(running: &[Running], wanted: &[Wanted]) -> Vec<Move> {
+/// Where the running Jenkins differs from what is wanted. A script that only Jenkins has is
+/// not replaced either.
+fn differences(
+    running: &[Running],
+    wanted: &[Wanted],
+    request: &RollRequest<'_>,
+) -> Result<Vec<Move>, RollError> {
     let mut moves = Vec::new();
     for (running, wanted) in running.iter().zip(wanted) {
         let place = format!("{} of the running Jenkins", running.agent);
@@ -130,12 +188,19 @@ fn differences(running: &[Running], wanted: &[Wanted]) -> Vec<Move> {
             let (from, to) = (running.ami.clone(), wanted.ami.clone());
             moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
         }
-        if wanted.script.is_some() && running.script != wanted.script {
-            let (from, to) = (None, "the file's script".into());
-            moves.push(Move { place, value: Value::BootScript, from, to });
+        if let Some(boot) = &request.template.boot_script {
+            let seen = running.script.as_deref().unwrap_or_default();
+            let from = replaced(&place, seen, boot, request)?;
+            let to = request.script(boot).shown.clone();
+            moves.extend(from.map(|from| Move {
+                place,
+                value: Value::BootScript,
+                from: Some(from),
+                to,
+            }));
         }
     }
-    moves
+    Ok(moves)
 }
 
 /// What would change.
@@ -149,7 +214,7 @@ pub(super) async fn plan(
     files.plan(&agents.file, document.edit(&changes)?);
     if let Some(server) = request.jenkins.filter(|_| agents.reload) {
         let running = server.read(document.format(), agents).await.map_err(RollError::Asking)?;
-        moves.extend(differences(&running, &wanted(agents, request)));
+        moves.extend(differences(&running, &wanted(agents, request), request)?);
     }
     Ok(moves)
 }
@@ -173,7 +238,7 @@ pub(super) async fn roll(
     let Some(server) = request.jenkins.filter(|_| agents.reload) else { return Ok(()) };
     let wanted = wanted(agents, request);
     let running = server.read(format, agents).await.map_err(RollError::Server)?;
-    let differ = differences(&running, &wanted);
+    let differ = differences(&running, &wanted, request)?;
     if differ.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,9 @@
 //! the same.
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
+use aws_sdk_ec2::types::{
+    LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData,
+};
 
 use super::error::RollError;
 use super::reading::Naming;
@@ -11,13 +13,15 @@ use crate::cloud::Cloud;
 use crate::error::CloudError;
 
 /// What matters of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Version {
     number: i64,
     image: String,
     is_default: bool,
     /// All that it says besides the image, to be compared.
-    rest: String,
+    rest: Option<ResponseLaunchTemplateData>,
+    /// The launch template's id.
+    template: String,
 }
 
 /// What is to be done.
@@ -65,7 +69,8 @@ fn version(version: &LaunchTemplateVersion) -> Version {
         number: version.version_number().unwrap_or_default(),
         image,
         is_default: version.default_version().unwrap_or_default(),
-        rest: format!("{rest:?}"),
+        template: version.launch_template_id().unwrap_or_default().to_owned(),
+        rest,
     }
 }
 
@@ -124,11 +129,16 @@ pub(super) async fn roll(
     moves: &mut Vec<Move>,
 ) -> Result<(), RollError> {
     let (cloud, ami) = (request.cloud, &request.target.ami);
-    let (step, from) = step(&versions(cloud, template).await?, ami)?;
+    let versions = versions(cloud, template).await?;
+    let (step, from) = step(&versions, ami)?;
     let number = match step {
         Step::Nothing => return Ok(()),
         Step::MakeDefault(number) => number,
-        Step::CreateFrom(number) => create(template, number, request).await?,
+        Step::CreateFrom(number) => {
+            // A name may be another template's by the time of a repeat; an id may not.
+            let id = versions.first().map_or(template, |version| version.template.as_str());
+            create(id, number, request).await?
+        }
     };
     tracing::debug!("ModifyLaunchTemplate {template} {number}");
     let modify = cloud.ec2().modify_launch_template().default_version(number.to_string());
@@ -144,22 +154,19 @@ pub(super) async fn roll(
 async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Result<i64, RollError> {
     let (cloud, target) = (request.cloud, &request.target);
     let description = format!("amiable: {} {}", request.template.name, target.title());
+    let description: String = description.chars().take(255).collect();
     // The same version whoever asks twice; the default moves on with each that is made.
-    let token = crate::recipe::digest(&format!("{template} {source} {}", target.ami));
+    let token = crate::recipe::digest(&format!("{template} {source} {} {description}", target.ami));
     tracing::debug!("CreateLaunchTemplateVersion {template} from {source}");
     let data = RequestLaunchTemplateData::builder().image_id(&target.ami).build();
     let create = cloud
         .ec2()
         .create_launch_template_version()
         .source_version(source.to_string())
-        .version_description(description.chars().take(255).collect::<String>())
+        .version_description(description)
         .client_token(token)
         .launch_template_data(data);
-    let create = match is_id(template) {
-        true => create.launch_template_id(template),
-        false => create.launch_template_name(template),
-    };
-    let answer = create.send().await;
+    let answer = create.launch_template_id(template).send().await;
     let answer = answer.map_err(|error| CloudError::new("CreateLaunchTemplateVersion", error))?;
     let number = answer.launch_template_version().and_then(|version| version.version_number());
     let missing = || CloudError::answer("CreateLaunchTemplateVersion", "no version in the answer");
@@ -171,7 +178,9 @@ mod tests {
     use super::*;
 
     fn version(number: i64, image: &str, is_default: bool, rest: &str) -> Version {
-        Version { number, image: image.into(), is_default, rest: rest.into() }
+        // The SDK does not show user data, so its text would not tell two versions apart.
+        let rest = Some(ResponseLaunchTemplateData::builder().user_data(rest).build());
+        Version { number, image: image.into(), is_default, rest, template: "lt-1".into() }
     }
 
     #[test]

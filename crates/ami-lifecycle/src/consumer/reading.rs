@@ -1,13 +1,13 @@
 //! Reading consumers: which AMIs they name.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jenkins_config::Format;
 use serde::Serialize;
 
 use super::error::RollError;
-use super::server::JenkinsServer;
+use super::server::{JenkinsServer, ServerError};
 use super::{Consumer, JenkinsAgents, channel, command, jenkins, launch_template, ssm};
 use crate::cloud::Cloud;
 use crate::fleet::Fleet;
@@ -86,12 +86,25 @@ impl Consumers<'_> {
     /// Each consumer, and what it names.
     pub async fn states(&self, cloud: &Cloud, fleet: &Fleet) -> Vec<ConsumerState> {
         let mut states = Vec::new();
+        // One that does not answer is not waited for again.
+        let mut down = None;
         for template in self.templates {
             for consumer in &template.consumers {
-                let sight = match self.read(consumer, template, cloud, fleet).await {
+                let read = match (&down, consumer) {
+                    (Some(why), Consumer::Jenkins(agents)) if agents.reload => {
+                        Err(String::clone(why))
+                    }
+                    _ => self.read(consumer, template, cloud, fleet).await.map_err(|error| {
+                        if matches!(error, RollError::Asking(ServerError::Unreachable { .. })) {
+                            down = Some(chain(&error));
+                        }
+                        chain(&error)
+                    }),
+                };
+                let sight = match read {
                     Ok(Some(namings)) => Sight::Names(namings),
                     Ok(None) => Sight::Silent,
-                    Err(error) => Sight::Unreadable(chain(&error)),
+                    Err(error) => Sight::Unreadable(error),
                 };
                 let (template, consumer) = (template.name.clone(), consumer.label());
                 states.push(ConsumerState { template, consumer, sight });
@@ -140,19 +153,34 @@ impl Consumers<'_> {
     /// Everything that names an AMI. In a file of Jenkins' these are all of its agent
     /// templates, whether a consumer names them or not.
     pub async fn holders(&self, cloud: &Cloud, fleet: &Fleet) -> Holders {
+        self.holders_of(&self.states(cloud, fleet).await)
+    }
+
+    /// The same, of what was read already.
+    pub(crate) fn holders_of(&self, states: &[ConsumerState]) -> Holders {
         let mut holders = Holders::default();
-        let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
-        for template in self.templates {
-            for consumer in &template.consumers {
-                if let Consumer::Jenkins(agents) = consumer
-                    && seen.insert(&agents.file, ()).is_none()
-                {
-                    holders.add_file(agents);
-                }
-                match self.read(consumer, template, cloud, fleet).await {
-                    Ok(Some(namings)) => namings.into_iter().for_each(|it| holders.add(it)),
-                    Ok(None) => {}
-                    Err(error) => holders.add_unknown(consumer.label(), &error),
+        let consumers = self.templates.iter().flat_map(|template| &template.consumers);
+        let tags: Vec<(&str, &str)> = consumers
+            .clone()
+            .filter_map(|consumer| match consumer {
+                Consumer::Tag { key, value } => Some((key.as_str(), value.as_str())),
+                _ => None,
+            })
+            .collect();
+        let mut seen: BTreeSet<&Path> = BTreeSet::new();
+        for consumer in consumers {
+            if let Consumer::Jenkins(agents) = consumer
+                && seen.insert(&agents.file)
+            {
+                holders.add_file(agents, &tags);
+            }
+        }
+        for state in states {
+            match &state.sight {
+                Sight::Names(namings) => namings.iter().for_each(|it| holders.add(it.clone())),
+                Sight::Silent => {}
+                Sight::Unreadable(error) => {
+                    holders.add_unknown(state.consumer.clone(), error.clone());
                 }
             }
         }
@@ -167,29 +195,27 @@ impl Holders {
         }
     }
 
-    fn add_unknown(&mut self, what: String, error: &RollError) {
-        let unknown = (what, chain(error));
+    fn add_unknown(&mut self, what: String, why: String) {
+        let unknown = (what, why);
         if !self.unknown.contains(&unknown) {
             self.unknown.push(unknown);
         }
     }
 
-    fn add_file(&mut self, agents: &JenkinsAgents) {
-        match jenkins::document(agents) {
-            Ok(document) => {
-                let all = 0..document.agents().len();
-                for naming in jenkins::named(&document, all, &agents.shown) {
-                    match document.format() {
-                        // Only Jenkins knows its value.
-                        Format::Casc if naming.ami.contains("${") => {
-                            let why = format!("its AMI is {}", naming.ami);
-                            self.unknown.push((naming.place, why));
-                        }
-                        _ => self.add(naming),
-                    }
-                }
+    fn add_file(&mut self, agents: &JenkinsAgents, tags: &[(&str, &str)]) {
+        let document = match jenkins::document(agents) {
+            Ok(document) => document,
+            Err(error) => return self.add_unknown(agents.shown.clone(), chain(&error)),
+        };
+        let all = 0..document.agents().len();
+        for naming in jenkins::named(&document, all, &agents.shown) {
+            self.add(naming);
+        }
+        for agent in document.agents() {
+            if let Some(why) = jenkins::unknown(agent, tags) {
+                let what = format!("agent template {} in {}", agent.title(), agents.shown);
+                self.add_unknown(what, why);
             }
-            Err(error) => self.add_unknown(agents.shown.clone(), &error),
         }
     }
 }

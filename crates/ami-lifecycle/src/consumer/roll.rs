@@ -23,8 +23,10 @@ pub struct RollTarget {
     pub name: String,
     /// Its generation, where it is one of the template's.
     pub generation: Option<u64>,
-    /// It was baked to boot with the template's boot script.
-    pub boots_small: bool,
+    /// The template that it is of.
+    pub template: Option<String>,
+    /// A digest of the boot script that it was baked to boot with.
+    pub boot_script: Option<String>,
 }
 
 impl RollTarget {
@@ -35,7 +37,8 @@ impl RollTarget {
             ami: ami.ami.clone(),
             name: ami.name.clone(),
             generation: Some(ami.generation),
-            boots_small: ami.boot_script.is_some(),
+            template: Some(ami.template.clone()),
+            boot_script: ami.boot_script.clone(),
         }
     }
 
@@ -46,7 +49,8 @@ impl RollTarget {
             ami: ami.to_owned(),
             name: String::new(),
             generation: None,
-            boots_small: false,
+            template: None,
+            boot_script: None,
         }
     }
 
@@ -79,9 +83,12 @@ pub struct RollRequest<'a> {
 }
 
 impl RollRequest<'_> {
-    /// The script that agents of the target need.
+    /// The script that agents of the target need. One that was baked to boot with another
+    /// boot script may lack what that one did.
     pub(super) fn script<'b>(&self, boot: &'b BootScript) -> &'b ScriptText {
-        if self.target.boots_small { &boot.small } else { &boot.whole }
+        let is_own = self.target.template.as_ref() == Some(&self.template.name);
+        let small = is_own && self.target.boot_script == Some(boot.digest());
+        if small { &boot.small } else { &boot.whole }
     }
 }
 
@@ -143,7 +150,7 @@ async fn plan(
         Consumer::Jenkins(agents) => jenkins::plan(agents, request, files).await,
         Consumer::Ssm(name) => ssm::plan(cloud, name, ami).await,
         Consumer::LaunchTemplate(template) => launch_template::plan(cloud, template, ami).await,
-        Consumer::Tag { key, value } => Ok(channel::plan(request, (key, value))),
+        Consumer::Tag { key, value } => channel::plan(request, (key, value)),
         Consumer::Command(command) => Ok(vec![told(command.program(), ami)]),
     }
 }
@@ -171,10 +178,10 @@ async fn roll_one(
     files: &mut Files,
     moves: &mut Vec<Move>,
 ) -> Result<(), RollError> {
-    let (cloud, ami) = (request.cloud, &request.target.ami);
+    let ami = &request.target.ami;
     match consumer {
         Consumer::Jenkins(agents) => jenkins::roll(agents, request, files, moves).await,
-        Consumer::Ssm(name) => ssm::roll(cloud, name, ami, moves).await,
+        Consumer::Ssm(name) => ssm::roll(request, name, moves).await,
         Consumer::LaunchTemplate(name) => launch_template::roll(name, request, moves).await,
         Consumer::Tag { key, value } => channel::roll(request, (key, value), moves).await,
         Consumer::Command(run) => {

@@ -17,6 +17,7 @@ use super::JenkinsAgents;
 
 /// Jenkins reads all of its configuration again in this time; more means that it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
+const RELOAD: &str = "configuration-as-code/reload";
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// As much of an answer as tells what is wrong.
 const SHOWN: usize = 300;
@@ -94,6 +95,9 @@ impl ServerError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            ServerError::Status { status: 300..=399, .. } => {
+                "is `url` under [jenkins] Jenkins' root, and is it asked to log in elsewhere?".into()
+            }
             ServerError::Status { status: 401, .. } => {
                 "check `user` under [jenkins], and that the variable has an API token of that user".into()
             }
@@ -155,7 +159,7 @@ impl JenkinsServer {
     ) -> Result<(), ServerError> {
         let running = match format {
             Format::Casc => {
-                self.post("configuration-as-code/reload", &[]).await?;
+                self.post(RELOAD, &[]).await?;
                 self.read_export(agents).await?
             }
             Format::Xml => self.run(agents, &groovy(agents, wanted)).await?,
@@ -212,7 +216,7 @@ impl JenkinsServer {
             let script = words.get(1).and_then(|word| STANDARD.decode(word).ok());
             Running {
                 agent: name.to_string().trim_matches('`').to_owned(),
-                ami: words.first().map(|ami| (*ami).to_owned()),
+                ami: words.first().filter(|ami| !ami.is_empty()).map(|ami| (*ami).to_owned()),
                 script: script.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
             }
         });
@@ -238,8 +242,8 @@ impl JenkinsServer {
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         let text = answer.text().await.map_err(unreachable)?;
-        // A reload ends in a redirect to a page about it.
-        if status.is_success() || status.is_redirection() {
+        // A reload ends in a redirect to a page about it; any other would be to a login page.
+        if status.is_success() || status.is_redirection() && path == RELOAD {
             return Ok(text);
         }
         let text = match text.trim_start().starts_with('<') {
@@ -324,7 +328,7 @@ agents.eachWithIndex { agent, number ->
   }
 }
 if (agents.any { it.ami != null }) { Jenkins.instance.save() }
-found.each { println('amiable ' + it.ami + ' ' + (it.initScript ?: '').getBytes('UTF-8').encodeBase64()) }
+found.each { println('amiable ' + (it.ami ?: '') + ' ' + (it.initScript ?: '').getBytes('UTF-8').encodeBase64()) }
 ";
 
 /// A string of Groovy's in which nothing is replaced.

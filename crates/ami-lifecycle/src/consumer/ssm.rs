@@ -9,7 +9,7 @@ use aws_sdk_ssm::types::ParameterType;
 
 use super::error::RollError;
 use super::reading::Naming;
-use super::roll::{Move, Value};
+use super::roll::{Move, RollRequest, Value};
 use crate::cloud::Cloud;
 use crate::error::CloudError;
 
@@ -23,6 +23,19 @@ struct Held {
     value: String,
     kind: ParameterType,
     data_type: String,
+}
+
+impl Held {
+    fn check_kind(&self) -> Result<(), RollError> {
+        match &self.kind {
+            ParameterType::String => Ok(()),
+            kind => Err(RollError::ParameterKind { kind: kind.to_string() }),
+        }
+    }
+
+    fn is(&self, ami: &str) -> bool {
+        self.value == ami && self.data_type == IMAGE
+    }
 }
 
 async fn held(cloud: &Cloud, name: &str) -> Result<Option<Held>, CloudError> {
@@ -44,18 +57,19 @@ async fn held(cloud: &Cloud, name: &str) -> Result<Option<Held>, CloudError> {
 pub(super) async fn read(cloud: &Cloud, name: &str) -> Result<Vec<Naming>, RollError> {
     let held = held(cloud, name).await?;
     let place = format!("SSM parameter {name}");
-    let naming = |held: Held| Naming::new(place.clone(), place.clone(), held.value);
-    Ok(held.map(naming).into_iter().collect())
+    let Some(held) = held else { return Ok(Vec::new()) };
+    held.check_kind()?;
+    // One that is set for the first time may hold anything.
+    let is_ami = held.value.starts_with("ami-");
+    Ok(is_ami.then(|| Naming::new(place.clone(), place, held.value)).into_iter().collect())
 }
 
 /// What would change.
 pub(super) async fn plan(cloud: &Cloud, name: &str, ami: &str) -> Result<Vec<Move>, RollError> {
     let held = held(cloud, name).await?;
     if let Some(held) = &held {
-        if held.kind != ParameterType::String {
-            return Err(RollError::ParameterKind { kind: held.kind.to_string() });
-        }
-        if held.value == ami && held.data_type == IMAGE {
+        held.check_kind()?;
+        if held.is(ami) {
             return Ok(Vec::new());
         }
     }
@@ -65,25 +79,28 @@ pub(super) async fn plan(cloud: &Cloud, name: &str, ami: &str) -> Result<Vec<Mov
 
 /// Sets it, and waits until it is what was set.
 pub(super) async fn roll(
-    cloud: &Cloud,
+    request: &RollRequest<'_>,
     name: &str,
-    ami: &str,
     moves: &mut Vec<Move>,
 ) -> Result<(), RollError> {
+    let (cloud, ami) = (request.cloud, request.target.ami.as_str());
     let made = plan(cloud, name, ami).await?;
     if made.is_empty() {
         return Ok(());
     }
     tracing::debug!("PutParameter {name} {ami}");
-    let request = cloud.ssm().put_parameter().name(name).value(ami).overwrite(true);
-    let request = request.r#type(ParameterType::String).data_type(IMAGE);
-    request.send().await.map_err(|error| CloudError::new("PutParameter", error))?;
+    let put = cloud.ssm().put_parameter().name(name).value(ami).overwrite(true);
+    let put = put.r#type(ParameterType::String).data_type(IMAGE);
+    put.send().await.map_err(|error| CloudError::new("PutParameter", error))?;
     let end = Instant::now() + LIMIT;
-    while held(cloud, name).await?.is_none_or(|held| held.value != ami) {
+    while held(cloud, name).await?.is_none_or(|held| !held.is(ami)) {
         if Instant::now() > end {
             return Err(RollError::ParameterNotTaken { ami: ami.to_owned(), limit: LIMIT });
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = request.cancel.cancelled() => return Err(RollError::Cancelled),
+        }
     }
     *moves = made;
     Ok(())

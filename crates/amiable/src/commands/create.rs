@@ -238,7 +238,8 @@ impl Job<'_> {
             ami: baked.ami.clone(),
             name: baked.name.clone(),
             generation: Some(baked.generation),
-            boots_small: baked.boots_small,
+            template: Some(template.name.clone()),
+            boot_script: baked.boot_script.clone(),
         };
         let Job { config, cloud, cancel, console, .. } = self;
         let after = After { config, cloud, cancel, console };

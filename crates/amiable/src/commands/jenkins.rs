@@ -106,11 +106,24 @@ fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
     Ok(ImportFile { shown: named_from(path, into), document })
 }
 
-/// A file as a configuration in a folder names it: relative where it lies below.
+/// A file as a configuration in a folder names it: relative, unless they have nothing in
+/// common.
 fn named_from(path: &Path, folder: &Path) -> String {
-    let full = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let full = |path: &Path| {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        absolute.canonicalize().unwrap_or(absolute)
+    };
     let (path, folder) = (full(path), full(folder));
-    path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
+    let ancestors = folder.ancestors().enumerate();
+    let mut shared =
+        ancestors.filter(|(_, above)| path.starts_with(above) && above.parent().is_some());
+    match shared.next() {
+        None => path.display().to_string(),
+        Some((ups, above)) => {
+            let below = path.strip_prefix(above).unwrap_or(&path);
+            format!("{}{}", "../".repeat(ups), below.display())
+        }
+    }
 }
 
 /// Where the AMIs are: as the configuration that is there says, else as asked for, else as
@@ -251,7 +264,8 @@ struct NewFiles(Vec<PathBuf>);
 
 impl NewFiles {
     fn write(&mut self, path: PathBuf, text: &str) -> Outcome {
-        let open = || File::options().write(true).create_new(true).mode(0o755).open(&path);
+        let mode = if import::seems_secret(text) { 0o700 } else { 0o755 };
+        let open = || File::options().write(true).create_new(true).mode(mode).open(&path);
         let folder = path.parent().unwrap_or(Path::new("."));
         let file = fs::create_dir_all(folder).and_then(|()| open());
         let mut file = file.map_err(|error| failed_to_write(&path, &error))?;

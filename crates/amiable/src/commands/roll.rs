@@ -8,7 +8,7 @@ use ami_lifecycle::{
     RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
 };
 use clap::Args;
-use similar::TextDiff;
+use similar::{ChangeTag, TextDiff};
 
 use super::{Outcome, confirm, json, load_config, no_template};
 use crate::cli::{Global, Output};
@@ -69,13 +69,18 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     let all: Vec<(&Template, RollTarget)> = templates.into_iter().zip(targets).collect();
     let mut files = Files::default();
     if !args.write {
-        let (mut well, mut differs) = (true, false);
+        let (mut well, mut differs, mut plans) = (true, false, Vec::new());
         for (template, target) in &all {
             let plan = site.plan(template, target, &mut files).await;
             well &= plan.iter().all(|rolled| rolled.error.is_none());
             differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
+            plans.extend(plan.iter().map(|rolled| as_json(template, &target.ami, rolled)));
         }
-        show_diffs(&files, console);
+        if args.output == Output::Text {
+            show_diffs(&files, console);
+        } else if args.diff {
+            console.result(&json(&plans));
+        }
         if args.diff {
             return if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
         }
@@ -303,12 +308,21 @@ fn as_json(template: &Template, ami: &str, rolled: &Rolled) -> serde_json::Value
     })
 }
 
+/// A longer line is no line for people, and may have anything in it.
+const LONGEST_LINE: usize = 500;
+
 /// The changes of files, as `patch` takes them.
 fn show_diffs(files: &Files, console: &Console) {
     for (path, plan) in files.changed() {
         let name = shown(path);
         let [before, after] = [&plan.before, &plan.after].map(|bytes| characters(bytes));
         let diff = TextDiff::from_lines(&before, &after);
+        // A file in few lines would be shown with all that is in it.
+        let changed = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
+        if changed.map(|change| change.value().len()).max() > Some(LONGEST_LINE) {
+            console.message(&format!("{name}: its lines are too long for a diff"));
+            continue;
+        }
         let text = diff.unified_diff().header(&name, &name).to_string();
         console.result(text.trim_end_matches('\n'));
     }

@@ -75,12 +75,19 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     view.finish();
     match outcome {
         Ok(verified) => {
-            tell(ami, &verified, args.output, &log_path, console)?;
-            if !verified.promoted || args.no_roll {
-                return Ok(());
-            }
             let after = After { config: &config, cloud: &cloud, cancel: &cancel, console };
-            after.roll(template, &RollTarget::of(ami), &fleet).await.1
+            if args.output == Output::Text && verified.failures.is_empty() {
+                console.result(&ami.ami);
+            }
+            let told = tell(ami, &verified, &log_path, console);
+            let (rolled, outcome) = match verified.promoted && !args.no_roll {
+                true => after.roll(template, &RollTarget::of(ami), &fleet).await,
+                false => (Vec::new(), Ok(())),
+            };
+            if args.output == Output::Json {
+                console.result(&json(&as_json(ami, &verified, rolled)));
+            }
+            told.and(outcome)
         }
         Err(not_verified) => Err(no_verdict(&ami.ami, &not_verified, &log_path)),
     }
@@ -104,22 +111,21 @@ fn find<'f>(
     })
 }
 
-fn tell(ami: &Ami, verified: &Verified, output: Output, log: &Path, console: &Console) -> Outcome {
+fn as_json(ami: &Ami, verified: &Verified, consumers: Vec<serde_json::Value>) -> serde_json::Value {
+    serde_json::json!({
+        "ami": ami.ami,
+        "template": ami.template,
+        "passed": verified.failures.is_empty(),
+        "failures": verified.failures,
+        "current": verified.promoted || ami.status == AmiStatus::Current,
+        "quarantined": verified.quarantined,
+        "consumers": consumers,
+    })
+}
+
+fn tell(ami: &Ami, verified: &Verified, log: &Path, console: &Console) -> Outcome {
     let (id, template) = (&ami.ami, &ami.template);
-    let passed = verified.failures.is_empty();
-    match output {
-        Output::Json => console.result(&json(&serde_json::json!({
-            "ami": id,
-            "template": template,
-            "passed": passed,
-            "failures": verified.failures,
-            "current": verified.promoted || ami.status == AmiStatus::Current,
-            "quarantined": verified.quarantined,
-        }))),
-        Output::Text if passed => console.result(id),
-        Output::Text => {}
-    }
-    if passed {
+    if verified.failures.is_empty() {
         let now = if verified.promoted { " and is current now" } else { "" };
         console.message(&format!(
             "{template}: {id} (generation {}) has passed verification{now}",

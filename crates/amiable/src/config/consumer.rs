@@ -1,6 +1,5 @@
 //! What a `[[template.….consumer]]` table may say, and `boot_script`.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -196,7 +195,9 @@ impl<'a> TemplateReader<'_, 'a> {
                 self.mistakes.add(value.span(), format!("`{key}` names no program"), None);
                 return None;
             }
-            words.iter().for_each(|word| self.check_placeholders(word));
+            // A query is asked whatever AMI there is.
+            let known: &[&str] = if key == "query" { &[] } else { &CONSUMER_PLACEHOLDERS };
+            words.iter().for_each(|word| self.check_placeholders(word, known));
             Some(words.into_iter().map(|word| word.value.to_owned()).collect())
         };
         let run = words("command");
@@ -214,15 +215,15 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     /// `{word}` must be one that is known; other braces are the command's own.
-    fn check_placeholders(&self, argument: &At<&str>) {
+    fn check_placeholders(&self, argument: &At<&str>, known: &[&str]) {
         let mut rest = argument.value;
         while let Some((_, after)) = rest.split_once('{') {
             let Some((name, behind)) = after.split_once('}') else { return };
             let is_word = !name.is_empty() && name.bytes().all(|it| it.is_ascii_lowercase());
-            if is_word && !CONSUMER_PLACEHOLDERS.contains(&name) {
-                let hint = did_you_mean(name, &CONSUMER_PLACEHOLDERS);
+            if is_word && !known.contains(&name) {
+                let hint = (!known.is_empty()).then(|| did_you_mean(name, known));
                 let message = format!("there is no placeholder {{{name}}}");
-                self.mistakes.add(argument.span.clone(), message, Some(hint));
+                self.mistakes.add(argument.span.clone(), message, hint);
             }
             rest = behind;
         }
@@ -305,7 +306,7 @@ pub(super) fn check_consumers(
     names_recur: bool,
     mistakes: &Mistakes,
 ) {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let mut seen: Vec<(Place, &str)> = Vec::new();
     for (span, template) in templates {
         let name = template.name.as_str();
         if names_recur && !template.consumers.is_empty() {
@@ -317,31 +318,69 @@ pub(super) fn check_consumers(
             mistakes.add(span.clone(), message, Some(hint.into()));
         }
         for place in template.consumers.iter().flat_map(|it| places(it, name)) {
-            if let Some(other) = seen.insert(place.clone(), name) {
-                let message = format!("[template.{name}] and [template.{other}] both roll {place}");
-                let message = match other == name {
-                    true => format!("[template.{name}] rolls {place} twice"),
-                    false => message,
+            if let Some((_, other)) = seen.iter().find(|(other, _)| other.overlaps(&place)) {
+                let text = &place.text;
+                let message = match *other == name {
+                    true => format!("[template.{name}] rolls {text} twice"),
+                    false => format!("[template.{name}] and [template.{other}] both roll {text}"),
                 };
                 mistakes.add(span.clone(), message, None);
             }
+            seen.push((place, name));
         }
     }
 }
 
-fn places(consumer: &Consumer, template: &str) -> Vec<String> {
+/// Something that a consumer writes.
+struct Place {
+    /// What tells it from others, but for the cloud.
+    key: String,
+    /// The cloud that it is in, where that is named.
+    cloud: Option<String>,
+    text: String,
+}
+
+impl Place {
+    fn overlaps(&self, other: &Place) -> bool {
+        let cloud = match (&self.cloud, &other.cloud) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.key == other.key && cloud
+    }
+
+    fn plain(text: String) -> Place {
+        Place { key: text.clone(), cloud: None, text }
+    }
+}
+
+fn places(consumer: &Consumer, template: &str) -> Vec<Place> {
     match consumer {
-        Consumer::Jenkins(jenkins) => jenkins
-            .agents
-            .iter()
-            .map(|agent| {
+        Consumer::Jenkins(jenkins) => {
+            let file = jenkins.file.canonicalize().unwrap_or_else(|_| jenkins.file.clone());
+            let place = |agent: &AgentName| {
                 let cloud = jenkins.cloud.as_deref().map(|cloud| format!(" of cloud {cloud}"));
-                let (file, cloud) = (&jenkins.shown, cloud.unwrap_or_default());
-                format!("agent template {agent}{cloud} in {file}")
-            })
-            .collect(),
-        Consumer::Tag { .. } => vec![format!("the {} of {template}", consumer.label())],
-        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => vec![consumer.label()],
+                let (shown, in_cloud) = (&jenkins.shown, cloud.unwrap_or_default());
+                let name = match agent {
+                    AgentName::Description(text) => text.clone(),
+                    AgentName::Labels(text) => {
+                        let mut labels: Vec<&str> = text.split_whitespace().collect();
+                        labels.sort_unstable();
+                        format!("labels {}", labels.join(" "))
+                    }
+                };
+                Place {
+                    key: format!("{} {name}", file.display()),
+                    cloud: jenkins.cloud.clone(),
+                    text: format!("agent template {agent}{in_cloud} in {shown}"),
+                }
+            };
+            jenkins.agents.iter().map(place).collect()
+        }
+        Consumer::Tag { .. } => {
+            vec![Place::plain(format!("the {} of {template}", consumer.label()))]
+        }
+        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => vec![Place::plain(consumer.label())],
         // The same program may be told different things.
         Consumer::Command(_) => Vec::new(),
     }

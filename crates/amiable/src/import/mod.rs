@@ -72,6 +72,11 @@ pub(crate) struct Plan {
     pub(crate) left: Vec<Left>,
 }
 
+/// Whether a script seems to hold a secret.
+pub(crate) fn seems_secret(script: &str) -> bool {
+    secrets::line_with_secret(script).is_some()
+}
+
 /// Decides.
 pub(crate) fn plan(
     files: &[ImportFile],

@@ -6,6 +6,7 @@ use ami_lifecycle::KnownAmi;
 use similar::{ChangeTag, TextDiff};
 
 use super::release::published_base;
+use super::secrets::line_with_secret;
 use super::{Group, Plan};
 
 /// As many differing lines of two scripts as a report shows.
@@ -62,7 +63,13 @@ fn looked_up(
             return;
         }
     };
-    for (id, ami) in amis {
+    // Those of templates first, as they stand above.
+    let of_groups = plan.groups.iter().map(Group::ami);
+    let mut ids: Vec<&str> = of_groups.chain(amis.keys().map(String::as_str)).collect();
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(*id));
+    for id in ids {
+        let Some(ami) = amis.get(id) else { continue };
         lines.push(format!("{id}: {}", verdict(ami)));
         let group = plan.groups.iter().find(|group| group.ami() == id);
         let published = group.and_then(|group| published_base(group.release.as_deref()?));
@@ -142,6 +149,9 @@ fn differences(left: &Group, right: &Group) -> Vec<String> {
 /// The lines that two scripts do not have in common.
 fn script_lines(left: &Group, right: &Group) -> Vec<String> {
     let (one, other) = (&left.first().script, &right.first().script);
+    if [one, other].iter().any(|script| line_with_secret(script).is_some()) {
+        return vec!["    (not shown, as one of them seems to hold a secret)".into()];
+    }
     let diff = TextDiff::from_lines(one.as_str(), other.as_str());
     let changes = diff.iter_all_changes().filter_map(|change| {
         let sign = match change.tag() {
