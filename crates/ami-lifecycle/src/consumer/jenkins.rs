@@ -7,7 +7,7 @@ use super::files::{Files, read};
 use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
 use super::server::{Running, Wanted};
-use super::{BootScript, JenkinsAgents};
+use super::{BootScript, JenkinsAgents, is_same};
 use crate::ami::Ami;
 
 /// Reads a file of Jenkins'.
@@ -127,11 +127,6 @@ fn other_script(
         Format::Casc => resolved(&written).unwrap_or(written),
     };
     replaced(&agent.title(), &seen, boot, request)
-}
-
-/// Whether two scripts are the same: how the last line ends is read in two ways.
-fn is_same(left: &str, right: &str) -> bool {
-    left.trim_end_matches('\n') == right.trim_end_matches('\n')
 }
 
 /// What a script that is seen is called, if it is to be replaced, and may be.

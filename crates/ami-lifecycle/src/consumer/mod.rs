@@ -107,6 +107,11 @@ impl BootScript {
     }
 }
 
+/// Whether two scripts are the same: how the last line ends is read in two ways.
+fn is_same(left: &str, right: &str) -> bool {
+    left.trim_end_matches('\n') == right.trim_end_matches('\n')
+}
+
 impl Consumer {
     /// How it is called in messages.
     #[must_use]

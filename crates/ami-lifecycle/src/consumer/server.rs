@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use jenkins_config::{AgentName, Document, Format, Selector, resolved};
 use reqwest::redirect::Policy;
 
-use super::JenkinsAgents;
+use super::{JenkinsAgents, is_same};
 
 /// Jenkins reads all of its configuration again in this time; more means that it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -166,9 +166,10 @@ impl JenkinsServer {
         };
         for (running, wanted) in running.iter().zip(wanted) {
             let ami = running.ami.as_deref().unwrap_or("no AMI");
+            let script = running.script.as_deref().unwrap_or_default();
             let has = if ami != wanted.ami {
                 format!("is still launched from {ami}")
-            } else if wanted.script.is_some() && running.script != wanted.script {
+            } else if wanted.script.as_deref().is_some_and(|wanted| !is_same(script, wanted)) {
                 "still has another init script".into()
             } else {
                 continue;

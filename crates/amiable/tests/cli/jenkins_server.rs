@@ -20,6 +20,8 @@ struct State {
     refuses: Option<&'static str>,
     /// A reload reads something else.
     is_deaf: bool,
+    /// The init script that each agent has in Jenkins' memory, in base64.
+    script: &'static str,
 }
 
 #[derive(Clone)]
@@ -119,7 +121,7 @@ impl State {
                 self.amis.insert(agent.clone(), ami);
             }
             let ami = self.amis.get(&agent).cloned().unwrap_or_else(|| "ami-00000000".into());
-            answer += &format!("amiable {ami} \n");
+            answer += &format!("amiable {ami} {}\n", self.script);
         }
         answer
     }
@@ -214,8 +216,11 @@ fn a_boot_script_reaches_the_running_jenkins() {
     farm.write("init/boot", "#!/bin/sh\n");
     let script = "script = \"setup-agent\"";
     farm.edit("amiable.toml", script, &format!("{script}\nboot_script = \"init/boot\""));
-    // The stub has no scripts, and so it never follows.
-    let all = [with_token(&farm, &["update", "agent", "-q"]), shown(&farm, &stub)];
+    // The stub takes no script, and so it never follows.
+    let mut all = vec![with_token(&farm, &["update", "agent", "-q"]), shown(&farm, &stub)];
+    // One that was edited in Jenkins is kept nowhere else.
+    stub.set(|state| state.script = "bWFrZQo=");
+    all.push(with_token(&farm, &["roll", "agent", "--write"]));
     insta::assert_snapshot!(all.join("\n"));
 }
 

@@ -221,3 +221,47 @@ fn an_ami_of_others_is_named_only_by_force() {
     ];
     insta::assert_snapshot!(all.join("\n"));
 }
+
+/// Agents that look their AMI up may have any, unless a consumer's tag is what they look for.
+#[test]
+fn what_agents_look_up_may_be_in_use() {
+    let casc =
+        "[[template.agent.consumer]]\njenkins = { file = \"found.yml\", agents = [\"a\"] }\n";
+    let farm = consuming_farm(&format!("{CHANNEL}{casc}"));
+    let found = |filter: &str| {
+        format!(
+            "- amazonEC2:\n    templates:\n    - {{ami: ami-12345678, description: a}}\n    \
+             - description: b\n      amiFilters:\n      - {filter}\n"
+        )
+    };
+    farm.write("found.yml", &found("{name: \"name\", values: \"jenkins-*\"}"));
+    let first = farm.stdout(&["update", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let mut all = vec![farm.amiable(&["delete", &first, "--dry-run"])];
+    farm.write("found.yml", &found("{name: \"tag:channel\", values: \"stable\"}"));
+    all.push(farm.amiable(&["delete", &first, "--dry-run"]));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+/// A file on one line would be shown with all of its secrets.
+#[test]
+fn a_diff_shows_no_line_that_is_no_line_for_people() {
+    let one_line: String = CONFIG.lines().map(str::trim).collect();
+    let farm = consuming_farm(PRECISE);
+    farm.write("jenkins/config.xml", &one_line);
+    let all = [
+        farm.amiable(&["roll", "agent", "--to", "ami-12345678", "--force", "--diff"]),
+        farm.amiable(&["roll", "agent", "--to", "ami-12345678", "--force", "--write"]),
+    ];
+    let edited = read(&farm, "jenkins/config.xml");
+    assert_eq!(edited.matches("<ami>ami-12345678</ami>").count(), 2);
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn one_place_follows_one_template_however_it_is_named() {
+    let again = PRECISE.replace("jenkins/config.xml", "./jenkins/../jenkins/config.xml");
+    let farm = consuming_farm(&format!("{PRECISE}{again}"));
+    insta::assert_snapshot!(farm.amiable(&["validate"]));
+}
