@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::farm::Farm;
+use crate::farm::{Farm, wait_for_line};
 
 const CONFIG: &str = include_str!("../../../jenkins-config/tests/files/ci-config.xml");
 const CASC: &str = include_str!("../../../jenkins-config/tests/files/ci-jcasc.yml");
@@ -264,4 +264,30 @@ fn one_place_follows_one_template_however_it_is_named() {
     let again = PRECISE.replace("jenkins/config.xml", "./jenkins/../jenkins/config.xml");
     let farm = consuming_farm(&format!("{PRECISE}{again}"));
     insta::assert_snapshot!(farm.amiable(&["validate"]));
+}
+
+/// What a dead bake has left is not removed while a consumer names it: neither by a sweep
+/// nor by the next bake.
+#[test]
+fn no_clean_up_takes_what_a_consumer_names() {
+    let farm = consuming_farm(PRECISE);
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=60s"]);
+    let mut bake = farm.spawn(&["update", "agent"]);
+    let seen = wait_for_line(&mut bake, "  image ami-");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    let left = seen.split("  image ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    farm.edit("jenkins/config.xml", "ami-baba68d3", &left);
+    let mut all = vec![farm.amiable(&["sweep", "--dry-run"])];
+    // Another recipe, so that the image is not gone on with.
+    farm.write("init/setup-agent", "#!/bin/sh\necho other\n");
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=0s"]);
+    let again = farm.amiable(&["update", "agent"]);
+    let tells = |line: &&str| line.contains("stays") || line.contains("removed");
+    all.extend(again.lines().filter(tells).map(String::from));
+    farm.edit("jenkins/config.xml", &left, "ami-baba68d3");
+    all.push(farm.amiable(&["sweep", "--dry-run"]));
+    insta::assert_snapshot!(all.join("\n"));
 }
