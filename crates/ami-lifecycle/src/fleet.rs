@@ -199,6 +199,17 @@ mod tests {
         assert!(matches!(target("t3", None), Err(NoRollback::NoCurrent(_))));
     }
 
+    #[test]
+    fn what_was_rolled_back_from_is_not_gone_back_to() {
+        let fleet = fleet(&[
+            (1, 1, "available", Some(10)),
+            (1, 2, "available", Some(40)),
+            (1, 3, "available", Some(30)),
+            (1, 4, "available", Some(50)),
+        ]);
+        assert_eq!(fleet.rollback_target("t1", None).map(|ami| ami.generation), Ok(2));
+    }
+
     /// A tag of amiable's, with a value that fits or one that does not.
     fn any_tag() -> impl Strategy<Value = (String, String)> {
         let keys = [

@@ -51,7 +51,7 @@ pub use cloud::{Cloud, ImageFacts};
 pub use consumer::{
     BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, ConsumerState, Consumers,
     FilePlan, Files, Holders, JenkinsAgents, JenkinsServer, Move, Naming, RollError, RollRequest,
-    RollTarget, Rolled, ScriptText, ServerError, Sight, Value, plan_roll, roll,
+    RollTarget, Rolled, ScriptText, ServerError, Sight, Value, examine_consumers, plan_roll, roll,
 };
 pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
 pub use doctor::{Check, Verdict, examine_readiness};

@@ -134,10 +134,8 @@ impl Operation {
         if resolves && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert("ssm:GetParameter");
         }
-        if self != Operation::Doctor {
-            let consumers = templates.iter().flat_map(|template| &template.consumers);
-            actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
-        }
+        let consumers = templates.iter().flat_map(|template| &template.consumers);
+        actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
         if self == Operation::Bake && pattern.names_recur() {
             actions.insert("ec2:CopyImage");
             actions.extend(USAGE);

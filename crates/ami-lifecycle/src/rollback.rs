@@ -68,8 +68,8 @@ pub struct RolledBack {
 }
 
 impl Fleet {
-    /// The AMI that becomes current: the one of generation `to`, else the nearest before
-    /// the current one. Only those are taken that have been current before.
+    /// The AMI that becomes current: the one of generation `to`, else, of those before the
+    /// current one, the one that was current last. Only those are taken that were current.
     ///
     /// # Errors
     /// When there is none.
@@ -83,7 +83,8 @@ impl Fleet {
                     && ami.state == "available"
                     && ami.generation < current.generation
             });
-            let target = before.max_by_key(|ami| (ami.generation, ami.promoted_at()));
+            // One that was rolled back from was current too, but not last.
+            let target = before.max_by_key(|ami| (ami.promoted_at(), ami.generation));
             return target.ok_or_else(|| NoRollback::NothingBefore {
                 template: template.to_owned(),
                 ami: current.ami.clone(),

@@ -92,11 +92,12 @@ pub(crate) fn read(text: &str) -> Result<(Vec<Slot>, Tree), ReadError> {
             Event::CData(piece) => last.add(&piece.xml_content(version), begin..end, true),
             Event::GeneralRef(name) => {
                 let character = name.resolve_char_ref().ok().flatten().or_else(|| known(&name));
-                match character {
-                    Some(character) => last.text.push(character),
-                    // What only the document type would tell stays as it is written.
-                    None => last.text += &text[begin..end],
-                }
+                // What only a document type would tell, Jenkins does not write.
+                let unknown = || ReadError::Xml {
+                    line: line_of(text, begin),
+                    reason: format!("the entity {} is not known", &text[begin..end]),
+                };
+                last.text.push(character.ok_or_else(unknown)?);
             }
             Event::Eof if last.name.is_empty() => break,
             Event::Eof => {

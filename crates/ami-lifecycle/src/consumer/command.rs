@@ -39,6 +39,17 @@ fn filled(arguments: &[String], request: &RollRequest<'_>) -> Vec<String> {
     arguments.iter().map(fill).collect()
 }
 
+/// Whether a program that is named by a path is there.
+pub(super) fn examine(command: &ConsumerCommand) -> Result<(), RollError> {
+    let program = command.program();
+    if !program.contains('/') {
+        return Ok(());
+    }
+    let there = std::fs::metadata(command.folder.join(program));
+    let program = program.to_owned();
+    there.map(drop).map_err(|source| RollError::NotStarted { program, source })
+}
+
 fn prepare(command: &ConsumerCommand, arguments: &[String]) -> Command {
     let program = arguments.first().map_or("", String::as_str);
     // One that is named by a path is found from the configuration file.

@@ -43,6 +43,11 @@ pub enum RollError {
         /// The whole script's file.
         whole: String,
     },
+    /// The configuration has no boot script any more.
+    #[error(
+        "{0} has a boot script that the AMI was not baked with, and the configuration has none"
+    )]
+    Stranded(String),
     /// Somebody else has written it since it was looked at.
     #[error("{} has changed since it was read, and is left as it is", .0.display())]
     ChangedUnderneath(PathBuf),
@@ -133,7 +138,10 @@ impl RollError {
                 _ => "`agents` names agent templates by their description, or by { labels = \"…\" }".into(),
             },
             RollError::UnknownScript { .. } => {
-                "keep it in one of the two files, or let --force replace it".into()
+                "keep it in one of the two files, or let `amiable roll --force` replace it".into()
+            }
+            RollError::Stranded(_) => {
+                "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }
             RollError::ChangedUnderneath(_) => "the same command looks at it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),

@@ -6,7 +6,7 @@ use super::error::RollError;
 use super::files::{Files, read};
 use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
-use super::server::{Running, Wanted};
+use super::server::{JenkinsServer, Running, Wanted};
 use super::{BootScript, JenkinsAgents, is_same};
 use crate::ami::Ami;
 
@@ -99,6 +99,9 @@ fn changes(
             moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
             change.ami = Some(wanted.clone());
         }
+        if request.template.boot_script.is_none() && !request.force {
+            refuse_stranded(document.format(), agent, request)?;
+        }
         if let Some(boot) = &request.template.boot_script
             && let Some(from) = other_script(document.format(), agent, boot, request)?
         {
@@ -120,13 +123,43 @@ fn other_script(
     boot: &BootScript,
     request: &RollRequest<'_>,
 ) -> Result<Option<String>, RollError> {
+    replaced(&agent.title(), &seen(format, agent), boot, request)
+}
+
+/// The init script as Jenkins sees it.
+fn seen(format: Format, agent: &Agent) -> String {
     let written = agent.init_script.clone().unwrap_or_default();
-    let seen = match format {
+    match format {
         Format::Xml => written,
         // One with a variable is known to Jenkins only.
         Format::Casc => resolved(&written).unwrap_or(written),
-    };
-    replaced(&agent.title(), &seen, boot, request)
+    }
+}
+
+/// A boot script is not left alone with an AMI that was not baked with it.
+fn refuse_stranded(
+    format: Format,
+    agent: &Agent,
+    request: &RollRequest<'_>,
+) -> Result<(), RollError> {
+    let seen = seen(format, agent);
+    let digests = digests(&seen);
+    let fits = request.target.boot_script.as_ref().is_some_and(|it| digests.contains(it));
+    match !fits && is_of_earlier(&digests, request) {
+        true => Err(RollError::Stranded(agent.title())),
+        false => Ok(()),
+    }
+}
+
+/// A script's digests, as the tags of AMIs have them.
+fn digests(script: &str) -> [String; 2] {
+    [script, &format!("{script}\n")].map(crate::recipe::digest)
+}
+
+/// Whether it is the boot script that an AMI was baked with.
+fn is_of_earlier(digests: &[String; 2], request: &RollRequest<'_>) -> bool {
+    let known = |ami: &Ami| ami.boot_script.as_ref().is_some_and(|it| digests.contains(it));
+    request.fleet.amis().iter().any(known)
 }
 
 /// What a script that is seen is called, if it is to be replaced, and may be.
@@ -140,15 +173,13 @@ fn replaced(
         return Ok(None);
     }
     let known = [&boot.small, &boot.whole].into_iter().find(|script| is_same(&script.text, seen));
-    let of_earlier = || {
-        let digests = [seen, &format!("{seen}\n")].map(crate::recipe::digest);
-        let known = |ami: &Ami| ami.boot_script.as_ref().is_some_and(|it| digests.contains(it));
-        request.fleet.amis().iter().any(known)
-    };
+
     match known {
         _ if seen.trim().is_empty() => Ok(Some("none".into())),
         Some(script) => Ok(Some(script.shown.clone())),
-        None if request.force || of_earlier() => Ok(Some("the script that it has".into())),
+        None if request.force || is_of_earlier(&digests(seen), request) => {
+            Ok(Some("the script that it has".into()))
+        }
         None => Err(RollError::UnknownScript {
             agent: agent.to_owned(),
             small: boot.small.shown.clone(),
@@ -198,6 +229,18 @@ fn differences(
     Ok(moves)
 }
 
+/// Whether the file and its agent templates are there, and the token for the running Jenkins.
+pub(super) fn examine(
+    agents: &JenkinsAgents,
+    server: Option<&JenkinsServer>,
+) -> Result<(), RollError> {
+    chosen(&document(agents)?, agents)?;
+    match server.filter(|_| agents.reload) {
+        Some(server) => server.token().map(drop).map_err(RollError::Server),
+        None => Ok(()),
+    }
+}
+
 /// What would change.
 pub(super) async fn plan(
     agents: &JenkinsAgents,
@@ -221,15 +264,17 @@ pub(super) async fn roll(
     files: &mut Files,
     moves: &mut Vec<Move>,
 ) -> Result<(), RollError> {
-    let mut format = Format::Xml;
+    // Without it the running Jenkins would write its own over the file.
+    examine(agents, request.jenkins)?;
+    let (mut format, mut made) = (Format::Xml, Vec::new());
     files.change(&agents.file, |bytes| {
         let document = parse(agents, bytes)?;
         format = document.format();
-        let (changes, made) = changes(&document, agents, request)?;
-        let edited = document.edit(&changes)?;
-        *moves = made;
-        Ok(edited)
+        let changed = changes(&document, agents, request)?;
+        made = changed.1;
+        Ok(document.edit(&changed.0)?)
     })?;
+    *moves = made;
     let Some(server) = request.jenkins.filter(|_| agents.reload) else { return Ok(()) };
     let wanted = wanted(agents, request);
     let running = server.read(format, agents).await.map_err(RollError::Server)?;

@@ -30,7 +30,9 @@ pub use self::command::PLACEHOLDERS as CONSUMER_PLACEHOLDERS;
 pub use self::error::RollError;
 pub use self::files::{FilePlan, Files};
 pub use self::reading::{ConsumerState, Consumers, Holders, Naming, Sight};
-pub use self::roll::{Move, RollRequest, RollTarget, Rolled, Value, plan_roll, roll};
+pub use self::roll::{
+    Move, RollRequest, RollTarget, Rolled, Value, examine_consumers, plan_roll, roll,
+};
 pub use self::server::{JenkinsServer, ServerError};
 
 /// A place that names a template's current AMI.

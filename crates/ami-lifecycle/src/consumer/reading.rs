@@ -157,7 +157,7 @@ impl Consumers<'_> {
     }
 
     /// The same, of what was read already.
-    pub(crate) fn holders_of(&self, states: &[ConsumerState]) -> Holders {
+    pub fn holders_of(&self, states: &[ConsumerState]) -> Holders {
         let mut holders = Holders::default();
         let consumers = self.templates.iter().flat_map(|template| &template.consumers);
         let tags: Vec<(&str, &str)> = consumers

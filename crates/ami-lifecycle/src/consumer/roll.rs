@@ -127,6 +127,25 @@ pub struct Rolled {
     pub error: Option<RollError>,
 }
 
+/// What keeps a template's consumers from being rolled, as far as this machine alone can
+/// tell: better now than when an AMI has been baked.
+#[must_use]
+pub fn examine_consumers(
+    template: &Template,
+    server: Option<&JenkinsServer>,
+) -> Vec<(String, RollError)> {
+    let examine = |consumer: &Consumer| match consumer {
+        Consumer::Jenkins(agents) => jenkins::examine(agents, server),
+        Consumer::Command(run) => command::examine(run),
+        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) | Consumer::Tag { .. } => Ok(()),
+    };
+    let failed = template.consumers.iter().filter_map(|consumer| {
+        let error = examine(consumer).err()?;
+        Some((consumer.label(), error))
+    });
+    failed.collect()
+}
+
 /// What a roll would change. Files are changed in `files` only.
 pub async fn plan_roll(request: &RollRequest<'_>, files: &mut Files) -> Vec<Rolled> {
     let mut all = Vec::new();

@@ -111,7 +111,10 @@ impl ServerError {
             ServerError::Stays { has_read: true, .. } => {
                 "does Jenkins read this very file? CASC_JENKINS_CONFIG says which it reads".into()
             }
-            ServerError::NoToken(_) | ServerError::Unreachable { .. } => {
+            ServerError::NoToken(variable) => {
+                format!("set {variable}, or leave the running Jenkins alone by `reload = false` beside `agents`")
+            }
+            ServerError::Unreachable { .. } => {
                 "the same command goes on with it; `reload = false` beside `agents` leaves the running Jenkins alone"
                     .into()
             }
@@ -224,14 +227,18 @@ impl JenkinsServer {
         Ok(running.collect())
     }
 
+    /// The token, if there is one.
+    pub(super) fn token(&self) -> Result<&str, ServerError> {
+        let missing = || ServerError::NoToken(self.token_env.clone());
+        self.token.as_deref().ok_or_else(missing)
+    }
+
     fn url_of(&self, path: &str) -> String {
         format!("{}/{path}", self.url.trim_end_matches('/'))
     }
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<String, ServerError> {
-        let Some(token) = &self.token else {
-            return Err(ServerError::NoToken(self.token_env.clone()));
-        };
+        let token = self.token()?;
         let url = self.url_of(path);
         let unreachable = |error: reqwest::Error| ServerError::Unreachable {
             url: url.clone(),

@@ -90,6 +90,10 @@ async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console
             templates.push(template);
         }
     }
+    if !args.no_roll {
+        let jenkins = connect::jenkins(&config);
+        templates.iter().try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
+    }
     let holdings = Holdings::default();
     let cancel = interrupt::cancel_on_signals(console, &holdings);
     let cloud = tokio::select! {
@@ -166,6 +170,15 @@ fn result(
         "previous": baked.previous,
         "consumers": consumers,
     })
+}
+
+/// Refuses to bake what could not be rolled in the end.
+fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> super::Outcome {
+    let failed = ami_lifecycle::examine_consumers(template, jenkins);
+    let Some((consumer, error)) = failed.first() else { return Ok(()) };
+    let text = format!("{}: {consumer}: {}", template.name, failure::chain(error));
+    let hint = error.hint().unwrap_or_else(|| "--no-roll bakes all the same".into());
+    Err(Failure::usage(text).hint(hint))
 }
 
 /// What is common to all bakes of a call.

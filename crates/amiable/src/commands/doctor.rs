@@ -1,6 +1,6 @@
 //! `amiable doctor`.
 
-use ami_lifecycle::{Check, Verdict};
+use ami_lifecycle::{Check, ConsumerState, Sight, Verdict};
 use clap::Args;
 
 use super::{Outcome, json, load_config};
@@ -24,7 +24,12 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     let config = load_config(global)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
     let Config { namespace, pattern, templates, .. } = &config;
-    let checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
+    let mut checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
+    if let Ok(fleet) = cloud.fleet(namespace).await {
+        let jenkins = connect::jenkins(&config);
+        let consumers = connect::consumers(&config, jenkins.as_ref());
+        checks.extend(consumers.states(&cloud, &fleet).await.iter().map(check));
+    }
     match args.output {
         Output::Json => console.result(&json(&checks)),
         Output::Text => {
@@ -35,6 +40,21 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
     if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+/// A consumer must be readable.
+fn check(state: &ConsumerState) -> Check {
+    let (verdict, detail) = match &state.sight {
+        Sight::Names(namings) => {
+            let mut amis: Vec<&str> = namings.iter().map(|naming| naming.ami.as_str()).collect();
+            amis.dedup();
+            (Verdict::Ok, if amis.is_empty() { "nothing yet".into() } else { amis.join(", ") })
+        }
+        Sight::Silent => (Verdict::Ok, "is told, and cannot be asked".into()),
+        Sight::Unreadable(error) => (Verdict::Failed, error.clone()),
+    };
+    let name = format!("{}: {}", state.template, state.consumer);
+    Check { name, verdict, detail, hint: None }
 }
 
 fn text(check: &Check) -> String {

@@ -72,6 +72,7 @@ fn as_text(info: &Info) -> String {
     add("verified", ami.verified.as_deref().unwrap_or("never"));
     add("quarantined", ami.quarantined.as_deref().unwrap_or_default());
     add("because", &info.because);
+    add("boot script", ami.boot_script.as_deref().unwrap_or_default());
     add("copy of", ami.backup_of.as_deref().unwrap_or_default());
     add("operator", &ami.operator);
     add("bake", &ami.bake);

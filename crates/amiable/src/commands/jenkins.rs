@@ -89,7 +89,8 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
         console.result(&format!("\n{text}"));
         return Ok(());
     }
-    write_all(&args.into, &path, &text, &plan, config.is_some(), console)
+    let waiting = import::without_base(&plan, amis);
+    write_all(&args.into, &path, &text, &plan, (config.is_some(), waiting), console)
 }
 
 fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
@@ -217,7 +218,7 @@ fn write_all(
     path: &Path,
     text: &str,
     plan: &Plan,
-    is_there: bool,
+    (is_there, waiting): (bool, usize),
     console: &Console,
 ) -> Outcome {
     let mut scripts = NewFiles::default();
@@ -238,7 +239,18 @@ fn write_all(
     }
     let what = if is_there { "added to" } else { "wrote" };
     console.message(&format!("{what} {}", path.display()));
-    console.message("next: amiable validate, then amiable update TEMPLATE, which rolls its agents");
+    let config = match into == Path::new(".") {
+        true => String::new(),
+        false => format!(" --config {}", path.display()),
+    };
+    console.message(&match waiting {
+        0 => format!("next: amiable update TEMPLATE{config}, which rolls its agents"),
+        _ => format!(
+            "next: set `base` of {waiting} of {} templates, which cannot be baked as they are; then \
+             amiable update TEMPLATE{config}, which rolls its agents",
+            plan.groups.len()
+        ),
+    });
     Ok(())
 }
 

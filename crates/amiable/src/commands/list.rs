@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ami_lifecycle::{Ami, Cloud, ConsumerState, Fleet, Naming, Sight};
+use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
 use clap::Args;
 
 use super::{Outcome, json, load_config};
@@ -45,8 +45,8 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
     let amis: Vec<&Ami> = fleet.amis().iter().filter(|ami| args.wants(ami)).collect();
     match args.output {
         Output::Json => {
-            let states = states(&config, &cloud, &fleet, console).await;
-            console.result(&json(&with_consumers(&amis, states.as_deref())));
+            let holders = holders(&config, &cloud, &fleet, console).await;
+            console.result(&json(&with_consumers(&amis, holders.as_ref())));
         }
         Output::Text if amis.is_empty() => {
             let place = format!("namespace {} in {}", config.namespace, cloud.region());
@@ -56,47 +56,37 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
             });
         }
         Output::Text => {
-            let states = states(&config, &cloud, &fleet, console).await;
-            console.result(&as_table(&amis, states.as_deref()));
+            let holders = holders(&config, &cloud, &fleet, console).await;
+            console.result(&as_table(&amis, holders.as_ref()));
         }
     }
     Ok(())
 }
 
-/// What consumers name; `None` where there is none of them.
-async fn states(
+/// Who names what; `None` where there is no consumer.
+async fn holders(
     config: &Config,
     cloud: &Cloud,
     fleet: &Fleet,
     console: &Console,
-) -> Option<Vec<ConsumerState>> {
+) -> Option<Holders> {
     if config.templates.iter().all(|template| template.consumers.is_empty()) {
         return None;
     }
     let jenkins = connect::jenkins(config);
-    let states = connect::consumers(config, jenkins.as_ref()).states(cloud, fleet).await;
-    for state in &states {
-        if let Sight::Unreadable(error) = &state.sight {
-            console.complain(&format!("warning: {}: {}: {error}", state.template, state.consumer));
-        }
+    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, fleet).await;
+    for (what, why) in &holders.unknown {
+        console.complain(&format!("warning: it cannot be told what {what} uses: {why}"));
     }
-    Some(states)
+    Some(holders)
 }
 
-/// The places that name an AMI.
-fn places<'s>(states: &'s [ConsumerState], ami: &'s Ami) -> impl Iterator<Item = &'s Naming> {
-    let namings = states.iter().filter_map(|state| match &state.sight {
-        Sight::Names(namings) => Some(namings),
-        Sight::Silent | Sight::Unreadable(_) => None,
-    });
-    namings.flatten().filter(|naming| naming.ami == ami.ami)
-}
-
-fn with_consumers(amis: &[&Ami], states: Option<&[ConsumerState]>) -> Vec<serde_json::Value> {
+fn with_consumers(amis: &[&Ami], holders: Option<&Holders>) -> Vec<serde_json::Value> {
     let value = |ami: &&Ami| {
         let mut value = serde_json::to_value(ami).expect("results have string keys only");
-        if let (Some(states), Some(map)) = (states, value.as_object_mut()) {
-            let places: Vec<&str> = places(states, ami).map(|it| it.place.as_str()).collect();
+        if let (Some(holders), Some(map)) = (holders, value.as_object_mut()) {
+            let places = holders.of(&ami.ami).map(|it| it.place.as_str());
+            let places: Vec<&str> = places.collect();
             map.insert("used_by".into(), places.into());
         }
         value
@@ -104,7 +94,7 @@ fn with_consumers(amis: &[&Ami], states: Option<&[ConsumerState]>) -> Vec<serde_
     amis.iter().map(value).collect()
 }
 
-fn as_table(amis: &[&Ami], states: Option<&[ConsumerState]>) -> String {
+fn as_table(amis: &[&Ami], holders: Option<&Holders>) -> String {
     let mut titles =
         vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
     let row = |ami: &&Ami| {
@@ -120,12 +110,12 @@ fn as_table(amis: &[&Ami], states: Option<&[ConsumerState]>) -> String {
         ]
     };
     let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
-    if let Some(states) = states {
+    if let Some(holders) = holders {
         titles.push("USED BY");
         for (row, ami) in rows.iter_mut().zip(amis) {
             // One agent template may be in several files.
             let mut seen = BTreeSet::new();
-            let places = places(states, ami).map(|it| it.short.as_str());
+            let places = holders.of(&ami.ami).map(|it| it.short.as_str());
             let places: Vec<&str> = places.filter(|place| seen.insert(*place)).collect();
             row.push(places.join(", "));
         }

@@ -27,8 +27,11 @@ use crate::{connect, interrupt};
 #[derive(Debug, Args)]
 pub(crate) struct RollArgs {
     /// Templates of the configuration
-    #[arg(required = true, value_name = "TEMPLATE")]
+    #[arg(required_unless_present = "all", value_name = "TEMPLATE")]
     templates: Vec<String>,
+    /// All templates that have consumers
+    #[arg(long, conflicts_with_all = ["templates", "to"])]
+    all: bool,
     /// The AMI that is to be named, or the generation [default: the current one]
     #[arg(long, value_name = "AMI|GENERATION")]
     to: Option<String>,
@@ -49,29 +52,42 @@ pub(crate) struct RollArgs {
 
 pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
-    let templates = chosen(&args.templates, &config)?;
-    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
+    let templates = match args.all {
+        true => config.templates.iter().filter(|it| !it.consumers.is_empty()).collect(),
+        false => chosen(&args.templates, &config)?,
+    };
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let targets: Vec<RollTarget> = templates
-        .iter()
-        .map(|template| target(template, &args, &fleet))
-        .collect::<Result<_, Failure>>()?;
+    let mut all: Vec<(&Template, RollTarget)> = Vec::new();
+    let mut well = true;
+    for template in templates {
+        match target(template, &args, &fleet) {
+            Ok(target) => all.push((template, target)),
+            Err(failure) if failure.status == Status::Usage => return Err(failure),
+            // It keeps no other from being rolled.
+            Err(failure) => {
+                well = false;
+                console.complain(&failure.text());
+            }
+        }
+    }
+    warn_of_missing(&all, &cloud, console).await?;
     let jenkins = connect::jenkins(&config);
-    let site = Site {
+    // What only looks, and what asks, just ends when it is interrupted.
+    let unbothered = CancellationToken::new();
+    let looking = Site {
         cloud: &cloud,
         fleet: &fleet,
         jenkins: jenkins.as_ref(),
         force: args.force,
-        cancel: &cancel,
+        cancel: &unbothered,
         console,
     };
-    let all: Vec<(&Template, RollTarget)> = templates.into_iter().zip(targets).collect();
     let mut files = Files::default();
     if !args.write {
-        let (mut well, mut differs, mut plans) = (true, false, Vec::new());
+        let (mut differs, mut plans) = (false, Vec::new());
         for (template, target) in &all {
-            let plan = site.plan(template, target, &mut files).await;
+            let plan = looking.plan(template, target, &mut files).await;
             well &= plan.iter().all(|rolled| rolled.error.is_none());
             differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
             plans.extend(plan.iter().map(|rolled| as_json(template, &target.ami, rolled)));
@@ -94,7 +110,9 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
         Output::Text => console.result(text),
         Output::Json => console.message(text),
     };
-    let (mut results, mut well) = (Vec::new(), true);
+    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
+    let site = Site { cancel: &cancel, ..looking };
+    let mut results = Vec::new();
     for (template, target) in &all {
         let (rolled, outcome) = site.roll(template, target, &mut files, &print).await;
         well &= rolled;
@@ -128,6 +146,25 @@ fn chosen<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>,
     Ok(templates)
 }
 
+/// Tells of AMIs that agents could not start from, and of those that are not current.
+async fn warn_of_missing(
+    all: &[(&Template, RollTarget)],
+    cloud: &Cloud,
+    console: &Console,
+) -> Outcome {
+    let foreign = all.iter().filter(|(_, target)| target.template.is_none());
+    let mut ids: Vec<String> = foreign.map(|(_, target)| target.ami.clone()).collect();
+    ids.dedup();
+    for (id, known) in ami_lifecycle::look_up(cloud, &ids).await? {
+        if !known.exists {
+            let region = cloud.region();
+            let text = "warning: no agent can start from it:";
+            console.complain(&format!("{text} {id} does not exist in {region}, or not for you"));
+        }
+    }
+    Ok(())
+}
+
 /// The AMI that a template's consumers are to name.
 fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTarget, Failure> {
     let name = &template.name;
@@ -143,7 +180,7 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
             Failure::failed(refusal.to_string())
                 .hint(format!("`amiable list --template {name}` shows what there is"))
         })?,
-        Err(_) if !wanted.starts_with("ami-") => {
+        Err(_) if !is_ami_id(wanted) => {
             return Err(Failure::usage(format!(
                 "`{wanted}` is neither an AMI id nor a generation"
             ))
@@ -171,6 +208,12 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
         .hint("--force lets them name it all the same")),
         _ => Ok(RollTarget::of(found)),
     }
+}
+
+/// An id is `ami-` and 8 or 17 hexadecimal digits.
+fn is_ami_id(text: &str) -> bool {
+    let digits = text.strip_prefix("ami-").unwrap_or_default();
+    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What is common to all rolls of a call.

@@ -1,6 +1,6 @@
 //! `amiable rollback`.
 
-use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack};
+use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack, Template};
 use clap::Args;
 
 use super::roll::After;
@@ -13,7 +13,8 @@ use crate::{connect, interrupt, surroundings};
 /// Make the AMI before the current one current again
 ///
 /// Nothing is baked or deleted: one write of a tag says which AMI is current. Each
-/// rollback goes one generation further back; --to goes to a generation, forward too.
+/// rollback goes further back, to the AMI that was current last; --to goes to a generation,
+/// forward too.
 /// Consumers are rolled with it.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
@@ -41,7 +42,7 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, &operator).await;
     let done = done.map_err(|error| match error {
         RollbackError::Cloud(error) => error.into(),
-        RollbackError::Refused(refusal) => refused(name, &refusal),
+        RollbackError::Refused(refusal) => refused(template, &refusal),
     })?;
     if args.output == Output::Text {
         console.result(&done.ami.ami);
@@ -58,13 +59,18 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     outcome
 }
 
-fn refused(template: &str, refusal: &NoRollback) -> Failure {
+fn refused(template: &Template, refusal: &NoRollback) -> Failure {
     let failure = Failure::failed(refusal.to_string());
+    let name = &template.name;
     match refusal {
+        NoRollback::NothingBefore { .. } if !template.consumers.is_empty() => failure.hint(format!(
+            "`amiable roll {name} --to AMI --force` lets its consumers name any other AMI, such as the \
+             one that they named before"
+        )),
         NoRollback::NoCurrent(_) => {
-            failure.hint(format!("`amiable create {template}` bakes the first"))
+            failure.hint(format!("`amiable create {name}` bakes the first"))
         }
-        _ => failure.hint(format!("`amiable list --template {template}` shows what there is")),
+        _ => failure.hint(format!("`amiable list --template {name}` shows what there is")),
     }
 }
 

@@ -97,6 +97,9 @@ fn facts(config: &Config, template: &Template) -> Facts {
         ("instance type", template.instance_type.clone()),
         ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),
     ];
+    if let Some(profile) = &template.instance_profile {
+        facts.push(("instance profile", profile.clone()));
+    }
     if !template.security_groups.is_empty() {
         facts.push(("security groups", template.security_groups.join(", ")));
     }

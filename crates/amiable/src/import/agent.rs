@@ -110,8 +110,8 @@ fn candidate(file: &ImportFile, number: usize, wanted: &Wanted<'_>) -> Result<Ca
     if is_windows(agent) {
         return Err("it runs Windows, which amiable does not bake".into());
     }
-    let (name, cloud) = named(document, number)?;
     let ami = ami(document.format(), agent)?;
+    let (name, cloud) = named(document, number)?;
     let script = script(document.format(), agent, &ami, wanted)?;
     let field = |names: &[&str]| {
         let mut values = names.iter().filter_map(|name| agent.field(name));
@@ -203,16 +203,22 @@ fn ami(format: Format, agent: &Agent) -> Result<String, String> {
 fn script(format: Format, agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, String> {
     let Some(written) = &agent.init_script else {
         return Err(format!(
-            "it has no init script: it boots {ami} as it is, and there is nothing to bake"
+            "it has no init script: it boots {ami} as it is, and there is nothing to bake. To roll it as \
+             well, write a template for it, with a script"
         ));
     };
     let script = match format {
         Format::Xml => written.clone(),
-        Format::Casc => resolved(written).map_err(|variable| {
-            format!(
+        Format::Casc => resolved(written).map_err(|variable| match variable.split_once(':') {
+            Some(("readFile" | "readFileBase64", file)) => {
+                format!(
+                    "its init script is a file already, {file}: name that as a template's script"
+                )
+            }
+            _ => format!(
                 "its init script has the variable ${{{variable}}}, whose value only Jenkins knows: \
                  let the script read it at boot"
-            )
+            ),
         })?,
     };
     match line_with_secret(&script) {
@@ -263,6 +269,10 @@ fn notable(agent: &Agent) -> Vec<(String, &'static str)> {
     let kind = agent.field("type").filter(|it| !it.trim().is_empty());
     if kind.is_some_and(|it| instance_type(it).is_none()) {
         notable.push(("type".into(), "EC2 has no such instance type: set `instance_type`"));
+    }
+    let subnets = agent.field("subnetId").unwrap_or_default().split_whitespace().count();
+    if subnets > 1 {
+        notable.push(("subnetId".into(), "only the first subnet is taken: a bake is in one"));
     }
     let groups = agent.field("securityGroups").unwrap_or_default();
     let subnet = agent.field("subnetId").is_some_and(|it| !it.trim().is_empty());

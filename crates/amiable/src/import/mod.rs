@@ -16,7 +16,7 @@ use ami_lifecycle::{Base, Consumer, KnownAmi, Repository, Template};
 use crate::config::Config;
 
 pub(crate) use agent::{Candidate, Left, Wanted};
-pub(crate) use report::report;
+pub(crate) use report::{report, without_base};
 pub(crate) use write::{configuration, tables};
 
 /// A file of Jenkins'.

@@ -74,9 +74,15 @@ fn looked_up(
         let group = plan.groups.iter().find(|group| group.ami() == id);
         let published = group.and_then(|group| published_base(group.release.as_deref()?));
         if let Some(base) = published.filter(|_| !ami.can_be_base()) {
-            lines.push(format!("  a base that its maker publishes: {base}"));
+            lines.push(format!("  its release's maker names its own so: {base}"));
         }
     }
+}
+
+/// How many templates wait for another base.
+pub(crate) fn without_base(plan: &Plan, amis: &BTreeMap<String, KnownAmi>) -> usize {
+    let lacks = |group: &&Group| amis.get(group.ami()).is_some_and(|ami| !ami.can_be_base());
+    plan.groups.iter().filter(lacks).count()
 }
 
 fn verdict(ami: &KnownAmi) -> String {
@@ -165,7 +171,7 @@ fn script_lines(left: &Group, right: &Group) -> Vec<String> {
     let more = lines.len().saturating_sub(MOST_LINES);
     lines.truncate(MOST_LINES);
     if more > 0 {
-        lines.push(format!("    and {more} more lines"));
+        lines.push(format!("    and {more} more"));
     }
     lines
 }

@@ -82,7 +82,7 @@ fn table(group: &Group, amis: &BTreeMap<String, KnownAmi>, has_defaults: bool) -
         add("instance_profile", quoted(profile));
     }
     if let Some(base) = group.release.as_deref().and_then(published_base) {
-        text += &format!("# base = {base}   # what its maker publishes\n");
+        text += &format!("# base = {base}   # how its maker names its own\n");
     }
     let root = agent.remote_root.as_deref().unwrap_or_default();
     let root =

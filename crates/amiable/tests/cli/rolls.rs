@@ -113,8 +113,11 @@ fn a_consumer_that_fails_leaves_the_others_done_and_a_repeat_finishes() {
     );
     std::fs::set_permissions(farm.path("notify"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut all = vec![farm.amiable(&["update", "agent"]), farm.amiable(&["list"])];
+    all.push(farm.amiable(&["update", "agent", "-q", "--no-roll"]));
+    all.push(farm.amiable(&["roll", "agent", "--write"]));
     assert_eq!(read(&farm, "jenkins/config.xml"), CONFIG);
     farm.edit("amiable.toml", "precise_kernel_clod", "precise_kernel_cloud");
+    all.push(farm.amiable(&["update", "agent", "-q"]));
     farm.write("well", "");
     all.push(farm.amiable(&["roll", "agent", "--write"]));
     all.push(farm.amiable(&["info", "agent"]));
@@ -171,6 +174,12 @@ fn the_boot_script_comes_with_an_ami_that_needs_no_more() {
     // A boot script of before is known by the AMIs that were baked with it.
     farm.write("init/boot", "#!/bin/sh\n");
     all.push(farm.amiable(&["roll", "agent", "--write"]));
+    // Without the key the boot script would stay with an AMI that was not baked with it.
+    farm.write("init/boot", "#!/bin/sh -e\nsudo apt-get -y upgrade && true\n");
+    farm.stdout(&["roll", "--all", "--write"]);
+    farm.edit("amiable.toml", "boot_script = \"init/boot\"", "");
+    all.push(farm.amiable(&["rollback", "agent"]));
+    all.push(farm.amiable(&["doctor"]).lines().filter(|line| line.contains("jenkins/")).collect());
     insta::assert_snapshot!(all.join("\n"));
 }
 
