@@ -3,8 +3,9 @@
 use ami_lifecycle::{Deletion, Event};
 use clap::Args;
 
-use super::{Outcome, confirm, json, load_config};
+use super::{Outcome, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
+use crate::config::Need;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -36,7 +37,7 @@ pub(crate) struct DeleteArgs {
 }
 
 pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     for id in &args.amis {
         check_id(id)?;
     }
@@ -112,7 +113,12 @@ fn refuse(deletion: &Deletion) -> Result<(), Failure> {
 
 fn show_plan(deletions: &[Deletion], args: &DeleteArgs, console: &Console) {
     if args.output == Output::Json {
-        return console.result(&json(&deletions));
+        let plan = deletions.iter().map(|deletion| {
+            let mut plan = serde_json::to_value(deletion).expect("results have string keys only");
+            plan["refused"] = (!args.force && !deletion.objections.is_empty()).into();
+            plan
+        });
+        return console.result(&json(&plan.collect::<Vec<_>>()));
     }
     for deletion in deletions {
         console.result(&plan_text(deletion));

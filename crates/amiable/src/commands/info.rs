@@ -3,8 +3,9 @@
 use ami_lifecycle::{Ancestor, ConsumerState, Info, Naming, Sight, User};
 use clap::Args;
 
-use super::{Outcome, json, load_config};
+use super::{Outcome, json, load_config_for};
 use crate::cli::{Global, Output};
+use crate::config::Need;
 use crate::connect;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ pub(crate) struct InfoArgs {
 }
 
 pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
     let jenkins = connect::jenkins(&config);

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use crate::cli::Global;
-use crate::config::{self, CloudEndpoint, CloudSettings, Config, FILE_NAME};
+use crate::config::{self, CloudEndpoint, CloudSettings, Config, FILE_NAME, Need};
 use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, chain};
@@ -67,7 +67,7 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
         args.files.iter().map(|path| read(path, &args.into)).collect::<Result<_, Failure>>()?;
     let path = args.into.join(FILE_NAME);
     let config = match path.exists() {
-        true => Some(Config::load(Some(&path), &args.into)?),
+        true => Some(Config::load(Some(&path), &args.into, Need::Bake)?),
         false => None,
     };
     let cloud = settings(&args, config.as_ref(), &files)?;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
 use clap::Args;
 
-use super::{Outcome, json, load_config};
+use super::{Outcome, json, load_config_for, no_template};
 use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::config::{Config, Need};
 use crate::connect;
 use crate::console::Console;
 use crate::render::table;
@@ -39,9 +39,14 @@ impl ListArgs {
 }
 
 pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
+    if let Some(name) = &args.template
+        && !fleet.amis().iter().any(|ami| ami.template == *name)
+    {
+        config.template(name).map_err(|meant| no_template(&config, name, meant))?;
+    }
     let amis: Vec<&Ami> = fleet.amis().iter().filter(|ami| args.wants(ami)).collect();
     match args.output {
         Output::Json => {

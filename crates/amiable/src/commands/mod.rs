@@ -15,7 +15,7 @@ pub(crate) mod validate;
 pub(crate) mod verify;
 
 use crate::cli::{Cli, Command, Global};
-use crate::config::Config;
+use crate::config::{Config, Need};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::local;
@@ -47,9 +47,13 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
 
 /// The configuration that holds for this call.
 fn load_config(global: &Global) -> Result<Config, Failure> {
+    load_config_for(global, Need::Bake)
+}
+
+fn load_config_for(global: &Global, need: Need) -> Result<Config, Failure> {
     let here = std::env::current_dir()
         .map_err(|error| Failure::failed(format!("failed to find the current folder: {error}")))?;
-    Ok(Config::load(global.config.as_deref(), &here)?)
+    Ok(Config::load(global.config.as_deref(), &here, need)?)
 }
 
 /// The failure for a name that no template has.

@@ -10,9 +10,9 @@ use ami_lifecycle::{
 use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Outcome, confirm, json, load_config, no_template};
+use super::{Outcome, confirm, json, load_config_for, no_template};
 use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::config::{Config, Need};
 use crate::console::Console;
 use crate::failure::{Failure, Status, chain};
 use crate::{connect, interrupt};
@@ -51,7 +51,7 @@ pub(crate) struct RollArgs {
 }
 
 pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     let templates = match args.all {
         true => config.templates.iter().filter(|it| !it.consumers.is_empty()).collect(),
         false => chosen(&args.templates, &config)?,

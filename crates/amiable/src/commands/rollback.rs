@@ -4,8 +4,9 @@ use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack,
 use clap::Args;
 
 use super::roll::After;
-use super::{Outcome, json, load_config, no_template};
+use super::{Outcome, json, load_config_for, no_template};
 use crate::cli::{Global, Output};
+use crate::config::Need;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::{connect, interrupt, surroundings};
@@ -32,7 +33,7 @@ pub(crate) struct RollbackArgs {
 }
 
 pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     let name = &args.template;
     let template = config.template(name).map_err(|meant| no_template(&config, name, meant))?;
     let cancel = interrupt::cancel_on_signals(console, &Holdings::default());

@@ -4,9 +4,9 @@ use ami_lifecycle::{Cloud, LeftBecause, LeftKind, Leftover};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Outcome, confirm, json, load_config};
+use super::{Outcome, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::config::{Config, Need};
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -32,7 +32,7 @@ pub(crate) struct SweepArgs {
 }
 
 pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -> Outcome {
-    let config = load_config(global)?;
+    let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
     let (is_gone, now) = (&surroundings::is_gone, Timestamp::now());
     let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, is_gone, now).await?;

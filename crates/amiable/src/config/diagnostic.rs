@@ -14,6 +14,8 @@ pub(crate) struct Diagnostic {
     pub(crate) message: String,
     /// What to do.
     pub(crate) hint: Option<String>,
+    /// It is a file that only bakes need: who looks or rolls back goes on without.
+    pub(crate) only_bakes: bool,
 }
 
 /// Shows mistakes with their place: file, line, column and the text.

@@ -59,6 +59,15 @@ pub(crate) struct Config {
     pub(crate) templates: Vec<Template>,
 }
 
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Bakes: the scripts must be there.
+    Bake,
+    /// What is there already: an AMI can be deleted, or rolled back to, without its script.
+    Look,
+}
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -76,14 +85,18 @@ fn mistakes(count: usize) -> String {
 
 impl Config {
     /// Reads the file that is given, else the nearest one from `start` upwards.
-    pub(crate) fn load(given: Option<&Path>, start: &Path) -> Result<Config, ConfigError> {
+    pub(crate) fn load(
+        given: Option<&Path>,
+        start: &Path,
+        need: Need,
+    ) -> Result<Config, ConfigError> {
         let path = match given {
             Some(path) => path.to_owned(),
             None => find(start).ok_or_else(|| ConfigError::NotFound(start.to_owned()))?,
         };
         let text = std::fs::read_to_string(&path)
             .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-        schema::read(&path, &text).map_err(|diagnostics| ConfigError::Mistakes {
+        schema::read(&path, &text, need).map_err(|diagnostics| ConfigError::Mistakes {
             path,
             text,
             diagnostics,
@@ -101,7 +114,7 @@ impl Config {
 
 /// What is wrong with a text that is to be a configuration at a path.
 pub(crate) fn check(path: &Path, text: &str) -> Vec<Diagnostic> {
-    schema::read(path, text).err().unwrap_or_default()
+    schema::read(path, text, Need::Bake).err().unwrap_or_default()
 }
 
 fn find(start: &Path) -> Option<PathBuf> {

@@ -16,7 +16,18 @@ pub(super) struct Mistakes(RefCell<Vec<Diagnostic>>);
 
 impl Mistakes {
     pub(super) fn add(&self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
-        self.0.borrow_mut().push(Diagnostic { span, message: message.into(), hint });
+        let message = message.into();
+        self.0.borrow_mut().push(Diagnostic { span, message, hint, only_bakes: false });
+    }
+
+    /// A file that only bakes need is not there.
+    pub(super) fn add_missing_file(
+        &self,
+        span: Range<usize>,
+        message: String,
+        hint: Option<String>,
+    ) {
+        self.0.borrow_mut().push(Diagnostic { span, message, hint, only_bakes: true });
     }
 
     /// In the order of the file.

@@ -13,12 +13,12 @@ use super::consumer::check_consumers;
 use super::diagnostic::{Diagnostic, nearest};
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
-use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings};
+use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
 
 const DEFAULT_PATTERN: &str = "{system}-{os}-{arch}-{date}-{generation}";
 
-/// Reads a whole file.
-pub(super) fn read(path: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
+/// Reads a whole file, for what needs all of it or for what needs no file of a bake.
+pub(super) fn read(path: &Path, text: &str, need: Need) -> Result<Config, Vec<Diagnostic>> {
     let mistakes = Mistakes::default();
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -32,7 +32,8 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
     }
     let mistakes = Mistakes::default();
     let config = document_config(path, document.get_ref(), &mistakes);
-    let found = mistakes.into_sorted();
+    let mut found = mistakes.into_sorted();
+    found.retain(|mistake| need == Need::Bake || !mistake.only_bakes);
     config.filter(|_| found.is_empty()).ok_or(found)
 }
 

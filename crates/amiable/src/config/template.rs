@@ -258,8 +258,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         }
         let message = format!("there is no folder {}", folder.display());
         let hint = "a path is relative to the configuration file";
-        self.mistakes.add(path.span.clone(), message, Some(hint.into()));
-        None
+        self.mistakes.add_missing_file(path.span.clone(), message, Some(hint.into()));
+        Some(Repository::Path(folder))
     }
 
     fn checkout_on(&self, on: Option<At<&str>>, repository: &Repository) -> Option<CheckoutOn> {
@@ -314,11 +314,11 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             return None;
         }
         if let Some(Source { repository: Repository::Path(folder), .. }) = source
+            && folder.is_dir()
             && !folder.join(path).is_file()
         {
             let message = format!("there is no file {}", folder.join(path).display());
-            self.mistakes.add(script.span, message, None);
-            return None;
+            self.mistakes.add_missing_file(script.span, message, None);
         }
         Some(script.value.to_owned())
     }

@@ -36,7 +36,7 @@ ssh_user = "admin"
 "#;
 
 fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
-    schema::read(Path::new("/nowhere/amiable.toml"), text)
+    schema::read(Path::new("/nowhere/amiable.toml"), text, Need::Bake)
 }
 
 fn messages(text: &str) -> Vec<String> {

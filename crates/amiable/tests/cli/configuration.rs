@@ -72,3 +72,22 @@ fn a_template_that_is_not_there_is_perhaps_another() {
         [farm.amiable(&["create", "agnet"]), farm.amiable(&["info", "nothing-like-it"])].join("\n")
     );
 }
+
+/// An AMI can be found, rolled back to and deleted when its script is gone.
+#[test]
+fn what_looks_needs_no_script() {
+    let farm = Farm::with_example(&[]);
+    let first = farm.stdout(&["update", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    std::fs::remove_dir_all(farm.path("init")).unwrap();
+    let all = [
+        farm.amiable(&["update", "agent"]),
+        farm.amiable(&["list", "--template", "agnt"]),
+        farm.amiable(&["rollback", "agent"]),
+        farm.amiable(&["rollback", "agent", "--to", "2"]),
+        farm.amiable(&["delete", &first, "--dry-run", "--output", "json"]),
+        farm.amiable(&["sweep"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
