@@ -204,6 +204,18 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     texts.pop().unwrap_or_default()
 }
 
+/// An error and all its causes, for people.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text += &format!(": {source}");
+        next = source.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,7 +55,7 @@ pub use consumer::{
 };
 pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
 pub use doctor::{Check, Verdict, examine_readiness};
-pub use error::{CloudError, CloudErrorKind};
+pub use error::{CloudError, CloudErrorKind, chain};
 pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use guest::check_user_data;

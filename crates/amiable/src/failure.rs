@@ -1,5 +1,6 @@
 //! How a command fails: what is said, and the exit status.
 
+pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{BakeError, CloudError, FailedIn, NotVerified};
 
 use crate::config::{self, ConfigError};
@@ -65,17 +66,6 @@ impl Failure {
         }
         text
     }
-}
-
-/// An error and all its causes, for people.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text += &format!(": {source}");
-        next = source.source();
-    }
-    text
 }
 
 impl From<CloudError> for Failure {

@@ -10,6 +10,7 @@ use super::error::RollError;
 use super::server::{JenkinsServer, ServerError};
 use super::{Consumer, JenkinsAgents, channel, command, jenkins, launch_template, ssm};
 use crate::cloud::Cloud;
+use crate::error::chain;
 use crate::fleet::Fleet;
 use crate::template::Template;
 
@@ -218,15 +219,4 @@ impl Holders {
             }
         }
     }
-}
-
-/// An error and all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text += &format!(": {source}");
-        next = source.source();
-    }
-    text
 }
