@@ -76,7 +76,8 @@ impl CloudError {
             // Not EC2's own words: those of a proxy on the way, perhaps.
             message = format!("HTTP {}: {message}", response.status().as_u16());
         }
-        let kind = kind_of_failure(&error, &message);
+        // What is at the bottom may not say that it was about credentials.
+        let kind = kind_of_failure(&error, &chain(&error));
         CloudError { action, kind, code: None, message, request_id }
     }
 
@@ -179,8 +180,8 @@ fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
     }
 }
 
-fn kind_of_failure<E>(error: &SdkError<E, HttpResponse>, message: &str) -> CloudErrorKind {
-    let credentials = message.contains("credential") || message.contains("identity");
+fn kind_of_failure<E>(error: &SdkError<E, HttpResponse>, texts: &str) -> CloudErrorKind {
+    let credentials = texts.contains("credential") || texts.contains("identity");
     match error {
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if credentials => {
             CloudErrorKind::NoCredentials

@@ -223,6 +223,9 @@ impl BakeError {
                  and the EBS one has root device type `ebs`"
                     .into()
             }
+            BakeError::NoBase(_) => {
+                "check `base`; a local endpoint has what `amiable local import FILE` brought into it".into()
+            }
             BakeError::Cloud(error) => error.hint()?.into(),
             BakeError::NoLogin { port, .. } => format!(
                 "check `ssh_user` and `ssh_port`, that the base runs cloud-init, that the security groups \
