@@ -11,6 +11,7 @@
 //! ```
 
 mod casc;
+mod clouds;
 mod document;
 mod error;
 mod text;

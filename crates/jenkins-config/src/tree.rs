@@ -88,3 +88,10 @@ pub(crate) fn exchanged(raw: &str, value: &str, new: &str) -> Option<String> {
         && value.replace(from, to) == new;
     exchangeable.then(|| raw.replace(from, to))
 }
+
+/// The slots of a file, and the one at a path.
+#[cfg(test)]
+pub(crate) fn slot_of((slots, tree): (Vec<Slot>, Tree), path: &str) -> (Vec<Slot>, usize) {
+    let leaf = tree.leaves().into_iter().find(|(name, _)| name == path).unwrap().1;
+    (slots, leaf)
+}

@@ -317,9 +317,7 @@ mod tests {
     use super::*;
 
     fn slot_of(text: &str, path: &str) -> (Vec<Slot>, usize) {
-        let (slots, tree) = read(text).unwrap();
-        let leaf = tree.leaves().into_iter().find(|(name, _)| name == path).unwrap().1;
-        (slots, leaf)
+        crate::tree::slot_of(read(text).unwrap(), path)
     }
 
     /// The file after a value was written, which then reads as that value.

@@ -394,9 +394,7 @@ mod tests {
     use super::*;
 
     fn slot_of(text: &str, path: &str) -> (Vec<Slot>, usize) {
-        let (slots, tree) = read(text).unwrap();
-        let leaf = tree.leaves().into_iter().find(|(name, _)| name == path).unwrap().1;
-        (slots, leaf)
+        crate::tree::slot_of(read(text).unwrap(), path)
     }
 
     fn value(text: &str, path: &str) -> String {

@@ -19,104 +19,35 @@ mod backup;
 mod base;
 mod error;
 mod image;
+mod request;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio_util::sync::CancellationToken;
 
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
+pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
-use crate::cloud::{Cloud, ImageFacts, InstanceFacts};
-use crate::consumer::{Consumers, Holders};
-use crate::event::{Event, Observer, Stage};
+use crate::cloud::{ImageFacts, InstanceFacts};
+use crate::consumer::Holders;
+use crate::event::{Event, Stage};
 use crate::fleet::Fleet;
 use crate::guest::{Guest, Site};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
-use crate::naming::{NameParts, Pattern};
+use crate::naming::NameParts;
 use crate::recipe::recipe;
 use crate::source::{self, Checkout};
 use crate::sweep::{LeftKind, remove_leftover};
 use crate::tags;
-use crate::takeover::{self, Adopted, IsGone, Takeover};
-use crate::template::{CheckoutOn, Namespace, Template};
-use crate::undo::{Holdings, Undo, Undone};
+use crate::takeover::{self, Adopted, Takeover};
+use crate::template::CheckoutOn;
+use crate::undo::{Undo, Undone};
 use crate::verify::{prove, quarantine};
 use crate::wait;
-
-/// Whether a current AMI is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The first AMI of a template: refused where there is one.
-    Create,
-    /// The next one; the current one becomes the backup.
-    Update,
-}
-
-/// What becomes of the instance when the bake fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
-    /// It is terminated.
-    Terminate,
-    /// It stays, to be looked at.
-    Keep,
-}
-
-/// A bake to be done.
-pub struct BakeRequest<'a> {
-    /// The account and region.
-    pub cloud: &'a Cloud,
-    /// What separates these AMIs from others.
-    pub namespace: &'a Namespace,
-    /// How AMIs are named.
-    pub pattern: &'a Pattern,
-    /// What to bake.
-    pub template: &'a Template,
-    /// The consumers of all templates: an AMI that one of them names is left alone.
-    pub consumers: Consumers<'a>,
-    /// Whether a current AMI is expected.
-    pub mode: Mode,
-    /// What becomes of the instance after a failure.
-    pub on_failure: OnFailure,
-    /// Whether the new AMI is proven; without that it stays pending.
-    pub verify: bool,
-    /// Who bakes, as `user@host`.
-    pub operator: &'a str,
-    /// The process that bakes, as others can tell whether it still lives.
-    pub owner: &'a str,
-    /// Tells whether the process of an owner has ended for certain.
-    pub is_gone: IsGone<'a>,
-    /// The version of amiable, for the record.
-    pub version: &'a str,
-    /// Takes events.
-    pub observer: Arc<dyn Observer>,
-    /// Tells others what would be left if the process ended now.
-    pub holdings: Holdings,
-    /// Cancelled when the bake is to end early; it is undone then.
-    pub cancel: CancellationToken,
-}
-
-/// A finished bake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Baked {
-    /// The new AMI.
-    pub ami: String,
-    /// Its name.
-    pub name: String,
-    /// Its generation.
-    pub generation: u64,
-    /// It is current; otherwise it waits to be verified.
-    pub promoted: bool,
-    /// A digest of the boot script that it was baked to boot with.
-    pub boot_script: Option<String>,
-    /// The AMI that was current until now, and stays as backup.
-    pub previous: Option<String>,
-}
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.
