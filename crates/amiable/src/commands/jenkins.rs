@@ -181,8 +181,13 @@ async fn look_up(
     if args.offline {
         return Err("--offline".into());
     }
-    let cloud = connect::cloud(cloud, console).await.map_err(|failure| failure.message)?;
-    ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| error.to_string())
+    // The hint tells what to do, and a repeat looks them up.
+    let text = |failure: Failure| match failure.hint {
+        Some(hint) => format!("{}\n  hint: {hint}", failure.message),
+        None => failure.message,
+    };
+    let cloud = connect::cloud(cloud, console).await.map_err(text)?;
+    ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| text(error.into()))
 }
 
 /// The scripts that are there already. What cannot be read is no script.

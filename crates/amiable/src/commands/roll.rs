@@ -71,6 +71,9 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
             }
         }
     }
+    if all.is_empty() && !well {
+        return Err(Failure::told(Status::Failed));
+    }
     warn_of_missing(&all, &cloud, console).await?;
     let jenkins = connect::jenkins(&config);
     // What only looks, and what asks, just ends when it is interrupted.
@@ -123,8 +126,11 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     }
     match (well, cancel.is_cancelled()) {
         (true, _) => Ok(()),
-        (false, true) => Err(Failure::told(Status::Interrupted)),
-        (false, false) => Err(Failure::told(Status::Failed)),
+        (false, is_cancelled) => {
+            let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
+            let failure = Failure::new(status, "not all consumers name what they should");
+            Err(failure.hint("the same command does what is left"))
+        }
     }
 }
 
