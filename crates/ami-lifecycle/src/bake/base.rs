@@ -22,9 +22,8 @@ pub async fn resolve_base(
             by_id(cloud, &id, &template.base).await?
         }
         Base::Template(other) => {
-            let current = fleet.current(other).ok_or_else(|| {
-                BakeError::NoBase(format!("template {other} has no current AMI; bake it first"))
-            })?;
+            let missing = || BakeError::BaseNotBaked(other.clone());
+            let current = fleet.current(other).ok_or_else(missing)?;
             by_id(cloud, &current.ami, &template.base).await?
         }
     };

@@ -23,6 +23,9 @@ pub enum BakeError {
     /// The base is not there.
     #[error("there is no base AMI: {0}")]
     NoBase(String),
+    /// The template that it stands on has no current AMI.
+    #[error("there is no base AMI: template {0} has no current AMI")]
+    BaseNotBaked(String),
     /// The base cannot be used.
     #[error(
         "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped and imaged"
@@ -222,6 +225,9 @@ impl BakeError {
                 "choose an EBS-backed AMI of the same release as `base`: publishers list both, \
                  and the EBS one has root device type `ebs`"
                     .into()
+            }
+            BakeError::BaseNotBaked(template) => {
+                format!("`amiable create {template}` bakes it first")
             }
             BakeError::NoBase(_) => {
                 "check `base`; a local endpoint has what `amiable local import FILE` brought into it".into()
