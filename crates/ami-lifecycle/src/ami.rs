@@ -123,6 +123,12 @@ pub struct Ami {
     /// What decided on its contents.
     #[serde(skip)]
     pub(crate) recipe: String,
+    /// Which keys of its template did, with digests of their values.
+    #[serde(skip)]
+    pub(crate) config: String,
+    /// How long its bake waited for EC2.
+    #[serde(skip)]
+    pub(crate) took: String,
     /// Digests of the builder's machine-id and host keys.
     #[serde(skip)]
     pub(crate) builder: String,
@@ -168,6 +174,8 @@ impl Ami {
             owner: tag(tags::OWNER),
             boot_script: image.tags.get(tags::BOOT_SCRIPT).cloned(),
             recipe: tag(tags::RECIPE),
+            config: tag(tags::CONFIG),
+            took: tag(tags::TOOK),
             builder: tag(tags::BUILDER),
             protected: image.protected,
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),

@@ -4,6 +4,8 @@
 mod facts;
 mod images;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
@@ -20,6 +22,7 @@ use self::facts::{image_facts, instance_facts, read_tags};
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
+use crate::shared::Shared;
 use crate::sweep::Tagged;
 use crate::tags::{self, Tags};
 use crate::template::Namespace;
@@ -28,6 +31,10 @@ use crate::template::Namespace;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>
 /// recommends pages.
 const PAGE: i32 = 500;
+
+/// Parameters that one GetParameters takes
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>).
+const PARAMETERS: usize = 10;
 
 /// A call that names something is made again while EC2 does not know it: what was made a
 /// moment ago may not be known everywhere
@@ -45,6 +52,15 @@ pub struct Cloud {
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     region: String,
+    reads: Arc<Reads>,
+}
+
+/// What several bakes ask at the same time.
+#[derive(Debug, Default)]
+struct Reads {
+    fleets: Shared<Arc<Fleet>>,
+    machines: Shared<Arc<Vec<InstanceFacts>>>,
+    images: Shared<Option<ImageFacts>>,
 }
 
 /// What amiable asks of RunInstances.
@@ -80,6 +96,7 @@ impl Cloud {
             ssm: aws_sdk_ssm::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
+            reads: Arc::default(),
         }
     }
 
@@ -135,9 +152,13 @@ impl Cloud {
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn fleet(&self, namespace: &Namespace) -> Result<Fleet, CloudError> {
-        let images = self.images(Some("self"), vec![of_namespace(namespace)]).await?;
-        Ok(Fleet::new(images.into_iter().map(|image| Ami::read(image, &self.region)).collect()))
+    pub async fn fleet(&self, namespace: &Namespace) -> Result<Arc<Fleet>, CloudError> {
+        let read = async || {
+            let images = self.images(Some("self"), vec![of_namespace(namespace)]).await?;
+            let amis = images.into_iter().map(|image| Ami::read(image, &self.region));
+            Ok(Arc::new(Fleet::new(amis.collect())))
+        };
+        self.reads.fleets.get(&namespace.0, read).await
     }
 
     /// All images of an owner that pass the filters, from all pages.
@@ -183,6 +204,24 @@ impl Cloud {
         let answer = answer.map_err(|error| CloudError::new("GetParameter", error))?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
         value.ok_or_else(|| CloudError::answer("GetParameter", format!("{name} has no value")))
+    }
+
+    /// The values of SSM parameters by name; `None` for those that do not exist.
+    pub(crate) async fn parameters(
+        &self,
+        names: &[String],
+    ) -> Result<BTreeMap<String, Option<String>>, CloudError> {
+        let mut found: BTreeMap<String, Option<String>> =
+            names.iter().map(|name| (name.clone(), None)).collect();
+        for names in names.chunks(PARAMETERS) {
+            tracing::debug!("GetParameters {names:?}");
+            let answer = self.ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
+            let answer = answer.map_err(|error| CloudError::new("GetParameters", error))?;
+            for parameter in answer.parameters.unwrap_or_default() {
+                found.insert(parameter.name.unwrap_or_default(), parameter.value);
+            }
+        }
+        Ok(found)
     }
 
     /// Starts one instance and returns its id. A repeat with the same client token
@@ -251,8 +290,17 @@ impl Cloud {
         namespace: &Namespace,
         template: &str,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let template = filter(&format!("tag:{}", tags::TEMPLATE), template);
-        self.live_instances(vec![of_namespace(namespace), template]).await
+        let read = async || self.live_instances(vec![of_namespace(namespace)]).await.map(Arc::new);
+        let all = self.reads.machines.get(&namespace.0, read).await?;
+        let is_its = |it: &&InstanceFacts| {
+            it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template)
+        };
+        Ok(all.iter().filter(is_its).cloned().collect())
+    }
+
+    /// The same as [`Cloud::image`], in one call for all who ask at the same time.
+    pub(crate) async fn shared_image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
+        self.reads.images.get(id, async || self.image(id).await).await
     }
 
     /// The instances that pass the filters and have not ended, from all pages.

@@ -79,6 +79,14 @@ impl Fleet {
         self.amis.iter().find(|ami| ami.template == template && ami.status == Status::Current)
     }
 
+    /// The AMI of a template that was promoted last, whether or not instances can still be
+    /// started from it.
+    pub(crate) fn promoted_last(&self, template: &str) -> Option<&Ami> {
+        let mine = self.amis.iter().filter(|ami| ami.template == template);
+        let promoted = mine.filter(|ami| ami.promoted_at().is_some() && ami.quarantined.is_none());
+        promoted.max_by_key(|ami| (ami.promoted_at(), ami.generation, &ami.ami))
+    }
+
     /// The generation that a template's next AMI gets: one more than any that still
     /// exists, whatever became of it.
     #[must_use]

@@ -198,6 +198,45 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// Whether a name matches one with EC2's wildcards: `*` is any run of characters, `?` any one,
+/// and `\\` takes the next as it is
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
+pub(crate) fn matches_wildcards(pattern: &str, name: &str) -> bool {
+    let mut pattern: Vec<char> = pattern.chars().collect();
+    let mut wild: Vec<bool> = Vec::new();
+    let mut index = 0;
+    while index < pattern.len() {
+        let escaped = pattern[index] == '\\' && index + 1 < pattern.len();
+        if escaped {
+            pattern.remove(index);
+        }
+        wild.push(!escaped && matches!(pattern[index], '*' | '?'));
+        index += 1;
+    }
+    let name: Vec<char> = name.chars().collect();
+    // Where the last star stood, and how much of the name it has taken.
+    let (mut at, mut read, mut star) = (0, 0, None);
+    while read < name.len() {
+        let is_wild = wild.get(at).copied().unwrap_or(false);
+        match pattern.get(at) {
+            Some('*') if is_wild => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(&it) if (is_wild && it == '?') || (!is_wild && it == name[read]) => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((place, taken)) = star else { return false };
+                star = Some((place, taken + 1));
+                (at, read) = (place + 1, taken + 1);
+            }
+        }
+    }
+    (at..pattern.len()).all(|at| wild[at] && pattern[at] == '*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +302,34 @@ mod tests {
                 prop_assert_ne!(pattern.render(&parts(generation + 1)).ok(), Some(name));
                 prop_assert_eq!(pattern.to_string(), text);
             }
+        }
+    }
+
+    #[test]
+    fn wildcards_match_as_ec2s_do() {
+        for (pattern, name, is_so) in [
+            ("debian-12-*", "debian-12-amd64-20260101", true),
+            ("debian-12-*", "debian-11-amd64", false),
+            ("a*b*c", "aXXbYYbZc", true),
+            ("a*b*c", "aXXbYY", false),
+            ("?", "", false),
+            ("a?c", "abc", true),
+            ("a\\*", "a*", true),
+            ("a\\*", "ab", false),
+            ("*", "", true),
+            ("", "", true),
+        ] {
+            assert_eq!(matches_wildcards(pattern, name), is_so, "{pattern} {name}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_matches_itself_and_all_that_covers_it(name in "[a-c]{0,8}", at in 0..8usize) {
+            let at = at.min(name.len());
+            proptest::prop_assert!(matches_wildcards(&name, &name));
+            let covered = format!("{}*", &name[..at]);
+            proptest::prop_assert!(matches_wildcards(&covered, &name));
         }
     }
 }

@@ -1,17 +1,63 @@
-//! A digest of all that decides on what is in an AMI: what a dead bake has left is gone
-//! on with only when it was made to the same recipe.
+//! What decides on what is in an AMI, as digests: which keys of a template have changed
+//! since, and whether what a dead bake has left was made to the same recipe.
+
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::template::Template;
+use crate::template::{Repository, SealStep, Template};
 
-/// The digest. `content` is the revision of the checkout, or the digest of a folder.
+/// The digest of it all. `content` is the revision of the checkout, or the digest of a
+/// folder.
 pub(crate) fn recipe(template: &Template, base: &str, content: &str) -> String {
+    digest(&format!("{base}\n{content}\n{}", record(template)))
+}
+
+/// The keys of a template that decide on the contents of its AMIs, each with a digest of its
+/// value, as one text that fits into a tag: `script=1f0c9a3e seal=…`.
+pub(crate) fn record(template: &Template) -> String {
+    let part = |(key, value): (&str, String)| format!("{key}={}", &digest(&value)[..8]);
+    values(template).map(part).join(" ")
+}
+
+/// The keys whose values differ from what was recorded.
+pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
+    let recorded: BTreeMap<&str, &str> =
+        record.split(' ').filter_map(|part| part.split_once('=')).collect();
+    let differs = |(key, value): (&'static str, String)| {
+        (recorded.get(key) != Some(&&digest(&value)[..8])).then(|| key.to_owned())
+    };
+    values(template).into_iter().filter_map(differs).collect()
+}
+
+/// Written out, so that no other version of amiable reads another change into them. Where
+/// the checkout is from counts by its contents alone, if it is a folder.
+fn values(template: &Template) -> [(&'static str, String); 12] {
     let Template { source, script, run_as, volume_size, user_data, seal, agent, .. } = template;
-    let Template { metadata, description, .. } = template;
-    let place = (source.kind(), source.url(), &source.repository, content);
-    let doing = (script, run_as, volume_size, user_data, seal, agent);
-    digest(&format!("{:?}", (base, place, doing, metadata, description)))
+    let Template { metadata, description, system, os, boot_script, .. } = template;
+    let place = match &source.repository {
+        Repository::Vcs { .. } => source.url(),
+        Repository::Path(_) => String::new(),
+    };
+    let pairs = metadata.iter().map(|(key, value)| format!("{key:?}={value:?}"));
+    let kept: Vec<&str> = seal.keep.iter().copied().map(SealStep::as_str).collect();
+    let agent = agent.as_ref().map(|it| {
+        format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run)
+    });
+    [
+        ("source", format!("{} {place}", source.kind())),
+        ("script", script.clone()),
+        ("run_as", run_as.clone().unwrap_or_default()),
+        ("volume_size", volume_size.map(|size| size.to_string()).unwrap_or_default()),
+        ("user_data", user_data.clone().unwrap_or_default()),
+        ("seal", format!("{} {:?}", kept.join(","), seal.script)),
+        ("agent", agent.unwrap_or_default()),
+        ("metadata", pairs.collect::<Vec<String>>().join(" ")),
+        ("description", description.clone().unwrap_or_default()),
+        ("system", system.clone()),
+        ("os", os.clone()),
+        ("boot_script", boot_script.as_ref().map(|it| it.digest()).unwrap_or_default()),
+    ]
 }
 
 /// The first 16 hexadecimal digits of a text's SHA-256.
@@ -23,6 +69,7 @@ pub(crate) fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tags;
     use crate::template::tests::template;
 
     #[test]
@@ -35,5 +82,16 @@ mod tests {
         assert_ne!(first, recipe(&script, "ami-1", "r1"));
         let elsewhere = Template { instance_type: "m5.large".into(), ..template() };
         assert_eq!(first, recipe(&elsewhere, "ami-1", "r1"));
+    }
+
+    #[test]
+    fn the_record_tells_which_keys_have_changed() {
+        let record = record(&template());
+        assert!(record.len() <= tags::LONGEST_VALUE, "{}", record.len());
+        assert!(changed(&record, &template()).is_empty());
+        let metadata = [("a".to_owned(), "b".to_owned())].into();
+        let other = Template { script: "other".into(), metadata, ..template() };
+        assert_eq!(changed(&record, &other), ["script", "metadata"]);
+        assert_eq!(changed("", &template()).len(), values(&template()).len());
     }
 }

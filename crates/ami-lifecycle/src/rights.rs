@@ -17,6 +17,8 @@ pub enum Operation {
     Bake,
     /// `verify`.
     Verify,
+    /// `plan`.
+    Plan,
     /// `list`.
     Look,
     /// `info`.
@@ -35,9 +37,10 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 9] = [
+    pub const ALL: [Operation; 10] = [
         Operation::Bake,
         Operation::Verify,
+        Operation::Plan,
         Operation::Look,
         Operation::Info,
         Operation::Roll,
@@ -69,7 +72,7 @@ impl Operation {
                 "ec2:RunInstances",
                 "ec2:TerminateInstances",
             ],
-            Operation::Look | Operation::Roll => &["ec2:DescribeImages"],
+            Operation::Plan | Operation::Look | Operation::Roll => &["ec2:DescribeImages"],
             Operation::Info => &[
                 "autoscaling:DescribeAutoScalingGroups",
                 "autoscaling:DescribeLaunchConfigurations",
@@ -133,6 +136,11 @@ impl Operation {
         let resolves = matches!(self, Operation::Bake | Operation::Doctor);
         if resolves && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert("ssm:GetParameter");
+        }
+        // `update --all` begins with a plan.
+        let plans = matches!(self, Operation::Bake | Operation::Plan);
+        if plans && any(|it| matches!(it.base, Base::Ssm(_))) {
+            actions.insert("ssm:GetParameters");
         }
         let consumers = templates.iter().flat_map(|template| &template.consumers);
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
@@ -383,7 +391,8 @@ mod tests {
                 &"ec2:GetConsoleOutput",
                 &"ec2:ImportKeyPair",
                 &"iam:PassRole",
-                &"ssm:GetParameter"
+                &"ssm:GetParameter",
+                &"ssm:GetParameters"
             ]
         );
         let request = PolicyRequest {

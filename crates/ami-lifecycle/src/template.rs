@@ -336,6 +336,19 @@ pub struct Template {
     pub consumers: Vec<Consumer>,
     /// What its agents run at boot.
     pub boot_script: Option<BootScript>,
+    /// How old its current AMI may grow.
+    pub max_age: Option<Duration>,
+}
+
+impl Template {
+    /// The template that it stands on, where it does.
+    #[must_use]
+    pub fn base_template(&self) -> Option<&str> {
+        match &self.base {
+            Base::Template(below) => Some(below),
+            _ => None,
+        }
+    }
 }
 
 /// What separates these AMIs from all others in the account.
@@ -392,6 +405,7 @@ pub(crate) mod tests {
             agent: None,
             consumers: Vec::new(),
             boot_script: None,
+            max_age: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a bake has made, and how it is taken back: explicitly, in reverse, with a
 //! deadline of its own.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,20 +39,26 @@ impl Made {
 /// What would be left if the process ended now, for whoever has to tell it. Clones show
 /// the same.
 #[derive(Debug, Clone, Default)]
-pub struct Holdings(Arc<Mutex<Vec<String>>>);
+pub struct Holdings(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
 
 impl Holdings {
     /// Ids, in the order in which they were made; `an instance` or `an image` while its id is
     /// not known.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
-        self.0.lock().expect("no panic holds this lock").clone()
+        let all = self.0.lock().expect("no panic holds this lock");
+        all.values().flatten().cloned().collect()
     }
 
-    fn show(&self, made: &[Made], awaited: Option<&str>) {
+    /// `bake` is whose they are.
+    fn show(&self, bake: &str, made: &[Made], awaited: Option<&str>) {
         let ids = made.iter().map(|made| made.id().to_owned());
-        let list = ids.chain(awaited.map(String::from)).collect();
-        *self.0.lock().expect("no panic holds this lock") = list;
+        let list: Vec<String> = ids.chain(awaited.map(String::from)).collect();
+        let mut all = self.0.lock().expect("no panic holds this lock");
+        match list.is_empty() {
+            true => drop(all.remove(bake)),
+            false => drop(all.insert(bake.to_owned(), list)),
+        }
     }
 }
 
@@ -83,7 +90,9 @@ impl Undo {
     }
 
     pub(crate) fn set_bake(&mut self, bake: &str) {
+        self.holdings.show(&self.bake, &[], None);
         self.bake = bake.to_owned();
+        self.show();
     }
 
     fn add(&mut self, made: Made) {
@@ -126,7 +135,7 @@ impl Undo {
 
     fn show(&self) {
         let awaited = if self.launching { Some("an instance") } else { self.awaited };
-        self.holdings.show(&self.made, awaited);
+        self.holdings.show(&self.bake, &self.made, awaited);
     }
 
     pub(crate) fn launch_was_refused(&mut self) {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, roll, rollback, sweep, validate,
-    verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, roll, rollback, sweep,
+    validate, verify,
 };
 use crate::local;
 
 /// Bakes and keeps the AMIs that CI build agents boot from
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 there is something to do
+/// (`plan --exit-code`), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "amiable", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -55,6 +56,7 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     Create(create::CreateArgs),
     Update(create::UpdateArgs),
+    Plan(plan::PlanArgs),
     List(list::ListArgs),
     Delete(delete::DeleteArgs),
     Info(info::InfoArgs),

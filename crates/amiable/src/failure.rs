@@ -12,6 +12,8 @@ pub(crate) enum Status {
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
+    /// `plan --exit-code` has found something to do.
+    Work = 3,
     /// Ctrl-C, or a SIGTERM: 128 and the signal's number, as shells count.
     Interrupted = 130,
 }

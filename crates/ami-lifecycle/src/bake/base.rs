@@ -1,8 +1,15 @@
-//! From what a template says of its base to one AMI that can be baked on.
+//! From what a template says of its base to one AMI that can be baked on; and the same for
+//! many templates in few calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::Filter;
 
 use crate::bake::BakeError;
 use crate::cloud::{Cloud, ImageFacts, filter};
+use crate::error::CloudError;
 use crate::fleet::Fleet;
+use crate::naming::matches_wildcards;
 use crate::template::{Base, Template};
 
 /// Finds the base of a template and checks that it can be baked on.
@@ -14,6 +21,17 @@ pub async fn resolve_base(
     fleet: &Fleet,
     template: &Template,
 ) -> Result<ImageFacts, BakeError> {
+    resolve(cloud, fleet, template, None).await
+}
+
+/// `below` is the current AMI of the template that it stands on, where it is known better
+/// than EC2 may show it yet.
+pub(super) async fn resolve(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    template: &Template,
+    below: Option<&str>,
+) -> Result<ImageFacts, BakeError> {
     let image = match &template.base {
         Base::Ami(id) => by_id(cloud, id, &template.base).await?,
         Base::Newest { owner, name } => newest(cloud, owner, name, template).await?,
@@ -23,11 +41,88 @@ pub async fn resolve_base(
         }
         Base::Template(other) => {
             let missing = || BakeError::BaseNotBaked(other.clone());
-            let current = fleet.current(other).ok_or_else(missing)?;
-            by_id(cloud, &current.ami, &template.base).await?
+            let current = fleet.current(other).map(|current| current.ami.as_str());
+            by_id(cloud, below.or(current).ok_or_else(missing)?, &template.base).await?
         }
     };
     check(image, template)
+}
+
+/// As many names as one call asks for: a filter has at most 200 values.
+const NAMES: usize = 100;
+
+/// What the bases of many templates lead to now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewestBases {
+    /// By owner, those whose names were asked for.
+    images: BTreeMap<String, Vec<ImageFacts>>,
+    /// By the parameter's name; `None` for one that does not exist.
+    parameters: BTreeMap<String, Option<String>>,
+}
+
+impl NewestBases {
+    /// Looks up what the bases of some templates name: one call for each owner of AMIs, and
+    /// one for ten parameters. What is named by id needs none.
+    pub(crate) async fn look_up(
+        cloud: &Cloud,
+        templates: &[&Template],
+    ) -> Result<NewestBases, CloudError> {
+        let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut parameters = BTreeSet::new();
+        for template in templates {
+            match &template.base {
+                Base::Newest { owner, name } => drop(names.entry(owner).or_default().insert(name)),
+                Base::Ssm(parameter) => drop(parameters.insert(parameter.clone())),
+                Base::Ami(_) | Base::Template(_) => {}
+            }
+        }
+        let mut found = NewestBases::default();
+        for (owner, names) in names {
+            let names: Vec<String> = names.into_iter().map(String::from).collect();
+            let images = found.images.entry(owner.to_owned()).or_default();
+            for names in names.chunks(NAMES) {
+                let names = Filter::builder().name("name").set_values(Some(names.to_vec()));
+                let filters = vec![names.build(), filter("state", "available")];
+                images.extend(cloud.images(Some(owner), filters).await?);
+            }
+        }
+        let parameters: Vec<String> = parameters.into_iter().collect();
+        found.parameters = cloud.parameters(&parameters).await?;
+        Ok(found)
+    }
+
+    /// The id of a template's base, and its name where that is known.
+    ///
+    /// # Errors
+    /// Why there is none, for people.
+    pub(crate) fn of(
+        &self,
+        template: &Template,
+        fleet: &Fleet,
+    ) -> Result<(String, Option<String>), String> {
+        match &template.base {
+            Base::Ami(id) => Ok((id.clone(), None)),
+            Base::Newest { owner, name } => {
+                let images = self.images.get(owner).into_iter().flatten();
+                let fits = |image: &&ImageFacts| {
+                    image.architecture == template.arch.as_str()
+                        && matches_wildcards(name, &image.name)
+                };
+                let newest = pick_newest(images.filter(fits).cloned().collect());
+                let none = || format!("owner {owner} has no available AMI whose name matches {name}");
+                newest.map(|image| (image.id, Some(image.name))).ok_or_else(none)
+            }
+            Base::Ssm(parameter) => {
+                let id = self.parameters.get(parameter).cloned().flatten();
+                id.map(|id| (id, None)).ok_or_else(|| format!("there is no parameter {parameter}"))
+            }
+            Base::Template(other) => {
+                let current = fleet.current(other);
+                let none = || format!("template {other} has no current AMI");
+                current.map(|it| (it.ami.clone(), Some(it.name.clone()))).ok_or_else(none)
+            }
+        }
+    }
 }
 
 async fn by_id(cloud: &Cloud, id: &str, base: &Base) -> Result<ImageFacts, BakeError> {
@@ -41,7 +136,7 @@ async fn by_id(cloud: &Cloud, id: &str, base: &Base) -> Result<ImageFacts, BakeE
             "{id}{told} does not exist in {place}, or is not shared with this account"
         ))
     };
-    cloud.image(id).await?.ok_or_else(missing)
+    cloud.shared_image(id).await?.ok_or_else(missing)
 }
 
 /// The newest available image of the template's architecture.

@@ -8,6 +8,7 @@ use crate::cloud::{ImageFacts, filter};
 use crate::error::CloudError;
 use crate::event::Stage;
 use crate::machine::found_all_the_same;
+use crate::recipe::record;
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Busy};
 use crate::wait;
@@ -117,6 +118,7 @@ impl Bake<'_> {
             (tags::SOURCE_REVISION, provisioned.revision.clone()),
             (tags::SCRIPT, template.script.clone()),
             (tags::RECIPE, plan.recipe.clone()),
+            (tags::CONFIG, record(template)),
             (tags::BUILDER, provisioned.identity.clone()),
         ]);
         let marks = self.marks.on(plan.name.clone());

@@ -21,12 +21,14 @@ mod error;
 mod image;
 mod request;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub(crate) use self::base::NewestBases;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
 pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
@@ -44,7 +46,7 @@ use crate::source::{self, Checkout};
 use crate::sweep::{LeftKind, remove_leftover};
 use crate::tags;
 use crate::takeover::{self, Adopted, Takeover};
-use crate::template::CheckoutOn;
+use crate::template::{CheckoutOn, Repository};
 use crate::undo::{Undo, Undone};
 use crate::verify::{prove, quarantine};
 use crate::wait;
@@ -99,7 +101,7 @@ struct Bake<'a> {
 
 /// What is known before anything is changed.
 struct Plan {
-    fleet: Fleet,
+    fleet: Arc<Fleet>,
     generation: u64,
     name: String,
     base: ImageFacts,
@@ -160,26 +162,25 @@ impl<'a> Bake<'a> {
     async fn plan(&mut self) -> Result<Plan, BakeError> {
         self.enter(Stage::Resolve);
         let BakeRequest { cloud, namespace, template, mode, is_gone, .. } = *self.request;
-        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
-        let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
+        let (fleet, machines) = (cloud.fleet(namespace), cloud.machines(namespace, &template.name));
+        let reads = futures::future::try_join(fleet, machines);
+        let (fleet, machines) = self.site().or_cancel(reads).await??;
         self.current = fleet.current(&template.name).map(|current| current.ami.clone());
         let generation = fleet.decide(&template.name, mode)?;
         let now = Timestamp::now();
         if let Some(busy) = takeover::busy(&fleet, &machines, &template.name, is_gone, now) {
             return Err(BakeError::Busy(busy));
         }
-        let base = self.site().or_cancel(resolve_base(cloud, &fleet, template)).await??;
+        let below = self.request.below.as_deref();
+        let base = self.site().or_cancel(base::resolve(cloud, &fleet, template, below)).await??;
         let name = self.name(generation)?;
         if self.request.pattern.names_recur() {
             self.check_the_name(&fleet, &name).await?;
         }
         self.note(format!("base {} ({})", base.id, base.name));
         let checkout = self.check_out().await?;
-        let content = match &checkout {
-            Some(checkout) => checkout.content().await?,
-            None => String::new(),
-        };
-        let recipe = recipe(template, &base.id, &content);
+        let content = checkout.as_ref().map_or("", |checkout| &checkout.revision);
+        let recipe = recipe(template, &base.id, content);
         let takeover = self.take_over(&fleet, &machines, &recipe);
         Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
     }
@@ -209,7 +210,7 @@ impl<'a> Bake<'a> {
         let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
         let checkout = source::check_out(&template.source, &scripts);
         let checkout = self.site().or_cancel(checkout).await??;
-        if !checkout.revision.is_empty() {
+        if let Repository::Vcs { .. } = template.source.repository {
             self.note(format!("{} at {}", template.source.url(), checkout.revision));
         }
         Ok(Some(checkout))

@@ -42,6 +42,9 @@ pub struct BakeRequest<'a> {
     pub template: &'a Template,
     /// The consumers of all templates: an AMI that one of them names is left alone.
     pub consumers: Consumers<'a>,
+    /// The current AMI of the template that it stands on, where it was made current just now
+    /// and EC2 may not show that yet.
+    pub below: Option<String>,
     /// Whether a current AMI is expected.
     pub mode: Mode,
     /// What becomes of the instance after a failure.

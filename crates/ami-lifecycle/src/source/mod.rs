@@ -61,7 +61,7 @@ pub(crate) struct Checkout {
     root: PathBuf,
     /// Deleted with the checkout.
     _temporary: Option<tempfile::TempDir>,
-    /// Exactly what was checked out; empty for plain folders.
+    /// Exactly what was checked out: of a plain folder, the digest of its contents.
     pub(crate) revision: String,
 }
 
@@ -72,7 +72,8 @@ pub(crate) async fn check_out(
 ) -> Result<Checkout, SourceError> {
     let checkout = match &source.repository {
         Repository::Path(path) => {
-            Checkout { root: path.clone(), _temporary: None, revision: String::new() }
+            let revision = digest_of(path).await?;
+            Checkout { root: path.clone(), _temporary: None, revision }
         }
         Repository::Vcs { kind, url, revision } => {
             let temporary =
@@ -88,23 +89,37 @@ pub(crate) async fn check_out(
         return Err(SourceError::NoScript {
             script: (*script).clone(),
             url: source.url(),
-            revision: Some(checkout.revision).filter(|revision| !revision.is_empty()),
+            revision: match source.repository {
+                Repository::Vcs { .. } => Some(checkout.revision),
+                Repository::Path(_) => None,
+            },
         });
     }
     Ok(checkout)
 }
 
-impl Checkout {
-    /// What tells this content from any other: the revision, or a folder's digest.
-    pub(crate) async fn content(&self) -> Result<String, SourceError> {
-        if !self.revision.is_empty() {
-            return Ok(self.revision.clone());
-        }
-        let root = self.root.clone();
-        let digest = tokio::task::spawn_blocking(move || digest(&root)).await;
-        digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-    }
+/// What tells a folder's contents from any other's.
+async fn digest_of(folder: &Path) -> Result<String, SourceError> {
+    let folder = folder.to_owned();
+    let digest = tokio::task::spawn_blocking(move || digest(&folder)).await;
+    digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
 
+/// The revision that a checkout would have now, without checking out; `None` where only a
+/// checkout can tell.
+///
+/// # Errors
+/// When the client is missing or the repository does not answer.
+pub async fn current_revision(source: &Source) -> Result<Option<String>, SourceError> {
+    match &source.repository {
+        Repository::Path(path) => digest_of(path).await.map(Some),
+        Repository::Vcs { kind, url, revision } => {
+            exact_revision(*kind, url, revision.as_deref()).await
+        }
+    }
+}
+
+impl Checkout {
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -101,7 +101,8 @@ pub(super) async fn check_out(
     run(kind, &revision_command(kind, &dir), "name the revision").await
 }
 
-/// The revision that a checkout would have now, without checking out.
+/// The revision that a checkout would have now, without checking out; `None` where only a
+/// checkout can tell, as for an abbreviated commit.
 ///
 /// # Errors
 /// When the client is missing or the repository does not answer.
@@ -110,9 +111,17 @@ pub async fn exact_revision(
     url: &str,
     revision: Option<&str>,
 ) -> Result<Option<String>, SourceError> {
+    if let (VcsKind::Git, Some(revision)) = (kind, revision)
+        && is_commit(revision)
+    {
+        return Ok(Some(revision.to_owned()));
+    }
     let command: Vec<String> = match kind {
         VcsKind::Git => {
-            ["git", "ls-remote", "--", url, revision.unwrap_or("HEAD")].map(String::from).into()
+            let mut command: Vec<String> =
+                ["git", "ls-remote", "--", url].map(String::from).into();
+            command.extend(git_names(revision));
+            command
         }
         VcsKind::Bzr => {
             let mut command: Vec<String> =
@@ -122,10 +131,37 @@ pub async fn exact_revision(
         }
     };
     let output = run(kind, &command, &format!("look at {url}")).await?;
-    let mut words = output.lines().next().unwrap_or_default().split_whitespace();
     Ok(match kind {
-        VcsKind::Git => words.next().map(String::from),
-        VcsKind::Bzr => words.nth(1).map(String::from),
+        VcsKind::Git => named_by(&output, &git_names(revision)),
+        VcsKind::Bzr => output.split_whitespace().nth(1).map(String::from),
+    })
+}
+
+/// A whole commit is itself, whatever the repository has.
+fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a checkout would take a revision for, in git's order (gitrevisions(7)): an
+/// annotated tag stands for its commit, `^{}`.
+fn git_names(revision: Option<&str>) -> Vec<String> {
+    match revision {
+        None => vec!["HEAD".into()],
+        Some(it) => vec![
+            format!("refs/tags/{it}^{{}}"),
+            format!("refs/tags/{it}"),
+            format!("refs/heads/{it}"),
+            it.to_owned(),
+        ],
+    }
+}
+
+/// The commit of the first of some names that `git ls-remote` has listed.
+fn named_by(listed: &str, names: &[String]) -> Option<String> {
+    let lines = || listed.lines().filter_map(|line| line.split_once('\t'));
+    names.iter().find_map(|wanted| {
+        let (commit, _) = lines().find(|(_, name)| name == wanted)?;
+        Some(commit.to_owned())
     })
 }
 
@@ -173,7 +209,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let repository = dir.path().join("r");
         let script = "git init -q r && cd r && git config user.email a@b && git config user.name a && \
-                      echo one > f && git add f && git commit -qm one && git tag first && \
+                      echo one > f && git add f && git commit -qm one && git tag first && git tag -am x noted && git branch x/side && \
                       git checkout -qb side && git commit -q --allow-empty -m side && git checkout -q - && \
                       echo two > f && git commit -qam two";
         let made =
@@ -190,7 +226,16 @@ mod tests {
             check_out(VcsKind::Git, &url, Some(&side[..12]), &dir.path().join("commit")).await;
         assert_eq!(commit.unwrap(), side);
         assert_eq!(std::fs::read_to_string(dir.path().join("first/f")).unwrap(), "one\n");
-        assert_eq!(exact_revision(VcsKind::Git, &url, None).await.unwrap(), Some(tip));
+        let exact = async |revision| exact_revision(VcsKind::Git, &url, revision).await.unwrap();
+        assert_eq!(exact(None).await, Some(tip));
+        // `noted` is an annotated tag, and there is a branch x/side too.
+        for name in ["first", "noted"] {
+            assert_eq!(exact(Some(name)).await.as_ref(), Some(&first), "{name}");
+        }
+        assert_eq!(exact(Some("side")).await.as_ref(), Some(&side));
+        assert_eq!(exact(Some(&first)).await.as_ref(), Some(&first));
+        assert_eq!(exact(Some(&side[..12])).await, None);
+        assert_eq!(exact(Some("nosuch")).await, None);
         let error =
             check_out(VcsKind::Git, &url, Some("nosuch"), &dir.path().join("x")).await.unwrap_err();
         assert!(error.to_string().contains("at nosuch"), "{error}");

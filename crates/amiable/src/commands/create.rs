@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Holdings, JenkinsServer,
-    KeptInstance, Mode, OnFailure, RollTarget, Template,
+    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
+    JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, RollTarget, Template,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::roll::After;
-use super::{Outcome, json, load_config, no_template};
+use super::{Outcome, bakes, chosen, load_config};
 use crate::cli::{Global, Output};
 use crate::config::Config;
 use crate::console::Console;
@@ -30,6 +30,9 @@ use crate::{connect, interrupt, surroundings};
 /// on with where that is possible.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
+    /// Templates of the configuration
+    #[arg(required = true, value_name = "TEMPLATE")]
+    templates: Vec<String>,
     #[command(flatten)]
     bake: BakeArgs,
 }
@@ -37,17 +40,29 @@ pub(crate) struct CreateArgs {
 /// Bake the next AMI of a template; the current one stays as backup
 ///
 /// Whatever fails, the current AMI stays current. A template without one gets its first.
+/// Templates are baked side by side, those that others stand on first; one that fails stops
+/// nobody but those that stand on it. With --all only what is out of date is baked, as
+/// `amiable plan` tells.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
+    /// Templates of the configuration
+    #[arg(required_unless_present = "all", value_name = "TEMPLATE")]
+    templates: Vec<String>,
+    /// All templates that `amiable plan` finds out of date
+    #[arg(long, conflicts_with = "templates")]
+    all: bool,
+    /// With --all: bake what is up to date, too
+    #[arg(long, requires = "all")]
+    force: bool,
     #[command(flatten)]
     bake: BakeArgs,
 }
 
 #[derive(Debug, Args)]
 struct BakeArgs {
-    /// Templates of the configuration
-    #[arg(required = true, value_name = "TEMPLATE")]
-    templates: Vec<String>,
+    /// How many are baked at the same time
+    #[arg(long, short, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
     /// Leave the new AMI pending: `amiable verify` proves it and makes it current
     #[arg(long)]
     no_verify: bool,
@@ -74,106 +89,92 @@ enum OnFailureArg {
 }
 
 pub(crate) async fn create(args: CreateArgs, global: &Global, console: &Console) -> Outcome {
-    bake_all(args.bake, Mode::Create, global, console).await
+    let which = Which::Named(args.templates);
+    bake_all(args.bake, which, Mode::Create, global, console).await
 }
 
 pub(crate) async fn update(args: UpdateArgs, global: &Global, console: &Console) -> Outcome {
-    bake_all(args.bake, Mode::Update, global, console).await
+    let which = match (args.all, args.force) {
+        (false, _) => Which::Named(args.templates),
+        (true, false) => Which::OutOfDate,
+        (true, true) => Which::All,
+    };
+    bake_all(args.bake, which, Mode::Update, global, console).await
 }
 
-async fn bake_all(args: BakeArgs, mode: Mode, global: &Global, console: &Console) -> Outcome {
+/// Which templates are baked.
+#[derive(Debug)]
+enum Which {
+    /// These.
+    Named(Vec<String>),
+    /// Those of which a plan says so.
+    OutOfDate,
+    /// Every one.
+    All,
+}
+
+async fn bake_all(
+    args: BakeArgs,
+    which: Which,
+    mode: Mode,
+    global: &Global,
+    console: &Console,
+) -> Outcome {
     let config = load_config(global)?;
-    let mut templates: Vec<&Template> = Vec::new();
-    for name in &args.templates {
-        let template = config.template(name).map_err(|meant| no_template(&config, name, meant))?;
-        if !templates.contains(&template) {
-            templates.push(template);
-        }
-    }
+    let templates = match &which {
+        Which::Named(names) => chosen(names, &config)?,
+        Which::OutOfDate | Which::All => config.templates.iter().collect(),
+    };
+    let jenkins = connect::jenkins(&config);
     if !args.no_roll {
-        let jenkins = connect::jenkins(&config);
         templates.iter().try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
     }
     let holdings = Holdings::default();
     let cancel = interrupt::cancel_on_signals(console, &holdings);
+    let interrupted = || Failure::told(Status::Interrupted);
     let cloud = tokio::select! {
-        () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
+        () = cancel.cancelled() => return Err(interrupted()),
         cloud = connect::cloud(&config.cloud, console) => cloud?,
     };
-    let on_failure = match args.on_failure {
-        OnFailureArg::Terminate => OnFailure::Terminate,
-        OnFailureArg::Keep => OnFailure::Keep,
+    let request = PlanRequest {
+        cloud: &cloud,
+        namespace: &config.namespace,
+        templates: &templates,
+        jenkins: jenkins.as_ref(),
+        with_consumers: !args.no_roll,
+        now: Timestamp::now(),
     };
-    let BakeArgs { no_verify, no_roll, take_over, .. } = args;
-    let jenkins = connect::jenkins(&config);
-    let verify = !no_verify;
+    let plan = match which {
+        Which::Named(_) | Which::All => None,
+        Which::OutOfDate => Some(tokio::select! {
+            () = cancel.cancelled() => return Err(interrupted()),
+            plan = ami_lifecycle::plan(&request) => plan?,
+        }),
+    };
+    let BakeArgs { no_verify, no_roll, take_over, output, jobs, .. } = args;
     let job = Job {
         config: &config,
         cloud: &cloud,
         mode,
-        on_failure,
-        verify,
+        on_failure: match args.on_failure {
+            OnFailureArg::Terminate => OnFailure::Terminate,
+            OnFailureArg::Keep => OnFailure::Keep,
+        },
+        verify: !no_verify,
+        rolls: !no_roll,
         take_over,
         jenkins: jenkins.as_ref(),
         holdings,
         cancel,
         console,
+        one_roll: tokio::sync::Mutex::default(),
     };
-    let (mut results, mut worst) = (Vec::new(), None);
-    for template in templates {
-        match job.bake(template).await {
-            Ok(baked) => {
-                if args.output == Output::Text {
-                    console.result(&baked.ami);
-                }
-                let (rolled, outcome) = match baked.promoted && !no_roll {
-                    true => job.roll(template, &baked).await,
-                    false => (Vec::new(), Ok(())),
-                };
-                results.push(result(template, &baked, rolled));
-                if let Err(failure) = outcome {
-                    console.complain(&failure.text());
-                    let interrupted = failure.status == Status::Interrupted;
-                    worst = Some(failure.status);
-                    if interrupted {
-                        break;
-                    }
-                }
-            }
-            Err(failure) => {
-                console.complain(&failure.text());
-                let interrupted = failure.status == Status::Interrupted;
-                worst = Some(failure.status);
-                if interrupted {
-                    break;
-                }
-            }
-        }
-    }
-    if args.output == Output::Json {
-        console.result(&json(&results));
-    }
-    worst.map_or(Ok(()), |status| Err(Failure::told(status)))
-}
-
-fn result(
-    template: &Template,
-    baked: &Baked,
-    consumers: Vec<serde_json::Value>,
-) -> serde_json::Value {
-    serde_json::json!({
-        "template": template.name,
-        "ami": baked.ami,
-        "name": baked.name,
-        "generation": baked.generation,
-        "current": baked.promoted,
-        "previous": baked.previous,
-        "consumers": consumers,
-    })
+    let plan = plan.as_ref().map(|plan| plan.templates.as_slice());
+    bakes::run(&job, &templates, plan, jobs.into(), output).await
 }
 
 /// Refuses to bake what could not be rolled in the end.
-fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> super::Outcome {
+fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> Outcome {
     let failed = ami_lifecycle::examine_consumers(template, jenkins);
     let Some((consumer, error)) = failed.first() else { return Ok(()) };
     let text = format!("{}: {consumer}: {}", template.name, failure::chain(error));
@@ -182,21 +183,30 @@ fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> supe
 }
 
 /// What is common to all bakes of a call.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     config: &'a Config,
     cloud: &'a Cloud,
     mode: Mode,
     on_failure: OnFailure,
     verify: bool,
+    /// Whether consumers are rolled.
+    pub(super) rolls: bool,
     take_over: bool,
     jenkins: Option<&'a JenkinsServer>,
     holdings: Holdings,
-    cancel: CancellationToken,
-    console: &'a Console,
+    pub(super) cancel: CancellationToken,
+    pub(super) console: &'a Console,
+    /// Held while consumers are rolled: several templates may be in one file.
+    one_roll: tokio::sync::Mutex<()>,
 }
 
 impl Job<'_> {
-    async fn bake(&self, template: &Template) -> Result<Baked, Failure> {
+    /// `below` is the new AMI of the template that it stands on.
+    pub(super) async fn bake(
+        &self,
+        template: &Template,
+        below: Option<String>,
+    ) -> Result<Baked, Failure> {
         let (log, log_path) = open_log(&template.name)?;
         let view = Arc::new(BakeView::new(&template.name, self.console, log));
         let is_gone = |owner: &str| self.take_over || surroundings::is_gone(owner);
@@ -206,6 +216,7 @@ impl Job<'_> {
             pattern: &self.config.pattern,
             template,
             consumers: connect::consumers(self.config, self.jenkins),
+            below,
             mode: self.mode,
             on_failure: self.on_failure,
             verify: self.verify,
@@ -228,19 +239,23 @@ impl Job<'_> {
         }
     }
 
+    /// What there is now.
+    pub(super) async fn fleet(&self) -> Result<Arc<Fleet>, Failure> {
+        Ok(self.cloud.fleet(&self.config.namespace).await?)
+    }
+
     /// Rolls the template's consumers to the AMI that has become current.
-    async fn roll(
+    pub(super) async fn roll(
         &self,
         template: &Template,
         baked: &Baked,
-    ) -> (Vec<serde_json::Value>, super::Outcome) {
+    ) -> (Vec<serde_json::Value>, Outcome) {
         if template.consumers.is_empty() {
             return (Vec::new(), Ok(()));
         }
-        let fleet = match self.cloud.fleet(&self.config.namespace).await {
+        let fleet = match self.fleet().await {
             Ok(fleet) => fleet,
-            Err(error) => {
-                let failure = Failure::from(error);
+            Err(failure) => {
                 let text =
                     format!("{}: consumers are not rolled: {}", template.name, failure.message);
                 return (Vec::new(), Err(Failure { message: text, ..failure }));
@@ -254,9 +269,19 @@ impl Job<'_> {
             template: Some(template.name.clone()),
             boot_script: baked.boot_script.clone(),
         };
+        self.roll_to(template, &target, &fleet).await
+    }
+
+    /// Rolls the template's consumers to an AMI.
+    pub(super) async fn roll_to(
+        &self,
+        template: &Template,
+        target: &RollTarget,
+        fleet: &Fleet,
+    ) -> (Vec<serde_json::Value>, Outcome) {
         let Job { config, cloud, cancel, console, .. } = self;
-        let after = After { config, cloud, cancel, console };
-        after.roll(template, &target, &fleet).await
+        let _alone = self.one_roll.lock().await;
+        After { config, cloud, cancel, console }.roll(template, target, fleet).await
     }
 
     fn failed(&self, template: &Template, failed: &FailedIn, log: &Path) -> Failure {

@@ -27,6 +27,7 @@ pub(crate) struct IamPolicyArgs {
 enum Permitted {
     Create,
     Update,
+    Plan,
     List,
     Info,
     Roll,
@@ -41,6 +42,7 @@ impl Permitted {
     fn operation(self) -> Operation {
         match self {
             Permitted::Create | Permitted::Update => Operation::Bake,
+            Permitted::Plan => Operation::Plan,
             Permitted::List => Operation::Look,
             Permitted::Info => Operation::Info,
             Permitted::Roll => Operation::Roll,

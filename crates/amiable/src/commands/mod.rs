@@ -1,5 +1,6 @@
 //! One command, one file: arguments, and what is done with them.
 
+mod bakes;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod doctor;
@@ -8,11 +9,14 @@ pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod jenkins;
 pub(crate) mod list;
+pub(crate) mod plan;
 pub(crate) mod roll;
 pub(crate) mod rollback;
 pub(crate) mod sweep;
 pub(crate) mod validate;
 pub(crate) mod verify;
+
+use ami_lifecycle::Template;
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Config, Need};
@@ -29,6 +33,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
     match cli.command {
         Command::Create(args) => create::create(args, global, console).await,
         Command::Update(args) => create::update(args, global, console).await,
+        Command::Plan(args) => plan::plan(args, global, console).await,
         Command::List(args) => list::list(args, global, console).await,
         Command::Delete(args) => delete::delete(args, global, console).await,
         Command::Verify(args) => verify::verify(args, global, console).await,
@@ -54,6 +59,18 @@ fn load_config_for(global: &Global, need: Need) -> Result<Config, Failure> {
     let here = std::env::current_dir()
         .map_err(|error| Failure::failed(format!("failed to find the current folder: {error}")))?;
     Ok(Config::load(global.config.as_deref(), &here, need)?)
+}
+
+/// The templates of these names, each once.
+fn chosen<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
+    let mut templates: Vec<&Template> = Vec::new();
+    for name in names {
+        let template = config.template(name).map_err(|meant| no_template(config, name, meant))?;
+        if !templates.contains(&template) {
+            templates.push(template);
+        }
+    }
+    Ok(templates)
 }
 
 /// The failure for a name that no template has.

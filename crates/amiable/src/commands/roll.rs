@@ -10,7 +10,7 @@ use ami_lifecycle::{
 use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Outcome, confirm, json, load_config_for, no_template};
+use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
 use crate::console::Console;
@@ -54,7 +54,7 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     let config = load_config_for(global, Need::Look)?;
     let templates = match args.all {
         true => config.templates.iter().filter(|it| !it.consumers.is_empty()).collect(),
-        false => chosen(&args.templates, &config)?,
+        false => consumed(&args.templates, &config)?,
     };
     let cloud = connect::cloud(&config.cloud, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
@@ -136,20 +136,17 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
 
 const WRITE: &str = "--write does it without asking, and --diff only shows it";
 
-fn chosen<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
-    let mut templates: Vec<&Template> = Vec::new();
-    for name in names {
-        let template = config.template(name).map_err(|meant| no_template(config, name, meant))?;
-        if template.consumers.is_empty() {
-            return Err(Failure::usage(format!("template {name} has no consumer")).hint(format!(
+/// The templates of these names, which must have consumers.
+fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
+    let templates = chosen(names, config)?;
+    match templates.iter().find(|template| template.consumers.is_empty()) {
+        None => Ok(templates),
+        Some(Template { name, .. }) => {
+            Err(Failure::usage(format!("template {name} has no consumer")).hint(format!(
                 "add a [[template.{name}.consumer]] table; the README shows all kinds"
-            )));
-        }
-        if !templates.contains(&template) {
-            templates.push(template);
+            )))
         }
     }
-    Ok(templates)
 }
 
 /// Tells of AMIs that agents could not start from, and of those that are not current.

@@ -97,6 +97,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 .number("volume_size", LARGEST_VOLUME)
                 .map(|it| it.value),
             timeouts: self.timeouts(),
+            max_age: self.max_age(),
             key_pair: self.key_pair(),
             host_key: self.host_key().unwrap_or(HostKey::Injected),
             user_data: self.user_data(),
@@ -379,6 +380,17 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         groups.into_iter().map(|group| group.value.to_owned()).collect()
     }
 
+    fn max_age(&self) -> Option<Duration> {
+        let text = self.text("max_age")?;
+        let age = parse_days(text.value);
+        if age.is_none() {
+            let message = format!("`{}` is no age", text.value);
+            let hint = "write \"30d\", \"6w\" or \"36h\"";
+            self.mistakes.add(text.span, message, Some(hint.into()));
+        }
+        age
+    }
+
     fn timeouts(&self) -> Timeouts {
         let mut timeouts = DEFAULT_TIMEOUTS;
         let mut bake = Duration::ZERO;
@@ -415,5 +427,12 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
 /// `90s`, `20m`, `1h 30m`.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let duration: SignedDuration = text.parse().ok()?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+}
+
+/// `30d`, `6w`, `36h`: a day is 24 hours. Months differ in length.
+pub(crate) fn parse_days(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }

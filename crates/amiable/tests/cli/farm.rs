@@ -179,7 +179,7 @@ fn normalise(text: &str, folder: &Path, seen: &mut Seen) -> String {
             });
             // Times differ even where nothing does, so they have no number.
             match prefix {
-                "TIME" | "DATE" | "ADDRESS" => result += &format!("[{prefix}]"),
+                "TIME" | "DATE" | "ADDRESS" | "SECONDS" => result += &format!("[{prefix}]"),
                 _ => result += &format!("[{prefix} {number}]"),
             }
             rest = &rest[length..];
@@ -201,6 +201,15 @@ fn volatile(text: &str) -> Option<(&'static str, usize)> {
         ("lt-", "TEMPLATE"),
         ("i-", "INSTANCE"),
     ];
+    // How long something took.
+    let number = text.bytes().take_while(|it| b".0123456789".contains(it)).count();
+    if number > 2 && text[number..].starts_with(" s") && text[..number].contains('.') {
+        return Some(("SECONDS", number + 2));
+    }
+    if let Some(rest) = text.strip_prefix("seconds\": ") {
+        let number = rest.bytes().take_while(|it| b".0123456789".contains(it)).count();
+        return Some(("SECONDS", 10 + number));
+    }
     for (prefix, kind) in kinds {
         if let Some(rest) = text.strip_prefix(prefix)
             && hex(rest) == 17

@@ -5,10 +5,11 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 25] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
+        &["plan", "--help"],
         &["list", "--help"],
         &["delete", "--help"],
         &["info", "--help"],

@@ -1,0 +1,541 @@
+//! What is out of date, and why: facts are observed in few calls, and a pure function says
+//! for each template what is to be done.
+//!
+//! ```text
+//!   fleet, bases, revisions, consumers --> decide (pure) --> nothing | roll | bake, and why
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::ami::{Ami, Status};
+use crate::bake::NewestBases;
+use crate::cloud::Cloud;
+use crate::consumer::{
+    Files, JenkinsServer, RollRequest, RollTarget, Rolled, Value, plan_roll,
+};
+use crate::error::{CloudError, chain};
+use crate::event::Event;
+use crate::fleet::Fleet;
+use crate::recipe;
+use crate::schedule::in_order;
+use crate::source;
+use crate::template::{Base, Namespace, Source, Template};
+
+/// As many repositories are asked at once.
+const AT_ONCE: usize = 16;
+
+/// Why there is something to do for a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Reason {
+    /// It was never baked, or nothing of it is left.
+    #[error("there is no current AMI")]
+    NoCurrent,
+    /// Nothing can be started from the AMI that was made current last.
+    #[error("{ami}, which was made current last, is {state}")]
+    Unavailable {
+        /// The AMI.
+        ami: String,
+        /// EC2's state.
+        state: String,
+    },
+    /// The base names another AMI now.
+    #[error("base: {from} -> {to}{}", name.as_ref().map(|it| format!(" ({it})")).unwrap_or_default())]
+    Base {
+        /// What it was baked from.
+        from: String,
+        /// What it would be baked from.
+        to: String,
+        /// That one's name.
+        name: Option<String>,
+    },
+    /// The template that it stands on is baked anew.
+    #[error("base: template {template} is baked anew")]
+    BaseTemplate {
+        /// That template.
+        template: String,
+    },
+    /// The source is at another revision.
+    #[error("source: {} -> {}", short(from), short(to))]
+    Source {
+        /// What was checked out.
+        from: String,
+        /// What would be.
+        to: String,
+    },
+    /// The configuration says something else.
+    #[error("configuration: {}", keys.join(", "))]
+    Config {
+        /// The keys that have changed.
+        keys: Vec<String>,
+    },
+    /// It is older than it may grow.
+    #[error("age: {} days, and max_age is {}", seconds / DAY, days(*most))]
+    Age {
+        /// How old it is, in seconds.
+        seconds: u64,
+        /// How old it may grow, in seconds.
+        most: u64,
+    },
+    /// A consumer names something else.
+    #[error("{consumer}: {}names {}", prefix(place), names.as_deref().unwrap_or("nothing"))]
+    Consumer {
+        /// The consumer.
+        consumer: String,
+        /// Where in it; empty for one that is one place.
+        place: String,
+        /// What it names, or has.
+        names: Option<String>,
+    },
+}
+
+const DAY: u64 = 24 * 3600;
+
+fn days(seconds: u64) -> String {
+    match seconds % DAY {
+        0 => format!("{} days", seconds / DAY),
+        _ => format!("{:.1} days", seconds as f64 / DAY as f64),
+    }
+}
+
+/// Revisions are long, and their beginning tells them apart.
+fn short(revision: &str) -> &str {
+    let is_hex = revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex { &revision[..12] } else { revision }
+}
+
+fn prefix(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!("{place} ") }
+}
+
+/// What is to be done for a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Todo {
+    /// It is up to date.
+    Nothing,
+    /// It cannot be told, so nothing is done.
+    Unknown,
+    /// Its consumers are to name the current AMI.
+    Roll,
+    /// Its next AMI is to be baked.
+    Bake,
+}
+
+/// What is to be done for a template, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// The template.
+    pub template: String,
+    /// Its current AMI.
+    pub current: Option<String>,
+    /// That one's generation.
+    pub generation: Option<u64>,
+    /// What is to be done.
+    pub todo: Todo,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What could not be found out.
+    pub unknown: Vec<String>,
+    /// Why nothing is done though there are reasons.
+    pub held: Option<String>,
+}
+
+/// A plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What there is.
+    pub fleet: Arc<Fleet>,
+    /// For each template; those that others stand on come first.
+    pub templates: Vec<Planned>,
+}
+
+/// A plan to be made.
+pub struct PlanRequest<'a> {
+    /// The account and region.
+    pub cloud: &'a Cloud,
+    /// What separates these AMIs from others.
+    pub namespace: &'a Namespace,
+    /// For which templates.
+    pub templates: &'a [&'a Template],
+    /// The running Jenkins, where there is one.
+    pub jenkins: Option<&'a JenkinsServer>,
+    /// Whether it matters what consumers name.
+    pub with_consumers: bool,
+    /// What time it is.
+    pub now: Timestamp,
+}
+
+/// All that a plan is made from.
+struct Facts<'a> {
+    fleet: &'a Fleet,
+    bases: NewestBases,
+    /// By template.
+    revisions: BTreeMap<String, Result<Option<String>, String>>,
+    /// By template.
+    consumers: BTreeMap<String, Vec<Rolled>>,
+    now: Timestamp,
+}
+
+/// Observes, and decides. Nothing is changed.
+///
+/// # Errors
+/// When a call fails without which nothing can be told of any template.
+pub async fn plan(request: &PlanRequest<'_>) -> Result<Plan, CloudError> {
+    let PlanRequest { cloud, namespace, templates, now, .. } = *request;
+    let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
+    let (fleet, bases, revisions) = tokio::join!(
+        cloud.fleet(namespace),
+        NewestBases::look_up(cloud, templates),
+        revisions(sources)
+    );
+    let (fleet, bases) = (fleet?, bases?);
+    let consumers = match request.with_consumers {
+        true => moves(request, &fleet).await,
+        false => BTreeMap::new(),
+    };
+    let facts = Facts { fleet: &fleet, bases, revisions, consumers, now };
+    let planned = decide(templates, &facts);
+    Ok(Plan { fleet, templates: planned })
+}
+
+/// The revision of each template's source. What several have in common is asked once.
+async fn revisions(
+    sources: BTreeMap<String, Source>,
+) -> BTreeMap<String, Result<Option<String>, String>> {
+    let mut distinct: Vec<Source> = Vec::new();
+    for source in sources.values() {
+        if !distinct.iter().any(|it| it.repository == source.repository) {
+            distinct.push(source.clone());
+        }
+    }
+    let limit = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    let mut asking = JoinSet::new();
+    for source in distinct {
+        let limit = limit.clone();
+        asking.spawn(async move {
+            let _permit = limit.acquire().await;
+            let revision = source::current_revision(&source).await;
+            (source.repository, revision.map_err(|error| chain(&error)))
+        });
+    }
+    let found = asking.join_all().await;
+    let of = |source: &Source| {
+        let found = found.iter().find(|(repository, _)| *repository == source.repository);
+        found.map_or(Ok(None), |(_, revision)| revision.clone())
+    };
+    sources.iter().map(|(name, source)| (name.clone(), of(source))).collect()
+}
+
+/// What rolling would change, by template.
+async fn moves(request: &PlanRequest<'_>, fleet: &Fleet) -> BTreeMap<String, Vec<Rolled>> {
+    let (cancel, mut files) = (CancellationToken::new(), Files::default());
+    let mut moves = BTreeMap::new();
+    let with_consumers = request.templates.iter().filter(|it| !it.consumers.is_empty());
+    for template in with_consumers {
+        let Some(current) = fleet.current(&template.name) else { continue };
+        let request = RollRequest {
+            cloud: request.cloud,
+            fleet,
+            template,
+            target: RollTarget::of(current),
+            jenkins: request.jenkins,
+            force: false,
+            observer: &|_: Event| {},
+            cancel: &cancel,
+        };
+        moves.insert(template.name.clone(), plan_roll(&request, &mut files).await);
+    }
+    moves
+}
+
+/// Says for each template what is to be done. Pure.
+fn decide(templates: &[&Template], facts: &Facts<'_>) -> Vec<Planned> {
+    let mut planned: Vec<Planned> = Vec::new();
+    for template in in_order(templates) {
+        let below = match &template.base {
+            Base::Template(below) => planned.iter().find(|it| it.template == *below),
+            _ => None,
+        };
+        planned.push(one(template, below, facts));
+    }
+    planned
+}
+
+/// `below` is what is planned for the template that it stands on.
+fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Planned {
+    let name = &template.name;
+    let current = facts.fleet.current(name);
+    let mut unknown = Vec::new();
+    let mut reasons = Vec::new();
+    let last = facts.fleet.promoted_last(name);
+    if let Some(last) = last.filter(|last| last.state != "available") {
+        reasons.push(Reason::Unavailable { ami: last.ami.clone(), state: last.state.clone() });
+    }
+    let mut held = None;
+    match current {
+        None => reasons.push(Reason::NoCurrent),
+        Some(current) => {
+            let differences = differences(current, template, below, facts, &mut unknown);
+            if !differences.is_empty() && unknown.is_empty() {
+                held = rolled_back_from(current, template, below, facts);
+            }
+            reasons.extend(differences);
+            reasons.extend(too_old(current, template, facts.now));
+        }
+    }
+    let bakes = held.is_none() && !reasons.is_empty();
+    let rolled = facts.consumers.get(name).into_iter().flatten();
+    for rolled in rolled {
+        if let Some(error) = &rolled.error {
+            unknown.push(format!("{}: {}", rolled.consumer, chain(error)));
+        }
+        reasons.extend(elsewhere(rolled));
+    }
+    let rolls = reasons.iter().any(|reason| matches!(reason, Reason::Consumer { .. }));
+    let todo = match (bakes, rolls, unknown.is_empty()) {
+        (true, ..) => Todo::Bake,
+        (false, true, _) => Todo::Roll,
+        (false, false, false) => Todo::Unknown,
+        (false, false, true) => Todo::Nothing,
+    };
+    Planned {
+        template: name.clone(),
+        current: current.map(|ami| ami.ami.clone()),
+        generation: current.map(|ami| ami.generation),
+        todo,
+        reasons,
+        unknown,
+        held,
+    }
+}
+
+/// How an AMI differs from what would be baked now.
+fn differences(
+    ami: &Ami,
+    template: &Template,
+    below: Option<&Planned>,
+    facts: &Facts<'_>,
+    unknown: &mut Vec<String>,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let rebuilt = below.filter(|below| below.todo == Todo::Bake);
+    match (rebuilt, facts.bases.of(template, facts.fleet)) {
+        (Some(below), _) => {
+            reasons.push(Reason::BaseTemplate { template: below.template.clone() });
+        }
+        (None, Ok((to, name))) if to != ami.base_ami => {
+            reasons.push(Reason::Base { from: ami.base_ami.clone(), to, name });
+        }
+        (None, Ok(_)) => {}
+        (None, Err(error)) => unknown.push(format!("base: {error}")),
+    }
+    match facts.revisions.get(&template.name) {
+        Some(Ok(Some(to))) if *to != ami.source.revision => {
+            reasons.push(Reason::Source { from: ami.source.revision.clone(), to: to.clone() });
+        }
+        // An abbreviated commit that is what was checked out.
+        Some(Ok(None)) if !is_abbreviated(template, &ami.source.revision) => {
+            let text = "only a checkout can tell what its revision is; name a branch, a tag or a \
+                        whole commit";
+            unknown.push(format!("source: {text}"));
+        }
+        Some(Ok(_)) | None => {}
+        Some(Err(error)) => unknown.push(format!("source: {error}")),
+    }
+    let keys = recipe::changed(&ami.config, template);
+    if !keys.is_empty() {
+        reasons.push(Reason::Config { keys });
+    }
+    reasons
+}
+
+fn is_abbreviated(template: &Template, revision: &str) -> bool {
+    match &template.source.repository {
+        crate::template::Repository::Vcs { revision: Some(wanted), .. } => {
+            wanted.len() >= 4 && revision.starts_with(wanted.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// An AMI that was made of just what would be baked now, and that was rolled back from:
+/// someone has decided against it.
+fn rolled_back_from(
+    current: &Ami,
+    template: &Template,
+    below: Option<&Planned>,
+    facts: &Facts<'_>,
+) -> Option<String> {
+    let mine = facts.fleet.amis().iter().filter(|ami| ami.template == template.name);
+    let later = mine.filter(|ami| {
+        ami.status == Status::Previous && ami.generation > current.generation
+    });
+    let same = |ami: &&Ami| {
+        let mut unknown = Vec::new();
+        differences(ami, template, below, facts, &mut unknown).is_empty() && unknown.is_empty()
+    };
+    let ami = later.filter(same).max_by_key(|ami| ami.generation)?;
+    Some(format!(
+        "all that made generation {} ({}), which was rolled back from; `amiable update {}` bakes \
+         all the same",
+        ami.generation, ami.ami, template.name
+    ))
+}
+
+fn too_old(current: &Ami, template: &Template, now: Timestamp) -> Option<Reason> {
+    let most = template.max_age?;
+    let created: Timestamp = current.created.parse().ok()?;
+    let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
+    (age > most).then(|| Reason::Age { seconds: age.as_secs(), most: most.as_secs() })
+}
+
+/// What a consumer has that is not as it should be. What is only ever told cannot differ.
+fn elsewhere(rolled: &Rolled) -> impl Iterator<Item = Reason> {
+    let moves = rolled.moves.iter().filter(|it| it.value != Value::Told);
+    moves.map(|it| {
+        let is_one_place = rolled.consumer.ends_with(&it.place);
+        let place = match (is_one_place, it.value) {
+            (true, _) => String::new(),
+            (false, Value::BootScript) => format!("the init script of {}", it.place),
+            (false, _) => it.place.clone(),
+        };
+        Reason::Consumer { consumer: rolled.consumer.clone(), place, names: it.from.clone() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::ImageFacts;
+    use crate::consumer::Move;
+    use crate::tags;
+    use crate::template::tests::template;
+
+    const NOW: &str = "2026-11-24T12:00:00Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().unwrap()
+    }
+
+    fn named(name: &str) -> Template {
+        Template { name: name.into(), ..template() }
+    }
+
+    fn ami(template: &Template, generation: u64, base: &str, revision: &str) -> Ami {
+        let promoted = Timestamp::from_second(generation.try_into().unwrap()).unwrap();
+        let tags = tags::of([
+            (tags::TEMPLATE, template.name.clone()),
+            (tags::GENERATION, generation.to_string()),
+            (tags::BASE, base.into()),
+            (tags::SOURCE_REVISION, revision.into()),
+            (tags::CONFIG, recipe::record(template)),
+            (tags::PROMOTED, promoted.to_string()),
+        ]);
+        let facts = ImageFacts {
+            id: format!("ami-{}-{generation}", template.name),
+            state: "available".into(),
+            created: "2026-11-20T12:00:00.000Z".into(),
+            tags,
+            ..ImageFacts::default()
+        };
+        Ami::read(facts, "us-east-1")
+    }
+
+    /// What is planned, with all sources at r1.
+    fn planned(templates: &[&Template], amis: Vec<Ami>, consumers: Vec<(&str, Rolled)>) -> Vec<Planned> {
+        let fleet = Fleet::new(amis);
+        let facts = Facts {
+            fleet: &fleet,
+            bases: NewestBases::default(),
+            revisions: templates.iter().map(|it| (it.name.clone(), Ok(Some("r1".into())))).collect(),
+            consumers: consumers.into_iter().map(|(name, it)| (name.to_owned(), vec![it])).collect(),
+            now: now(),
+        };
+        decide(templates, &facts)
+    }
+
+    const BASE: &str = "ami-12345678";
+
+    #[test]
+    fn each_reason_is_told_and_what_is_up_to_date_has_none() {
+        let template = named("agent");
+        let texts = |template: &Template, amis: Vec<Ami>| {
+            let planned = planned(&[template], amis, Vec::new()).remove(0);
+            let reasons: Vec<String> = planned.reasons.iter().map(Reason::to_string).collect();
+            (planned.todo, reasons.join("; "))
+        };
+        let good = || ami(&template, 1, BASE, "r1");
+        assert_eq!(texts(&template, vec![good()]), (Todo::Nothing, String::new()));
+        let of = |template: &Template, amis, reason: &str| {
+            assert_eq!(texts(template, amis), (Todo::Bake, reason.to_owned()));
+        };
+        of(&template, vec![], "there is no current AMI");
+        of(&template, vec![ami(&template, 1, "ami-0", "r1")], "base: ami-0 -> ami-12345678");
+        of(&template, vec![ami(&template, 1, BASE, "r0")], "source: r0 -> r1");
+        let other = Template { script: "other".into(), ..template.clone() };
+        of(&other, vec![good()], "configuration: script");
+        let aging = |days: u64| Template {
+            max_age: Some(Duration::from_secs(days * DAY)),
+            ..template.clone()
+        };
+        of(&aging(3), vec![good()], "age: 4 days, and max_age is 3 days");
+        assert_eq!(texts(&aging(5), vec![good()]).0, Todo::Nothing);
+        let mut broken = ami(&template, 2, BASE, "r1");
+        broken.state = "disabled".into();
+        let reason = "ami-agent-2, which was made current last, is disabled";
+        of(&template, vec![good(), broken], reason);
+    }
+
+    #[test]
+    fn who_stands_on_what_is_baked_anew_is_baked_after_it() {
+        let below = named("below");
+        let above = Template { base: Base::Template("below".into()), ..named("above") };
+        let amis = || vec![ami(&above, 1, "ami-below-1", "r1"), ami(&below, 1, BASE, "r0")];
+        let all = planned(&[&above, &below], amis(), Vec::new());
+        let told: Vec<(&str, Todo)> = all.iter().map(|it| (&*it.template, it.todo)).collect();
+        assert_eq!(told, [("below", Todo::Bake), ("above", Todo::Bake)]);
+        assert_eq!(all[1].reasons, [Reason::BaseTemplate { template: "below".into() }]);
+        assert_eq!(planned(&[&above], amis(), Vec::new())[0].todo, Todo::Nothing);
+    }
+
+    #[test]
+    fn a_consumer_elsewhere_is_rolled_and_one_that_is_unreadable_is_told() {
+        let template = named("agent");
+        let it = Move {
+            place: "linux".into(),
+            value: Value::Ami,
+            from: Some("ami-9".into()),
+            to: "ami-agent-1".into(),
+        };
+        let rolled = |moves, error| Rolled { consumer: "config.xml".into(), moves, error };
+        let of = |rolled| {
+            let amis = vec![ami(&template, 1, BASE, "r1")];
+            planned(&[&template], amis, vec![("agent", rolled)]).remove(0)
+        };
+        let moved = of(rolled(vec![it.clone()], None));
+        assert_eq!(moved.todo, Todo::Roll);
+        assert_eq!(moved.reasons[0].to_string(), "config.xml: linux names ami-9");
+        let told = Move { value: Value::Told, ..it };
+        assert_eq!(of(rolled(vec![told], None)).todo, Todo::Nothing);
+    }
+
+    #[test]
+    fn what_was_rolled_back_from_is_not_baked_again_until_something_moves() {
+        let template = named("agent");
+        let (mut old, new) = (ami(&template, 1, BASE, "r0"), ami(&template, 2, BASE, "r1"));
+        old.promoted = Some("2026-11-23T12:00:00Z".into());
+        let held = planned(&[&template], vec![old.clone(), new], Vec::new()).remove(0);
+        assert_eq!(held.todo, Todo::Nothing);
+        assert!(held.held.unwrap().starts_with("all that made generation 2 (ami-agent-2)"));
+        let other = ami(&template, 2, BASE, "r0.5");
+        assert_eq!(planned(&[&template], vec![old, other], Vec::new())[0].todo, Todo::Bake);
+    }
+}

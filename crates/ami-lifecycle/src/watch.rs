@@ -1,0 +1,265 @@
+//! Waiting together: one round of looking serves all who wait for something of its kind in a
+//! region, so that the number of calls does not grow with what is waited for.
+//!
+//! Each who waits knows when a look would be worth it ([`Rhythm`]). The first whose time has
+//! come looks for everybody; all others take what it has seen. Nothing runs in the
+//! background: who waits looks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::error::CloudError;
+
+/// The least pause between two looks, and the longest.
+const SHORTEST: Duration = Duration::from_millis(40);
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// What was seen in a round.
+#[derive(Debug)]
+pub(crate) struct Round<T> {
+    began: Option<Instant>,
+    pub(crate) found: Vec<T>,
+}
+
+/// All who wait for one kind of thing in one region.
+#[derive(Debug)]
+pub(crate) struct Watch<T> {
+    /// How many wait for which id.
+    awaited: Mutex<BTreeMap<String, usize>>,
+    rounds: watch::Sender<Arc<Round<T>>>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl<T> Default for Watch<T> {
+    fn default() -> Self {
+        let none = Round { began: None, found: Vec::new() };
+        Watch {
+            awaited: Mutex::default(),
+            rounds: watch::Sender::new(Arc::new(none)),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+/// One who waits.
+pub(crate) struct Waiting<'w, T> {
+    watch: &'w Watch<T>,
+    id: String,
+    since: Instant,
+    /// The beginning of the last round that was seen.
+    seen: Instant,
+    rhythm: Rhythm,
+}
+
+impl<T> Watch<T> {
+    /// Waits for `id` from now on.
+    pub(crate) fn wait_for(&self, id: &str, rhythm: Rhythm) -> Waiting<'_, T> {
+        let mut awaited = self.awaited.lock().expect("no panic holds this lock");
+        *awaited.entry(id.to_owned()).or_default() += 1;
+        let now = Instant::now();
+        Waiting { watch: self, id: id.to_owned(), since: now, seen: now, rhythm }
+    }
+
+    fn awaited(&self) -> Vec<String> {
+        self.awaited.lock().expect("no panic holds this lock").keys().cloned().collect()
+    }
+}
+
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        let mut awaited = self.watch.awaited.lock().expect("no panic holds this lock");
+        if let Some(count) = awaited.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                awaited.remove(&self.id);
+            }
+        }
+    }
+}
+
+impl<T> Waiting<'_, T> {
+    /// How long it has been waited.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// The next round: another's, or an own one when its time has come. `ask` looks for all
+    /// of the ids that are awaited. `sign` says that it may have happened.
+    ///
+    /// # Errors
+    /// When the look failed; the next one is due after a pause then.
+    pub(crate) async fn look(
+        &mut self,
+        ask: impl AsyncFn(Vec<String>) -> Result<Vec<T>, CloudError>,
+        mut sign: Option<&mut watch::Receiver<bool>>,
+    ) -> Result<Arc<Round<T>>, CloudError> {
+        let mut rounds = self.watch.rounds.subscribe();
+        let mut due = self.since + self.rhythm.next(self.seen - self.since);
+        loop {
+            let last = rounds.borrow_and_update().clone();
+            if let Some(began) = last.began.filter(|began| *began > self.seen) {
+                self.seen = began;
+                return Ok(last);
+            }
+            let pause = self.rhythm.pause(self.watch.awaited().len(), self.elapsed());
+            let free = last.began.map_or(due, |began| due.max(began + pause));
+            tokio::select! {
+                _ = rounds.changed() => continue,
+                () = signed(&mut sign) => {
+                    if self.rhythm.believes(self.elapsed()) {
+                        due = Instant::now();
+                    }
+                    sign = None;
+                    continue;
+                }
+                () = tokio::time::sleep_until(free) => {}
+            }
+            let _lock = self.watch.asking.lock().await;
+            if rounds.has_changed().unwrap_or(false) {
+                continue;
+            }
+            let began = Instant::now();
+            // A look that fails is not made again at once.
+            self.seen = began;
+            let found = ask(self.watch.awaited()).await?;
+            let round = Arc::new(Round { began: Some(began), found });
+            self.watch.rounds.send_replace(round.clone());
+            return Ok(round);
+        }
+    }
+}
+
+/// Ends when the sign is given, and never without one.
+async fn signed(sign: &mut Option<&mut watch::Receiver<bool>>) {
+    match sign {
+        Some(sign) => drop(sign.wait_for(|given| *given).await),
+        None => std::future::pending().await,
+    }
+}
+
+/// When it is worth to look again. Pure.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rhythm {
+    /// How long it has taken before.
+    pub(crate) expected: Option<Duration>,
+}
+
+impl Rhythm {
+    /// When to look next, counted from the beginning; the last look was at `last`. Nobody
+    /// looks long before what is awaited was ever there, and then often; without experience
+    /// the pauses grow.
+    fn next(&self, last: Duration) -> Duration {
+        let Some(expected) = self.expected else {
+            return if last.is_zero() { last } else { last + self.apart(last) };
+        };
+        let first = expected.mul_f64(0.9);
+        if last < first { first } else { last + self.apart(last) }
+    }
+
+    /// The pause after a look at `last`: a few hundredths of what it takes.
+    fn apart(&self, last: Duration) -> Duration {
+        let pause = match self.expected {
+            Some(expected) if last < expected * 2 => {
+                expected.mul_f64(0.04).max((expected / 8).min(Duration::from_millis(750)))
+            }
+            _ => last / 4,
+        };
+        pause.clamp(SHORTEST, LONGEST)
+    }
+
+    /// The least pause between two rounds for so many: more who wait are served by rounds that
+    /// are further apart.
+    fn pause(&self, awaited: usize, elapsed: Duration) -> Duration {
+        let many = 1.0 + (awaited.max(1) as f64).log2() / 3.0;
+        self.apart(elapsed).mul_f64(many).clamp(SHORTEST, LONGEST)
+    }
+
+    /// Whether a sign so early can mean it.
+    fn believes(&self, elapsed: Duration) -> bool {
+        self.expected.is_none_or(|expected| elapsed >= expected.mul_f64(0.6))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn looks(rhythm: Rhythm, until: Duration) -> Vec<f64> {
+        let (mut at, mut looks) = (Duration::ZERO, Vec::new());
+        loop {
+            at = rhythm.next(at);
+            looks.push((at.as_secs_f64() * 100.0).round() / 100.0);
+            if at >= until {
+                return looks;
+            }
+            at = at.max(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn experience_saves_looks_and_time() {
+        let ten = Duration::from_secs(10);
+        let first = looks(Rhythm::default(), ten);
+        assert!((12..25).contains(&first.len()), "{first:?}");
+        let known = looks(Rhythm { expected: Some(ten) }, ten);
+        assert_eq!(known, [9.0, 9.75, 10.5]);
+        let long = looks(Rhythm { expected: Some(ten) }, ten * 30);
+        assert!(long.len() < 60, "what takes far longer than ever is not asked for ever: {long:?}");
+    }
+
+    /// Some wait for what comes between 10 s and 11 s.
+    async fn rounds(many: usize) -> usize {
+        let (watch, calls) = (Watch::default(), AtomicUsize::new(0));
+        let began = Instant::now();
+        let one = async |index: usize| {
+            let rhythm = Rhythm { expected: Some(Duration::from_secs(10)) };
+            let mut waiting = watch.wait_for(&index.to_string(), rhythm);
+            let wanted = Duration::from_millis(10_000 + 1000 * index as u64 / many as u64);
+            let ask = async |ids: Vec<String>| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                Ok(ids)
+            };
+            loop {
+                let round = waiting.look(&ask, None).await.unwrap();
+                assert!(round.found.contains(&index.to_string()));
+                if began.elapsed() >= wanted {
+                    break;
+                }
+            }
+        };
+        futures::future::join_all((0..many).map(one)).await;
+        calls.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_need_hardly_more_rounds_than_one() {
+        let (one, many) = (rounds(1).await, rounds(200).await);
+        assert!((2..=4).contains(&one), "{one}");
+        assert!(many <= 4, "{many}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_is_looked_after_at_once_unless_it_comes_too_early() {
+        let watch: Watch<u8> = Watch::default();
+        for (at, expected) in [(8, 8), (2, 9)] {
+            let (send, mut sign) = watch::channel(false);
+            let began = Instant::now();
+            let rhythm = Rhythm { expected: Some(Duration::from_secs(10)) };
+            let mut waiting = watch.wait_for("x", rhythm);
+            let given = async {
+                tokio::time::sleep(Duration::from_secs(at)).await;
+                send.send_replace(true);
+            };
+            let (_, looked) =
+                tokio::join!(given, waiting.look(async |_| Ok(Vec::new()), Some(&mut sign)));
+            looked.unwrap();
+            assert_eq!(began.elapsed().as_secs(), expected);
+        }
+    }
+}

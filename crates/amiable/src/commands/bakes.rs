@@ -1,0 +1,248 @@
+//! Many templates at once: each is baked or rolled as soon as what it stands on is done,
+//! and one that fails stops nobody but those that stand on it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ami_lifecycle::{Baked, Planned, RollTarget, Schedule, Template, Todo};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::Outcome;
+use super::create::Job;
+use super::plan::why;
+use crate::cli::Output;
+use crate::failure::{Failure, Status};
+use crate::render::table;
+
+/// What became of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its next AMI is current.
+    Baked,
+    /// Its next AMI waits to be verified.
+    Pending,
+    /// Its consumers name the current AMI.
+    Rolled,
+    /// There was nothing to do.
+    UpToDate,
+    /// It failed.
+    Failed,
+    /// What it stands on failed, or everything was interrupted before.
+    Skipped,
+    /// It could not be told whether there was anything to do.
+    Unknown,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            End::Baked => "baked",
+            End::Pending => "pending",
+            End::Rolled => "rolled",
+            End::UpToDate => "up-to-date",
+            End::Failed => "failed",
+            End::Skipped => "skipped",
+            End::Unknown => "unknown",
+        }
+    }
+}
+
+/// A template's line in the summary.
+struct Row {
+    template: String,
+    end: End,
+    baked: Option<Baked>,
+    time: Duration,
+    note: String,
+    consumers: Vec<serde_json::Value>,
+    status: Option<Status>,
+}
+
+impl Row {
+    fn new(template: &str, end: End) -> Row {
+        Row {
+            template: template.to_owned(),
+            end,
+            baked: None,
+            time: Duration::ZERO,
+            note: String::new(),
+            consumers: Vec::new(),
+            status: None,
+        }
+    }
+
+    /// The failure is told when it happens, and its first line again in the summary.
+    fn fails(&mut self, failure: &Failure) {
+        self.note.clone_from(&failure.message);
+        self.status = Some(failure.status);
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let baked = self.baked.as_ref();
+        serde_json::json!({
+            "template": self.template,
+            "result": self.end.as_str(),
+            "ami": baked.map(|it| &it.ami),
+            "name": baked.map(|it| &it.name),
+            "generation": baked.map(|it| it.generation),
+            "current": baked.is_some_and(|it| it.promoted),
+            "previous": baked.and_then(|it| it.previous.as_ref()),
+            "seconds": (self.time.as_secs_f64() * 10.0).round() / 10.0,
+            "note": Some(&self.note).filter(|note| !note.is_empty()),
+            "consumers": self.consumers,
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let baked = self.baked.as_ref();
+        let took = !matches!(self.end, End::UpToDate | End::Skipped | End::Unknown);
+        vec![
+            self.template.clone(),
+            self.end.as_str().into(),
+            baked.map(|it| it.ami.clone()).unwrap_or_default(),
+            baked.map(|it| it.generation.to_string()).unwrap_or_default(),
+            if took { format!("{:.1} s", self.time.as_secs_f64()) } else { String::new() },
+            self.note.clone(),
+        ]
+    }
+}
+
+/// Bakes some templates, `jobs` at a time. With a plan only what it says is done.
+pub(super) async fn run(
+    job: &Job<'_>,
+    templates: &[&Template],
+    plan: Option<&[Planned]>,
+    jobs: usize,
+    output: Output,
+) -> Outcome {
+    let console = job.console;
+    let planned = |name: &str| plan.and_then(|plan| plan.iter().find(|it| it.template == name));
+    let (mut rows, mut work) = (Vec::new(), Vec::new());
+    for template in templates {
+        match planned(&template.name) {
+            Some(it) if matches!(it.todo, Todo::Nothing | Todo::Unknown) => {
+                rows.push(idle(it));
+            }
+            _ => work.push(*template),
+        }
+    }
+    let mut schedule = Schedule::new(&work);
+    let mut made: BTreeMap<String, String> = BTreeMap::new();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < jobs && !job.cancel.is_cancelled() {
+            let Some(name) = schedule.next() else { break };
+            let Some(template) = work.iter().find(|it| it.name == name) else { break };
+            let rolls_only = planned(&name).is_some_and(|it| it.todo == Todo::Roll);
+            let below = template.base_template().and_then(|below| made.get(below).cloned());
+            under_way.push(one(job, template, below, rolls_only));
+        }
+        let Some(row) = under_way.next().await else { break };
+        // A new AMI that is not current is none to stand on.
+        let well = match row.end {
+            End::Baked => true,
+            End::Rolled => true,
+            _ => row.baked.as_ref().is_some_and(|it| it.promoted),
+        };
+        if let Some(baked) = row.baked.as_ref().filter(|it| it.promoted) {
+            made.insert(row.template.clone(), baked.ami.clone());
+        }
+        if let (Some(baked), Output::Text) = (&row.baked, output) {
+            console.result(&baked.ami);
+        }
+        for (skipped, below) in schedule.done(&row.template, well) {
+            let mut row = Row::new(&skipped, End::Skipped);
+            row.note = format!("it stands on {below}");
+            row.status = Some(Status::Failed);
+            console.complain(&format!("{skipped}: skipped, as {below} has no new AMI"));
+            rows.push(row);
+        }
+        rows.push(row);
+    }
+    drop(under_way);
+    for template in &work {
+        if !rows.iter().any(|row| row.template == template.name) {
+            let mut row = Row::new(&template.name, End::Skipped);
+            row.note = "interrupted before it was begun".into();
+            row.status = Some(Status::Interrupted);
+            rows.push(row);
+        }
+    }
+    let place = |name: &str| templates.iter().position(|it| it.name == name);
+    rows.sort_by_key(|row| place(&row.template));
+    match output {
+        Output::Json => {
+            let all: Vec<serde_json::Value> = rows.iter().map(Row::json).collect();
+            console.result(&super::json(&all));
+        }
+        Output::Text if rows.len() > 1 => {
+            let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+            let titles = ["TEMPLATE", "RESULT", "AMI", "GEN", "TIME", "NOTE"];
+            console.message(&table(&titles, &cells));
+        }
+        Output::Text => {}
+    }
+    let worst = rows.iter().filter_map(|row| row.status).max_by_key(|status| match status {
+        Status::Interrupted => 3,
+        Status::Failed => 2,
+        Status::Usage | Status::Work => 1,
+    });
+    worst.map_or(Ok(()), |status| Err(Failure::told(status)))
+}
+
+/// A template for which nothing is done.
+fn idle(planned: &Planned) -> Row {
+    let unknown = planned.todo == Todo::Unknown;
+    let mut row = Row::new(&planned.template, if unknown { End::Unknown } else { End::UpToDate });
+    row.note = why(planned).join("; ");
+    row.status = unknown.then_some(Status::Failed);
+    row
+}
+
+async fn one(job: &Job<'_>, template: &Template, below: Option<String>, rolls_only: bool) -> Row {
+    let began = Instant::now();
+    let mut row = Row::new(&template.name, End::Failed);
+    let outcome = match rolls_only {
+        true => roll(job, template, &mut row).await,
+        false => bake(job, template, below, &mut row).await,
+    };
+    if let Err(failure) = outcome {
+        row.fails(&failure);
+        job.console.complain(&failure.text());
+    }
+    row.time = began.elapsed();
+    row
+}
+
+async fn bake(
+    job: &Job<'_>,
+    template: &Template,
+    below: Option<String>,
+    row: &mut Row,
+) -> Outcome {
+    let baked = job.bake(template, below).await?;
+    row.end = if baked.promoted { End::Baked } else { End::Pending };
+    row.baked = Some(baked.clone());
+    if baked.promoted && job.rolls {
+        let (rolled, outcome) = job.roll(template, &baked).await;
+        row.consumers = rolled;
+        if outcome.is_err() {
+            row.end = End::Failed;
+        }
+        outcome?;
+    }
+    Ok(())
+}
+
+/// Rolls the consumers of a template whose AMI is as it should be.
+async fn roll(job: &Job<'_>, template: &Template, row: &mut Row) -> Outcome {
+    let fleet = job.fleet().await?;
+    let none = || Failure::failed(format!("{}: there is no current AMI", template.name));
+    let target = RollTarget::of(fleet.current(&template.name).ok_or_else(none)?);
+    let (rolled, outcome) = job.roll_to(template, &target, &fleet).await;
+    row.consumers = rolled;
+    outcome?;
+    row.end = End::Rolled;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `amiable plan`.
+
+use ami_lifecycle::{PlanRequest, Planned, Template, Todo};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Outcome, chosen, json, load_config};
+use crate::cli::{Global, Output};
+use crate::config::Config;
+use crate::connect;
+use crate::console::Console;
+use crate::failure::{Failure, Status};
+use crate::render::table;
+
+/// Tell which templates are out of date, and why
+///
+/// Nothing is changed. `amiable update --all` does what is shown. A template is out of date
+/// when it has no current AMI, its base has a newer one, its source is at another revision
+/// (asked without a clone), its configuration has changed, it is older than `max_age`, what
+/// it stands on is baked anew, or a consumer names something else.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Templates of the configuration [default: all]
+    #[arg(value_name = "TEMPLATE")]
+    templates: Vec<String>,
+    /// All templates
+    #[arg(long, conflicts_with = "templates")]
+    all: bool,
+    /// End with status 3 when there is something to do
+    #[arg(long)]
+    exit_code: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config(global)?;
+    let templates: Vec<&Template> = match args.templates.is_empty() {
+        true => config.templates.iter().collect(),
+        false => chosen(&args.templates, &config)?,
+    };
+    let cloud = connect::cloud(&config.cloud, console).await?;
+    let jenkins = connect::jenkins(&config);
+    let request = PlanRequest {
+        cloud: &cloud,
+        namespace: &config.namespace,
+        templates: &templates,
+        jenkins: jenkins.as_ref(),
+        with_consumers: true,
+        now: Timestamp::now(),
+    };
+    let planned = in_configured_order(ami_lifecycle::plan(&request).await?.templates, &config);
+    match args.output {
+        Output::Json => console.result(&json(&planned)),
+        Output::Text => console.result(&as_table(&planned)),
+    }
+    console.message(&summary(&planned));
+    let unknown = planned.iter().filter(|it| it.todo == Todo::Unknown).count();
+    if unknown > 0 {
+        return Err(Failure::failed(format!("of {unknown} it cannot be told")));
+    }
+    let work = planned.iter().any(|it| matches!(it.todo, Todo::Bake | Todo::Roll));
+    if work && args.exit_code { Err(Failure::told(Status::Work)) } else { Ok(()) }
+}
+
+fn in_configured_order(mut planned: Vec<Planned>, config: &Config) -> Vec<Planned> {
+    let place = |it: &Planned| config.templates.iter().position(|other| other.name == it.template);
+    planned.sort_by_key(place);
+    planned
+}
+
+fn word(todo: Todo) -> &'static str {
+    match todo {
+        Todo::Nothing => "nothing",
+        Todo::Unknown => "unknown",
+        Todo::Roll => "roll",
+        Todo::Bake => "bake",
+    }
+}
+
+/// A line for each reason.
+fn as_table(planned: &[Planned]) -> String {
+    let rows = planned.iter().flat_map(|it| {
+        let generation = it.generation.map(|it| it.to_string());
+        let head = [
+            it.template.clone(),
+            word(it.todo).into(),
+            it.current.clone().unwrap_or_else(|| "none".into()),
+            generation.unwrap_or_default(),
+        ];
+        let mut lines = why(it).into_iter();
+        let first = head.into_iter().chain([lines.next().unwrap_or_default()]).collect();
+        let more = lines.map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
+        std::iter::once(first).chain(more).collect::<Vec<Vec<String>>>()
+    });
+    table(&["TEMPLATE", "TO DO", "CURRENT", "GEN", "WHY"], &rows.collect::<Vec<_>>())
+}
+
+/// Why something is to be done for a template, or cannot be told, a line each.
+pub(super) fn why(planned: &Planned) -> Vec<String> {
+    let reasons = planned.reasons.iter().map(ToString::to_string);
+    let unknown = planned.unknown.iter().map(|it| format!("it cannot be told: {it}"));
+    let held = planned.held.iter().map(|it| format!("held: this is {it}"));
+    reasons.chain(unknown).chain(held).collect()
+}
+
+fn summary(planned: &[Planned]) -> String {
+    let count = |todo| planned.iter().filter(|it| it.todo == todo).count();
+    let (bake, roll, all) = (count(Todo::Bake), count(Todo::Roll), planned.len());
+    match (bake, roll) {
+        (0, 0) => format!("nothing to do for {} of {all}", count(Todo::Nothing)),
+        _ => format!("of {all}: {bake} to bake, {roll} to roll; `amiable update --all` does it"),
+    }
+}
