@@ -22,15 +22,21 @@ use self::facts::{image_facts, instance_facts, read_tags};
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
+use crate::pace::{Feedback, Paces};
 use crate::shared::Shared;
 use crate::sweep::Tagged;
 use crate::tags::{self, Tags};
 use crate::template::Namespace;
+use crate::watch::Watch;
 
 /// Images a page: DescribeImages may time out for large unpaged answers, and
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>
 /// recommends pages.
 const PAGE: i32 = 500;
+
+/// As many values as a filter may have
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
+pub(crate) const MOST_VALUES: usize = 200;
 
 /// Parameters that one GetParameters takes
 /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>).
@@ -53,6 +59,7 @@ pub struct Cloud {
     sts: aws_sdk_sts::Client,
     region: String,
     reads: Arc<Reads>,
+    paces: Arc<Paces>,
 }
 
 /// What several bakes ask at the same time.
@@ -61,6 +68,8 @@ struct Reads {
     fleets: Shared<Arc<Fleet>>,
     machines: Shared<Arc<Vec<InstanceFacts>>>,
     images: Shared<Option<ImageFacts>>,
+    machines_awaited: Watch<InstanceFacts>,
+    images_awaited: Watch<ImageFacts>,
 }
 
 /// What amiable asks of RunInstances.
@@ -89,8 +98,11 @@ impl Cloud {
     /// Uses what the caller has configured: credentials, region, endpoint.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig) -> Cloud {
+        let paces: Arc<Paces> = Arc::default();
+        let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(Feedback(paces.clone()));
         Cloud {
-            ec2: Client::new(config),
+            ec2: Client::from_conf(ec2.build()),
+            paces,
             autoscaling: aws_sdk_autoscaling::Client::new(config),
             quotas: aws_sdk_servicequotas::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
@@ -120,6 +132,12 @@ impl Cloud {
 
     pub(crate) fn quotas(&self) -> &aws_sdk_servicequotas::Client {
         &self.quotas
+    }
+
+    /// Waits until a call of EC2's may be made, and tells that it is.
+    pub(crate) async fn turn(&self, action: &str, about: impl std::fmt::Debug) {
+        self.paces.before(action).await;
+        tracing::debug!("{action} {about:?}");
     }
 
     /// Who the credentials belong to.
@@ -167,7 +185,7 @@ impl Cloud {
         owner: Option<&str>,
         filters: Vec<Filter>,
     ) -> Result<Vec<ImageFacts>, CloudError> {
-        tracing::debug!("DescribeImages {owner:?} {filters:?}");
+        self.turn("DescribeImages", (&owner, &filters)).await;
         let request = self
             .ec2
             .describe_images()
@@ -188,7 +206,7 @@ impl Cloud {
     /// # Errors
     /// When the call fails otherwise.
     pub async fn image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
-        tracing::debug!("DescribeImages {id}");
+        self.turn("DescribeImages", &id).await;
         let answer = self.ec2.describe_images().image_ids(id).send().await;
         match answer.map_err(|error| CloudError::new("DescribeImages", error)) {
             Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(image_facts)),
@@ -256,6 +274,7 @@ impl Cloud {
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
+        self.turn("RunInstances", launch.image).await;
         let answer = patient(async || {
             let answer = request.clone().send().await;
             answer.map_err(|error| CloudError::new("RunInstances", error))
@@ -269,21 +288,6 @@ impl Cloud {
         id.ok_or_else(|| CloudError::answer("RunInstances", "the answer has no instance"))
     }
 
-    /// One instance; `None` when EC2 does not know it (yet).
-    pub(crate) async fn instance(&self, id: &str) -> Result<Option<InstanceFacts>, CloudError> {
-        tracing::debug!("DescribeInstances {id}");
-        let answer = self.ec2.describe_instances().instance_ids(id).send().await;
-        let answer = match answer.map_err(|error| CloudError::new("DescribeInstances", error)) {
-            Ok(answer) => answer,
-            Err(error) if error.kind == CloudErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let reservations = answer.reservations.unwrap_or_default();
-        let instance =
-            reservations.into_iter().flat_map(|it| it.instances.unwrap_or_default()).next();
-        Ok(instance.map(instance_facts))
-    }
-
     /// The machines of a template that have not ended.
     pub(crate) async fn machines(
         &self,
@@ -292,9 +296,8 @@ impl Cloud {
     ) -> Result<Vec<InstanceFacts>, CloudError> {
         let read = async || self.live_instances(vec![of_namespace(namespace)]).await.map(Arc::new);
         let all = self.reads.machines.get(&namespace.0, read).await?;
-        let is_its = |it: &&InstanceFacts| {
-            it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template)
-        };
+        let is_its =
+            |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
         Ok(all.iter().filter(is_its).cloned().collect())
     }
 
@@ -303,15 +306,60 @@ impl Cloud {
         self.reads.images.get(id, async || self.image(id).await).await
     }
 
+    /// All who wait for machines.
+    pub(crate) fn machines_awaited(&self) -> &Watch<InstanceFacts> {
+        &self.reads.machines_awaited
+    }
+
+    /// All who wait for images.
+    pub(crate) fn images_awaited(&self) -> &Watch<ImageFacts> {
+        &self.reads.images_awaited
+    }
+
+    /// A namespace's machines that have not ended, and of `ids` those that have, too.
+    pub(crate) async fn machines_with(
+        &self,
+        namespace: &Namespace,
+        ids: Vec<String>,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let mut found = self.live_instances(vec![of_namespace(namespace)]).await?;
+        let ended: Vec<String> =
+            ids.into_iter().filter(|id| !found.iter().any(|it| it.id == *id)).collect();
+        for ids in ended.chunks(MOST_VALUES) {
+            let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec()));
+            found.extend(self.instances(vec![filter.build()]).await?);
+        }
+        Ok(found)
+    }
+
+    /// Those of some images that EC2 knows.
+    pub(crate) async fn images_with(
+        &self,
+        ids: Vec<String>,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(MOST_VALUES) {
+            // By filter: an unknown id in a list of ids fails the whole call.
+            let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec()));
+            found.extend(self.images(None, vec![filter.build()]).await?);
+        }
+        Ok(found)
+    }
+
     /// The instances that pass the filters and have not ended, from all pages.
     pub(crate) async fn live_instances(
         &self,
         mut filters: Vec<Filter>,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
-        tracing::debug!("DescribeInstances {filters:?}");
         let states = LIVE_STATES.map(String::from).to_vec();
         filters
             .push(Filter::builder().name("instance-state-name").set_values(Some(states)).build());
+        self.instances(filters).await
+    }
+
+    /// The instances that pass the filters, from all pages.
+    async fn instances(&self, filters: Vec<Filter>) -> Result<Vec<InstanceFacts>, CloudError> {
+        self.turn("DescribeInstances", &filters).await;
         let request = self.ec2.describe_instances().set_filters(Some(filters));
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
@@ -326,7 +374,7 @@ impl Cloud {
 
     /// What an instance has written to its console, as far as EC2 knows yet.
     pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
-        tracing::debug!("GetConsoleOutput {id}");
+        self.turn("GetConsoleOutput", &id).await;
         let ask = async |latest: Option<bool>| {
             let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
             let answer = request.send().await;
@@ -350,7 +398,7 @@ impl Cloud {
         public_key: &str,
         tags: &Tags,
     ) -> Result<(), CloudError> {
-        tracing::debug!("ImportKeyPair {name}");
+        self.turn("ImportKeyPair", &name).await;
         let request = self
             .ec2
             .import_key_pair()
@@ -366,7 +414,7 @@ impl Cloud {
 
     /// Deletes a key pair. EC2 does not mind one that is gone.
     pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
-        tracing::debug!("DeleteKeyPair {name}");
+        self.turn("DeleteKeyPair", &name).await;
         let answer = self.ec2.delete_key_pair().key_name(name).send().await;
         match answer.map_err(|error| CloudError::new("DeleteKeyPair", error)) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
@@ -379,7 +427,7 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        tracing::debug!("DescribeKeyPairs of {namespace}");
+        self.turn("DescribeKeyPairs", &namespace).await;
         let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
         let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
         let pairs = answer.key_pairs.unwrap_or_default().into_iter();
@@ -393,7 +441,7 @@ impl Cloud {
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
-        tracing::debug!("StopInstances {id}");
+        self.turn("StopInstances", &id).await;
         patient(async || {
             let answer = self.ec2.stop_instances().instance_ids(id).send().await;
             answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
@@ -403,7 +451,7 @@ impl Cloud {
 
     /// Ends an instance; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
-        tracing::debug!("TerminateInstances {id}");
+        self.turn("TerminateInstances", &id).await;
         was_known(
             patient(async || {
                 let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
@@ -418,7 +466,7 @@ impl Cloud {
         if ids.is_empty() {
             return Ok(());
         }
-        tracing::debug!("CreateTags {ids:?} {tags:?}");
+        self.turn("CreateTags", (&ids, &tags)).await;
         let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
         patient(async || {
@@ -430,7 +478,7 @@ impl Cloud {
 
     /// Takes tags away, where they have these values.
     pub(crate) async fn untag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
-        tracing::debug!("DeleteTags {ids:?} {tags:?}");
+        self.turn("DeleteTags", (&ids, &tags)).await;
         let request = self.ec2.delete_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
         patient(async || {

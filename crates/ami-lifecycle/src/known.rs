@@ -4,13 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Filter;
 
-use crate::cloud::{Cloud, ImageFacts};
+use crate::cloud::{Cloud, ImageFacts, MOST_VALUES};
 use crate::error::CloudError;
 use crate::tags;
-
-/// As many values as a filter may have
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
-const MOST_VALUES: usize = 200;
 
 /// What an id leads to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

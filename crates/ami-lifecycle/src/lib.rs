@@ -27,6 +27,7 @@ mod known;
 mod machine;
 mod marks;
 mod naming;
+mod pace;
 mod plan;
 mod quotas;
 mod recipe;
@@ -44,6 +45,7 @@ mod undo;
 mod usage;
 mod verify;
 mod wait;
+mod watch;
 
 pub use ami::{Ami, BlockDevice, SourceRecord, Status};
 pub use bake::{

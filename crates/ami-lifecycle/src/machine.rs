@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bake::{BakeError, KeptLogin};
-use crate::cloud::{Launch, filter};
+use crate::cloud::{InstanceFacts, Launch, filter};
 use crate::error::CloudError;
 use crate::event::Event;
 use crate::guest::{Guest, GuestKeys, Site, ended};
@@ -17,6 +17,12 @@ use crate::takeover::{self, IsGone};
 use crate::template::KeyPair;
 use crate::undo::Undo;
 use crate::wait;
+use crate::watch::Rhythm;
+
+/// When EC2 is asked first, and then how often, whether an instance without a login still
+/// lives.
+const FIRST_LIVENESS: Duration = Duration::from_secs(3);
+const LIVENESS: Duration = Duration::from_secs(30);
 
 /// How often, and how far apart, is looked for what a call may have made.
 const LOST_TRIES: u32 = 8;
@@ -67,7 +73,10 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let id = launch(order, &keys, key_pair, undo).await?;
     site.observer.event(Event::Note(format!("instance {id}")));
     let address = wait_for_address(order, &id).await?;
-    let (guest, login) = Guest::reach(*site, &id, address, keys, &marks.bake).await?;
+    let (guest, login) = tokio::select! {
+        reached = Guest::reach(*site, &id, address, keys, &marks.bake) => reached?,
+        error = what_ends_it(order, &id) => return Err(error),
+    };
     if let Some(name) = &temporary {
         site.cloud.delete_key_pair(name).await?;
         undo.forget_key_pair(name);
@@ -140,27 +149,63 @@ pub(crate) async fn found_all_the_same(
     Err(error.into())
 }
 
-/// Waits until the machine runs. The same look shows who else bakes the template.
+/// Waits until the machine has the address that it will keep. The same look shows who else
+/// bakes the template.
 async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<IpAddr, BakeError> {
-    let Order { site, marks, .. } = order;
-    let look = async || {
-        let machines = site.cloud.machines(marks.namespace, marks.template).await?;
-        if let Some(is_gone) = order.alone {
-            let now = Timestamp::now();
-            let first = takeover::goes_first(&machines, id, marks.template, is_gone, now);
-            if let Some(busy) = first {
-                return Err(BakeError::Busy(busy));
-            }
-        }
-        let facts = match machines.into_iter().find(|it| it.id == id) {
-            Some(facts) => Some(facts),
-            // It has ended, or EC2 does not show it yet.
-            None => site.cloud.instance(id).await?,
-        };
-        let Some(facts) = facts else { return Ok(None) };
-        ended(id, &facts.state, facts.reason)?;
-        Ok(facts.address.filter(|_| facts.state == "running"))
+    let Order { site, .. } = order;
+    let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let judge = |found: &[InstanceFacts]| {
+        // EC2 may not show it yet.
+        let Some(facts) = judge(order, id, found)? else { return Ok(None) };
+        let stays = facts.is_public || facts.state == "running";
+        Ok::<_, BakeError>(facts.address.filter(|_| stays))
     };
-    let waited = wait::until(site.template.timeouts.boot, site.cancel, look).await;
+    let ask = async |ids| site.cloud.machines_with(order.marks.namespace, ids).await;
+    let limit = site.template.timeouts.boot;
+    let waited = wait::together(limit, site.cancel, &mut waiting, None, ask, judge).await;
     waited.map_err(|error| BakeError::waiting("the start of the instance", error))
+}
+
+/// What was seen of a machine that should come up: that it has ended, or that another bake
+/// goes first, ends the bake.
+fn judge<'f>(
+    order: &Order<'_>,
+    id: &str,
+    found: &'f [InstanceFacts],
+) -> Result<Option<&'f InstanceFacts>, BakeError> {
+    let template = order.marks.template;
+    if let Some(is_gone) = order.alone {
+        let is_its =
+            |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
+        let machines: Vec<InstanceFacts> = found.iter().filter(is_its).cloned().collect();
+        if let Some(busy) = takeover::goes_first(&machines, id, template, is_gone, Timestamp::now())
+        {
+            return Err(BakeError::Busy(busy));
+        }
+    }
+    let Some(facts) = found.iter().find(|it| it.id == id) else { return Ok(None) };
+    ended(id, &facts.state, facts.reason.clone())?;
+    Ok(Some(facts))
+}
+
+/// Ends with what keeps a machine from ever being logged in to, if anything does; looked for
+/// only now and then, as it is the port that tells when there is a login.
+async fn what_ends_it(order: &Order<'_>, id: &str) -> BakeError {
+    let cloud = order.site.cloud;
+    let mut pause = FIRST_LIVENESS;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = LIVENESS;
+        let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
+        let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
+        match waiting.look(ask, None).await {
+            Ok(round) => {
+                if let Err(error) = judge(order, id, &round.found) {
+                    return error;
+                }
+            }
+            Err(error) if error.may_pass() => {}
+            Err(error) => return error.into(),
+        }
+    }
 }

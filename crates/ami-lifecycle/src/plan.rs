@@ -17,9 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ami::{Ami, Status};
 use crate::bake::NewestBases;
 use crate::cloud::Cloud;
-use crate::consumer::{
-    Files, JenkinsServer, RollRequest, RollTarget, Rolled, Value, plan_roll,
-};
+use crate::consumer::{Files, JenkinsServer, RollRequest, RollTarget, Rolled, Value, plan_roll};
 use crate::error::{CloudError, chain};
 use crate::event::Event;
 use crate::fleet::Fleet;
@@ -375,9 +373,8 @@ fn rolled_back_from(
     facts: &Facts<'_>,
 ) -> Option<String> {
     let mine = facts.fleet.amis().iter().filter(|ami| ami.template == template.name);
-    let later = mine.filter(|ami| {
-        ami.status == Status::Previous && ami.generation > current.generation
-    });
+    let later =
+        mine.filter(|ami| ami.status == Status::Previous && ami.generation > current.generation);
     let same = |ami: &&Ami| {
         let mut unknown = Vec::new();
         differences(ami, template, below, facts, &mut unknown).is_empty() && unknown.is_empty()
@@ -450,13 +447,23 @@ mod tests {
     }
 
     /// What is planned, with all sources at r1.
-    fn planned(templates: &[&Template], amis: Vec<Ami>, consumers: Vec<(&str, Rolled)>) -> Vec<Planned> {
+    fn planned(
+        templates: &[&Template],
+        amis: Vec<Ami>,
+        consumers: Vec<(&str, Rolled)>,
+    ) -> Vec<Planned> {
         let fleet = Fleet::new(amis);
         let facts = Facts {
             fleet: &fleet,
             bases: NewestBases::default(),
-            revisions: templates.iter().map(|it| (it.name.clone(), Ok(Some("r1".into())))).collect(),
-            consumers: consumers.into_iter().map(|(name, it)| (name.to_owned(), vec![it])).collect(),
+            revisions: templates
+                .iter()
+                .map(|it| (it.name.clone(), Ok(Some("r1".into()))))
+                .collect(),
+            consumers: consumers
+                .into_iter()
+                .map(|(name, it)| (name.to_owned(), vec![it]))
+                .collect(),
             now: now(),
         };
         decide(templates, &facts)

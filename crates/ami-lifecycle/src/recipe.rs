@@ -41,9 +41,9 @@ fn values(template: &Template) -> [(&'static str, String); 12] {
     };
     let pairs = metadata.iter().map(|(key, value)| format!("{key:?}={value:?}"));
     let kept: Vec<&str> = seal.keep.iter().copied().map(SealStep::as_str).collect();
-    let agent = agent.as_ref().map(|it| {
-        format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run)
-    });
+    let agent = agent
+        .as_ref()
+        .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
     [
         ("source", format!("{} {place}", source.kind())),
         ("script", script.clone()),

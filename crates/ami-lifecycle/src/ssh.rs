@@ -205,6 +205,11 @@ impl Ssh {
         ended.ok_or(SshError::Lost)
     }
 
+    /// Ends with the connection.
+    pub(crate) async fn until_closed(self) {
+        let _ = self.handle.await;
+    }
+
     /// Says goodbye; a connection that is lost already is no error.
     pub(crate) async fn close(self) {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;

@@ -242,6 +242,7 @@ mod tests {
             state: "running".into(),
             reason: None,
             address: None,
+            is_public: false,
             launched: EARLIER.into(),
             tags: tags_of(owner, stage, "r", LATER),
         }

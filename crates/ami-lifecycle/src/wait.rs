@@ -1,9 +1,14 @@
-//! Waiting: look again and again, in growing intervals, until a deadline or a cancellation.
+//! Waiting: look again and again until a deadline or a cancellation, alone or together with
+//! others.
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::error::CloudError;
+use crate::watch::Waiting;
 
 /// The first pause between two looks: most local transitions take about that long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -54,6 +59,40 @@ pub(crate) async fn until<T, E: MayPass>(
             () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits together with others until `judge` finds what is awaited in what was seen.
+pub(crate) async fn together<T, U, E: MayPass + From<CloudError>>(
+    limit: Duration,
+    cancel: &CancellationToken,
+    waiting: &mut Waiting<'_, T>,
+    mut sign: Option<&mut watch::Receiver<bool>>,
+    ask: impl AsyncFn(Vec<String>) -> Result<Vec<T>, CloudError>,
+    mut judge: impl FnMut(&[T]) -> Result<Option<U>, E>,
+) -> Result<U, WaitError<E>> {
+    let mut last = None;
+    let look = async {
+        loop {
+            match waiting.look(&ask, sign.as_deref_mut()).await {
+                Ok(round) => match judge(&round.found) {
+                    Ok(Some(found)) => return Ok(found),
+                    Ok(None) => last = None,
+                    Err(error) => return Err(error),
+                },
+                Err(error) if error.may_pass() => last = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        () = cancel.cancelled() => return Err(WaitError::Cancelled),
+        outcome = tokio::time::timeout(limit, look) => outcome,
+    };
+    match outcome {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(WaitError::Failed(error)),
+        Err(_) => Err(last.map_or(WaitError::TimedOut(limit), |it| WaitError::Failed(it.into()))),
     }
 }
 

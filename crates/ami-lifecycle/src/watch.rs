@@ -17,6 +17,8 @@ use crate::error::CloudError;
 /// The least pause between two looks, and the longest.
 const SHORTEST: Duration = Duration::from_millis(40);
 const LONGEST: Duration = Duration::from_secs(15);
+/// The pause after the first look of those who have no experience.
+const FIRST_APART: Duration = Duration::from_millis(250);
 
 /// What was seen in a round.
 #[derive(Debug)]
@@ -166,7 +168,8 @@ impl Rhythm {
             Some(expected) if last < expected * 2 => {
                 expected.mul_f64(0.04).max((expected / 8).min(Duration::from_millis(750)))
             }
-            _ => last / 4,
+            // Soon at first: what nobody knows of may be quick.
+            _ => (last / 4).max(FIRST_APART),
         };
         pause.clamp(SHORTEST, LONGEST)
     }

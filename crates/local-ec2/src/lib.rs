@@ -39,7 +39,7 @@ mod throttle;
 pub use control::{ControlError, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};
 pub use faults::{CallCounts, CallFault, Faults, Strike};
-pub use machines::{Answer, Delays, DelaysError, parse_duration};
+pub use machines::{Answer, Delays, DelaysError, Transition, parse_duration};
 pub use reference::{ActionReference, reference};
 pub use server::{MachineKind, ServeError, ServerConfig, serve};
 pub use store::StoreError;

@@ -159,7 +159,7 @@ impl Bake<'_> {
             }
         };
         self.note(format!("copy of {}: {copy}", original.ami));
-        self.wait_until_available(&copy).await?;
+        self.wait_until_available(&copy, None).await?;
         if self.request.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }

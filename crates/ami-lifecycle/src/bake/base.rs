@@ -109,7 +109,8 @@ impl NewestBases {
                         && matches_wildcards(name, &image.name)
                 };
                 let newest = pick_newest(images.filter(fits).cloned().collect());
-                let none = || format!("owner {owner} has no available AMI whose name matches {name}");
+                let none =
+                    || format!("owner {owner} has no available AMI whose name matches {name}");
                 newest.map(|image| (image.id, Some(image.name))).ok_or_else(none)
             }
             Base::Ssm(parameter) => {

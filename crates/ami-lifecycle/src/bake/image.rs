@@ -12,6 +12,7 @@ use crate::recipe::record;
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Busy};
 use crate::wait;
+use crate::watch::Rhythm;
 
 /// An image that nobody has seen for so long is gone: EC2's descriptions lag by less.
 const UNSEEN_LIMIT: Duration = Duration::from_secs(60);
@@ -37,7 +38,10 @@ impl Bake<'_> {
         let ami = ami?;
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
-        self.wait_until_available(&ami).await
+        let (began, expected) = (Instant::now(), plan.fleet.experience(&template.name, "image"));
+        let facts = self.wait_until_available(&ami, expected).await?;
+        self.took.insert("image", began.elapsed());
+        Ok(facts)
     }
 
     /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
@@ -75,16 +79,22 @@ impl Bake<'_> {
         })))
     }
 
-    pub(super) async fn wait_until_available(&self, ami: &str) -> Result<ImageFacts, BakeError> {
+    /// Waits for an image; `expected` is how long that has taken before.
+    pub(super) async fn wait_until_available(
+        &mut self,
+        ami: &str,
+        expected: Option<Duration>,
+    ) -> Result<ImageFacts, BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
+        let mut waiting = cloud.images_awaited().wait_for(ami, Rhythm { expected });
         let mut seen = Instant::now();
-        let available = async || {
-            let image = cloud.image(ami).await?;
+        let judge = |found: &[ImageFacts]| {
+            let image = found.iter().find(|it| it.id == ami);
             if image.is_some() {
                 seen = Instant::now();
             }
             match image {
-                Some(image) if image.state == "available" => Ok(Some(image)),
+                Some(image) if image.state == "available" => Ok(Some(image.clone())),
                 Some(image) if image.state == "pending" => Ok(None),
                 // A new image may not be seen for a moment.
                 None if seen.elapsed() < UNSEEN_LIMIT => Ok(None),
@@ -94,13 +104,14 @@ impl Bake<'_> {
                     reason: None,
                 }),
                 Some(image) => Err(BakeError::ImageFailed {
-                    image: image.id,
-                    state: image.state,
-                    reason: image.state_reason,
+                    image: image.id.clone(),
+                    state: image.state.clone(),
+                    reason: image.state_reason.clone(),
                 }),
             }
         };
-        let waited = wait::until(template.timeouts.image, cancel, available).await;
+        let (limit, ask) = (template.timeouts.image, async |ids| cloud.images_with(ids).await);
+        let waited = wait::together(limit, cancel, &mut waiting, None, ask, judge).await;
         waited.map_err(|error| BakeError::waiting("the creation of the image", error))
     }
 

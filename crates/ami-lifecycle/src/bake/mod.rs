@@ -21,12 +21,14 @@ mod error;
 mod image;
 mod request;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tokio::sync::watch;
 
 pub(crate) use self::base::NewestBases;
 pub use self::base::resolve_base;
@@ -50,6 +52,7 @@ use crate::template::{CheckoutOn, Repository};
 use crate::undo::{Undo, Undone};
 use crate::verify::{prove, quarantine};
 use crate::wait;
+use crate::watch::Rhythm;
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.
@@ -70,6 +73,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
             version: request.version,
         },
         stage: None,
+        took: BTreeMap::new(),
         login: None,
         current: None,
         undo: Undo::new(request.holdings.clone()),
@@ -91,6 +95,8 @@ struct Bake<'a> {
     marks: Marks<'a>,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
+    /// How long it has waited for EC2, and for what.
+    took: BTreeMap<&'static str, Duration>,
     /// How to log in to the builder, once there was a login.
     login: Option<KeptLogin>,
     /// The template's current AMI when the bake began.
@@ -116,6 +122,8 @@ struct Provisioned {
     revision: String,
     /// What no instance of the AMI may have in common with it.
     identity: String,
+    /// Says that it has hung up.
+    hung_up: Option<watch::Receiver<bool>>,
 }
 
 /// An image that EC2 has made.
@@ -135,14 +143,15 @@ impl<'a> Bake<'a> {
                     instance: id.clone(),
                     revision: revision.clone(),
                     identity: identity.clone(),
+                    hung_up: None,
                 };
                 self.adopt_machine(id, bake).await?;
-                self.image_of(&provisioned, &plan).await?
+                self.image_of(provisioned, &plan).await?
             }
             None => {
                 let started = self.launch(&plan).await?;
                 let provisioned = self.provision(started, &plan).await?;
-                self.image_of(&provisioned, &plan).await?
+                self.image_of(provisioned, &plan).await?
             }
         };
         let promoted = self.prove_and_promote(&image, &plan).await?;
@@ -254,7 +263,7 @@ impl<'a> Bake<'a> {
             "going on with {} ({}), which {} has begun",
             ami.ami, ami.name, ami.operator
         ));
-        let facts = self.wait_until_available(&ami.ami).await?;
+        let facts = self.wait_until_available(&ami.ami, None).await?;
         Ok(NewImage { facts, generation: ami.generation })
     }
 
@@ -306,14 +315,14 @@ impl<'a> Bake<'a> {
         // From here on the bake's key lets nobody in.
         self.login = None;
         let identity = self.site().or_cancel(guest.seal()).await??;
-        guest.log_out().await;
+        let hung_up = Some(guest.until_it_hangs_up());
         let tags = tags::of([
             (tags::STAGE, takeover::PROVISIONED.to_owned()),
             (tags::SOURCE_REVISION, revision.clone()),
             (tags::BUILDER, identity.clone()),
         ]);
         self.request.cloud.tag(std::slice::from_ref(&id), &tags).await?;
-        Ok(Provisioned { instance: id, revision, identity })
+        Ok(Provisioned { instance: id, revision, identity, hung_up })
     }
 
     /// Brings the source to the guest and returns the revision that was checked out.
@@ -334,32 +343,46 @@ impl<'a> Bake<'a> {
     /// Stops the builder, makes the image, and ends the builder.
     async fn image_of(
         &mut self,
-        provisioned: &Provisioned,
+        mut provisioned: Provisioned,
         plan: &Plan,
     ) -> Result<NewImage, BakeError> {
-        self.stop(&provisioned.instance).await?;
+        let hung_up = provisioned.hung_up.take();
+        self.stop(&provisioned.instance, hung_up, plan).await?;
         if self.request.pattern.names_recur() {
             self.free_the_name(&plan.name).await?;
         }
-        let facts = self.image(provisioned, plan).await?;
+        let facts = self.image(&provisioned, plan).await?;
         self.terminate(&provisioned.instance).await;
         Ok(NewImage { facts, generation: plan.generation })
     }
 
-    async fn stop(&mut self, instance: &str) -> Result<(), BakeError> {
+    async fn stop(
+        &mut self,
+        instance: &str,
+        mut hung_up: Option<watch::Receiver<bool>>,
+        plan: &Plan,
+    ) -> Result<(), BakeError> {
         self.enter(Stage::Stop);
-        let BakeRequest { cloud, template, cancel, .. } = self.request;
+        let BakeRequest { cloud, template, cancel, namespace, .. } = self.request;
         cloud.stop(instance).await?;
-        let stopped = async || match cloud.instance(instance).await? {
-            Some(facts) if facts.state == "stopped" => Ok(Some(())),
-            Some(facts) if facts.state == "terminated" => Err(BakeError::InstanceEnded {
-                instance: instance.to_owned(),
-                reason: facts.reason,
-            }),
-            _ => Ok(None),
+        let rhythm = Rhythm { expected: plan.fleet.experience(&template.name, "stop") };
+        let mut waiting = cloud.machines_awaited().wait_for(instance, rhythm);
+        let ask = async |ids| cloud.machines_with(namespace, ids).await;
+        let judge = |found: &[InstanceFacts]| {
+            let Some(facts) = found.iter().find(|it| it.id == instance) else { return Ok(None) };
+            match facts.state.as_str() {
+                "stopped" => Ok(Some(())),
+                "terminated" => Err(BakeError::InstanceEnded {
+                    instance: instance.to_owned(),
+                    reason: facts.reason.clone(),
+                }),
+                _ => Ok(None),
+            }
         };
-        let waited = wait::until(template.timeouts.stop, cancel, stopped).await;
+        let (limit, sign) = (template.timeouts.stop, hung_up.as_mut());
+        let waited = wait::together(limit, cancel, &mut waiting, sign, ask, judge).await;
         waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
+        self.took.insert("stop", waiting.elapsed());
         Ok(())
     }
 
@@ -373,7 +396,11 @@ impl<'a> Bake<'a> {
         let id = [image.facts.id.clone()];
         if !verify {
             let reason = format!("baked by {operator}, not verified");
-            let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
+            let tags = tags::of([
+                (tags::LEASE, tags::NO_LEASE.into()),
+                (tags::REASON, reason),
+                (tags::TOOK, self.took()),
+            ]);
             cloud.tag(&id, &tags).await?;
             self.undo.keep_image();
             return Ok(false);
@@ -387,6 +414,7 @@ impl<'a> Bake<'a> {
         let time = plan.fleet.promotion_time(&template.name, now);
         let mut tags = tags::promotion(time, format!("baked by {operator}"));
         tags.insert(tags::VERIFIED.to_owned(), now.to_string());
+        tags.insert(tags::TOOK.to_owned(), self.took());
         cloud.tag(&id, &tags).await?;
         self.undo.keep_image();
         Ok(true)
@@ -405,6 +433,12 @@ impl<'a> Bake<'a> {
         cloud.tag(std::slice::from_ref(&image.facts.id), &tags).await?;
         self.undo.keep_image();
         Err(BakeError::Quarantined { ami: image.facts.id.clone(), failures })
+    }
+
+    /// What it has waited for, as later bakes read it.
+    fn took(&self) -> String {
+        let part = |(wait, took): (&&str, &Duration)| format!("{wait}={:.2}", took.as_secs_f64());
+        self.took.iter().map(part).collect::<Vec<String>>().join(" ")
     }
 
     /// Asked for, not waited for. By now the AMI stands, so a failure is only told.

@@ -46,6 +46,8 @@ pub(crate) struct InstanceFacts {
     pub(crate) reason: Option<String>,
     /// The public address where there is one, else the private one.
     pub(crate) address: Option<IpAddr>,
+    /// It is the public one: no other will come.
+    pub(crate) is_public: bool,
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
     pub(crate) tags: Tags,
@@ -86,12 +88,14 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
 
 pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
     let state = instance.state.and_then(|state| state.name);
+    let is_public = instance.public_ip_address.is_some();
     let address = instance.public_ip_address.or(instance.private_ip_address);
     InstanceFacts {
         id: instance.instance_id.unwrap_or_default(),
         state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
         reason: instance.state_reason.and_then(|reason| reason.message),
         address: address.and_then(|address| address.parse().ok()),
+        is_public,
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
         tags: read_tags(instance.tags),
     }

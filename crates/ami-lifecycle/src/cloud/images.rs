@@ -16,7 +16,7 @@ impl Cloud {
         description: Option<&str>,
         tags: &Tags,
     ) -> Result<String, CloudError> {
-        tracing::debug!("CreateImage {instance} {name}");
+        self.turn("CreateImage", (&instance, &name)).await;
         let request = self
             .ec2
             .create_image()
@@ -44,7 +44,7 @@ impl Cloud {
         client_token: &str,
         tags: &Tags,
     ) -> Result<String, CloudError> {
-        tracing::debug!("CopyImage {} {name}", source.id);
+        self.turn("CopyImage", (&source.id, &name)).await;
         let request = self
             .ec2
             .copy_image()
@@ -65,7 +65,7 @@ impl Cloud {
 
     /// Deregisters an image; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
-        tracing::debug!("DeregisterImage {id}");
+        self.turn("DeregisterImage", &id).await;
         was_known(
             patient(async || {
                 let answer = self.ec2.deregister_image().image_id(id).send().await;
@@ -77,7 +77,7 @@ impl Cloud {
 
     /// Lets an image be deregistered.
     pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
-        tracing::debug!("DisableImageDeregistrationProtection {id}");
+        self.turn("DisableImageDeregistrationProtection", &id).await;
         let request = self.ec2.disable_image_deregistration_protection().image_id(id);
         let answer = request.send().await;
         answer
@@ -106,7 +106,7 @@ impl Cloud {
     }
 
     async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
-        tracing::debug!("DescribeSnapshots {filter:?}");
+        self.turn("DescribeSnapshots", &filter).await;
         let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter);
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
@@ -152,7 +152,7 @@ impl Cloud {
     /// Deletes a snapshot; `false` when an image still uses it. One that is gone
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
-        tracing::debug!("DeleteSnapshot {id}");
+        self.turn("DeleteSnapshot", &id).await;
         let answer = patient(async || {
             let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
             answer.map(drop).map_err(|error| CloudError::new("DeleteSnapshot", error))

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use russh::keys::PublicKey;
 use tokio::io::AsyncRead;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,10 +36,7 @@ const TAIL: usize = 20;
 
 /// The pause between two attempts to log in: an attempt is refused at once while
 /// there is no sshd, and costs the network little.
-const LOGIN_PAUSE: Duration = Duration::from_millis(500);
-
-/// How often EC2 is asked whether the instance still lives while there is no login.
-const LIVENESS_PAUSE: Duration = Duration::from_secs(15);
+const LOGIN_PAUSE: Duration = Duration::from_millis(200);
 
 /// Where a machine is brought up, and who is told about it.
 #[derive(Clone, Copy)]
@@ -96,7 +94,7 @@ impl Guest {
             key: keys.login.clone(),
             host_keys,
         };
-        let ssh = site.or_cancel(log_in(site, instance, &login, deadline)).await??;
+        let ssh = site.or_cancel(log_in(site, &login, deadline)).await??;
         if template.host_key == HostKey::FirstContact {
             site.warn(format!(
                 "{instance} at {address} is believed to be what it says, with the host key {}: \
@@ -253,6 +251,19 @@ impl Guest {
         self.ssh.close().await;
     }
 
+    /// Stays logged in, and gives a sign when the machine hangs up.
+    pub(crate) fn until_it_hangs_up(self) -> watch::Receiver<bool> {
+        let (send, sign) = watch::channel(false);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = self.ssh.until_closed() => drop(send.send_replace(true)),
+                // Nobody waits for it any more.
+                () = send.closed() => {}
+            }
+        });
+        sign
+    }
+
     /// Runs a command of amiable's own, which must succeed; returns its standard output.
     async fn own(
         &self,
@@ -339,13 +350,7 @@ pub(crate) fn ended(instance: &str, state: &str, reason: Option<String>) -> Resu
 
 /// Tries until there is a login. Until cloud-init has put the keys in place there may
 /// be no sshd, another host key, or a refusal: none of them is trusted, and all may pass.
-async fn log_in(
-    site: Site<'_>,
-    instance: &str,
-    login: &Login,
-    deadline: Instant,
-) -> Result<Ssh, BakeError> {
-    let mut looked = Instant::now();
+async fn log_in(site: Site<'_>, login: &Login, deadline: Instant) -> Result<Ssh, BakeError> {
     loop {
         let last: SshError = match Ssh::connect(login).await {
             Ok(ssh) => return Ok(ssh),
@@ -361,20 +366,6 @@ async fn log_in(
                 last: last.to_string(),
             });
         }
-        if looked.elapsed() > LIVENESS_PAUSE {
-            looked = Instant::now();
-            still_alive(site.cloud, instance).await?;
-        }
         tokio::time::sleep(LOGIN_PAUSE).await;
-    }
-}
-
-async fn still_alive(cloud: &Cloud, instance: &str) -> Result<(), BakeError> {
-    match cloud.instance(instance).await {
-        Ok(Some(facts)) => ended(instance, &facts.state, facts.reason),
-        // EC2 may lose sight of it for a moment; the deadline ends what never comes back.
-        Ok(None) => Ok(()),
-        Err(error) if error.may_pass() => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }

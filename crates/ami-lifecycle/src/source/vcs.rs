@@ -118,8 +118,7 @@ pub async fn exact_revision(
     }
     let command: Vec<String> = match kind {
         VcsKind::Git => {
-            let mut command: Vec<String> =
-                ["git", "ls-remote", "--", url].map(String::from).into();
+            let mut command: Vec<String> = ["git", "ls-remote", "--", url].map(String::from).into();
             command.extend(git_names(revision));
             command
         }

@@ -215,12 +215,7 @@ async fn one(job: &Job<'_>, template: &Template, below: Option<String>, rolls_on
     row
 }
 
-async fn bake(
-    job: &Job<'_>,
-    template: &Template,
-    below: Option<String>,
-    row: &mut Row,
-) -> Outcome {
+async fn bake(job: &Job<'_>, template: &Template, below: Option<String>, row: &mut Row) -> Outcome {
     let baked = job.bake(template, below).await?;
     row.end = if baked.promoted { End::Baked } else { End::Pending };
     row.baked = Some(baked.clone());

@@ -91,7 +91,8 @@ fn as_table(planned: &[Planned]) -> String {
         ];
         let mut lines = why(it).into_iter();
         let first = head.into_iter().chain([lines.next().unwrap_or_default()]).collect();
-        let more = lines.map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
+        let more = lines
+            .map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
         std::iter::once(first).chain(more).collect::<Vec<Vec<String>>>()
     });
     table(&["TEMPLATE", "TO DO", "CURRENT", "GEN", "WHY"], &rows.collect::<Vec<_>>())

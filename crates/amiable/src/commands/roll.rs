@@ -141,11 +141,10 @@ fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template
     let templates = chosen(names, config)?;
     match templates.iter().find(|template| template.consumers.is_empty()) {
         None => Ok(templates),
-        Some(Template { name, .. }) => {
-            Err(Failure::usage(format!("template {name} has no consumer")).hint(format!(
-                "add a [[template.{name}.consumer]] table; the README shows all kinds"
-            )))
-        }
+        Some(Template { name, .. }) => Err(Failure::usage(format!(
+            "template {name} has no consumer"
+        ))
+        .hint(format!("add a [[template.{name}.consumer]] table; the README shows all kinds"))),
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) struct StartArgs {
     /// The port of an instance's address that leads to its sshd
     #[arg(long, default_value_t = 2222)]
     ssh_port: u16,
-    /// How long simulated machines take, such as running=10s,ssh=15s,api=50ms
+    /// How long simulated machines take, such as running=10s,ssh=15s,api=50ms; spread=10%,seed=1
+    /// draws each around that
     #[arg(long, value_name = "NAME=TIME,…", default_value = "")]
     delays: Delays,
     /// What simulated machines answer to SSH commands that contain a text: an exit status

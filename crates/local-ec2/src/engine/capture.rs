@@ -164,7 +164,11 @@ async fn finish(ec2: &Ec2, capture: &Capture, outcome: MachineResult<()>) {
     });
     let name = capture.image.as_ref().unwrap_or_else(|| &capture.snapshots[0]);
     match &outcome {
-        Ok(()) => ec2.machines.image_pause().await,
+        Ok(()) => {
+            let image = capture.image.as_ref();
+            let source = ec2.read(|state| state.images.get(image?)?.source_instance.clone());
+            ec2.machines.image_pause(source.as_deref()).await;
+        }
         Err(message) => tracing::error!("{name} failed: {message}"),
     }
     let (image_state, snapshot_state) = match outcome {

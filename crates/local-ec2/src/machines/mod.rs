@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-pub use delays::{Delays, DelaysError, parse_duration};
+pub use delays::{Delays, DelaysError, Transition, parse_duration};
 pub(crate) use qemu::{QemuMachines, QemuOptions};
 pub(crate) use qemu_machine::Exit;
 pub use simulated::Answer;
@@ -82,8 +82,9 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// What the guest wrote to its serial console.
     fn console(&self, instance_id: &str) -> Vec<u8>;
 
-    /// The time that taking an image lasts beyond what it costs here.
-    async fn image_pause(&self);
+    /// The time that taking an image lasts beyond what it costs here; of which instance, where
+    /// it is of one.
+    async fn image_pause(&self, instance_id: Option<&str>);
 
     /// Where the instance's metadata service is to listen, if it has use for one.
     fn metadata_socket(&self, instance_id: &str) -> Option<PathBuf>;

@@ -220,7 +220,7 @@ impl Machines for QemuMachines {
         std::fs::read(MachineSpec::console(&self.run_dir(instance_id))).unwrap_or_default()
     }
 
-    async fn image_pause(&self) {}
+    async fn image_pause(&self, _: Option<&str>) {}
 
     fn metadata_socket(&self, instance_id: &str) -> Option<PathBuf> {
         Some(self.run_dir(instance_id).join("imds.sock"))

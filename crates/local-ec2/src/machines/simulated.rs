@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::{Boot, Delays, Exit, MachineResult, Machines};
+use super::{Boot, Delays, Exit, MachineResult, Machines, Transition};
 use crate::faults::{Fate, FaultControl, SSH_COMMAND, SSH_LOGIN, Strike};
 
 /// What the SSH server answers to commands that contain a text.
@@ -51,6 +51,8 @@ pub(crate) struct SimulatedMachines {
     ssh_port: u16,
     faults: Arc<FaultControl>,
     running: Mutex<HashMap<String, CancellationToken>>,
+    /// The how-manieth each instance is, by id.
+    ordinals: Mutex<HashMap<String, u64>>,
     /// What guests have written, by instance.
     consoles: Mutex<HashMap<String, String>>,
     /// Layers have no files here, but one that was deleted is gone.
@@ -70,6 +72,7 @@ impl SimulatedMachines {
             ssh_port,
             faults,
             running: Mutex::default(),
+            ordinals: Mutex::default(),
             consoles: Mutex::default(),
             deleted: Mutex::default(),
         }
@@ -78,6 +81,14 @@ impl SimulatedMachines {
     fn check_layer(&self, layer: &str) -> MachineResult<()> {
         let deleted = self.deleted.lock().expect("no panic holds this lock");
         if deleted.contains(layer) { Err(format!("the layer {layer} was deleted")) } else { Ok(()) }
+    }
+
+    /// A delay of an instance's own.
+    fn delay(&self, transition: Transition, instance_id: &str) -> Duration {
+        let mut ordinals = self.ordinals.lock().expect("no panic holds this lock");
+        let next = ordinals.len() as u64;
+        let ordinal = *ordinals.entry(instance_id.to_owned()).or_insert(next);
+        self.delays.drawn(transition, ordinal)
     }
 
     fn token(&self, instance_id: &str) -> Option<CancellationToken> {
@@ -99,7 +110,8 @@ impl SimulatedMachines {
             off: off.clone(),
             connection: off.child_token(),
         };
-        let (address, port, pause) = (boot.address, self.ssh_port, self.delays.ssh);
+        let (address, port, pause) =
+            (boot.address, self.ssh_port, self.delay(Transition::Ssh, &boot.instance_id));
         tokio::spawn(async move {
             tokio::select! {
                 () = off.cancelled() => {}
@@ -134,7 +146,7 @@ impl Machines for SimulatedMachines {
     }
 
     async fn start(&self, boot: &Boot) -> MachineResult<()> {
-        tokio::time::sleep(self.delays.running).await;
+        tokio::time::sleep(self.delay(Transition::Running, &boot.instance_id)).await;
         boot.layers.iter().try_for_each(|layer| self.check_layer(layer))?;
         self.switch_on(boot);
         Ok(())
@@ -150,14 +162,14 @@ impl Machines for SimulatedMachines {
     }
 
     async fn power_button(&self, instance_id: &str) {
-        tokio::time::sleep(self.delays.stopped).await;
+        tokio::time::sleep(self.delay(Transition::Stopped, instance_id)).await;
         if let Some(token) = self.token(instance_id) {
             token.cancel();
         }
     }
 
     async fn kill(&self, instance_id: &str) {
-        tokio::time::sleep(self.delays.terminated).await;
+        tokio::time::sleep(self.delay(Transition::Terminated, instance_id)).await;
         if let Some(token) = self.token(instance_id) {
             token.cancel();
         }
@@ -183,8 +195,12 @@ impl Machines for SimulatedMachines {
         consoles.get(instance_id).cloned().unwrap_or_default().into_bytes()
     }
 
-    async fn image_pause(&self) {
-        tokio::time::sleep(self.delays.image).await;
+    async fn image_pause(&self, instance_id: Option<&str>) {
+        let pause = match instance_id {
+            Some(id) => self.delay(Transition::Image, id),
+            None => self.delays.image,
+        };
+        tokio::time::sleep(pause).await;
     }
 
     fn metadata_socket(&self, _: &str) -> Option<PathBuf> {
