@@ -494,6 +494,33 @@ impl Cloud {
         Ok(instances.into_iter().map(|instance| instance.id).collect())
     }
 
+    /// All volumes of a namespace.
+    pub(crate) async fn volumes_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        self.turn("DescribeVolumes", namespace).await;
+        let request = self.ec2.describe_volumes().filters(of_namespace(namespace));
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(volume) = pages.next().await {
+            let it = volume.map_err(|error| CloudError::new("DescribeVolumes", error))?;
+            found.push(Tagged {
+                id: it.volume_id.unwrap_or_default(),
+                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                tags: read_tags(it.tags),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Deletes a volume; `false` when EC2 does not know it, or not any more.
+    pub(crate) async fn delete_volume(&self, id: &str) -> Result<bool, CloudError> {
+        self.turn("DeleteVolume", id).await;
+        let answer = self.ec2.delete_volume().volume_id(id).send().await;
+        was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteVolume", error)))
+    }
+
     /// All instances of a namespace that have not ended.
     pub(crate) async fn instances_of_namespace(
         &self,

@@ -29,6 +29,8 @@ pub enum Operation {
     Rollback,
     /// `delete`.
     Delete,
+    /// `prune`.
+    Prune,
     /// `sweep`.
     Sweep,
     /// `doctor`.
@@ -37,7 +39,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 10] = [
+    pub const ALL: [Operation; 11] = [
         Operation::Bake,
         Operation::Verify,
         Operation::Plan,
@@ -46,6 +48,7 @@ impl Operation {
         Operation::Roll,
         Operation::Rollback,
         Operation::Delete,
+        Operation::Prune,
         Operation::Sweep,
         Operation::Doctor,
     ];
@@ -95,15 +98,34 @@ impl Operation {
                 "ec2:DescribeSnapshots",
                 "ec2:DisableImageDeregistrationProtection",
             ],
+            Operation::Prune => &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLaunchConfigurations",
+                "ec2:CreateTags",
+                "ec2:DeleteKeyPair",
+                "ec2:DeleteSnapshot",
+                "ec2:DeleteVolume",
+                "ec2:DeregisterImage",
+                "ec2:DescribeImageReferences",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeKeyPairs",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeSnapshots",
+                "ec2:DescribeVolumes",
+                "ec2:TerminateInstances",
+            ],
             Operation::Sweep => &[
                 "ec2:CreateTags",
                 "ec2:DeleteKeyPair",
                 "ec2:DeleteSnapshot",
+                "ec2:DeleteVolume",
                 "ec2:DeregisterImage",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstances",
                 "ec2:DescribeKeyPairs",
                 "ec2:DescribeSnapshots",
+                "ec2:DescribeVolumes",
                 "ec2:TerminateInstances",
             ],
             Operation::Doctor => &[
@@ -200,11 +222,12 @@ const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstan
 
 /// Actions that change or end what is there. EC2 knows the tags of what each of them names
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
-const CHANGE: [&str; 8] = [
+const CHANGE: [&str; 9] = [
     "CreateTags",
     "DeleteKeyPair",
     "DeleteSnapshot",
     "DeleteTags",
+    "DeleteVolume",
     "DeregisterImage",
     "DisableImageDeregistrationProtection",
     "StopInstances",

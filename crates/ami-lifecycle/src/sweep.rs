@@ -25,6 +25,8 @@ pub enum LeftKind {
     Image,
     /// A snapshot without an image.
     Snapshot,
+    /// A volume that outlived its builder.
+    Volume,
     /// An EC2 key pair of a bake.
     KeyPair,
 }
@@ -149,6 +151,7 @@ fn leftovers(
     fleet: &Fleet,
     instances: &[Tagged],
     snapshots: &[Tagged],
+    volumes: &[Tagged],
     key_pairs: &[Tagged],
     is_gone: IsGone<'_>,
     now: Timestamp,
@@ -172,8 +175,11 @@ fn leftovers(
         Some(it.left(LeftKind::Snapshot, is_over(it).or(deleted)?))
     };
     let snapshots = snapshots.iter().filter(|it| !is_used(it)).filter_map(orphan);
+    // One that is attached goes with its instance, or is that one's.
+    let volumes = volumes.iter().filter(|it| it.state == "available");
+    let volumes = volumes.filter_map(of(LeftKind::Volume));
     let key_pairs = key_pairs.iter().filter_map(of(LeftKind::KeyPair));
-    instances.chain(images).chain(snapshots).chain(key_pairs).collect()
+    instances.chain(images).chain(snapshots).chain(volumes).chain(key_pairs).collect()
 }
 
 /// Looks for what dead bakes and interrupted deletions have left in a namespace.
@@ -190,8 +196,9 @@ pub async fn find_leftovers(
     // Snapshots before images: one that is made in between has an image then.
     let snapshots = cloud.snapshots_of_namespace(namespace).await?;
     let fleet = cloud.fleet(namespace).await?;
+    let volumes = cloud.volumes_of_namespace(namespace).await?;
     let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
-    Ok(leftovers(&fleet, &instances, &snapshots, &key_pairs, is_gone, now))
+    Ok(leftovers(&fleet, &instances, &snapshots, &volumes, &key_pairs, is_gone, now))
 }
 
 /// Removes one of them. What is gone already is no error; a snapshot that an image of
@@ -206,6 +213,7 @@ pub async fn remove_leftover(
     match leftover.kind {
         LeftKind::Instance => cloud.terminate(&leftover.id).await.map(|_| Vec::new()),
         LeftKind::Snapshot => drop_snapshot(cloud, &leftover.id).await,
+        LeftKind::Volume => cloud.delete_volume(&leftover.id).await.map(|_| Vec::new()),
         LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
@@ -280,13 +288,27 @@ mod tests {
             tagged("amiable-dead", &[(tags::LEASE, before)]),
             tagged("amiable-live", &[(tags::LEASE, after)]),
         ];
+        let volume = |id, state: &str| Tagged {
+            state: state.into(),
+            ..tagged(id, &[(tags::LEASE, before)])
+        };
+        let volumes = [volume("vol-free", "available"), volume("vol-held", "in-use")];
         let is_gone = |owner: &str| owner == "gone";
         let now = NOW.parse().unwrap();
-        let left = leftovers(&fleet, &instances, &snapshots, &key_pairs, &is_gone, now);
+        let left = leftovers(&fleet, &instances, &snapshots, &volumes, &key_pairs, &is_gone, now);
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(
             ids,
-            ["i-dead", "i-killed", "ami-dead", "snap-4", "snap-6", "snap-8", "amiable-dead"]
+            [
+                "i-dead",
+                "i-killed",
+                "ami-dead",
+                "snap-4",
+                "snap-6",
+                "snap-8",
+                "vol-free",
+                "amiable-dead"
+            ]
         );
         assert_eq!(left[1].because, LeftBecause::ProcessEnded);
         assert_eq!(left[2].snapshots, ["snap-1"]);

@@ -244,6 +244,7 @@ mod tests {
             address: None,
             is_public: false,
             launched: EARLIER.into(),
+            image: String::new(),
             tags: tags_of(owner, stage, "r", LATER),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::consumer::{BootScript, Consumer};
+use crate::prune::Keep;
 
 /// The processor architecture, in EC2's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -336,6 +337,8 @@ pub struct Template {
     pub consumers: Vec<Consumer>,
     /// What its agents run at boot.
     pub boot_script: Option<BootScript>,
+    /// What `prune` keeps of it.
+    pub keep: Keep,
     /// How old its current AMI may grow.
     pub max_age: Option<Duration>,
 }
@@ -405,6 +408,7 @@ pub(crate) mod tests {
             agent: None,
             consumers: Vec::new(),
             boot_script: None,
+            keep: Keep { before: 2, younger: Duration::ZERO },
             max_age: None,
         }
     }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
-use aws_sdk_ec2::types::LaunchTemplateVersion;
+use aws_sdk_ec2::types::{Filter, LaunchTemplateVersion};
 use serde::Serialize;
 
-use crate::cloud::{Cloud, filter};
+use crate::cloud::{Cloud, InstanceFacts, MOST_VALUES};
 use crate::consumer::Holders;
 use crate::error::{CloudError, CloudErrorKind};
 
@@ -128,10 +128,11 @@ type Found = Result<Vec<(String, User)>, CloudError>;
 
 async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
     let mut found = Vec::new();
-    for ami in amis {
-        let instances = cloud.live_instances(vec![filter("image-id", ami)]).await?;
-        let users = instances.into_iter().map(|it| User::Instance { id: it.id, state: it.state });
-        found.extend(users.map(|user| (ami.clone(), user)));
+    for amis in amis.chunks(MOST_VALUES) {
+        let images = Filter::builder().name("image-id").set_values(Some(amis.to_vec())).build();
+        let instances = cloud.live_instances(vec![images]).await?;
+        let user = |it: InstanceFacts| (it.image, User::Instance { id: it.id, state: it.state });
+        found.extend(instances.into_iter().map(user));
     }
     Ok(found)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, roll, rollback, sweep,
-    validate, verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, roll, rollback,
+    sweep, validate, verify,
 };
 use crate::local;
 
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Rollback(rollback::RollbackArgs),
     Roll(roll::RollArgs),
+    Prune(prune::PruneArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
     IamPolicy(iam_policy::IamPolicyArgs),

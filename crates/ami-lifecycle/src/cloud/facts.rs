@@ -50,6 +50,8 @@ pub(crate) struct InstanceFacts {
     pub(crate) is_public: bool,
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
+    /// The image that it was started from.
+    pub(crate) image: String,
     pub(crate) tags: Tags,
 }
 
@@ -97,6 +99,7 @@ pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
         address: address.and_then(|address| address.parse().ok()),
         is_public,
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
+        image: instance.image_id.unwrap_or_default(),
         tags: read_tags(instance.tags),
     }
 }

@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 
 use super::Outcome;
 use super::create::Job;
-use super::plan::why;
+use super::plan::{one_line, why};
 use crate::cli::Output;
 use crate::failure::{Failure, Status};
 use crate::render::table;
@@ -74,7 +74,9 @@ impl Row {
 
     /// The failure is told when it happens, and its first line again in the summary.
     fn fails(&mut self, failure: &Failure) {
-        self.note.clone_from(&failure.message);
+        let own = format!("{}: ", self.template);
+        let message = failure.message.strip_prefix(&own).unwrap_or(&failure.message);
+        self.note = one_line(message);
         self.status = Some(failure.status);
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod jenkins;
 pub(crate) mod list;
 pub(crate) mod plan;
+pub(crate) mod prune;
 pub(crate) mod roll;
 pub(crate) mod rollback;
 pub(crate) mod sweep;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Info(args) => info::info(args, global, console).await,
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
         Command::Roll(args) => roll::roll(args, global, console).await,
+        Command::Prune(args) => prune::prune(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Doctor(args) => doctor::doctor(args, global, console).await,
         Command::IamPolicy(args) => iam_policy::iam_policy(args, global, console),

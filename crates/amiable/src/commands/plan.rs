@@ -101,9 +101,15 @@ fn as_table(planned: &[Planned]) -> String {
 /// Why something is to be done for a template, or cannot be told, a line each.
 pub(super) fn why(planned: &Planned) -> Vec<String> {
     let reasons = planned.reasons.iter().map(ToString::to_string);
-    let unknown = planned.unknown.iter().map(|it| format!("it cannot be told: {it}"));
+    let unknown = planned.unknown.iter();
+    let unknown = unknown.map(|it| format!("it cannot be told: {}", one_line(it)));
     let held = planned.held.iter().map(|it| format!("held: this is {it}"));
     reasons.chain(unknown).chain(held).collect()
+}
+
+/// What others write may have several lines.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
 fn summary(planned: &[Planned]) -> String {

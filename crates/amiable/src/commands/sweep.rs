@@ -54,9 +54,14 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
         return Ok(());
     }
     confirm(console, args.yes, "Remove them?", "nothing was removed")?;
-    let mut failed = false;
-    for leftover in &left {
-        match ami_lifecycle::remove_leftover(&cloud, leftover).await {
+    if remove(&left, &cloud, console).await { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+/// Removes what was left; returns whether all of it is gone.
+pub(super) async fn remove(left: &[Leftover], cloud: &Cloud, console: &Console) -> bool {
+    let mut well = true;
+    for leftover in left {
+        match ami_lifecycle::remove_leftover(cloud, leftover).await {
             Ok(users) if users.is_empty() => {
                 console.message(&format!("{} {}", done(leftover.kind), leftover.id));
             }
@@ -65,14 +70,14 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
                 console.complain(&format!("{}: a snapshot stays, as {users} uses it", leftover.id));
             }
             Err(error) => {
-                failed = true;
+                well = false;
                 let mut failure = Failure::from(error);
                 failure.message = format!("{} is left: {}", leftover.id, failure.message);
                 console.complain(&failure.text());
             }
         }
     }
-    if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+    well
 }
 
 /// Without the images that a consumer names, or may name.
@@ -99,7 +104,8 @@ async fn without_named(
     Ok(free)
 }
 
-fn line(leftover: &Leftover) -> String {
+/// What was left, and why it is nobody's.
+pub(super) fn line(leftover: &Leftover) -> String {
     let Leftover { id, state, template, bake, operator, .. } = leftover;
     let lease = leftover.lease.as_deref().unwrap_or("unknown");
     let why = match leftover.because {
@@ -116,6 +122,7 @@ fn kind(kind: LeftKind) -> &'static str {
         LeftKind::Instance => "instance",
         LeftKind::Image => "image",
         LeftKind::Snapshot => "snapshot",
+        LeftKind::Volume => "volume",
         LeftKind::KeyPair => "key pair",
     }
 }
@@ -124,6 +131,6 @@ fn done(kind: LeftKind) -> &'static str {
     match kind {
         LeftKind::Instance => "terminated",
         LeftKind::Image => "deregistered",
-        LeftKind::Snapshot | LeftKind::KeyPair => "deleted",
+        LeftKind::Snapshot | LeftKind::Volume | LeftKind::KeyPair => "deleted",
     }
 }

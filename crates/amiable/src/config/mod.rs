@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use ami_lifecycle::{Namespace, Pattern, Template};
 
 pub(crate) use diagnostic::{Diagnostic, render};
+pub(crate) use template::parse_days;
 
 /// The name that is looked for.
 pub(crate) const FILE_NAME: &str = "amiable.toml";

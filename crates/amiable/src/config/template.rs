@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ami_lifecycle::{
-    Architecture, Base, CheckoutOn, HostKey, Repository, Source, Template, Timeouts, VcsKind, tags,
+    Architecture, Base, CheckoutOn, HostKey, Keep, Repository, Source, Template, Timeouts, VcsKind,
+    tags,
 };
 use jiff::SignedDuration;
 use toml::de::DeValue;
@@ -30,6 +31,11 @@ const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
     verify: Duration::from_secs(15 * 60),
     bake: None,
 };
+
+/// What `prune` keeps, unless the template says otherwise: the way back, and what was made
+/// since people have looked last.
+const DEFAULT_KEEP: Keep = Keep { before: 2, younger: Duration::from_secs(7 * 24 * 3600) };
+const MOST_KEPT: u64 = 1000;
 
 /// Reads one template: its own keys first, then those of `[defaults]`.
 pub(super) struct TemplateReader<'s, 'a> {
@@ -97,7 +103,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 .number("volume_size", LARGEST_VOLUME)
                 .map(|it| it.value),
             timeouts: self.timeouts(),
-            max_age: self.max_age(),
+            keep: self.keep(),
+            max_age: self.days("max_age"),
             key_pair: self.key_pair(),
             host_key: self.host_key().unwrap_or(HostKey::Injected),
             user_data: self.user_data(),
@@ -380,8 +387,16 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         groups.into_iter().map(|group| group.value.to_owned()).collect()
     }
 
-    fn max_age(&self) -> Option<Duration> {
-        let text = self.text("max_age")?;
+    fn keep(&self) -> Keep {
+        let before = self.of("keep").number("keep", MOST_KEPT).map(|it| it.value);
+        Keep {
+            before: before.unwrap_or(DEFAULT_KEEP.before),
+            younger: self.days("keep_younger").unwrap_or(DEFAULT_KEEP.younger),
+        }
+    }
+
+    fn days(&self, key: &'static str) -> Option<Duration> {
+        let text = self.text(key)?;
         let age = parse_days(text.value);
         if age.is_none() {
             let message = format!("`{}` is no age", text.value);

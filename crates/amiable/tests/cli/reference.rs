@@ -5,7 +5,7 @@ use crate::farm::Farm;
 #[test]
 fn the_command_line_reference() {
     let farm = Farm::without_endpoint();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &["--help"],
         &["create", "--help"],
         &["update", "--help"],
@@ -17,6 +17,7 @@ fn the_command_line_reference() {
         &["rollback", "--help"],
         &["roll", "--help"],
         &["jenkins", "import", "--help"],
+        &["prune", "--help"],
         &["sweep", "--help"],
         &["doctor", "--help"],
         &["iam-policy", "--help"],

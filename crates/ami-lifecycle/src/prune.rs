@@ -1,0 +1,443 @@
+//! Which AMIs are kept, and why; all others go. A pure function over what was observed:
+//!
+//! ```text
+//!   fleet, rules, time --> those without a reason --> who uses them? --> those that go
+//! ```
+//!
+//! What cannot be looked up may use any of them: then nothing goes.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::ami::{Ami, Status};
+use crate::cloud::Cloud;
+use crate::consumer::Holders;
+use crate::delete::{Deletion, Objection, add_users};
+use crate::fleet::Fleet;
+use crate::tags;
+use crate::takeover::{self, IsGone};
+use crate::template::Template;
+
+/// What is kept of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// So many of those that were current before.
+    pub before: u64,
+    /// Whatever is younger than this.
+    pub younger: Duration,
+}
+
+/// Why an AMI is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Agents are to boot from it.
+    #[error("it is the current one")]
+    Current,
+    /// It is among the last that were current before.
+    #[error("it is number {number} of the {of} before the current one that are kept")]
+    Before {
+        /// Counted from the current one.
+        number: u64,
+        /// How many are kept.
+        of: u64,
+    },
+    /// It is young.
+    #[error("it is {} old, and what is younger than {} is kept", age(*seconds), age(*limit))]
+    Young {
+        /// Its age, in seconds.
+        seconds: u64,
+        /// The limit, in seconds.
+        limit: u64,
+    },
+    /// A bake that lives makes it.
+    #[error("{0}: that bake makes it")]
+    UnderWay(String),
+    /// It waits to be verified.
+    #[error("it waits to be verified")]
+    Waits,
+    /// Nothing is current, so that any may be needed.
+    #[error("template {0} has no current AMI, so that any may be needed")]
+    NoCurrent(String),
+    /// The configuration does not say what is kept of it.
+    #[error("there is no template {0} in the configuration")]
+    NoTemplate(String),
+    /// EC2 does not let it go.
+    #[error("it is protected from deregistration")]
+    Protected,
+    /// Someone uses it, or may.
+    #[error("{0}")]
+    Objected(Objection),
+    /// So many go in one run.
+    #[error("{0} go in one run: it goes in the next")]
+    Limit(usize),
+}
+
+/// Why an AMI goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goes {
+    /// Others are kept instead.
+    #[error("it was current, and newer ones are kept")]
+    Old,
+    /// It was never any good.
+    #[error("it is {0}, and old enough")]
+    Bad(&'static str),
+    /// It was never made current, and what is current is newer.
+    #[error("it was never current, and is older than the current one")]
+    Overtaken,
+    /// Its bake is dead.
+    #[error("the bake that made it is dead")]
+    Dead,
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// What becomes of an AMI, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fate {
+    /// The AMI.
+    pub ami: String,
+    /// Its name.
+    pub name: String,
+    /// Its template.
+    pub template: String,
+    /// Its generation.
+    pub generation: u64,
+    /// What it is to its template.
+    pub status: Status,
+    /// When it was created.
+    pub created: String,
+    /// Why it is kept; it goes when there is no reason.
+    pub kept: Vec<Kept>,
+    /// Why it would go, or goes.
+    pub goes: Option<Goes>,
+}
+
+impl Fate {
+    /// Whether it goes.
+    #[must_use]
+    pub fn is_going(&self) -> bool {
+        self.kept.is_empty()
+    }
+}
+
+/// What a plan is made from.
+pub struct PruneRequest<'a> {
+    /// All AMIs of the namespace.
+    pub fleet: &'a Fleet,
+    /// The templates of the configuration.
+    pub templates: &'a [Template],
+    /// Only AMIs of these templates go; of all, if there are none here.
+    pub only: &'a [String],
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
+    /// What time it is.
+    pub now: Timestamp,
+    /// So many go at most.
+    pub limit: usize,
+}
+
+/// A plan for pruning.
+#[derive(Debug, Clone)]
+pub struct PrunePlan {
+    /// For every AMI that was looked at, by template, newest first.
+    pub fates: Vec<Fate>,
+    /// What is to be deleted, oldest first.
+    pub deletions: Vec<Deletion>,
+    /// What could not be looked up, and why: nothing goes then.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// Observes who uses what has no other reason to stay, and decides.
+pub async fn plan_prune(cloud: &Cloud, holders: &Holders, request: &PruneRequest<'_>) -> PrunePlan {
+    let mut fates = judge(request);
+    let going = fates.iter().filter(|fate| fate.is_going());
+    let mut deletions: Vec<Deletion> =
+        going.filter_map(|fate| request.fleet.get(&fate.ami)).map(Deletion::of_namespace).collect();
+    add_users(cloud, holders, &mut deletions).await;
+    object(&mut fates, &deletions, request.limit);
+    let is_going =
+        |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_going());
+    let unknown = deletions.iter().flat_map(|deletion| &deletion.objections);
+    let mut unknown: Vec<(String, String)> = unknown
+        .filter_map(|objection| match objection {
+            Objection::Unknown { what, error } => Some((what.clone(), error.clone())),
+            _ => None,
+        })
+        .collect();
+    unknown.sort();
+    unknown.dedup();
+    deletions.retain(is_going);
+    let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
+    deletions.sort_by_key(created);
+    PrunePlan { fates, deletions, unknown }
+}
+
+/// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.
+fn judge(request: &PruneRequest<'_>) -> Vec<Fate> {
+    let PruneRequest { fleet, only, .. } = *request;
+    let chosen = fleet.amis().iter().filter(|ami| only.is_empty() || only.contains(&ami.template));
+    chosen.map(|ami| judge_one(ami, request)).collect()
+}
+
+fn judge_one(ami: &Ami, request: &PruneRequest<'_>) -> Fate {
+    let PruneRequest { fleet, templates, is_gone, now, .. } = *request;
+    let mut kept = Vec::new();
+    let mut goes = None;
+    let template = templates.iter().find(|template| template.name == ami.template);
+    let current = fleet.current(&ami.template);
+    match template {
+        None => kept.push(Kept::NoTemplate(ami.template.clone())),
+        Some(template) => {
+            if ami.status == Status::Current {
+                kept.push(Kept::Current);
+            } else if current.is_none() {
+                kept.push(Kept::NoCurrent(ami.template.clone()));
+            }
+            let (by_rule, reason) = by_status(ami, current, fleet, &template.keep, is_gone, now);
+            kept.extend(by_rule);
+            goes = reason;
+            if goes != Some(Goes::Dead) {
+                kept.extend(young(ami, template.keep.younger, now));
+            }
+        }
+    }
+    if ami.protected {
+        kept.push(Kept::Protected);
+    }
+    Fate {
+        ami: ami.ami.clone(),
+        name: ami.name.clone(),
+        template: ami.template.clone(),
+        generation: ami.generation,
+        status: ami.status,
+        created: ami.created.clone(),
+        kept,
+        goes: goes.filter(|_| ami.status != Status::Current),
+    }
+}
+
+/// Why an AMI stays as what it is, and why it would go.
+fn by_status(
+    ami: &Ami,
+    current: Option<&Ami>,
+    fleet: &Fleet,
+    keep: &Keep,
+    is_gone: IsGone<'_>,
+    now: Timestamp,
+) -> (Option<Kept>, Option<Goes>) {
+    match ami.status {
+        Status::Current => (None, None),
+        Status::Previous => {
+            let number = number_before(ami, fleet);
+            let kept = (number <= keep.before).then_some(Kept::Before { number, of: keep.before });
+            (kept, Some(Goes::Old))
+        }
+        Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
+        Status::Failed => (None, Some(Goes::Bad("failed"))),
+        Status::Pending => {
+            let alone = Fleet::new(vec![ami.clone()]);
+            if let Some(busy) = takeover::busy(&alone, &[], &ami.template, is_gone, now) {
+                return (Some(Kept::UnderWay(busy.to_string())), None);
+            }
+            if ami.lease.as_deref() != Some(tags::NO_LEASE) {
+                return (None, Some(Goes::Dead));
+            }
+            let newer = current.is_none_or(|current| ami.generation > current.generation);
+            (newer.then_some(Kept::Waits), Some(Goes::Overtaken))
+        }
+    }
+}
+
+/// How many were current more lately, the current one not counted, and itself.
+fn number_before(ami: &Ami, fleet: &Fleet) -> u64 {
+    let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
+    let others = fleet.amis().iter().filter(|other| {
+        other.template == ami.template
+            && other.status == Status::Previous
+            && rank(other) > rank(ami)
+    });
+    others.count() as u64 + 1
+}
+
+fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<Kept> {
+    // What does not tell its age counts as young.
+    let created = ami.created.parse::<Timestamp>().unwrap_or(now);
+    let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
+    (age < limit).then_some(Kept::Young { seconds: age.as_secs(), limit: limit.as_secs() })
+}
+
+/// Adds who uses an AMI, and lets no more go than the limit: the oldest go first. Pure.
+fn object(fates: &mut [Fate], deletions: &[Deletion], limit: usize) {
+    for fate in fates.iter_mut() {
+        let objections = deletions.iter().filter(|it| it.ami == fate.ami);
+        let objections = objections.flat_map(|it| &it.objections);
+        fate.kept.extend(
+            objections
+                .filter(|it| !matches!(it, Objection::Current(_) | Objection::Protected))
+                .map(|it| Kept::Objected(it.clone())),
+        );
+    }
+    let mut going: Vec<&mut Fate> = fates.iter_mut().filter(|it| it.is_going()).collect();
+    going.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
+    for fate in going.into_iter().skip(limit) {
+        fate.kept.push(Kept::Limit(limit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::ImageFacts;
+    use crate::template::tests::template;
+    use crate::usage::User;
+
+    const NOW: &str = "2026-11-24T12:00:00Z";
+    const DAY: u64 = 86_400;
+
+    /// An AMI that many days old; promoted when it was made, unless told otherwise.
+    fn ami(id: &str, generation: u64, days: i64, more: &[(&str, &str)]) -> Ami {
+        let now: Timestamp = NOW.parse().unwrap();
+        let created = now.checked_sub(SignedDuration::from_hours(24 * days)).unwrap().to_string();
+        let mut tags = tags::of([
+            (tags::TEMPLATE, "agent".into()),
+            (tags::GENERATION, generation.to_string()),
+            (tags::LEASE, created.clone()),
+            (tags::PROMOTED, created.clone()),
+        ]);
+        for (key, value) in more {
+            match value.is_empty() {
+                true => drop(tags.remove(*key)),
+                false => drop(tags.insert((*key).to_owned(), (*value).to_owned())),
+            }
+        }
+        let (id, state) = (id.to_owned(), "available".to_owned());
+        Ami::read(ImageFacts { id, state, created, tags, ..ImageFacts::default() }, "us-east-1")
+    }
+
+    fn planned(amis: Vec<Ami>, keep: Keep, limit: usize, used: &str) -> Vec<(String, String)> {
+        let fleet = Fleet::new(amis);
+        let templates = [Template { keep, ..template() }];
+        let request = PruneRequest {
+            fleet: &fleet,
+            templates: &templates,
+            only: &[],
+            is_gone: &|owner| owner == "dead",
+            now: NOW.parse().unwrap(),
+            limit,
+        };
+        let mut fates = judge(&request);
+        let going = fates.iter().filter(|it| it.is_going());
+        let mut deletions: Vec<Deletion> =
+            going.filter_map(|it| fleet.get(&it.ami)).map(Deletion::of_namespace).collect();
+        for deletion in deletions.iter_mut().filter(|it| it.ami == used) {
+            let user = User::Instance { id: "i-1".into(), state: "running".into() };
+            deletion.objections.push(Objection::Used(user));
+        }
+        object(&mut fates, &deletions, limit);
+        let text = |it: &Fate| match it.is_going() {
+            true => format!("goes: {}", it.goes.clone().unwrap()),
+            false => it.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        };
+        fates.iter().map(|it| (it.ami.clone(), text(it))).collect()
+    }
+
+    const KEEP: Keep = Keep { before: 1, younger: Duration::from_secs(7 * DAY) };
+
+    #[test]
+    fn every_kind_of_reason_is_told() {
+        let later = "2026-11-24T16:00:00Z";
+        let amis = vec![
+            ami("ami-wait", 11, 9, &[(tags::PROMOTED, ""), (tags::LEASE, tags::NO_LEASE)]),
+            ami("ami-live", 10, 0, &[(tags::PROMOTED, ""), (tags::LEASE, later)]),
+            ami("ami-cur", 9, 8, &[]),
+            ami("ami-bad", 8, 9, &[(tags::QUARANTINED, later)]),
+            ami("ami-prev", 7, 10, &[]),
+            ami("ami-old", 6, 20, &[]),
+            ami("ami-used", 5, 21, &[]),
+            ami("ami-over", 4, 22, &[(tags::PROMOTED, ""), (tags::LEASE, tags::NO_LEASE)]),
+            ami(
+                "ami-dead",
+                3,
+                0,
+                &[(tags::PROMOTED, ""), (tags::LEASE, later), (tags::OWNER, "dead")],
+            ),
+            ami("ami-yng", 2, 6, &[(tags::PROMOTED, "2026-01-01T00:00:00Z")]),
+            ami("ami-else", 1, 30, &[(tags::TEMPLATE, "gone")]),
+        ];
+        let told = planned(amis, KEEP, 10, "ami-used");
+        let of = |id: &str| &told.iter().find(|(ami, _)| ami == id).unwrap().1;
+        assert_eq!(of("ami-wait"), "it waits to be verified");
+        assert!(of("ami-live").ends_with(
+            "that bake makes it; it is 0 min old, and what is younger than 7 days is kept"
+        ));
+        assert_eq!(of("ami-cur"), "it is the current one");
+        assert_eq!(of("ami-bad"), "goes: it is quarantined, and old enough");
+        assert_eq!(of("ami-prev"), "it is number 1 of the 1 before the current one that are kept");
+        assert_eq!(of("ami-old"), "goes: it was current, and newer ones are kept");
+        assert_eq!(of("ami-used"), "the instance i-1 (running) was started from it");
+        assert_eq!(of("ami-over"), "goes: it was never current, and is older than the current one");
+        assert_eq!(of("ami-dead"), "goes: the bake that made it is dead");
+        assert_eq!(of("ami-yng"), "it is 6 days old, and what is younger than 7 days is kept");
+        assert_eq!(of("ami-else"), "there is no template gone in the configuration");
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_no_more_than_the_limit() {
+        let amis: Vec<Ami> =
+            (1..=6).map(|n| ami(&format!("ami-{n}"), n, 40 - n as i64, &[])).collect();
+        let told = planned(amis, KEEP, 2, "");
+        let going: Vec<&str> =
+            told.iter().filter(|it| it.1.starts_with("goes")).map(|it| it.0.as_str()).collect();
+        assert_eq!(going, ["ami-2", "ami-1"]);
+        assert_eq!(told[2].1, "2 go in one run: it goes in the next");
+    }
+
+    #[test]
+    fn without_a_current_one_all_stay() {
+        let amis =
+            vec![ami("ami-1", 1, 40, &[(tags::PROMOTED, ""), (tags::LEASE, tags::NO_LEASE)])];
+        let told = planned(amis, KEEP, 2, "");
+        assert!(told[0].1.starts_with("template agent has no current AMI"), "{told:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_agents_boot_from_and_what_may_be_gone_back_to_never_goes(
+            rows in proptest::collection::vec((0..60i64, 0..3u8), 1..12),
+            before in 1..4u64,
+        ) {
+            let amis: Vec<Ami> = rows.iter().enumerate().map(|(index, (days, kind))| {
+                let more: &[(&str, &str)] = match kind {
+                    0 => &[],
+                    1 => &[(tags::QUARANTINED, NOW)],
+                    _ => &[(tags::PROMOTED, ""), (tags::LEASE, tags::NO_LEASE)],
+                };
+                ami(&format!("ami-{index}"), index as u64, *days, more)
+            }).collect();
+            let fleet = Fleet::new(amis.clone());
+            let told = planned(amis, Keep { before, ..KEEP }, 100, "");
+            let stays = |id: &str| told.iter().any(|it| it.0 == id && !it.1.starts_with("goes"));
+            if let Some(current) = fleet.current("agent") {
+                proptest::prop_assert!(stays(&current.ami));
+                if let Ok(target) = fleet.rollback_target("agent", None) {
+                    let last = fleet.amis().iter().filter(|it| it.status == Status::Previous).max_by_key(|it| (it.promoted_at(), it.generation, it.ami.clone()));
+                    if last.is_some_and(|last| last.ami == target.ami) {
+                        proptest::prop_assert!(stays(&target.ami));
+                    }
+                }
+            } else {
+                proptest::prop_assert!(fleet.amis().iter().all(|it| stays(&it.ami)));
+            }
+        }
+    }
+}
