@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build setup setup-test lint fast-test fault-test real-test
+.PHONY: demo test build setup setup-test lint fast-test fault-test real-test bench
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -33,6 +33,11 @@ fast-test:
 # Every operation meets every fault at every call: crates/amiable/tests/faults/main.rs.
 fault-test:
 	cargo test --locked --workspace --test faults
+
+# What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About half an hour once
+# built; AMIABLE_BENCH=unchanged,plan,list measures some of it and writes nothing.
+bench: setup-test
+	cargo bench --locked -p amiable --bench farm
 
 # The same commands on real virtual machines.
 real-test:

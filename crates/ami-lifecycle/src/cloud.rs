@@ -22,7 +22,7 @@ use self::facts::{image_facts, instance_facts, read_tags};
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
-use crate::pace::{Feedback, Paces};
+use crate::pace::{Feedback, Limits, Paces};
 use crate::shared::Shared;
 use crate::sweep::Tagged;
 use crate::tags::{self, Tags};
@@ -68,6 +68,7 @@ struct Reads {
     fleets: Shared<Arc<Fleet>>,
     machines: Shared<Arc<Vec<InstanceFacts>>>,
     images: Shared<Option<ImageFacts>>,
+    newest: Shared<Option<ImageFacts>>,
     machines_awaited: Watch<InstanceFacts>,
     images_awaited: Watch<ImageFacts>,
 }
@@ -97,8 +98,8 @@ const LIVE_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 impl Cloud {
     /// Uses what the caller has configured: credentials, region, endpoint.
     #[must_use]
-    pub fn new(config: &aws_config::SdkConfig) -> Cloud {
-        let paces: Arc<Paces> = Arc::default();
+    pub fn new(config: &aws_config::SdkConfig, limits: Limits) -> Cloud {
+        let paces = Arc::new(Paces::new(limits));
         let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(Feedback(paces.clone()));
         Cloud {
             ec2: Client::from_conf(ec2.build()),
@@ -304,6 +305,11 @@ impl Cloud {
     /// The same as [`Cloud::image`], in one call for all who ask at the same time.
     pub(crate) async fn shared_image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
         self.reads.images.get(id, async || self.image(id).await).await
+    }
+
+    /// The newest images that were asked for at the same time.
+    pub(crate) fn newest_images(&self) -> &Shared<Option<ImageFacts>> {
+        &self.reads.newest
     }
 
     /// All who wait for machines.

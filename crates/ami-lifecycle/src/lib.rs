@@ -69,6 +69,7 @@ pub use info::{Ancestor, Info, info};
 pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
+pub use pace::Limits;
 pub use plan::{Plan, PlanRequest, Planned, Reason, Todo, plan};
 pub use prune::{Fate, Goes, Keep, Kept, PrunePlan, PruneRequest, plan_prune};
 pub use rights::{Operation, PolicyRequest, policy};

@@ -39,6 +39,15 @@ fn size(action: &str) -> (f64, f64) {
     (f64::from(capacity - 1), f64::from(rate) * SHARE)
 }
 
+/// How often an endpoint may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// As AWS documents.
+    Documented,
+    /// Nobody knows, until it refuses a call.
+    Learned,
+}
+
 /// A bucket. Pure but for the times that it is told.
 #[derive(Debug)]
 struct Bucket {
@@ -49,12 +58,15 @@ struct Bucket {
     share: f64,
     tokens: f64,
     filled: Instant,
+    /// Nothing was refused yet, and nothing is known.
+    open: bool,
 }
 
 impl Bucket {
-    fn full(action: &str, now: Instant) -> Bucket {
+    fn full(action: &str, limits: Limits, now: Instant) -> Bucket {
         let (capacity, rate) = size(action);
-        Bucket { capacity, rate, share: 1.0, tokens: capacity, filled: now }
+        let open = limits == Limits::Learned;
+        Bucket { capacity, rate, share: 1.0, tokens: capacity, filled: now, open }
     }
 
     fn fill(&mut self, now: Instant) {
@@ -67,6 +79,9 @@ impl Bucket {
 
     /// Takes a token, and tells how long to wait for it.
     fn take(&mut self, now: Instant) -> Duration {
+        if self.open {
+            return Duration::ZERO;
+        }
         self.fill(now);
         self.tokens -= 1.0;
         Duration::from_secs_f64((-self.tokens).max(0.0) / (self.rate * self.share))
@@ -76,19 +91,30 @@ impl Bucket {
     fn refused(&mut self, now: Instant) {
         self.fill(now);
         self.tokens = self.tokens.min(0.0);
+        if std::mem::take(&mut self.open) {
+            return;
+        }
         self.share = (self.share * SLOWER).max(SLOWEST);
     }
 }
 
 /// The buckets of an account in a region.
-#[derive(Debug, Default)]
-pub(crate) struct Paces(Mutex<HashMap<String, Bucket>>);
+#[derive(Debug)]
+pub(crate) struct Paces {
+    limits: Limits,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
 
 impl Paces {
+    pub(crate) fn new(limits: Limits) -> Paces {
+        Paces { limits, buckets: Mutex::default() }
+    }
+
     fn with<T>(&self, action: &str, change: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
         let now = Instant::now();
-        let mut buckets = self.0.lock().expect("no panic holds this lock");
-        let bucket = buckets.entry(action.to_owned()).or_insert_with(|| Bucket::full(action, now));
+        let mut buckets = self.buckets.lock().expect("no panic holds this lock");
+        let full = || Bucket::full(action, self.limits, now);
+        let bucket = buckets.entry(action.to_owned()).or_insert_with(full);
         change(bucket, now)
     }
 
@@ -140,7 +166,7 @@ mod tests {
     #[test]
     fn a_bucket_lets_its_fill_pass_and_then_its_rate() {
         let now = Instant::now();
-        let mut bucket = Bucket::full("RunInstances", now);
+        let mut bucket = Bucket::full("RunInstances", Limits::Documented, now);
         let waits: Vec<f64> = (0..6).map(|_| bucket.take(now).as_secs_f64()).collect();
         assert_eq!(waits[..4], [0.0; 4]);
         assert!((waits[5] - 2.0 / 1.9).abs() < 0.001, "{waits:?}");
@@ -151,7 +177,7 @@ mod tests {
     #[test]
     fn a_refusal_halves_the_pace_and_time_restores_it() {
         let now = Instant::now();
-        let mut bucket = Bucket::full("RunInstances", now);
+        let mut bucket = Bucket::full("RunInstances", Limits::Documented, now);
         bucket.refused(now);
         assert!((bucket.take(now).as_secs_f64() - 2.0 / 1.9).abs() < 0.001);
         for _ in 0..20 {
@@ -160,5 +186,14 @@ mod tests {
         assert!((bucket.share - SLOWEST).abs() < 1e-9);
         bucket.fill(now + RECOVERY);
         assert!((bucket.share - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn limits_that_nobody_knows_are_learned_from_the_first_refusal() {
+        let now = Instant::now();
+        let mut bucket = Bucket::full("RunInstances", Limits::Learned, now);
+        assert!((0..100).all(|_| bucket.take(now).is_zero()));
+        bucket.refused(now);
+        assert!((bucket.take(now).as_secs_f64() - 1.0 / 1.9).abs() < 0.001);
     }
 }

@@ -391,7 +391,7 @@ fn too_old(current: &Ami, template: &Template, now: Timestamp) -> Option<Reason>
     let most = template.max_age?;
     let created: Timestamp = current.created.parse().ok()?;
     let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
-    (age > most).then(|| Reason::Age { seconds: age.as_secs(), most: most.as_secs() })
+    (age > most).then_some(Reason::Age { seconds: age.as_secs(), most: most.as_secs() })
 }
 
 /// What a consumer has that is not as it should be. What is only ever told cannot differ.

@@ -10,7 +10,7 @@ pub(crate) fn in_order<'t>(templates: &[&'t Template]) -> Vec<&'t Template> {
     let names: Vec<&str> = templates.iter().map(|it| it.name.as_str()).collect();
     let mut schedule = Schedule::new(templates);
     let mut ordered = Vec::new();
-    while let Some(name) = schedule.next() {
+    while let Some(name) = schedule.begin() {
         schedule.done(&name, true);
         let index = names.iter().position(|it| *it == name);
         ordered.extend(index.map(|index| templates[index]));
@@ -41,7 +41,7 @@ impl Schedule {
     }
 
     /// One that can be begun now, and counts as begun from here on.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn begin(&mut self) -> Option<String> {
         let pending: BTreeSet<&String> =
             self.waiting.iter().map(|(name, _)| name).chain(&self.under_way).collect();
         let free = |(_, below): &(String, Option<String>)| {
@@ -87,14 +87,14 @@ mod tests {
         let order: Vec<&str> = in_order(&all).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(order, ["a", "b", "c", "d"]);
         let mut schedule = Schedule::new(&all);
-        assert_eq!(schedule.next().as_deref(), Some("a"));
-        assert_eq!(schedule.next().as_deref(), Some("d"));
-        assert_eq!(schedule.next(), None, "b waits for a");
+        assert_eq!(schedule.begin().as_deref(), Some("a"));
+        assert_eq!(schedule.begin().as_deref(), Some("d"));
+        assert_eq!(schedule.begin(), None, "b waits for a");
         assert!(schedule.done("d", false).is_empty());
         let skipped = schedule.done("a", false);
         assert_eq!(skipped, [("b".into(), "a".into()), ("c".into(), "b".into())]);
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.begin(), None);
         // Alone it stands on what there is.
-        assert_eq!(Schedule::new(&all[..1]).next().as_deref(), Some("c"));
+        assert_eq!(Schedule::new(&all[..1]).begin().as_deref(), Some("c"));
     }
 }

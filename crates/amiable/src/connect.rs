@@ -76,7 +76,7 @@ pub(crate) async fn cloud(settings: &CloudSettings, console: &Console) -> Result
         return Err(Failure::usage("no region is configured")
             .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));
     }
-    Ok(Cloud::new(&config))
+    Ok(Cloud::new(&config, settings.limits))
 }
 
 /// The running Jenkins of the configuration, with the token that the environment has.

@@ -12,8 +12,14 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::faults::FaultControl;
+
 /// Listens for connections that can be cut.
-pub(crate) struct CuttableListener(pub(crate) TcpListener);
+pub(crate) struct CuttableListener {
+    pub(crate) listener: TcpListener,
+    /// Counts them.
+    pub(crate) faults: Arc<FaultControl>,
+}
 
 /// Cuts its connection.
 #[derive(Debug, Clone, Default)]
@@ -44,14 +50,15 @@ impl Listener for CuttableListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        self.faults.connected();
         // Answers are small and wanted at once.
         let _ = stream.set_nodelay(true);
         (Connection { stream, cutter: Cutter::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 

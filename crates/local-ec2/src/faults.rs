@@ -166,6 +166,10 @@ pub struct CallCounts {
     pub made: BTreeMap<String, u64>,
     /// All that a [`CallFault`] has struck.
     pub struck: u64,
+    /// Calls that were throttled.
+    pub throttled: u64,
+    /// Connections that were made.
+    pub connections: u64,
 }
 
 /// What becomes of one call.
@@ -234,7 +238,14 @@ impl FaultControl {
         if !progress.faults.throttle {
             return Ok(());
         }
-        progress.throttle.take(demand, Instant::now())
+        let taken = progress.throttle.take(demand, Instant::now());
+        progress.calls.throttled += u64::from(taken.is_err());
+        taken
+    }
+
+    /// Counts a connection.
+    pub(crate) fn connected(&self) {
+        self.progress().calls.connections += 1;
     }
 
     /// Counts a call and decides what becomes of it.

@@ -129,8 +129,9 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     });
     let router = Router::new().fallback(answer).with_state(service);
     let router = router.into_make_service_with_connect_info::<Cutter>();
+    let listener = CuttableListener { listener, faults: ec2.faults.clone() };
     tokio::select! {
-        served = async { axum::serve(CuttableListener(listener), router).await } => {
+        served = async { axum::serve(listener, router).await } => {
             served.map_err(|source| ServeError::Port { port: endpoint.port, source })
         }
         () = engine::forget_terminated(ec2) => Ok(()),

@@ -152,8 +152,9 @@ async fn newest(
         filter("state", "available"),
         filter("architecture", template.arch.as_str()),
     ];
-    let images = cloud.images(Some(owner), filters).await?;
-    pick_newest(images).ok_or_else(|| {
+    let question = format!("{owner} {name} {}", template.arch);
+    let read = async || Ok(pick_newest(cloud.images(Some(owner), filters).await?));
+    cloud.newest_images().get(&question, read).await?.ok_or_else(|| {
         BakeError::NoBase(format!(
             "owner {owner} has no available {} image whose name matches {name} in {}",
             template.arch,

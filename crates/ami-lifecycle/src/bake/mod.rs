@@ -171,9 +171,8 @@ impl<'a> Bake<'a> {
     async fn plan(&mut self) -> Result<Plan, BakeError> {
         self.enter(Stage::Resolve);
         let BakeRequest { cloud, namespace, template, mode, is_gone, .. } = *self.request;
-        let (fleet, machines) = (cloud.fleet(namespace), cloud.machines(namespace, &template.name));
-        let reads = futures::future::try_join(fleet, machines);
-        let (fleet, machines) = self.site().or_cancel(reads).await??;
+        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
         self.current = fleet.current(&template.name).map(|current| current.ami.clone());
         let generation = fleet.decide(&template.name, mode)?;
         let now = Timestamp::now();

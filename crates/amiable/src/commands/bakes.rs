@@ -134,7 +134,7 @@ pub(super) async fn run(
     let mut under_way = FuturesUnordered::new();
     loop {
         while under_way.len() < jobs && !job.cancel.is_cancelled() {
-            let Some(name) = schedule.next() else { break };
+            let Some(name) = schedule.begin() else { break };
             let Some(template) = work.iter().find(|it| it.name == name) else { break };
             let rolls_only = planned(&name).is_some_and(|it| it.todo == Todo::Roll);
             let below = template.base_template().and_then(|below| made.get(below).cloned());

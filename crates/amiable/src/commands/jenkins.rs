@@ -163,7 +163,8 @@ fn settings(
     let region = args.region.clone().or_else(|| first_region(files));
     // The EC2 plugin takes this one where none is given.
     let region = region.or_else(|| Some("us-east-1".into()));
-    Ok(CloudSettings { endpoint, region, profile: None })
+    let limits = endpoint.limits();
+    Ok(CloudSettings { endpoint, region, profile: None, limits })
 }
 
 fn first_region(files: &[ImportFile]) -> Option<String> {

@@ -12,7 +12,7 @@ mod template;
 
 use std::path::{Path, PathBuf};
 
-use ami_lifecycle::{Namespace, Pattern, Template};
+use ami_lifecycle::{Limits, Namespace, Pattern, Template};
 
 pub(crate) use diagnostic::{Diagnostic, render};
 pub(crate) use template::parse_days;
@@ -31,12 +31,24 @@ pub(crate) enum CloudEndpoint {
     Url(String),
 }
 
+impl CloudEndpoint {
+    /// AWS documents its limits; nobody knows those of others.
+    pub(crate) fn limits(&self) -> Limits {
+        match self {
+            CloudEndpoint::Aws => Limits::Documented,
+            CloudEndpoint::Local | CloudEndpoint::Url(_) => Limits::Learned,
+        }
+    }
+}
+
 /// The `[cloud]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CloudSettings {
     pub(crate) endpoint: CloudEndpoint,
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
+    /// How often it may be called.
+    pub(crate) limits: Limits,
 }
 
 /// The `[jenkins]` table: a running Jenkins.

@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use ami_lifecycle::{
-    Base, NameParts, Namespace, Pattern, Template, backup_name, check_ami_name, tags,
+    Base, Limits, NameParts, Namespace, Pattern, Template, backup_name, check_ami_name, tags,
 };
 use toml::de::{DeTable, DeValue};
 
 use super::consumer::check_consumers;
-use super::diagnostic::{Diagnostic, nearest};
+use super::diagnostic::{Diagnostic, did_you_mean, nearest};
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
 use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
@@ -103,7 +103,18 @@ fn read_cloud(section: &Section<'_>, mistakes: &Mistakes) -> CloudSettings {
             CloudEndpoint::Aws
         }
     };
+    let limits = match section.string("request_limits").map(|text| (text.value, text.span)) {
+        None => endpoint.limits(),
+        Some(("learned", _)) => Limits::Learned,
+        Some(("documented", _)) => Limits::Documented,
+        Some((other, span)) => {
+            let hint = did_you_mean(other, &["documented", "learned"]);
+            mistakes.add(span, format!("`request_limits` cannot be `{other}`"), Some(hint));
+            endpoint.limits()
+        }
+    };
     let settings = CloudSettings {
+        limits,
         endpoint,
         region: section.string("region").map(|text| text.value.to_owned()),
         profile: section.string("profile").map(|text| text.value.to_owned()),

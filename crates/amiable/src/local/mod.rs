@@ -328,6 +328,10 @@ async fn calls(folder: &Folder, reset: bool, json: bool, console: &Console) -> O
     for (action, count) in &counts.made {
         console.result(&format!("{count:6} {action}"));
     }
+    console.message(&format!(
+        "over {} connections; {} throttled, {} struck by faults",
+        counts.connections, counts.throttled, counts.struck
+    ));
     Ok(())
 }
 

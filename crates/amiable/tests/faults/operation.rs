@@ -27,7 +27,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 10] = [
+const OPERATIONS: [Operation; 12] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -118,6 +118,25 @@ const OPERATIONS: [Operation; 10] = [
         interrupted_at: None,
     },
     Operation {
+        name: "prune",
+        state: two_amis,
+        arguments: |_| words("prune --yes --keep 0 --younger 1ms"),
+        images: -1,
+        generation: 2,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "many",
+        state: two_templates,
+        arguments: |_| words("update --all --jobs 2"),
+        images: 2,
+        generation: 1,
+        // What is waited for together, and what begins it; `update` has the rest.
+        only: &["DescribeImages", "DescribeInstances", "RunInstances", "CreateImage"],
+        interrupted_at: None,
+    },
+    Operation {
         name: "sweep",
         state: what_the_dead_leave,
         arguments: |_| words("sweep --yes"),
@@ -148,6 +167,15 @@ fn with_temporary_key(farm: &Farm) {
 
 fn one_ami(farm: &Farm) {
     farm.stdout(&["create", "agent", "-q"]);
+}
+
+/// A second template, and no AMI of either.
+fn two_templates(farm: &Farm) {
+    let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
+    let (_, template) = text.split_once("[template.agent]").unwrap();
+    let other = template.replace("[template.agent.metadata]", "[template.other.metadata]");
+    farm.write("amiable.toml", &format!("{text}\n[template.other]{other}"));
+    farm.edit("amiable.toml", "{system}-{os}", "{template}-{os}");
 }
 
 fn two_amis(farm: &Farm) {
@@ -188,11 +216,7 @@ fn what_the_dead_leave(farm: &Farm) {
     with_temporary_key(farm);
     set_faults(farm, &["RunInstances=wait:60s,after,times=1"]);
     // Of a second template, so that the first one's image is not gone on with.
-    let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
-    let (_, template) = text.split_once("[template.agent]").unwrap();
-    let other = template.replace("[template.agent.metadata]", "[template.other.metadata]");
-    farm.write("amiable.toml", &format!("{text}\n[template.other]{other}"));
-    farm.edit("amiable.toml", "{system}-{os}", "{template}-{os}");
+    two_templates(farm);
     kill_when_struck(farm, &["update", "other"]);
     set_faults(farm, &[]);
 }

@@ -1,0 +1,188 @@
+//! A farm for one run: a HOME, a simulated endpoint and programs whose time and memory are
+//! measured.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local_ec2::Delays;
+use tempfile::TempDir;
+
+pub(crate) struct Farm {
+    folder: TempDir,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taken {
+    pub(crate) wall: Duration,
+    /// The most memory of the whole tree of processes together, in KiB.
+    pub(crate) peak: u64,
+    pub(crate) calls: BTreeMap<String, u64>,
+    pub(crate) connections: u64,
+    pub(crate) throttled: u64,
+    pub(crate) well: bool,
+}
+
+impl Taken {
+    /// All calls of EC2's.
+    pub(crate) fn all(&self) -> u64 {
+        self.calls.iter().filter(|(action, _)| !action.starts_with("ssh")).map(|it| it.1).sum()
+    }
+
+    /// Those that only look.
+    pub(crate) fn looks(&self) -> u64 {
+        let looks = ["DescribeInstances", "DescribeImages", "DescribeInstanceStatus"];
+        self.calls
+            .iter()
+            .filter(|(action, _)| looks.contains(&action.as_str()))
+            .map(|it| it.1)
+            .sum()
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        let _ = self.command("amiable", &["local", "stop"]).output();
+    }
+}
+
+impl Farm {
+    pub(crate) fn new(delays: Delays) -> Farm {
+        let folder = tempfile::Builder::new().prefix("bench").tempdir().expect("a folder");
+        let farm = Farm { folder };
+        std::fs::create_dir(farm.path("home")).expect("a folder");
+        let ms = |time: Duration| format!("{}ms", time.as_millis());
+        let text = format!(
+            "api={},running={},ssh={},stopped={},image={},terminated={},spread={}%,seed={}",
+            ms(delays.api),
+            ms(delays.running),
+            ms(delays.ssh),
+            ms(delays.stopped),
+            ms(delays.image),
+            ms(delays.terminated),
+            delays.spread,
+            delays.seed
+        );
+        farm.done(&["local", "start", "--machines", "simulated", "--delays", &text]);
+        farm
+    }
+
+    /// The configuration of some templates, named t0, t1, …
+    pub(crate) fn configure(&self, templates: usize) {
+        let mut text = String::from(
+            "[cloud]\nendpoint = \"local\"\nregion = \"us-east-1\"\n[naming]\nnamespace = \"ci\"\n\
+             pattern = \"{template}-{generation}\"\n[defaults]\nsystem = \"jenkins\"\n\
+             os = \"debian-12\"\nssh_user = \"debian\"\nscript = \"setup\"\n\
+             source = { path = \"init\" }\nbase = { owner = \"self\", name = \"debian-*\" }\n",
+        );
+        for index in 0..templates {
+            text += &format!("[template.t{index}]\n");
+        }
+        self.write("amiable.toml", &text);
+        self.write("init/setup", "#!/bin/sh\ntrue\n");
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.path(name).parent().expect("it has one")).expect("a folder");
+        std::fs::write(self.path(name), text).expect("a file");
+    }
+
+    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
+        let program = if program == "amiable" { env!("CARGO_BIN_EXE_amiable") } else { program };
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path("home"))
+            .env("USER", "bench")
+            .env("AMIABLE_LOCAL_DIR", self.path("local"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("CHECKPOINT_DISABLE", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Standard output of a run of amiable that must succeed.
+    pub(crate) fn done(&self, args: &[&str]) -> String {
+        let output = self.command("amiable", args).output().expect("amiable runs");
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What `amiable local env` exports.
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
+        let text = self.done(&["local", "env"]);
+        let exports = text.lines().filter_map(|it| it.strip_prefix("export ")?.split_once('='));
+        exports.map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned())).collect()
+    }
+
+    /// Runs a program to its end, measured.
+    pub(crate) fn measure(&self, mut command: Command) -> Taken {
+        self.done(&["local", "calls", "--reset"]);
+        let log = std::fs::File::create(self.path("log")).expect("a file");
+        let errors = log.try_clone().expect("a file");
+        let began = Instant::now();
+        let mut child = command.stdout(log).stderr(errors).spawn().expect("it runs");
+        let (peak, status) = watch(&mut child);
+        let wall = began.elapsed();
+        let counts = self.done(&["local", "calls", "--json"]);
+        let counts: local_ec2::CallCounts = serde_json::from_str(&counts).expect("counts");
+        if !status {
+            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
+            println!("failed: {}", log.lines().rev().take(5).collect::<Vec<_>>().join(" | "));
+        }
+        let local_ec2::CallCounts { made: calls, connections, throttled, .. } = counts;
+        // The question after the counts has no call of its own: it goes over a socket.
+        Taken { wall, peak, calls, connections, throttled, well: status }
+    }
+}
+
+/// How often memory is looked at: looking costs time, too.
+const LOOK: Duration = Duration::from_millis(100);
+/// What is shorter is looked at more often.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// Waits for a process, and looks at the memory of all that it has begun.
+fn watch(child: &mut Child) -> (u64, bool) {
+    let began = Instant::now();
+    let (mut peak, mut looked) = (0, began - LOOK);
+    loop {
+        let pause = if began.elapsed() < SHORT { LOOK / 10 } else { LOOK };
+        if looked.elapsed() >= pause {
+            looked = Instant::now();
+            peak = peak.max(memory_of_tree(child.id()));
+        }
+        match child.try_wait().expect("it is a child") {
+            Some(status) => return (peak, status.success()),
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// The proportional set size of a process and its descendants, in KiB
+/// (proc_pid_smaps_rollup(5)).
+fn memory_of_tree(root: u32) -> u64 {
+    let mut todo = vec![root];
+    let mut sum = 0;
+    while let Some(pid) = todo.pop() {
+        let rollup =
+            std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        sum += pss.and_then(|it| it.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let children =
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            todo.extend(children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()));
+        }
+    }
+    sum
+}

@@ -1,0 +1,99 @@
+//! The report, in Markdown.
+
+use std::time::Duration;
+
+use crate::endpoint::Taken;
+use crate::tools;
+
+/// Where it goes, from the crate's folder.
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
+
+pub(crate) struct Report {
+    text: String,
+    well: bool,
+}
+
+/// A line of a table.
+pub(crate) type Row = Vec<String>;
+
+pub(crate) fn ratio(wall: Duration, floor: Duration) -> f64 {
+    wall.as_secs_f64() / floor.as_secs_f64()
+}
+
+pub(crate) fn mib(kib: u64) -> String {
+    format!("{:.0} MiB", kib as f64 / 1024.0)
+}
+
+impl Report {
+    pub(crate) fn begin() -> Report {
+        let machine = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = machine.lines().find_map(|it| it.strip_prefix("model name")?.split_once(": "));
+        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let text = format!(
+            "# Benchmarks\n\nMade by `make bench`, which makes them again. All on the simulated endpoint: 50 ms for each \
+             call; running after about 10 s, its sshd 15 s later, stopped after 8 s, an image after 30 s, \
+             terminated after 20 s, each drawn from a normal distribution with a deviation of 10 % by the seed that is \
+             shown.\n\n- {}, {cores} cores, {}\n- amiable {}, {}, {}, {}\n",
+            model.map_or("unknown", |it| it.1),
+            jiff::Timestamp::now().strftime("%Y-%m-%d"),
+            env!("CARGO_PKG_VERSION"),
+            format_args!("packer {}", tools::version("packer")),
+            tools::version("aws"),
+            tools::version("rustc"),
+        );
+        Report { text, well: true }
+    }
+
+    pub(crate) fn section(&mut self, title: &str, paragraphs: &[&str]) {
+        self.line(&format!("\n## {title}\n"));
+        for paragraph in paragraphs {
+            self.line(&format!("{paragraph}\n"));
+        }
+    }
+
+    pub(crate) fn line(&mut self, text: &str) {
+        println!("{text}");
+        self.text += text;
+        self.text.push('\n');
+    }
+
+    pub(crate) fn row(&mut self, tool: &str, seed: u64, taken: &Taken, floor: Duration) -> Row {
+        self.well &= taken.well;
+        let actions: Vec<String> = taken
+            .calls
+            .iter()
+            .filter(|(action, _)| !action.starts_with("ssh"))
+            .map(|(action, count)| format!("{action} {count}"))
+            .collect();
+        vec![
+            tool.to_owned(),
+            seed.to_string(),
+            format!("{:.1} s", floor.as_secs_f64()),
+            format!("{:.1} s", taken.wall.as_secs_f64()),
+            if taken.well { format!("{:.3}", ratio(taken.wall, floor)) } else { "failed".into() },
+            taken.all().to_string(),
+            taken.looks().to_string(),
+            taken.throttled.to_string(),
+            taken.connections.to_string(),
+            mib(taken.peak),
+            actions.join(", "),
+        ]
+    }
+
+    pub(crate) fn rows(&mut self, rows: &[Row]) {
+        self.line("| tool | seed | floor | wall | ratio | calls | looks | refused | connections | peak | calls by action |");
+        self.line("|---|---|---|---|---|---|---|---|---|---|---|");
+        for row in rows {
+            self.line(&format!("| {} |", row.join(" | ")));
+        }
+    }
+
+    /// Writes the file, when all was measured.
+    pub(crate) fn write(self, whole: bool) {
+        if whole {
+            std::fs::write(FILE, &self.text).expect("the report can be written");
+            println!("\nwritten: docs/benchmarks.md");
+        }
+        assert!(self.well, "a run failed");
+    }
+}

@@ -1,0 +1,44 @@
+//! One bake without verification, each tool beside the floor, interleaved.
+
+use crate::endpoint::{Farm, Taken};
+use crate::report::Report;
+use crate::{delays, floor, tools};
+
+/// Rounds, unless AMIABLE_BENCH_ROUNDS says otherwise; each has draws of its own.
+const ROUNDS: u64 = 2;
+
+pub(crate) fn rounds(report: &mut Report) {
+    let rounds = std::env::var("AMIABLE_BENCH_ROUNDS").ok().and_then(|it| it.parse().ok());
+    let mut rows = Vec::new();
+    for round in 0..rounds.unwrap_or(ROUNDS) {
+        let seed = 100 + round;
+        let first = floor(seed, 0..1);
+        let mut add = |tool: &str, taken: &Taken, floor: std::time::Duration| {
+            println!("{seed} {tool}: {:?}", taken.wall);
+            rows.push(report.row(tool, seed, taken, floor));
+        };
+        let farm = Farm::new(delays(seed));
+        farm.configure(1);
+        let update =
+            || farm.command("amiable", &["update", "t0", "--no-verify", "--no-roll", "-q"]);
+        add("amiable, its first bake ever", &farm.measure(update()), first);
+        // The next instances have draws of their own: their floor is another.
+        for ordinal in 1..4 {
+            let taken = farm.measure(update());
+            add("amiable", &taken, floor(seed, ordinal..ordinal + 1));
+        }
+        for tuned in [false, true] {
+            let farm = Farm::new(delays(seed));
+            let name = if tuned { "packer, tuned" } else { "packer" };
+            add(name, &farm.measure(tools::packer(&farm, 1, tuned)), first);
+        }
+        let farm = Farm::new(delays(seed));
+        add("aws script", &farm.measure(tools::script(&farm)), first);
+    }
+    report.section("One bake without verification", &[
+        "Wall is until the program ends; the floor is the delays on the critical path that were \
+         drawn for that instance, and seven calls. Target: a ratio of at most 1.02, and at most \
+         16 calls over one connection.",
+    ]);
+    report.rows(&rows);
+}
