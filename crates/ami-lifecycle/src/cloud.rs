@@ -15,6 +15,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rand::RngExt;
 
 pub use self::facts::ImageFacts;
 pub(crate) use self::facts::InstanceFacts;
@@ -48,6 +49,10 @@ const PARAMETERS: usize = 10;
 /// pauses double, and are drawn at random; with these all of them take about 8 s.
 const UNSEEN_TRIES: u32 = 6;
 const UNSEEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a call gets another turn after the SDK has given it up as throttled: with the
+/// SDK's own attempts that lasts for minutes.
+const THROTTLED_TRIES: u32 = 10;
 
 /// An account in a region, or an endpoint that is like one.
 #[derive(Debug, Clone)]
@@ -139,6 +144,34 @@ impl Cloud {
     pub(crate) async fn turn(&self, action: &str, about: impl std::fmt::Debug) {
         self.paces.before(action).await;
         tracing::debug!("{action} {about:?}");
+    }
+
+    /// Makes a call again while what it names is not found, and in its turn after EC2 has
+    /// refused it more often than the SDK tries: what was refused was not done.
+    async fn patient<T>(
+        &self,
+        call: impl AsyncFn() -> Result<T, CloudError>,
+    ) -> Result<T, CloudError> {
+        let (mut unseen, mut throttled) = (0, 0);
+        loop {
+            match call().await {
+                Err(error)
+                    if error.kind == CloudErrorKind::NotFound && unseen + 1 < UNSEEN_TRIES =>
+                {
+                    tracing::debug!("{error}: once more");
+                    let share = rand::rng().random_range(0.5..1.5);
+                    tokio::time::sleep(UNSEEN_PAUSE.mul_f64(share) * 2u32.pow(unseen)).await;
+                    unseen += 1;
+                }
+                Err(error)
+                    if error.kind == CloudErrorKind::Throttled && throttled < THROTTLED_TRIES =>
+                {
+                    throttled += 1;
+                    self.turn(error.action, format_args!("again, as {error}")).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Who the credentials belong to.
@@ -276,11 +309,12 @@ impl Cloud {
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
         self.turn("RunInstances", launch.image).await;
-        let answer = patient(async || {
-            let answer = request.clone().send().await;
-            answer.map_err(|error| CloudError::new("RunInstances", error))
-        })
-        .await?;
+        let answer = self
+            .patient(async || {
+                let answer = request.clone().send().await;
+                answer.map_err(|error| CloudError::new("RunInstances", error))
+            })
+            .await?;
         let id = answer
             .instances
             .unwrap_or_default()
@@ -387,7 +421,7 @@ impl Cloud {
             answer.map_err(|error| CloudError::new("GetConsoleOutput", error))
         };
         // `latest` is known for instances on Nitro only; the others answer what they have.
-        let answer = match patient(async || ask(Some(true)).await).await {
+        let answer = match self.patient(async || ask(Some(true)).await).await {
             Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
                 ask(None).await?
             }
@@ -448,7 +482,7 @@ impl Cloud {
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
         self.turn("StopInstances", &id).await;
-        patient(async || {
+        self.patient(async || {
             let answer = self.ec2.stop_instances().instance_ids(id).send().await;
             answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
         })
@@ -459,7 +493,7 @@ impl Cloud {
     pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
         self.turn("TerminateInstances", &id).await;
         was_known(
-            patient(async || {
+            self.patient(async || {
                 let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
                 answer.map(drop).map_err(|error| CloudError::new("TerminateInstances", error))
             })
@@ -475,7 +509,7 @@ impl Cloud {
         self.turn("CreateTags", (&ids, &tags)).await;
         let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
-        patient(async || {
+        self.patient(async || {
             let answer = request.clone().send().await;
             answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
         })
@@ -487,7 +521,7 @@ impl Cloud {
         self.turn("DeleteTags", (&ids, &tags)).await;
         let request = self.ec2.delete_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
-        patient(async || {
+        self.patient(async || {
             let answer = request.clone().send().await;
             answer.map(drop).map_err(|error| CloudError::new("DeleteTags", error))
         })
@@ -538,22 +572,6 @@ impl Cloud {
             .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
             .collect())
     }
-}
-
-/// Makes a call again while what it names is not found.
-async fn patient<T>(call: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
-    use rand::RngExt;
-    for round in 0..UNSEEN_TRIES - 1 {
-        match call().await {
-            Err(error) if error.kind == CloudErrorKind::NotFound => {
-                tracing::debug!("{error}: once more");
-                let share = rand::rng().random_range(0.5..1.5);
-                tokio::time::sleep(UNSEEN_PAUSE.mul_f64(share) * 2u32.pow(round)).await;
-            }
-            other => return other,
-        }
-    }
-    call().await
 }
 
 /// Whether what was to be ended was known.

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 const SLOWER: f64 = 0.5;
 /// It never gets slower than this share of what is documented.
 const SLOWEST: f64 = 0.05;
+/// Refusals that come so soon after one another are about calls that were sent together.
+const SETTLING: Duration = Duration::from_secs(10);
 /// How long it takes from there to the full pace.
 const RECOVERY: Duration = Duration::from_secs(120);
 /// The share of what is documented that is used: others use the account too, and clocks
@@ -60,13 +62,15 @@ struct Bucket {
     filled: Instant,
     /// Nothing was refused yet, and nothing is known.
     open: bool,
+    /// When it was made slower last.
+    slowed: Option<Instant>,
 }
 
 impl Bucket {
     fn full(action: &str, limits: Limits, now: Instant) -> Bucket {
         let (capacity, rate) = size(action);
         let open = limits == Limits::Learned;
-        Bucket { capacity, rate, share: 1.0, tokens: capacity, filled: now, open }
+        Bucket { capacity, rate, share: 1.0, tokens: capacity, filled: now, open, slowed: None }
     }
 
     fn fill(&mut self, now: Instant) {
@@ -91,9 +95,12 @@ impl Bucket {
     fn refused(&mut self, now: Instant) {
         self.fill(now);
         self.tokens = self.tokens.min(0.0);
-        if std::mem::take(&mut self.open) {
+        let just_now = |slowed: Instant| now.saturating_duration_since(slowed) < SETTLING;
+        if std::mem::take(&mut self.open) || self.slowed.is_some_and(just_now) {
+            self.slowed = self.slowed.or(Some(now));
             return;
         }
+        self.slowed = Some(now);
         self.share = (self.share * SLOWER).max(SLOWEST);
     }
 }
@@ -180,7 +187,10 @@ mod tests {
         let mut bucket = Bucket::full("RunInstances", Limits::Documented, now);
         bucket.refused(now);
         assert!((bucket.take(now).as_secs_f64() - 2.0 / 1.9).abs() < 0.001);
+        bucket.refused(now);
+        assert!((bucket.share - SLOWER).abs() < 1e-9, "those that were sent together count once");
         for _ in 0..20 {
+            bucket.slowed = None;
             bucket.refused(now);
         }
         assert!((bucket.share - SLOWEST).abs() < 1e-9);

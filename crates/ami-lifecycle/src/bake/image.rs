@@ -87,17 +87,21 @@ impl Bake<'_> {
     ) -> Result<ImageFacts, BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
         let mut waiting = cloud.images_awaited().wait_for(ami, Rhythm { expected });
-        let mut seen = Instant::now();
+        // Looks may be minutes apart: what counts is for how long it is missing in them.
+        let mut missing: Option<Instant> = None;
         let judge = |found: &[ImageFacts]| {
             let image = found.iter().find(|it| it.id == ami);
-            if image.is_some() {
-                seen = Instant::now();
-            }
+            let since = match image {
+                Some(_) => None,
+                None => Some(missing.unwrap_or_else(Instant::now)),
+            };
+            missing = since;
+            let is_new = since.is_some_and(|since| since.elapsed() < UNSEEN_LIMIT);
             match image {
                 Some(image) if image.state == "available" => Ok(Some(image.clone())),
                 Some(image) if image.state == "pending" => Ok(None),
                 // A new image may not be seen for a moment.
-                None if seen.elapsed() < UNSEEN_LIMIT => Ok(None),
+                None if is_new => Ok(None),
                 None => Err(BakeError::ImageFailed {
                     image: ami.to_owned(),
                     state: "gone".into(),

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::{
     Cloud, CloudError, CloudErrorKind, ImageFacts, Namespace, Tagged, Tags, filter, of_namespace,
-    patient, read_tags, tag_specification, tags, was_known,
+    read_tags, tag_specification, tags, was_known,
 };
 
 impl Cloud {
@@ -25,11 +25,12 @@ impl Cloud {
             .set_description(description.map(String::from))
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
-        let answer = patient(async || {
-            let answer = request.clone().send().await;
-            answer.map_err(|error| CloudError::new("CreateImage", error))
-        })
-        .await?;
+        let answer = self
+            .patient(async || {
+                let answer = request.clone().send().await;
+                answer.map_err(|error| CloudError::new("CreateImage", error))
+            })
+            .await?;
         answer
             .image_id
             .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
@@ -55,11 +56,12 @@ impl Cloud {
             .client_token(client_token)
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
-        let answer = patient(async || {
-            let answer = request.clone().send().await;
-            answer.map_err(|error| CloudError::new("CopyImage", error))
-        })
-        .await?;
+        let answer = self
+            .patient(async || {
+                let answer = request.clone().send().await;
+                answer.map_err(|error| CloudError::new("CopyImage", error))
+            })
+            .await?;
         answer.image_id.ok_or_else(|| CloudError::answer("CopyImage", "the answer has no image id"))
     }
 
@@ -67,7 +69,7 @@ impl Cloud {
     pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
         self.turn("DeregisterImage", &id).await;
         was_known(
-            patient(async || {
+            self.patient(async || {
                 let answer = self.ec2.deregister_image().image_id(id).send().await;
                 answer.map(drop).map_err(|error| CloudError::new("DeregisterImage", error))
             })
@@ -153,7 +155,7 @@ impl Cloud {
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
         self.turn("DeleteSnapshot", &id).await;
-        let answer = patient(async || {
+        let answer = self.patient(async || {
             let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
             answer.map(drop).map_err(|error| CloudError::new("DeleteSnapshot", error))
         });
