@@ -41,7 +41,7 @@ pub(crate) const MOST_VALUES: usize = 200;
 
 /// Parameters that one GetParameters takes
 /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>).
-const PARAMETERS: usize = 10;
+pub(crate) const PARAMETERS: usize = 10;
 
 /// A call that names something is made again while EC2 does not know it: what was made a
 /// moment ago may not be known everywhere
@@ -276,7 +276,7 @@ impl Cloud {
         Ok(found)
     }
 
-    /// Starts one instance and returns its id. A repeat with the same client token
+    /// Starts one instance, in a turn that was waited for, and returns its id. A repeat with the same client token
     /// starts no other.
     pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
         let options =
@@ -308,7 +308,7 @@ impl Cloud {
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
-        self.turn("RunInstances", launch.image).await;
+        tracing::debug!("RunInstances {}", launch.image);
         let answer = self
             .patient(async || {
                 let answer = request.clone().send().await;

@@ -2,6 +2,7 @@
 //! an AMI.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,10 +74,15 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let id = launch(order, &keys, key_pair, undo).await?;
     site.observer.event(Event::Note(format!("instance {id}")));
     let address = wait_for_address(order, &id).await?;
+    let looked = AtomicBool::new(false);
     let (guest, login) = tokio::select! {
         reached = Guest::reach(*site, &id, address, keys, &marks.bake) => reached?,
-        error = what_ends_it(order, &id) => return Err(error),
+        error = what_ends_it(order, &id, &looked) => return Err(error),
     };
+    // At the first look the other's machine may not have shown yet.
+    if order.alone.is_some() && !looked.load(Ordering::Relaxed) {
+        look_again(order, &id).await?;
+    }
     if let Some(name) = &temporary {
         site.cloud.delete_key_pair(name).await?;
         undo.forget_key_pair(name);
@@ -111,6 +117,7 @@ async fn launch(
         client_token: &token,
         tags: &tags,
     };
+    site.or_cancel(site.cloud.turn("RunInstances", &token)).await?;
     // Not cancelled half way: the id must be known for the instance to be ended.
     undo.begin_launch();
     let id = match site.cloud.launch(&launch).await {
@@ -190,22 +197,26 @@ fn judge<'f>(
 
 /// Ends with what keeps a machine from ever being logged in to, if anything does; looked for
 /// only now and then, as it is the port that tells when there is a login.
-async fn what_ends_it(order: &Order<'_>, id: &str) -> BakeError {
-    let cloud = order.site.cloud;
+async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeError {
     let mut pause = FIRST_LIVENESS;
     loop {
         tokio::time::sleep(pause).await;
         pause = LIVENESS;
-        let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
-        let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
-        match waiting.look(ask, None).await {
-            Ok(round) => {
-                if let Err(error) = judge(order, id, &round.found) {
-                    return error;
-                }
-            }
-            Err(error) if error.may_pass() => {}
-            Err(error) => return error.into(),
+        if let Err(error) = look_again(order, id).await {
+            return error;
         }
+        looked.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One more look at a machine that should come up, shared with others.
+async fn look_again(order: &Order<'_>, id: &str) -> Result<(), BakeError> {
+    let cloud = order.site.cloud;
+    let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
+    match waiting.look(ask, None).await {
+        Ok(round) => judge(order, id, &round.found).map(drop),
+        Err(error) if error.may_pass() => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

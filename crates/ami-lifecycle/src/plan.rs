@@ -24,6 +24,7 @@ use crate::fleet::Fleet;
 use crate::recipe;
 use crate::schedule::in_order;
 use crate::source;
+use crate::tags;
 use crate::template::{Base, Namespace, Source, Template};
 
 /// As many repositories are asked at once.
@@ -194,7 +195,7 @@ pub async fn plan(request: &PlanRequest<'_>) -> Result<Plan, CloudError> {
         NewestBases::look_up(cloud, templates),
         revisions(sources)
     );
-    let (fleet, bases) = (fleet?, bases?);
+    let fleet = fleet?;
     let consumers = match request.with_consumers {
         true => moves(request, &fleet).await,
         false => BTreeMap::new(),
@@ -281,12 +282,12 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Plann
     match current {
         None => reasons.push(Reason::NoCurrent),
         Some(current) => {
-            let differences = differences(current, template, below, facts, &mut unknown);
-            if !differences.is_empty() && unknown.is_empty() {
-                held = rolled_back_from(current, template, below, facts);
+            let mut against = differences(current, template, below, facts, &mut unknown);
+            against.extend(too_old(current, template, facts.now));
+            if !against.is_empty() && unknown.is_empty() {
+                held = decided_against(current, template, below, facts);
             }
-            reasons.extend(differences);
-            reasons.extend(too_old(current, template, facts.now));
+            reasons.extend(against);
         }
     }
     let bakes = held.is_none() && !reasons.is_empty();
@@ -364,27 +365,38 @@ fn is_abbreviated(template: &Template, revision: &str) -> bool {
     }
 }
 
-/// An AMI that was made of just what would be baked now, and that was rolled back from:
-/// someone has decided against it.
-fn rolled_back_from(
+/// An AMI that was made of just what would be baked now, and is not current all the same:
+/// someone has decided against it, or is to decide yet.
+fn decided_against(
     current: &Ami,
     template: &Template,
     below: Option<&Planned>,
     facts: &Facts<'_>,
 ) -> Option<String> {
     let mine = facts.fleet.amis().iter().filter(|ami| ami.template == template.name);
-    let later =
-        mine.filter(|ami| ami.status == Status::Previous && ami.generation > current.generation);
+    let later = mine.filter(|ami| {
+        let waits = ami.status == Status::Pending && ami.lease.as_deref() == Some(tags::NO_LEASE);
+        (ami.status == Status::Previous || waits)
+            && ami.state == "available"
+            && ami.generation > current.generation
+    });
     let same = |ami: &&Ami| {
         let mut unknown = Vec::new();
-        differences(ami, template, below, facts, &mut unknown).is_empty() && unknown.is_empty()
+        differences(ami, template, below, facts, &mut unknown).is_empty()
+            && unknown.is_empty()
+            && too_old(ami, template, facts.now).is_none()
     };
     let ami = later.filter(same).max_by_key(|ami| ami.generation)?;
-    Some(format!(
-        "all that made generation {} ({}), which was rolled back from; `amiable update {}` bakes \
-         all the same",
-        ami.generation, ami.ami, template.name
-    ))
+    let (generation, id, name) = (ami.generation, &ami.ami, &template.name);
+    Some(match ami.status {
+        Status::Pending => format!(
+            "all that made generation {generation} ({id}), which waits for `amiable verify {name}`"
+        ),
+        _ => format!(
+            "all that made generation {generation} ({id}), which was rolled back from; \
+             `amiable update {name}` bakes all the same"
+        ),
+    })
 }
 
 fn too_old(current: &Ami, template: &Template, now: Timestamp) -> Option<Reason> {
@@ -413,7 +425,6 @@ mod tests {
     use super::*;
     use crate::cloud::ImageFacts;
     use crate::consumer::Move;
-    use crate::tags;
     use crate::template::tests::template;
 
     const NOW: &str = "2026-11-24T12:00:00Z";
@@ -542,6 +553,20 @@ mod tests {
         let held = planned(&[&template], vec![old.clone(), new], Vec::new()).remove(0);
         assert_eq!(held.todo, Todo::Nothing);
         assert!(held.held.unwrap().starts_with("all that made generation 2 (ami-agent-2)"));
+        // Nor is one that waits to be verified, nor what is too old only.
+        let mut waiting = ami(&template, 2, BASE, "r1");
+        (waiting.promoted, waiting.lease) = (None, Some(tags::NO_LEASE.into()));
+        let waits = planned(&[&template], vec![old.clone(), waiting], Vec::new()).remove(0);
+        assert!(waits.held.unwrap().ends_with("which waits for `amiable verify agent`"));
+        let mut same = ami(&template, 1, BASE, "r1");
+        (same.promoted, same.created) = (old.promoted.clone(), "2026-10-01T12:00:00Z".into());
+        let aging = Template { max_age: Some(Duration::from_secs(30 * DAY)), ..template.clone() };
+        let amis = vec![same.clone(), ami(&template, 2, BASE, "r1")];
+        assert_eq!(planned(&[&aging], amis, Vec::new())[0].todo, Todo::Nothing);
+        // One that cannot be started from is no decision.
+        let mut gone = ami(&template, 2, BASE, "r1");
+        gone.state = "disabled".into();
+        assert_eq!(planned(&[&template], vec![old.clone(), gone], Vec::new())[0].todo, Todo::Bake);
         let other = ami(&template, 2, BASE, "r0.5");
         assert_eq!(planned(&[&template], vec![old, other], Vec::new())[0].todo, Todo::Bake);
     }

@@ -177,7 +177,9 @@ fn leftovers(
     let snapshots = snapshots.iter().filter(|it| !is_used(it)).filter_map(orphan);
     // One that is attached goes with its instance, or is that one's.
     let volumes = volumes.iter().filter(|it| it.state == "available");
+    // A builder that is kept may have lost its volume to someone who looks at it.
     let volumes = volumes.filter_map(of(LeftKind::Volume));
+    let volumes = volumes.filter(|it| it.because == LeftBecause::LeaseEnded);
     let key_pairs = key_pairs.iter().filter_map(of(LeftKind::KeyPair));
     instances.chain(images).chain(snapshots).chain(volumes).chain(key_pairs).collect()
 }

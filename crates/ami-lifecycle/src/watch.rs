@@ -63,6 +63,8 @@ pub(crate) struct Waiting<'w, T> {
     since: Instant,
     /// The beginning of the last round that was seen.
     seen: Instant,
+    /// How many rounds were seen.
+    rounds: u64,
     rhythm: Rhythm,
 }
 
@@ -72,7 +74,7 @@ impl<T> Watch<T> {
         let mut awaited = self.awaited.lock().expect("no panic holds this lock");
         *awaited.entry(id.to_owned()).or_default() += 1;
         let now = Instant::now();
-        Waiting { watch: self, id: id.to_owned(), since: now, seen: now, rhythm }
+        Waiting { watch: self, id: id.to_owned(), since: now, seen: now, rounds: 0, rhythm }
     }
 
     /// How many wait, or have lately: those who come first and last wait with the others.
@@ -106,8 +108,15 @@ impl<T> Drop for Waiting<'_, T> {
 
 impl<T> Waiting<'_, T> {
     /// How long it has been waited.
-    pub(crate) fn elapsed(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// How long it has taken, for later ones. What was there at the first look was there for
+    /// some time already, which nobody knows: less is told, so that the next looks earlier.
+    pub(crate) fn took(&self) -> Duration {
+        let late = self.rounds == 1 && self.rhythm.expected.is_some();
+        if late { self.elapsed().mul_f64(0.75) } else { self.elapsed() }
     }
 
     /// The next round: another's, or an own one when its time has come. `ask` looks for all
@@ -126,6 +135,7 @@ impl<T> Waiting<'_, T> {
             let last = rounds.borrow_and_update().clone();
             if let Some(began) = last.began.filter(|began| *began > self.seen) {
                 self.seen = began;
+                self.rounds += 1;
                 return Ok(last);
             }
             let pause = self.rhythm.pause(self.watch.crowd(), self.elapsed());
@@ -151,6 +161,7 @@ impl<T> Waiting<'_, T> {
             let found = ask(self.watch.awaited()).await?;
             let round = Arc::new(Round { began: Some(began), found });
             self.watch.rounds.send_replace(round.clone());
+            self.rounds += 1;
             return Ok(round);
         }
     }
@@ -172,6 +183,12 @@ pub(crate) struct Rhythm {
 }
 
 impl Rhythm {
+    /// For a wait that usually takes `expected` and may take `limit`: there is time for looks
+    /// in any case.
+    pub(crate) fn within(expected: Option<Duration>, limit: Duration) -> Rhythm {
+        Rhythm { expected: expected.map(|expected| expected.min(limit / 2)) }
+    }
+
     /// When to look next, counted from the beginning; the last look was at `last`. Nobody
     /// looks long before what is awaited was ever there, and then often; without experience
     /// the pauses grow.
@@ -244,6 +261,16 @@ mod tests {
         assert_eq!(known, [9.0, 9.75, 10.5]);
         let long = looks(Rhythm { expected: Some(ten) }, ten * 30);
         assert!(long.len() < 60, "what takes far longer than ever is not asked for ever: {long:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_expects_too_much_learns_and_looks_within_the_limit() {
+        let watch: Watch<u8> = Watch::default();
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let mut waiting = watch.wait_for("x", Rhythm::within(Some(hour), 2 * minute));
+        waiting.look(async |_| Ok(Vec::new()), None).await.unwrap();
+        assert_eq!(waiting.elapsed(), minute.mul_f64(0.9));
+        assert_eq!(waiting.took(), minute.mul_f64(0.9 * 0.75));
     }
 
     /// Some wait for what comes between 10 s and 11 s.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::Filter;
 
 use crate::bake::BakeError;
-use crate::cloud::{Cloud, ImageFacts, filter};
+use crate::cloud::{Cloud, ImageFacts, PARAMETERS, filter};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::naming::matches_wildcards;
@@ -55,18 +55,15 @@ const NAMES: usize = 100;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewestBases {
     /// By owner, those whose names were asked for.
-    images: BTreeMap<String, Vec<ImageFacts>>,
+    images: BTreeMap<String, Result<Vec<ImageFacts>, CloudError>>,
     /// By the parameter's name; `None` for one that does not exist.
-    parameters: BTreeMap<String, Option<String>>,
+    parameters: BTreeMap<String, Result<Option<String>, CloudError>>,
 }
 
 impl NewestBases {
     /// Looks up what the bases of some templates name: one call for each owner of AMIs, and
     /// one for ten parameters. What is named by id needs none.
-    pub(crate) async fn look_up(
-        cloud: &Cloud,
-        templates: &[&Template],
-    ) -> Result<NewestBases, CloudError> {
+    pub(crate) async fn look_up(cloud: &Cloud, templates: &[&Template]) -> NewestBases {
         let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let mut parameters = BTreeSet::new();
         for template in templates {
@@ -79,16 +76,19 @@ impl NewestBases {
         let mut found = NewestBases::default();
         for (owner, names) in names {
             let names: Vec<String> = names.into_iter().map(String::from).collect();
-            let images = found.images.entry(owner.to_owned()).or_default();
-            for names in names.chunks(NAMES) {
-                let names = Filter::builder().name("name").set_values(Some(names.to_vec()));
-                let filters = vec![names.build(), filter("state", "available")];
-                images.extend(cloud.images(Some(owner), filters).await?);
-            }
+            let images = by_names(cloud, owner, &names).await;
+            found.images.insert(owner.to_owned(), images);
         }
         let parameters: Vec<String> = parameters.into_iter().collect();
-        found.parameters = cloud.parameters(&parameters).await?;
-        Ok(found)
+        // One that cannot be read fails those that are asked with it, and no others.
+        for names in parameters.chunks(PARAMETERS) {
+            let values = cloud.parameters(names).await;
+            for name in names {
+                let value = values.as_ref().map(|values| values.get(name).cloned().flatten());
+                found.parameters.insert(name.clone(), value.map_err(CloudError::clone));
+            }
+        }
+        found
     }
 
     /// The id of a template's base, and its name where that is known.
@@ -103,18 +103,26 @@ impl NewestBases {
         match &template.base {
             Base::Ami(id) => Ok((id.clone(), None)),
             Base::Newest { owner, name } => {
-                let images = self.images.get(owner).into_iter().flatten();
+                let images = match self.images.get(owner) {
+                    Some(Err(error)) => return Err(error.to_string()),
+                    Some(Ok(images)) => images.as_slice(),
+                    None => &[],
+                };
                 let fits = |image: &&ImageFacts| {
                     image.architecture == template.arch.as_str()
                         && matches_wildcards(name, &image.name)
                 };
-                let newest = pick_newest(images.filter(fits).cloned().collect());
+                let newest = pick_newest(images.iter().filter(fits).cloned().collect());
                 let none =
                     || format!("owner {owner} has no available AMI whose name matches {name}");
                 newest.map(|image| (image.id, Some(image.name))).ok_or_else(none)
             }
             Base::Ssm(parameter) => {
-                let id = self.parameters.get(parameter).cloned().flatten();
+                let id = match self.parameters.get(parameter) {
+                    Some(Err(error)) => return Err(error.to_string()),
+                    Some(Ok(id)) => id.clone(),
+                    None => None,
+                };
                 id.map(|id| (id, None)).ok_or_else(|| format!("there is no parameter {parameter}"))
             }
             Base::Template(other) => {
@@ -124,6 +132,20 @@ impl NewestBases {
             }
         }
     }
+}
+
+/// The available images of an owner that have one of these names.
+async fn by_names(
+    cloud: &Cloud,
+    owner: &str,
+    names: &[String],
+) -> Result<Vec<ImageFacts>, CloudError> {
+    let mut images = Vec::new();
+    for names in names.chunks(NAMES) {
+        let names = Filter::builder().name("name").set_values(Some(names.to_vec())).build();
+        images.extend(cloud.images(Some(owner), vec![names, filter("state", "available")]).await?);
+    }
+    Ok(images)
 }
 
 async fn by_id(cloud: &Cloud, id: &str, base: &Base) -> Result<ImageFacts, BakeError> {

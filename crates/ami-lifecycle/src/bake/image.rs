@@ -38,9 +38,9 @@ impl Bake<'_> {
         let ami = ami?;
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
-        let (began, expected) = (Instant::now(), plan.fleet.experience(&template.name, "image"));
-        let facts = self.wait_until_available(&ami, expected).await?;
-        self.took.insert("image", began.elapsed());
+        let expected = plan.fleet.experience(&template.name, "image");
+        let (facts, took) = self.wait_until_available(&ami, expected).await?;
+        self.took.insert("image", took);
         Ok(facts)
     }
 
@@ -79,14 +79,15 @@ impl Bake<'_> {
         })))
     }
 
-    /// Waits for an image; `expected` is how long that has taken before.
+    /// Waits for an image, and tells how long that took; `expected` is what it took before.
     pub(super) async fn wait_until_available(
         &mut self,
         ami: &str,
         expected: Option<Duration>,
-    ) -> Result<ImageFacts, BakeError> {
+    ) -> Result<(ImageFacts, Duration), BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
-        let mut waiting = cloud.images_awaited().wait_for(ami, Rhythm { expected });
+        let rhythm = Rhythm::within(expected, template.timeouts.image);
+        let mut waiting = cloud.images_awaited().wait_for(ami, rhythm);
         // Looks may be minutes apart: what counts is for how long it is missing in them.
         let mut missing: Option<Instant> = None;
         let judge = |found: &[ImageFacts]| {
@@ -116,7 +117,9 @@ impl Bake<'_> {
         };
         let (limit, ask) = (template.timeouts.image, async |ids| cloud.images_with(ids).await);
         let waited = wait::together(limit, cancel, &mut waiting, None, ask, judge).await;
-        waited.map_err(|error| BakeError::waiting("the creation of the image", error))
+        let facts =
+            waited.map_err(|error| BakeError::waiting("the creation of the image", error))?;
+        Ok((facts, waiting.took()))
     }
 
     /// The tags of the image and its snapshots.

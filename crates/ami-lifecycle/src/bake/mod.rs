@@ -262,7 +262,7 @@ impl<'a> Bake<'a> {
             "going on with {} ({}), which {} has begun",
             ami.ami, ami.name, ami.operator
         ));
-        let facts = self.wait_until_available(&ami.ami, None).await?;
+        let facts = self.wait_until_available(&ami.ami, None).await?.0;
         Ok(NewImage { facts, generation: ami.generation })
     }
 
@@ -364,7 +364,8 @@ impl<'a> Bake<'a> {
         self.enter(Stage::Stop);
         let BakeRequest { cloud, template, cancel, namespace, .. } = self.request;
         cloud.stop(instance).await?;
-        let rhythm = Rhythm { expected: plan.fleet.experience(&template.name, "stop") };
+        let expected = plan.fleet.experience(&template.name, "stop");
+        let rhythm = Rhythm::within(expected, template.timeouts.stop);
         let mut waiting = cloud.machines_awaited().wait_for(instance, rhythm);
         let ask = async |ids| cloud.machines_with(namespace, ids).await;
         let judge = |found: &[InstanceFacts]| {
@@ -381,7 +382,7 @@ impl<'a> Bake<'a> {
         let (limit, sign) = (template.timeouts.stop, hung_up.as_mut());
         let waited = wait::together(limit, cancel, &mut waiting, sign, ask, judge).await;
         waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
-        self.took.insert("stop", waiting.elapsed());
+        self.took.insert("stop", waiting.took());
         Ok(())
     }
 

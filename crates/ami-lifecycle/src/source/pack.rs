@@ -28,7 +28,8 @@ pub(crate) fn pack(root: &Path) -> Result<File, SourceError> {
     Ok(file)
 }
 
-/// A digest of what is packed: names, modes and contents, but no times.
+/// A digest of what is packed: names, contents and what is executable, but no times, and
+/// nothing that a file system or a umask decides on.
 pub(crate) fn digest(root: &Path) -> Result<String, SourceError> {
     let wrong = |source| SourceError::Io { doing: format!("read {}", root.display()), source };
     let mut hash = Sha256::new();
@@ -41,8 +42,11 @@ fn add(hash: &mut Sha256, root: &Path, below: &Path) -> io::Result<()> {
         let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
         let metadata = entry.metadata()?;
-        let mode = metadata.permissions().mode();
-        hash.update(format!("{:?} {mode:o} {}\n", path, metadata.len()));
+        let (length, executable) = match kind.is_file() {
+            true => (metadata.len(), metadata.permissions().mode() & 0o100 != 0),
+            false => (0, kind.is_dir()),
+        };
+        hash.update(format!("{path:?} {executable} {length}\n"));
         if kind.is_dir() {
             add(hash, root, &path)?;
         } else if kind.is_symlink() {

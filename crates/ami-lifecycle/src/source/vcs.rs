@@ -114,7 +114,7 @@ pub async fn exact_revision(
     if let (VcsKind::Git, Some(revision)) = (kind, revision)
         && is_commit(revision)
     {
-        return Ok(Some(revision.to_owned()));
+        return Ok(Some(revision.to_ascii_lowercase()));
     }
     let command: Vec<String> = match kind {
         VcsKind::Git => {

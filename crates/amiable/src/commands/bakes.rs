@@ -57,6 +57,8 @@ struct Row {
     note: String,
     consumers: Vec<serde_json::Value>,
     status: Option<Status>,
+    /// Nothing else was to be done.
+    only_rolls: bool,
 }
 
 impl Row {
@@ -69,6 +71,7 @@ impl Row {
             note: String::new(),
             consumers: Vec::new(),
             status: None,
+            only_rolls: false,
         }
     }
 
@@ -94,6 +97,12 @@ impl Row {
             "note": Some(&self.note).filter(|note| !note.is_empty()),
             "consumers": self.consumers,
         })
+    }
+
+    /// For one that is alone.
+    fn line(&self) -> String {
+        let note = if self.note.is_empty() { String::new() } else { format!(": {}", self.note) };
+        format!("{}: up to date{note}", self.template)
     }
 
     fn cells(&self) -> Vec<String> {
@@ -124,7 +133,15 @@ pub(super) async fn run(
     for template in templates {
         match planned(&template.name) {
             Some(it) if matches!(it.todo, Todo::Nothing | Todo::Unknown) => {
-                rows.push(idle(it));
+                let row = idle(it);
+                match row.end {
+                    End::Unknown => {
+                        console.complain(&format!("error: {}: {}", row.template, row.note))
+                    }
+                    _ if templates.len() == 1 => console.message(&row.line()),
+                    _ => {}
+                }
+                rows.push(row);
             }
             _ => work.push(*template),
         }
@@ -142,11 +159,7 @@ pub(super) async fn run(
         }
         let Some(row) = under_way.next().await else { break };
         // A new AMI that is not current is none to stand on.
-        let well = match row.end {
-            End::Baked => true,
-            End::Rolled => true,
-            _ => row.baked.as_ref().is_some_and(|it| it.promoted),
-        };
+        let well = row.only_rolls || row.baked.as_ref().is_some_and(|it| it.promoted);
         if let Some(baked) = row.baked.as_ref().filter(|it| it.promoted) {
             made.insert(row.template.clone(), baked.ami.clone());
         }
@@ -157,7 +170,7 @@ pub(super) async fn run(
             let mut row = Row::new(&skipped, End::Skipped);
             row.note = format!("it stands on {below}");
             row.status = Some(Status::Failed);
-            console.complain(&format!("{skipped}: skipped, as {below} has no new AMI"));
+            console.complain(&format!("{skipped}: skipped, as no new AMI of {below} is current"));
             rows.push(row);
         }
         rows.push(row);
@@ -205,6 +218,7 @@ fn idle(planned: &Planned) -> Row {
 async fn one(job: &Job<'_>, template: &Template, below: Option<String>, rolls_only: bool) -> Row {
     let began = Instant::now();
     let mut row = Row::new(&template.name, End::Failed);
+    row.only_rolls = rolls_only;
     let outcome = match rolls_only {
         true => roll(job, template, &mut row).await,
         false => bake(job, template, below, &mut row).await,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ami_lifecycle::{
     BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
-    JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, RollTarget, Template,
+    JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, RollTarget, Template, Todo,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -126,9 +126,6 @@ async fn bake_all(
         Which::OutOfDate | Which::All => config.templates.iter().collect(),
     };
     let jenkins = connect::jenkins(&config);
-    if !args.no_roll {
-        templates.iter().try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
-    }
     let holdings = Holdings::default();
     let cancel = interrupt::cancel_on_signals(console, &holdings);
     let interrupted = || Failure::told(Status::Interrupted);
@@ -152,6 +149,15 @@ async fn bake_all(
         }),
     };
     let BakeArgs { no_verify, no_roll, take_over, output, jobs, .. } = args;
+    if !no_roll {
+        let has_work = |template: &&&Template| {
+            let planned = plan.as_ref().map(|plan| plan.templates.iter());
+            let planned = planned.and_then(|mut all| all.find(|it| it.template == template.name));
+            planned.is_none_or(|it| matches!(it.todo, Todo::Bake | Todo::Roll))
+        };
+        let mut concerned = templates.iter().filter(has_work);
+        concerned.try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
+    }
     let job = Job {
         config: &config,
         cloud: &cloud,

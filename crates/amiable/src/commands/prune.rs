@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use ami_lifecycle::{
-    Cloud, Event, Fate, Fleet, Holders, LeftKind, Leftover, PrunePlan, PruneRequest,
-    Status as AmiStatus, plan_prune,
+    Cloud, Deletion, Event, Fate, LeftKind, Leftover, PrunePlan, PruneRequest, plan_prune,
 };
 use clap::Args;
 use jiff::Timestamp;
@@ -57,26 +56,9 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         chosen(&args.templates, &config)?.into_iter().map(|it| it.name.clone()).collect();
     override_rules(&args, &mut config)?;
     let cloud = connect::cloud(&config.cloud, console).await?;
-    let (fleet, holders) = observe(&config, &cloud).await?;
-    let now = Timestamp::now();
-    let request = PruneRequest {
-        fleet: &fleet,
-        templates: &config.templates,
-        only: &only,
-        is_gone: &surroundings::is_gone,
-        now,
-        limit: args.limit,
-    };
-    let plan = plan_prune(&cloud, &holders, &request).await;
-    let left = leftovers(&cloud, &config, &plan, &only, now).await?;
+    let (plan, left) = look(&config, &cloud, &only, args.limit).await?;
     show(&args, &plan, &left, console);
-    for (what, why) in &plan.unknown {
-        console.complain(&format!("error: it cannot be told whether {what} use an AMI: {why}"));
-    }
-    if !plan.unknown.is_empty() {
-        return Err(Failure::failed("nothing is deleted")
-            .hint("what cannot be looked up may use any of them; `amiable delete --force` deletes one all the same"));
-    }
+    refuse_unknown(&plan, console)?;
     if args.explain || args.dry_run {
         return Ok(());
     }
@@ -85,9 +67,62 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         return Ok(());
     }
     confirm(console, args.yes, "Delete them?", "nothing was deleted")?;
-    let well = carry_out(&plan, &config, &cloud, console).await?;
+    // Whoever was asked may have taken their time: what goes must still go.
+    let (now, left_now) = look(&config, &cloud, &only, usize::MAX).await?;
+    refuse_unknown(&now, console)?;
+    let mut going = Vec::new();
+    for deletion in plan.deletions {
+        match now.deletions.iter().any(|it| it.ami == deletion.ami) {
+            true => going.push(deletion),
+            false => {
+                console
+                    .complain(&format!("{} stays: it has come into use meanwhile", deletion.ami));
+            }
+        }
+    }
+    let left: Vec<Leftover> =
+        left.into_iter().filter(|it| left_now.iter().any(|now| now.id == it.id)).collect();
+    let well = carry_out(&going, &cloud, console).await;
     let swept = remove(&left, &cloud, console).await;
     if well && swept { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+/// What goes, and what dead bakes have left.
+async fn look(
+    config: &Config,
+    cloud: &Cloud,
+    only: &[String],
+    limit: usize,
+) -> Result<(PrunePlan, Vec<Leftover>), Failure> {
+    let fleet = cloud.fleet(&config.namespace).await?;
+    let jenkins = connect::jenkins(config);
+    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
+    let now = Timestamp::now();
+    let request = PruneRequest {
+        fleet: &fleet,
+        templates: &config.templates,
+        only,
+        is_gone: &surroundings::is_gone,
+        now,
+        limit,
+    };
+    let plan = plan_prune(cloud, &holders, &request).await;
+    let left = leftovers(cloud, config, &plan, only, now).await?;
+    Ok((plan, left))
+}
+
+/// What cannot be looked up may use any of them.
+fn refuse_unknown(plan: &PrunePlan, console: &Console) -> Outcome {
+    for (what, why) in &plan.unknown {
+        console.complain(&format!("error: it cannot be told whether {what} use an AMI: {why}"));
+    }
+    match plan.unknown.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::failed("nothing is deleted").hint(
+            "what cannot be looked up may use any of them; `amiable delete --force` deletes one \
+             all the same",
+        )),
+    }
 }
 
 fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
@@ -102,16 +137,6 @@ fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
         template.keep.younger = younger.unwrap_or(template.keep.younger);
     }
     Ok(())
-}
-
-async fn observe(
-    config: &Config,
-    cloud: &Cloud,
-) -> Result<(std::sync::Arc<Fleet>, Holders), Failure> {
-    let fleet = cloud.fleet(&config.namespace).await?;
-    let jenkins = connect::jenkins(config);
-    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
-    Ok((fleet, holders))
 }
 
 /// What dead bakes have left besides AMIs, which have fates of their own.
@@ -166,28 +191,15 @@ fn row(fate: &Fate) -> Vec<String> {
     ]
 }
 
-/// Deletes what was shown, but for what has become current meanwhile.
-async fn carry_out(
-    plan: &PrunePlan,
-    config: &Config,
-    cloud: &Cloud,
-    console: &Console,
-) -> Result<bool, Failure> {
-    let (fleet, holders) = observe(config, cloud).await?;
+/// Deletes AMIs; returns whether all that was to go is gone.
+async fn carry_out(deletions: &[Deletion], cloud: &Cloud, console: &Console) -> bool {
     let mut well = true;
-    for deletion in &plan.deletions {
-        let now = fleet.get(&deletion.ami);
-        if now.is_some_and(|ami| ami.status == AmiStatus::Current)
-            || holders.of(&deletion.ami).next().is_some()
-        {
-            console.complain(&format!("{} stays: it has come into use meanwhile", deletion.ami));
-            continue;
+    let observer = |event: Event| {
+        if let Event::Note(text) = event {
+            console.message(&text);
         }
-        let observer = |event: Event| {
-            if let Event::Note(text) = event {
-                console.message(&text);
-            }
-        };
+    };
+    for deletion in deletions {
         match ami_lifecycle::delete(cloud, deletion, &observer).await {
             Ok(deleted) => {
                 for (snapshot, error) in deleted.failed {
@@ -206,5 +218,5 @@ async fn carry_out(
             }
         }
     }
-    Ok(well)
+    well
 }

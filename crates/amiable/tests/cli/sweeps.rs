@@ -43,3 +43,40 @@ fn a_bake_ends_with_its_lease() {
     insta::assert_snapshot!(farm.amiable(&["create", "agent"]));
     farm.wait_until_empty();
 }
+
+#[test]
+fn a_volume_that_outlives_its_builder_goes_with_the_lease() {
+    let farm = Farm::with_example(&[]);
+    let env = farm.endpoint_env();
+    let (_, url) = env.iter().find(|(key, _)| key == "AWS_ENDPOINT_URL").unwrap();
+    let aws = |args: &[&str]| {
+        let more = ["--output", "text", "--region", "us-east-1", "--endpoint-url", url];
+        let output = farm.command("aws", &[args, &more].concat()).envs(env.clone()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let snapshot = "Images[0].BlockDeviceMappings[0].Ebs.SnapshotId";
+    let snapshot = aws(&["ec2", "describe-images", "--owners", "self", "--query", snapshot]);
+    let mapping = format!(
+        r#"[{{"DeviceName":"/dev/sda1","Ebs":{{"SnapshotId":"{snapshot}","DeleteOnTermination":false}}}}]"#
+    );
+    let names = ["--name", "debian-99", "--root-device-name", "/dev/sda1"];
+    let register = ["ec2", "register-image", "--architecture", "x86_64"];
+    aws(&[&register[..], &names, &["--block-device-mappings", &mapping]].concat());
+    let volumes = || aws(&["ec2", "describe-volumes", "--query", "length(Volumes)"]);
+    farm.edit(
+        "amiable.toml",
+        "[template.agent.metadata]",
+        "timeouts = { bake = \"15s\" }\n[template.agent.metadata]",
+    );
+    farm.stdout(&["create", "agent", "-q", "--no-verify"]);
+    farm.wait_until_empty();
+    assert_eq!(volumes(), "1");
+    let early = farm.amiable(&["sweep", "--yes"]);
+    assert!(early.contains("nothing is left"), "it may be looked at still: {early}");
+    std::thread::sleep(std::time::Duration::from_secs(16));
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    assert!(swept.contains("deleted [VOL 1]"), "{swept}");
+    assert_eq!(volumes(), "0");
+}
