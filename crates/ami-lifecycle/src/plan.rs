@@ -280,7 +280,13 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Plann
     }
     let mut held = None;
     match current {
-        None => reasons.push(Reason::NoCurrent),
+        None => {
+            reasons.push(Reason::NoCurrent);
+            // It will be baked in any case, and what stands in its way is told before.
+            let base = facts.bases.of(template, facts.fleet);
+            let waits = below.is_some_and(|below| below.todo == Todo::Bake);
+            unknown.extend(base.err().filter(|_| !waits).map(|error| format!("base: {error}")));
+        }
         Some(current) => {
             let mut against = differences(current, template, below, facts, &mut unknown);
             against.extend(too_old(current, template, facts.now));

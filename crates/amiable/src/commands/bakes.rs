@@ -143,7 +143,16 @@ pub(super) async fn run(
                 }
                 rows.push(row);
             }
-            _ => work.push(*template),
+            it => {
+                for unknown in it.iter().flat_map(|it| &it.unknown) {
+                    let text = one_line(unknown);
+                    console.complain(&format!(
+                        "warning: {}: it cannot be told: {text}",
+                        template.name
+                    ));
+                }
+                work.push(*template);
+            }
         }
     }
     let mut schedule = Schedule::new(&work);

@@ -144,7 +144,10 @@ async fn bake_all(
     let plan = match which {
         Which::Named(_) | Which::All => None,
         Which::OutOfDate => Some(tokio::select! {
-            () = cancel.cancelled() => return Err(interrupted()),
+            () = cancel.cancelled() => {
+                let text = "interrupted while it was planned: nothing was begun";
+                return Err(Failure::new(Status::Interrupted, text));
+            }
             plan = ami_lifecycle::plan(&request) => plan?,
         }),
     };

@@ -111,6 +111,8 @@ impl Case {
         let may_go = |id: &String| match operation.name {
             "delete" => self.prepared.arguments.contains(id),
             "sweep" => before.unproven.contains(id),
+            // How many go is counted, and the current one is looked at.
+            "prune" => before.current.as_ref() != Some(id),
             // Those that give their name up.
             "backup" => before.current.as_ref() == Some(id),
             _ => false,
@@ -216,8 +218,9 @@ impl Case {
         let once = i64::try_from(before.images.len()).unwrap() + self.prepared.operation.images;
         let is_a_bake = self.prepared.operation.images > 0;
         let twice = repeated && is_a_bake && between.generation != before.generation;
-        let is_create = self.prepared.operation.name == "create";
-        let expected = once + i64::from(twice && !is_create);
+        // These do only what is left to do.
+        let finishes = ["create", "many"].contains(&self.prepared.operation.name);
+        let expected = once + i64::from(twice && !finishes);
         // What a bake quarantines is one more than it should leave; verification makes none.
         let more = if is_a_bake { after.quarantined } else { 0 };
         let images = i64::try_from(after.images.len() - more).unwrap();
