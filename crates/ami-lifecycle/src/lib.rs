@@ -70,7 +70,7 @@ pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
 pub use pace::Limits;
-pub use plan::{Plan, PlanRequest, Planned, Reason, Todo, plan};
+pub use plan::{PlanRequest, Planned, Reason, Todo, plan};
 pub use prune::{Fate, Goes, Keep, Kept, PrunePlan, PruneRequest, plan_prune};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};

@@ -147,15 +147,6 @@ pub struct Planned {
     pub held: Option<String>,
 }
 
-/// A plan.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// What there is.
-    pub fleet: Arc<Fleet>,
-    /// For each template; those that others stand on come first.
-    pub templates: Vec<Planned>,
-}
-
 /// A plan to be made.
 pub struct PlanRequest<'a> {
     /// The account and region.
@@ -183,11 +174,11 @@ struct Facts<'a> {
     now: Timestamp,
 }
 
-/// Observes, and decides. Nothing is changed.
+/// Observes, and decides; those that others stand on come first. Nothing is changed.
 ///
 /// # Errors
 /// When a call fails without which nothing can be told of any template.
-pub async fn plan(request: &PlanRequest<'_>) -> Result<Plan, CloudError> {
+pub async fn plan(request: &PlanRequest<'_>) -> Result<Vec<Planned>, CloudError> {
     let PlanRequest { cloud, namespace, templates, now, .. } = *request;
     let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
     let (fleet, bases, revisions) = tokio::join!(
@@ -201,8 +192,7 @@ pub async fn plan(request: &PlanRequest<'_>) -> Result<Plan, CloudError> {
         false => BTreeMap::new(),
     };
     let facts = Facts { fleet: &fleet, bases, revisions, consumers, now };
-    let planned = decide(templates, &facts);
-    Ok(Plan { fleet, templates: planned })
+    Ok(decide(templates, &facts))
 }
 
 /// The revision of each template's source. What several have in common is asked once.

@@ -11,7 +11,7 @@
 //! | `amiable:owner` | all | the process that bakes, so that its end is noticed on its own machine |
 //! | `amiable:recipe` | all | a digest of all that decides on what is in the AMI |
 //! | `amiable:config` | image, snapshot | the keys of the template that do, each with a digest of its value |
-//! | `amiable:took` | image | how long its bake waited for EC2, in seconds: `boot=25.1 stop=8.0 image=31.4` |
+//! | `amiable:took` | image | how long its bake waited for EC2, in seconds: `image=31.40 stop=8.02` |
 //! | `amiable:builder` | image, snapshot | digests of the builder's machine-id and host keys |
 //! | `amiable:lease` | all | until when it may belong to a bake that lives (RFC 3339, UTC) |
 //! | `amiable:generation` | image, snapshot | counts up from 1, for each template |
@@ -98,7 +98,8 @@ pub const BACKUP_OF: &str = "amiable:backup-of";
 /// The AMI that a snapshot is being deleted with.
 pub const IMAGE: &str = "amiable:image";
 
-/// How many tags amiable itself puts on an image; EC2 allows 50 in all.
+/// How many tags of an image are kept for amiable itself, which uses all but one; EC2 allows 50
+/// in all.
 pub const OWN: usize = 28;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).

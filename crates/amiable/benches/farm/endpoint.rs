@@ -1,16 +1,43 @@
-//! A farm for one run: a HOME, a simulated endpoint and programs whose time and memory are
-//! measured.
+//! A run on a simulated endpoint of its own, with its time, calls and memory measured.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use local_ec2::Delays;
-use tempfile::TempDir;
 
-pub(crate) struct Farm {
-    folder: TempDir,
+use crate::farm::Farm;
+
+/// A farm whose endpoint takes as long as is said.
+pub(crate) fn start(delays: Delays) -> Farm {
+    let ms = |time: Duration| format!("{}ms", time.as_millis());
+    let text = format!(
+        "api={},running={},ssh={},stopped={},image={},terminated={},spread={}%,seed={}",
+        ms(delays.api),
+        ms(delays.running),
+        ms(delays.ssh),
+        ms(delays.stopped),
+        ms(delays.image),
+        ms(delays.terminated),
+        delays.spread,
+        delays.seed
+    );
+    Farm::new(&["--delays", &text])
+}
+
+/// The configuration of some templates, named t0, t1, …
+pub(crate) fn configure(farm: &Farm, templates: usize) {
+    let mut text = String::from(
+        "[cloud]\nendpoint = \"local\"\nregion = \"us-east-1\"\n[naming]\nnamespace = \"ci\"\n\
+         pattern = \"{template}-{generation}\"\n[defaults]\nsystem = \"jenkins\"\n\
+         os = \"debian-12\"\nssh_user = \"debian\"\nscript = \"setup\"\n\
+         source = { path = \"init\" }\nbase = { owner = \"self\", name = \"debian-*\" }\n",
+    );
+    for index in 0..templates {
+        text += &format!("[template.t{index}]\n");
+    }
+    farm.write("amiable.toml", &text);
+    farm.write("init/setup", "#!/bin/sh\ntrue\n");
 }
 
 /// What a run took.
@@ -42,107 +69,24 @@ impl Taken {
     }
 }
 
-impl Drop for Farm {
-    fn drop(&mut self) {
-        let _ = self.command("amiable", &["local", "stop"]).output();
+/// Runs a program to its end, measured.
+pub(crate) fn measure(farm: &Farm, mut command: Command) -> Taken {
+    farm.stdout(&["local", "calls", "--reset"]);
+    let log = std::fs::File::create(farm.path("log")).expect("a file");
+    let errors = log.try_clone().expect("a file");
+    let began = Instant::now();
+    let mut child = command.stdout(log).stderr(errors).spawn().expect("it runs");
+    let (peak, status) = watch(&mut child);
+    let wall = began.elapsed();
+    let counts = farm.stdout(&["local", "calls", "--json"]);
+    let counts: local_ec2::CallCounts = serde_json::from_str(&counts).expect("counts");
+    if !status {
+        let log = std::fs::read_to_string(farm.path("log")).unwrap_or_default();
+        println!("failed: {}", log.lines().rev().take(5).collect::<Vec<_>>().join(" | "));
     }
-}
-
-impl Farm {
-    pub(crate) fn new(delays: Delays) -> Farm {
-        let folder = tempfile::Builder::new().prefix("bench").tempdir().expect("a folder");
-        let farm = Farm { folder };
-        std::fs::create_dir(farm.path("home")).expect("a folder");
-        let ms = |time: Duration| format!("{}ms", time.as_millis());
-        let text = format!(
-            "api={},running={},ssh={},stopped={},image={},terminated={},spread={}%,seed={}",
-            ms(delays.api),
-            ms(delays.running),
-            ms(delays.ssh),
-            ms(delays.stopped),
-            ms(delays.image),
-            ms(delays.terminated),
-            delays.spread,
-            delays.seed
-        );
-        farm.done(&["local", "start", "--machines", "simulated", "--delays", &text]);
-        farm
-    }
-
-    /// The configuration of some templates, named t0, t1, …
-    pub(crate) fn configure(&self, templates: usize) {
-        let mut text = String::from(
-            "[cloud]\nendpoint = \"local\"\nregion = \"us-east-1\"\n[naming]\nnamespace = \"ci\"\n\
-             pattern = \"{template}-{generation}\"\n[defaults]\nsystem = \"jenkins\"\n\
-             os = \"debian-12\"\nssh_user = \"debian\"\nscript = \"setup\"\n\
-             source = { path = \"init\" }\nbase = { owner = \"self\", name = \"debian-*\" }\n",
-        );
-        for index in 0..templates {
-            text += &format!("[template.t{index}]\n");
-        }
-        self.write("amiable.toml", &text);
-        self.write("init/setup", "#!/bin/sh\ntrue\n");
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::create_dir_all(self.path(name).parent().expect("it has one")).expect("a folder");
-        std::fs::write(self.path(name), text).expect("a file");
-    }
-
-    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
-        let program = if program == "amiable" { env!("CARGO_BIN_EXE_amiable") } else { program };
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.path("home"))
-            .env("USER", "bench")
-            .env("AMIABLE_LOCAL_DIR", self.path("local"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("CHECKPOINT_DISABLE", "1")
-            .stdin(Stdio::null());
-        command
-    }
-
-    /// Standard output of a run of amiable that must succeed.
-    pub(crate) fn done(&self, args: &[&str]) -> String {
-        let output = self.command("amiable", args).output().expect("amiable runs");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// What `amiable local env` exports.
-    pub(crate) fn env(&self) -> Vec<(String, String)> {
-        let text = self.done(&["local", "env"]);
-        let exports = text.lines().filter_map(|it| it.strip_prefix("export ")?.split_once('='));
-        exports.map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned())).collect()
-    }
-
-    /// Runs a program to its end, measured.
-    pub(crate) fn measure(&self, mut command: Command) -> Taken {
-        self.done(&["local", "calls", "--reset"]);
-        let log = std::fs::File::create(self.path("log")).expect("a file");
-        let errors = log.try_clone().expect("a file");
-        let began = Instant::now();
-        let mut child = command.stdout(log).stderr(errors).spawn().expect("it runs");
-        let (peak, status) = watch(&mut child);
-        let wall = began.elapsed();
-        let counts = self.done(&["local", "calls", "--json"]);
-        let counts: local_ec2::CallCounts = serde_json::from_str(&counts).expect("counts");
-        if !status {
-            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            println!("failed: {}", log.lines().rev().take(5).collect::<Vec<_>>().join(" | "));
-        }
-        let local_ec2::CallCounts { made: calls, connections, throttled, .. } = counts;
-        // The question after the counts has no call of its own: it goes over a socket.
-        Taken { wall, peak, calls, connections, throttled, well: status }
-    }
+    let local_ec2::CallCounts { made: calls, connections, throttled, .. } = counts;
+    // The question after the counts has no call of its own: it goes over a socket.
+    Taken { wall, peak, calls, connections, throttled, well: status }
 }
 
 /// How often memory is looked at: looking costs time, too.

@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{
 };
 use local_ec2::Delays;
 
-use crate::endpoint::{Farm, Taken};
+use crate::endpoint::{Taken, configure, measure, start};
+use crate::farm::Farm;
 use crate::report::{Report, mib};
 use crate::{delays, floor, tools};
 
@@ -18,11 +19,11 @@ fn quick() -> Delays {
 
 /// An update with nothing changed.
 pub(crate) fn unchanged(report: &mut Report) {
-    let farm = Farm::new(quick());
-    farm.configure(12);
-    farm.done(&["update", "--all", "--no-verify", "--jobs", "12", "-q"]);
-    farm.done(&["update", "--all", "--jobs", "12", "-q"]);
-    let taken = farm.measure(farm.command("amiable", &["update", "--all"]));
+    let farm = start(quick());
+    configure(&farm, 12);
+    farm.stdout(&["update", "--all", "--no-verify", "--jobs", "12", "-q"]);
+    farm.stdout(&["update", "--all", "--jobs", "12", "-q"]);
+    let taken = measure(&farm, farm.command("amiable", &["update", "--all"]));
     report.section(
         "An update with nothing changed",
         &["`amiable update --all` of 12 templates. Target: at most 3 calls."],
@@ -39,10 +40,10 @@ pub(crate) fn unchanged(report: &mut Report) {
 pub(crate) fn plan(report: &mut Report) {
     report.section("A plan", &["The number of calls should not grow with the templates."]);
     for templates in [20, 200] {
-        let farm = Farm::new(quick());
-        farm.configure(templates);
-        farm.done(&["update", "--all", "--jobs", "20", "--no-roll", "-q"]);
-        let taken = farm.measure(farm.command("amiable", &["plan", "--all"]));
+        let farm = start(quick());
+        configure(&farm, templates);
+        farm.stdout(&["update", "--all", "--jobs", "20", "--no-roll", "-q"]);
+        let taken = measure(&farm, farm.command("amiable", &["plan", "--all"]));
         report.line(&format!(
             "- {templates} templates: {} calls, {:.2} s, peak {}",
             taken.all(),
@@ -55,15 +56,15 @@ pub(crate) fn plan(report: &mut Report) {
 /// List of 10,000 AMIs, beside `aws` and the time that the SDK needs to read them.
 pub(crate) fn list(report: &mut Report) {
     const AMIS: usize = 10_000;
-    let farm = Farm::new(Delays::default());
-    farm.configure(1);
+    let farm = start(Delays::default());
+    configure(&farm, 1);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let client = client(&farm);
     runtime.block_on(register(&client, AMIS));
-    let taken = farm.measure(farm.command("amiable", &["list"]));
+    let taken = measure(&farm, farm.command("amiable", &["list"]));
     let listed = std::fs::read_to_string(farm.path("log")).unwrap_or_default().lines().count();
     assert_eq!(listed, AMIS + 1, "a title and each AMI");
-    let aws = farm.measure(tools::describe_images(&farm));
+    let aws = measure(&farm, tools::describe_images(&farm));
     let began = Instant::now();
     let read = runtime.block_on(async {
         let pages = client.describe_images().owners("self").into_paginator().page_size(500);
@@ -95,7 +96,7 @@ pub(crate) fn list(report: &mut Report) {
 }
 
 fn client(farm: &Farm) -> aws_sdk_ec2::Client {
-    let env: std::collections::HashMap<String, String> = farm.env().into_iter().collect();
+    let env: std::collections::HashMap<String, String> = farm.endpoint_env().into_iter().collect();
     let key = aws_sdk_ec2::config::Credentials::new(
         &env["AWS_ACCESS_KEY_ID"],
         &env["AWS_SECRET_ACCESS_KEY"],
@@ -180,9 +181,9 @@ pub(crate) fn many(report: &mut Report) {
          two the endpoint throttles as EC2 documents: RunInstances passes 5 at once and then 2 a second, so \
          that the last of 64 begins half a minute later.",
     ]);
-    let (farm, seed) = (Farm::new(delays(200)), 200);
-    farm.configure(1);
-    farm.done(&["update", "t0", "--no-verify", "--no-roll", "-q"]);
+    let (farm, seed) = (start(delays(200)), 200);
+    configure(&farm, 1);
+    farm.stdout(&["update", "t0", "--no-verify", "--no-roll", "-q"]);
     let (mut rows, mut ordinal) = (Vec::new(), 1);
     for (bakes, title, throttle, limits) in [
         (1, "amiable, 1", false, "learned"),
@@ -191,25 +192,25 @@ pub(crate) fn many(report: &mut Report) {
         (64, "amiable, 64, throttled, limits as documented", true, "documented"),
         (64, "amiable, 64, throttled, limits learned", true, "learned"),
     ] {
-        farm.configure(bakes);
+        configure(&farm, bakes);
         let text = std::fs::read_to_string(farm.path("amiable.toml")).expect("it was written");
         let limits = format!("[cloud]\nrequest_limits = \"{limits}\"");
         farm.write("amiable.toml", &text.replace("[cloud]", &limits));
         if throttle {
-            farm.done(&["local", "fault", "--throttle"]);
+            farm.stdout(&["local", "fault", "--throttle"]);
         }
         let jobs = bakes.to_string();
         let args =
             ["update", "--all", "--force", "--no-verify", "--no-roll", "-q", "--jobs", &jobs];
-        let taken = farm.measure(farm.command("amiable", &args));
+        let taken = measure(&farm, farm.command("amiable", &args));
         let floor = floor(seed, ordinal..ordinal + bakes as u64);
         ordinal += bakes as u64;
         rows.push(report.row(title, seed, &taken, floor));
-        farm.done(&["local", "fault", "--off"]);
+        farm.stdout(&["local", "fault", "--off"]);
     }
     for tuned in [false, true] {
-        let farm = Farm::new(delays(seed));
-        let taken = farm.measure(tools::packer(&farm, 8, tuned));
+        let farm = start(delays(seed));
+        let taken = measure(&farm, tools::packer(&farm, 8, tuned));
         let name = if tuned { "packer tuned, 8" } else { "packer, 8" };
         rows.push(report.row(name, seed, &taken, floor(seed, 0..8)));
     }

@@ -4,10 +4,12 @@
 //! Each run has an endpoint of its own, so that the draws of its delays are the same for
 //! every tool of a round.
 
-// What is measured is printed as it comes.
-#![allow(clippy::print_stdout)]
+#![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 mod endpoint;
+#[path = "../../tests/cli/farm.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod farm;
 mod fleet;
 mod report;
 mod single;

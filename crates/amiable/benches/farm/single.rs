@@ -1,6 +1,6 @@
 //! One bake without verification, each tool beside the floor, interleaved.
 
-use crate::endpoint::{Farm, Taken};
+use crate::endpoint::{Taken, configure, measure, start};
 use crate::report::Report;
 use crate::{delays, floor, tools};
 
@@ -17,23 +17,23 @@ pub(crate) fn rounds(report: &mut Report) {
             println!("{seed} {tool}: {:?}", taken.wall);
             rows.push(report.row(tool, seed, taken, floor));
         };
-        let farm = Farm::new(delays(seed));
-        farm.configure(1);
+        let farm = start(delays(seed));
+        configure(&farm, 1);
         let update =
             || farm.command("amiable", &["update", "t0", "--no-verify", "--no-roll", "-q"]);
-        add("amiable, its first bake ever", &farm.measure(update()), first);
+        add("amiable, its first bake ever", &measure(&farm, update()), first);
         // The next instances have draws of their own: their floor is another.
         for ordinal in 1..4 {
-            let taken = farm.measure(update());
+            let taken = measure(&farm, update());
             add("amiable", &taken, floor(seed, ordinal..ordinal + 1));
         }
         for tuned in [false, true] {
-            let farm = Farm::new(delays(seed));
+            let farm = start(delays(seed));
             let name = if tuned { "packer, tuned" } else { "packer" };
-            add(name, &farm.measure(tools::packer(&farm, 1, tuned)), first);
+            add(name, &measure(&farm, tools::packer(&farm, 1, tuned)), first);
         }
-        let farm = Farm::new(delays(seed));
-        add("aws script", &farm.measure(tools::script(&farm)), first);
+        let farm = start(delays(seed));
+        add("aws script", &measure(&farm, tools::script(&farm)), first);
     }
     report.section("One bake without verification", &[
         "Wall is until the program ends; the floor is the delays on the critical path that were \

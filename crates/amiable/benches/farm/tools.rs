@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use crate::endpoint::Farm;
+use crate::farm::Farm;
 
 /// Packer's amazon-ebs, as it comes or tuned: polls each second, and a key pair and a security
 /// group that are ready, which saves it calls.
 pub(crate) fn packer(farm: &Farm, builds: usize, tuned: bool) -> Command {
-    let env = farm.env();
+    let env = farm.endpoint_env();
     if tuned {
         for args in [
             &[
@@ -57,7 +57,7 @@ pub(crate) fn packer(farm: &Farm, builds: usize, tuned: bool) -> Command {
     });
     farm.write("template.json", &template.to_string());
     let mut command = farm.command("packer", &["build", "-color=false", "template.json"]);
-    command.envs(env);
+    command.envs(env).env("CHECKPOINT_DISABLE", "1");
     command
 }
 
@@ -86,13 +86,13 @@ ec2 terminate-instances --instance-ids "$id"
 pub(crate) fn script(farm: &Farm) -> Command {
     farm.write("bake.sh", SCRIPT);
     let mut command = farm.command("bash", &["-eu", "bake.sh"]);
-    command.envs(farm.env());
+    command.envs(farm.endpoint_env());
     command
 }
 
 /// `aws ec2 describe-images`.
 pub(crate) fn describe_images(farm: &Farm) -> Command {
-    aws(farm, &farm.env(), &["ec2", "describe-images", "--owners", "self"])
+    aws(farm, &farm.endpoint_env(), &["ec2", "describe-images", "--owners", "self"])
 }
 
 /// The first line that a program says of its version.

@@ -28,6 +28,8 @@ enum End {
     UpToDate,
     /// It failed.
     Failed,
+    /// It was interrupted, and undone.
+    Interrupted,
     /// What it stands on failed, or everything was interrupted before.
     Skipped,
     /// It could not be told whether there was anything to do.
@@ -42,6 +44,7 @@ impl End {
             End::Rolled => "rolled",
             End::UpToDate => "up-to-date",
             End::Failed => "failed",
+            End::Interrupted => "interrupted",
             End::Skipped => "skipped",
             End::Unknown => "unknown",
         }
@@ -80,6 +83,9 @@ impl Row {
         let own = format!("{}: ", self.template);
         let message = failure.message.strip_prefix(&own).unwrap_or(&failure.message);
         self.note = one_line(message);
+        if failure.status == Status::Interrupted {
+            self.end = End::Interrupted;
+        }
         self.status = Some(failure.status);
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct UpdateArgs {
     #[arg(long, conflicts_with = "templates")]
     all: bool,
     /// With --all: bake what is up to date, too
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "templates")]
     force: bool,
     #[command(flatten)]
     bake: BakeArgs,
@@ -154,7 +154,7 @@ async fn bake_all(
     let BakeArgs { no_verify, no_roll, take_over, output, jobs, .. } = args;
     if !no_roll {
         let has_work = |template: &&&Template| {
-            let planned = plan.as_ref().map(|plan| plan.templates.iter());
+            let planned = plan.as_ref().map(|plan| plan.iter());
             let planned = planned.and_then(|mut all| all.find(|it| it.template == template.name));
             planned.is_none_or(|it| matches!(it.todo, Todo::Bake | Todo::Roll))
         };
@@ -178,8 +178,7 @@ async fn bake_all(
         console,
         one_roll: tokio::sync::Mutex::default(),
     };
-    let plan = plan.as_ref().map(|plan| plan.templates.as_slice());
-    bakes::run(&job, &templates, plan, jobs.into(), output).await
+    bakes::run(&job, &templates, plan.as_deref(), jobs.into(), output).await
 }
 
 /// Refuses to bake what could not be rolled in the end.

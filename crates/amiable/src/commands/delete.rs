@@ -1,6 +1,6 @@
 //! `amiable delete`.
 
-use ami_lifecycle::{Deletion, Event};
+use ami_lifecycle::{Deleted, Deletion, Event};
 use clap::Args;
 
 use super::{Outcome, confirm, json, load_config_for};
@@ -79,17 +79,23 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
             }
         };
         let deleted = ami_lifecycle::delete(&cloud, deletion, &observer).await?;
-        for (snapshot, error) in deleted.failed {
-            failed = true;
-            console.complain(&format!("error: {snapshot} is left: {error}"));
-            console.complain(&format!("hint: `amiable delete {}` tries it again", deletion.ami));
-        }
-        for (snapshot, users) in deleted.kept {
-            let users = if users.is_empty() { "another image".into() } else { users.join(", ") };
-            console.complain(&format!("{snapshot} stays: {users} uses it"));
-        }
+        failed |= !tell(&deletion.ami, deleted, console);
     }
     if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+/// Tells which snapshots stay; returns whether all that was to go is gone.
+pub(super) fn tell(ami: &str, deleted: Deleted, console: &Console) -> bool {
+    let well = deleted.failed.is_empty();
+    for (snapshot, error) in deleted.failed {
+        console.complain(&format!("error: {snapshot} is left: {error}"));
+        console.complain(&format!("hint: `amiable delete {ami}` tries it again"));
+    }
+    for (snapshot, users) in deleted.kept {
+        let users = if users.is_empty() { "another image".into() } else { users.join(", ") };
+        console.complain(&format!("{snapshot} stays: {users} uses it"));
+    }
+    well
 }
 
 fn check_id(id: &str) -> Result<(), Failure> {

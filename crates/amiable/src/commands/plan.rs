@@ -50,7 +50,7 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
         with_consumers: true,
         now: Timestamp::now(),
     };
-    let planned = in_configured_order(ami_lifecycle::plan(&request).await?.templates, &config);
+    let planned = in_configured_order(ami_lifecycle::plan(&request).await?, &config);
     match args.output {
         Output::Json => console.result(&json(&planned)),
         Output::Text => console.result(&as_table(&planned)),

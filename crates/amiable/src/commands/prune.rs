@@ -8,6 +8,7 @@ use ami_lifecycle::{
 use clap::Args;
 use jiff::Timestamp;
 
+use super::delete::tell;
 use super::sweep::{line, remove};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
@@ -201,15 +202,7 @@ async fn carry_out(deletions: &[Deletion], cloud: &Cloud, console: &Console) -> 
     };
     for deletion in deletions {
         match ami_lifecycle::delete(cloud, deletion, &observer).await {
-            Ok(deleted) => {
-                for (snapshot, error) in deleted.failed {
-                    well = false;
-                    console.complain(&format!("error: {snapshot} is left: {error}"));
-                }
-                for (snapshot, users) in deleted.kept {
-                    console.complain(&format!("{snapshot} stays: {} uses it", users.join(", ")));
-                }
-            }
+            Ok(deleted) => well &= tell(&deletion.ami, deleted, console),
             Err(error) => {
                 well = false;
                 let mut failure = Failure::from(error);
