@@ -3,23 +3,20 @@
 
 mod facts;
 mod images;
+mod machines;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataOptionsRequest, ResourceType, ShutdownBehavior, Tag, TagSpecification,
-};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use rand::RngExt;
 
 pub use self::facts::ImageFacts;
 pub(crate) use self::facts::InstanceFacts;
-use self::facts::{image_facts, instance_facts, read_tags};
+use self::facts::{image_facts, read_tags};
+pub(crate) use self::machines::Launch;
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
@@ -77,28 +74,6 @@ struct Reads {
     machines_awaited: Watch<InstanceFacts>,
     images_awaited: Watch<ImageFacts>,
 }
-
-/// What amiable asks of RunInstances.
-#[derive(Debug, Clone)]
-pub(crate) struct Launch<'a> {
-    /// The image's id.
-    pub(crate) image: &'a str,
-    /// Its root device, where the volume's size is given.
-    pub(crate) root_device: &'a str,
-    pub(crate) instance_type: &'a str,
-    pub(crate) security_groups: &'a [String],
-    pub(crate) subnet: Option<&'a str>,
-    pub(crate) instance_profile: Option<&'a str>,
-    pub(crate) volume_size: Option<u64>,
-    pub(crate) user_data: &'a str,
-    /// The name of an EC2 key pair.
-    pub(crate) key_pair: Option<&'a str>,
-    pub(crate) client_token: &'a str,
-    pub(crate) tags: &'a Tags,
-}
-
-/// The states of an instance that costs something, or may again.
-const LIVE_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 impl Cloud {
     /// Uses what the caller has configured: credentials, region, endpoint.
@@ -276,231 +251,6 @@ impl Cloud {
         Ok(found)
     }
 
-    /// Starts one instance, in a turn that was waited for, and returns its id. A repeat with the same client token
-    /// starts no other.
-    pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
-        let options =
-            InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
-        let (ids, names): (Vec<_>, Vec<_>) =
-            launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
-        let profile = launch
-            .instance_profile
-            .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
-        let request = self
-            .ec2
-            .run_instances()
-            .image_id(launch.image)
-            .instance_type(launch.instance_type.into())
-            .min_count(1)
-            .max_count(1)
-            .client_token(launch.client_token)
-            .set_key_name(launch.key_pair.map(String::from))
-            .set_security_group_ids(Some(ids))
-            .set_security_groups(Some(names))
-            .set_subnet_id(launch.subnet.map(String::from))
-            .set_iam_instance_profile(profile)
-            .set_block_device_mappings(
-                launch.volume_size.map(|size| vec![root_volume(launch.root_device, size)]),
-            )
-            .user_data(STANDARD.encode(launch.user_data))
-            .metadata_options(options.build())
-            // A builder that is shut down from inside ends altogether.
-            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-            .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
-            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
-        tracing::debug!("RunInstances {}", launch.image);
-        let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("RunInstances", error))
-            })
-            .await?;
-        let id = answer
-            .instances
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|instance| instance.instance_id);
-        id.ok_or_else(|| CloudError::answer("RunInstances", "the answer has no instance"))
-    }
-
-    /// The machines of a template that have not ended.
-    pub(crate) async fn machines(
-        &self,
-        namespace: &Namespace,
-        template: &str,
-    ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let read = async || self.live_instances(vec![of_namespace(namespace)]).await.map(Arc::new);
-        let all = self.reads.machines.get(&namespace.0, read).await?;
-        let is_its =
-            |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
-        Ok(all.iter().filter(is_its).cloned().collect())
-    }
-
-    /// The same as [`Cloud::image`], in one call for all who ask at the same time.
-    pub(crate) async fn shared_image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
-        self.reads.images.get(id, async || self.image(id).await).await
-    }
-
-    /// The newest images that were asked for at the same time.
-    pub(crate) fn newest_images(&self) -> &Shared<Option<ImageFacts>> {
-        &self.reads.newest
-    }
-
-    /// All who wait for machines.
-    pub(crate) fn machines_awaited(&self) -> &Watch<InstanceFacts> {
-        &self.reads.machines_awaited
-    }
-
-    /// All who wait for images.
-    pub(crate) fn images_awaited(&self) -> &Watch<ImageFacts> {
-        &self.reads.images_awaited
-    }
-
-    /// A namespace's machines that have not ended, and of `ids` those that have, too.
-    pub(crate) async fn machines_with(
-        &self,
-        namespace: &Namespace,
-        ids: Vec<String>,
-    ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let mut found = self.live_instances(vec![of_namespace(namespace)]).await?;
-        let ended: Vec<String> =
-            ids.into_iter().filter(|id| !found.iter().any(|it| it.id == *id)).collect();
-        for ids in ended.chunks(MOST_VALUES) {
-            let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec()));
-            found.extend(self.instances(vec![filter.build()]).await?);
-        }
-        Ok(found)
-    }
-
-    /// Those of some images that EC2 knows.
-    pub(crate) async fn images_with(
-        &self,
-        ids: Vec<String>,
-    ) -> Result<Vec<ImageFacts>, CloudError> {
-        let mut found = Vec::new();
-        for ids in ids.chunks(MOST_VALUES) {
-            // By filter: an unknown id in a list of ids fails the whole call.
-            let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec()));
-            found.extend(self.images(None, vec![filter.build()]).await?);
-        }
-        Ok(found)
-    }
-
-    /// The instances that pass the filters and have not ended, from all pages.
-    pub(crate) async fn live_instances(
-        &self,
-        mut filters: Vec<Filter>,
-    ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let states = LIVE_STATES.map(String::from).to_vec();
-        filters
-            .push(Filter::builder().name("instance-state-name").set_values(Some(states)).build());
-        self.instances(filters).await
-    }
-
-    /// The instances that pass the filters, from all pages.
-    async fn instances(&self, filters: Vec<Filter>) -> Result<Vec<InstanceFacts>, CloudError> {
-        self.turn("DescribeInstances", &filters).await;
-        let request = self.ec2.describe_instances().set_filters(Some(filters));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(reservation) = pages.next().await {
-            let reservation =
-                reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
-            let instances = reservation.instances.unwrap_or_default();
-            found.extend(instances.into_iter().map(instance_facts));
-        }
-        Ok(found)
-    }
-
-    /// What an instance has written to its console, as far as EC2 knows yet.
-    pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
-        self.turn("GetConsoleOutput", &id).await;
-        let ask = async |latest: Option<bool>| {
-            let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
-            let answer = request.send().await;
-            answer.map_err(|error| CloudError::new("GetConsoleOutput", error))
-        };
-        // `latest` is known for instances on Nitro only; the others answer what they have.
-        let answer = match self.patient(async || ask(Some(true)).await).await {
-            Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
-                ask(None).await?
-            }
-            other => other?,
-        };
-        let bytes = STANDARD.decode(answer.output.unwrap_or_default()).unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// Gives EC2 a public key. One that is there already is no error: the name is a bake's.
-    pub(crate) async fn import_key_pair(
-        &self,
-        name: &str,
-        public_key: &str,
-        tags: &Tags,
-    ) -> Result<(), CloudError> {
-        self.turn("ImportKeyPair", &name).await;
-        let request = self
-            .ec2
-            .import_key_pair()
-            .key_name(name)
-            .public_key_material(aws_sdk_ec2::primitives::Blob::new(public_key))
-            .tag_specifications(tag_specification(ResourceType::KeyPair, tags));
-        let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new("ImportKeyPair", error)) {
-            Err(error) if error.code.as_deref() == Some("InvalidKeyPair.Duplicate") => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    /// Deletes a key pair. EC2 does not mind one that is gone.
-    pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
-        self.turn("DeleteKeyPair", &name).await;
-        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
-        match answer.map_err(|error| CloudError::new("DeleteKeyPair", error)) {
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    /// All key pairs of a namespace, by name.
-    pub(crate) async fn key_pairs_of_namespace(
-        &self,
-        namespace: &Namespace,
-    ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn("DescribeKeyPairs", &namespace).await;
-        let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
-        let pairs = answer.key_pairs.unwrap_or_default().into_iter();
-        Ok(pairs
-            .map(|pair| Tagged {
-                id: pair.key_name.unwrap_or_default(),
-                state: "available".into(),
-                tags: read_tags(pair.tags),
-            })
-            .collect())
-    }
-
-    pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("StopInstances", &id).await;
-        self.patient(async || {
-            let answer = self.ec2.stop_instances().instance_ids(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
-        })
-        .await
-    }
-
-    /// Ends an instance; `false` when EC2 does not know it, or not any more.
-    pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("TerminateInstances", &id).await;
-        was_known(
-            self.patient(async || {
-                let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new("TerminateInstances", error))
-            })
-            .await,
-        )
-    }
-
     /// Writes tags on resources: one write, whatever it says.
     pub(crate) async fn tag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
         if ids.is_empty() {
@@ -526,51 +276,6 @@ impl Cloud {
             answer.map(drop).map_err(|error| CloudError::new("DeleteTags", error))
         })
         .await
-    }
-
-    /// The instances that a bake started and that have not ended.
-    pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
-        let instances = self.live_instances(vec![of_bake(bake)]).await?;
-        Ok(instances.into_iter().map(|instance| instance.id).collect())
-    }
-
-    /// All volumes of a namespace.
-    pub(crate) async fn volumes_of_namespace(
-        &self,
-        namespace: &Namespace,
-    ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn("DescribeVolumes", namespace).await;
-        let request = self.ec2.describe_volumes().filters(of_namespace(namespace));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(volume) = pages.next().await {
-            let it = volume.map_err(|error| CloudError::new("DescribeVolumes", error))?;
-            found.push(Tagged {
-                id: it.volume_id.unwrap_or_default(),
-                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                tags: read_tags(it.tags),
-            });
-        }
-        Ok(found)
-    }
-
-    /// Deletes a volume; `false` when EC2 does not know it, or not any more.
-    pub(crate) async fn delete_volume(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("DeleteVolume", id).await;
-        let answer = self.ec2.delete_volume().volume_id(id).send().await;
-        was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteVolume", error)))
-    }
-
-    /// All instances of a namespace that have not ended.
-    pub(crate) async fn instances_of_namespace(
-        &self,
-        namespace: &Namespace,
-    ) -> Result<Vec<Tagged>, CloudError> {
-        let instances = self.live_instances(vec![of_namespace(namespace)]).await?;
-        Ok(instances
-            .into_iter()
-            .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
-            .collect())
     }
 }
 
@@ -601,10 +306,4 @@ fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
-}
-
-fn root_volume(device: &str, size_gib: u64) -> BlockDeviceMapping {
-    let size = i32::try_from(size_gib).unwrap_or(i32::MAX);
-    let ebs = EbsBlockDevice::builder().volume_size(size).delete_on_termination(true);
-    BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
 }

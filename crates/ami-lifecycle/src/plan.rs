@@ -5,6 +5,8 @@
 //!   fleet, bases, revisions, consumers --> decide (pure) --> nothing | roll | bake, and why
 //! ```
 
+mod reason;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reason::Reason;
 use crate::ami::{Ami, Status};
 use crate::bake::NewestBases;
 use crate::cloud::Cloud;
@@ -29,90 +32,6 @@ use crate::template::{Base, Namespace, Source, Template};
 
 /// As many repositories are asked at once.
 const AT_ONCE: usize = 16;
-
-/// Why there is something to do for a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Reason {
-    /// It was never baked, or nothing of it is left.
-    #[error("there is no current AMI")]
-    NoCurrent,
-    /// Nothing can be started from the AMI that was made current last.
-    #[error("{ami}, which was made current last, is {state}")]
-    Unavailable {
-        /// The AMI.
-        ami: String,
-        /// EC2's state.
-        state: String,
-    },
-    /// The base names another AMI now.
-    #[error("base: {from} -> {to}{}", name.as_ref().map(|it| format!(" ({it})")).unwrap_or_default())]
-    Base {
-        /// What it was baked from.
-        from: String,
-        /// What it would be baked from.
-        to: String,
-        /// That one's name.
-        name: Option<String>,
-    },
-    /// The template that it stands on is baked anew.
-    #[error("base: template {template} is baked anew")]
-    BaseTemplate {
-        /// That template.
-        template: String,
-    },
-    /// The source is at another revision.
-    #[error("source: {} -> {}", short(from), short(to))]
-    Source {
-        /// What was checked out.
-        from: String,
-        /// What would be.
-        to: String,
-    },
-    /// The configuration says something else.
-    #[error("configuration: {}", keys.join(", "))]
-    Config {
-        /// The keys that have changed.
-        keys: Vec<String>,
-    },
-    /// It is older than it may grow.
-    #[error("age: {} days, and max_age is {}", seconds / DAY, days(*most))]
-    Age {
-        /// How old it is, in seconds.
-        seconds: u64,
-        /// How old it may grow, in seconds.
-        most: u64,
-    },
-    /// A consumer names something else.
-    #[error("{consumer}: {}names {}", prefix(place), names.as_deref().unwrap_or("nothing"))]
-    Consumer {
-        /// The consumer.
-        consumer: String,
-        /// Where in it; empty for one that is one place.
-        place: String,
-        /// What it names, or has.
-        names: Option<String>,
-    },
-}
-
-const DAY: u64 = 24 * 3600;
-
-fn days(seconds: u64) -> String {
-    match seconds % DAY {
-        0 => format!("{} days", seconds / DAY),
-        _ => format!("{:.1} days", seconds as f64 / DAY as f64),
-    }
-}
-
-/// Revisions are long, and their beginning tells them apart.
-fn short(revision: &str) -> &str {
-    let is_hex = revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_hex { &revision[..12] } else { revision }
-}
-
-fn prefix(place: &str) -> String {
-    if place.is_empty() { String::new() } else { format!("{place} ") }
-}
 
 /// What is to be done for a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -424,6 +343,7 @@ mod tests {
     use crate::template::tests::template;
 
     const NOW: &str = "2026-11-24T12:00:00Z";
+    const DAY: u64 = 24 * 3600;
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()

@@ -20,6 +20,7 @@ mod base;
 mod error;
 mod image;
 mod request;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,8 +52,6 @@ use crate::takeover::{self, Adopted, Takeover};
 use crate::template::{CheckoutOn, Repository};
 use crate::undo::{Undo, Undone};
 use crate::verify::{prove, quarantine};
-use crate::wait;
-use crate::watch::Rhythm;
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.
@@ -353,37 +352,6 @@ impl<'a> Bake<'a> {
         let facts = self.image(&provisioned, plan).await?;
         self.terminate(&provisioned.instance).await;
         Ok(NewImage { facts, generation: plan.generation })
-    }
-
-    async fn stop(
-        &mut self,
-        instance: &str,
-        mut hung_up: Option<watch::Receiver<bool>>,
-        plan: &Plan,
-    ) -> Result<(), BakeError> {
-        self.enter(Stage::Stop);
-        let BakeRequest { cloud, template, cancel, namespace, .. } = self.request;
-        cloud.stop(instance).await?;
-        let expected = plan.fleet.experience(&template.name, "stop");
-        let rhythm = Rhythm::within(expected, template.timeouts.stop);
-        let mut waiting = cloud.machines_awaited().wait_for(instance, rhythm);
-        let ask = async |ids| cloud.machines_with(namespace, ids).await;
-        let judge = |found: &[InstanceFacts]| {
-            let Some(facts) = found.iter().find(|it| it.id == instance) else { return Ok(None) };
-            match facts.state.as_str() {
-                "stopped" => Ok(Some(())),
-                "terminated" => Err(BakeError::InstanceEnded {
-                    instance: instance.to_owned(),
-                    reason: facts.reason.clone(),
-                }),
-                _ => Ok(None),
-            }
-        };
-        let (limit, sign) = (template.timeouts.stop, hung_up.as_mut());
-        let waited = wait::together(limit, cancel, &mut waiting, sign, ask, judge).await;
-        waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
-        self.took.insert("stop", waiting.took());
-        Ok(())
     }
 
     /// Proves the new AMI and makes it current, each by one write. Without proof it waits.

@@ -3,8 +3,8 @@
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::{
-    Cloud, CloudError, CloudErrorKind, ImageFacts, Namespace, Tagged, Tags, filter, of_namespace,
-    read_tags, tag_specification, tags, was_known,
+    Cloud, CloudError, CloudErrorKind, ImageFacts, MOST_VALUES, Namespace, Shared, Tagged, Tags,
+    Watch, filter, of_namespace, read_tags, tag_specification, tags, was_known,
 };
 
 impl Cloud {
@@ -165,5 +165,34 @@ impl Cloud {
             Err(error) if error.kind == CloudErrorKind::InUse => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same as [`Cloud::image`], in one call for all who ask at the same time.
+    pub(crate) async fn shared_image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
+        self.reads.images.get(id, async || self.image(id).await).await
+    }
+
+    /// The newest images that were asked for at the same time.
+    pub(crate) fn newest_images(&self) -> &Shared<Option<ImageFacts>> {
+        &self.reads.newest
+    }
+
+    /// All who wait for images.
+    pub(crate) fn images_awaited(&self) -> &Watch<ImageFacts> {
+        &self.reads.images_awaited
+    }
+
+    /// Those of some images that EC2 knows.
+    pub(crate) async fn images_with(
+        &self,
+        ids: Vec<String>,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(MOST_VALUES) {
+            // By filter: an unknown id in a list of ids fails the whole call.
+            let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec()));
+            found.extend(self.images(None, vec![filter.build()]).await?);
+        }
+        Ok(found)
     }
 }

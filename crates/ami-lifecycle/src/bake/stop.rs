@@ -1,0 +1,42 @@
+//! The stop of the builder: its end of the SSH connection says when a look is worth it.
+
+use tokio::sync::watch;
+
+use super::{Bake, BakeError, BakeRequest, Plan};
+use crate::cloud::InstanceFacts;
+use crate::event::Stage;
+use crate::wait;
+use crate::watch::Rhythm;
+
+impl Bake<'_> {
+    pub(super) async fn stop(
+        &mut self,
+        instance: &str,
+        mut hung_up: Option<watch::Receiver<bool>>,
+        plan: &Plan,
+    ) -> Result<(), BakeError> {
+        self.enter(Stage::Stop);
+        let BakeRequest { cloud, template, cancel, namespace, .. } = self.request;
+        cloud.stop(instance).await?;
+        let expected = plan.fleet.experience(&template.name, "stop");
+        let rhythm = Rhythm::within(expected, template.timeouts.stop);
+        let mut waiting = cloud.machines_awaited().wait_for(instance, rhythm);
+        let ask = async |ids| cloud.machines_with(namespace, ids).await;
+        let judge = |found: &[InstanceFacts]| {
+            let Some(facts) = found.iter().find(|it| it.id == instance) else { return Ok(None) };
+            match facts.state.as_str() {
+                "stopped" => Ok(Some(())),
+                "terminated" => Err(BakeError::InstanceEnded {
+                    instance: instance.to_owned(),
+                    reason: facts.reason.clone(),
+                }),
+                _ => Ok(None),
+            }
+        };
+        let (limit, sign) = (template.timeouts.stop, hung_up.as_mut());
+        let waited = wait::together(limit, cancel, &mut waiting, sign, ask, judge).await;
+        waited.map_err(|error| BakeError::waiting("the stop of the instance", error))?;
+        self.took.insert("stop", waiting.took());
+        Ok(())
+    }
+}
