@@ -345,6 +345,8 @@ impl Imported {
             started: Timestamp::now(),
             description: format!("Imported as {}", self.name),
             layer: Some(self.layer),
+            region: String::new(),
+            kms_key: None,
             tags: Tags::new(),
         });
         let mapping = ImageMapping {
@@ -352,10 +354,12 @@ impl Imported {
             snapshot_id,
             size_gib,
             delete_on_termination: true,
+            encrypted: false,
         };
         insert_image(
             state,
             NewImage {
+                region: String::new(),
                 name: self.name,
                 description: self.description,
                 architecture: self.architecture,

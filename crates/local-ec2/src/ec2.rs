@@ -46,7 +46,8 @@ struct Books {
 /// One call of the API.
 pub(crate) struct Call {
     pub(crate) ec2: Arc<Ec2>,
-    /// The region that the request was signed for: any is served, with the same resources.
+    /// The region that the request was signed for: any is served, each with resources of its
+    /// own.
     pub(crate) region: String,
 }
 

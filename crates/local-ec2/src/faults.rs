@@ -58,6 +58,9 @@ pub struct CallFault {
     pub action: String,
     /// What happens to it.
     pub strike: Strike,
+    /// Only calls in this region, where one is named.
+    #[serde(default)]
+    pub region: Option<String>,
     /// The call takes effect all the same, before that.
     pub after: bool,
     /// So many calls pass first.
@@ -96,13 +99,13 @@ impl std::fmt::Display for Strike {
 impl FromStr for CallFault {
     type Err = String;
 
-    /// Reads `ACTION=CODE[,after][,skip=N][,times=N][,chance=PERCENT]`, where CODE may
-    /// be `cut` or `wait:TIME`.
+    /// Reads `ACTION=CODE[,after][,skip=N][,times=N][,chance=PERCENT][,region=REGION]`, where
+    /// CODE may be `cut` or `wait:TIME`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is not ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT], \
-                 such as CreateImage=cut,after,times=1"
+                "{text:?} is not ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT]\
+                 [,region=REGION], such as CreateImage=cut,after,times=1"
             )
         };
         let (action, rest) = text.split_once('=').ok_or_else(wrong)?;
@@ -116,6 +119,7 @@ impl FromStr for CallFault {
         let mut fault = CallFault {
             action: action.to_owned(),
             strike,
+            region: None,
             after: false,
             skip: 0,
             times: None,
@@ -128,6 +132,7 @@ impl FromStr for CallFault {
                 Some(("times", number)) => {
                     fault.times = Some(number.parse().map_err(|_| wrong())?);
                 }
+                Some(("region", name)) if !name.is_empty() => fault.region = Some(name.to_owned()),
                 Some(("chance", number)) => {
                     let percent = number.trim_end_matches('%').parse();
                     fault.chance = percent.ok().filter(|it| *it <= 100).ok_or_else(wrong)?;
@@ -154,6 +159,9 @@ impl std::fmt::Display for CallFault {
         }
         if self.chance < 100 {
             write!(f, ",chance={}", self.chance)?;
+        }
+        if let Some(region) = &self.region {
+            write!(f, ",region={region}")?;
         }
         Ok(())
     }
@@ -249,8 +257,8 @@ impl FaultControl {
     }
 
     /// Counts a call and decides what becomes of it.
-    pub(crate) fn fate(&self, action: &str) -> Fate {
-        self.progress().fate(action)
+    pub(crate) fn fate(&self, action: &str, region: &str) -> Fate {
+        self.progress().fate(action, region)
     }
 
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
@@ -284,12 +292,14 @@ impl Progress {
     }
 
     /// The first fault that strikes decides.
-    fn fate(&mut self, action: &str) -> Fate {
+    fn fate(&mut self, action: &str, region: &str) -> Fate {
         *self.calls.made.entry(action.to_owned()).or_default() += 1;
         let is_ssh = [SSH_COMMAND, SSH_LOGIN].contains(&action);
         let calls = self.faults.calls.iter().zip(&mut self.counts);
         let concerned =
             calls.filter(|(it, _)| it.action == action || (it.action == "*" && !is_ssh));
+        let concerned =
+            concerned.filter(|(it, _)| it.region.as_ref().is_none_or(|it| it == region));
         for (fault, (met, failed)) in concerned {
             *met += 1;
             let strikes = *met > fault.skip
@@ -315,6 +325,7 @@ mod tests {
         for text in [
             "CreateImage=cut,after,times=1",
             "*=InternalError,chance=30",
+            "CopyImage=cut,times=1,region=eu-west-1",
             "RunInstances=InsufficientInstanceCapacity,skip=2",
             "ssh=wait:1500ms,after,times=1",
         ] {
@@ -325,6 +336,7 @@ mod tests {
             "CreateImage=",
             "X=cut,later",
             "X=cut,chance=101",
+            "X=cut,region=",
             "X=wait:long",
             "X=wait",
             "=cut",
@@ -338,10 +350,11 @@ mod tests {
         let control = FaultControl::default();
         let calls = vec!["StopInstances=cut,skip=1,times=2".parse().unwrap()];
         control.set(Faults { calls, ..Faults::default() });
-        let fates: Vec<bool> =
-            (0..5).map(|_| control.fate("StopInstances") == Fate::Before(Strike::Cut)).collect();
+        let fates: Vec<bool> = (0..5)
+            .map(|_| control.fate("StopInstances", "r") == Fate::Before(Strike::Cut))
+            .collect();
         assert_eq!(fates, [false, true, true, false, false]);
-        assert_eq!(control.fate("StartInstances"), Fate::Passes);
+        assert_eq!(control.fate("StartInstances", "r"), Fate::Passes);
     }
 
     #[test]
@@ -350,7 +363,7 @@ mod tests {
             let control = FaultControl::default();
             let calls = vec!["*=InternalError,chance=50".parse().unwrap()];
             control.set(Faults { calls, seed, ..Faults::default() });
-            (0..64).map(|_| control.fate("X") == Fate::Passes).collect::<Vec<_>>()
+            (0..64).map(|_| control.fate("X", "r") == Fate::Passes).collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
@@ -360,7 +373,7 @@ mod tests {
     fn every_call_is_counted_and_any_does_not_mean_ssh() {
         let control = FaultControl::default();
         control.set(Faults { calls: vec!["*=cut".parse().unwrap()], ..Faults::default() });
-        let fates = ["X", "ssh", "ssh-login", "X"].map(|action| control.fate(action));
+        let fates = ["X", "ssh", "ssh-login", "X"].map(|action| control.fate(action, "r"));
         assert_eq!(fates.map(|fate| fate == Fate::Passes), [false, true, true, false]);
         let counts = control.calls(true);
         assert_eq!(counts.struck, 2);

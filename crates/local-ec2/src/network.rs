@@ -19,6 +19,11 @@ pub(crate) fn zone(region: &str) -> String {
     format!("{region}a")
 }
 
+/// The region of a zone.
+pub(crate) fn region_of_zone(zone: &str) -> &str {
+    zone.strip_suffix('a').unwrap_or(zone)
+}
+
 /// As EC2 names private addresses: `ip-10-0-0-1.ec2.internal`.
 pub(crate) fn private_dns_name(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
@@ -61,6 +66,7 @@ pub(crate) fn ensure_default_group(state: &mut State) -> bool {
             allow_all(Direction::Ingress, Peer::Group(DEFAULT_GROUP_ID.into())),
             allow_all_egress(),
         ],
+        region: String::new(),
         tags: Tags::new(),
     });
     true

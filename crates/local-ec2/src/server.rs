@@ -290,7 +290,7 @@ impl Service {
             Ok(scope) => scope,
             Err(error) => return Some(Err(error)),
         };
-        let fate = self.ec2.faults.fate(action);
+        let fate = self.ec2.faults.fate(action, &scope.region);
         match &fate {
             Fate::Before(Strike::Error(code)) => return Some(Err(ApiError::injected(code))),
             Fate::Before(Strike::Cut) => return None,

@@ -20,12 +20,12 @@ pub(crate) struct FaultArgs {
     /// Throttle calls by buckets of the sizes that EC2 documents
     #[arg(long)]
     throttle: bool,
-    /// Let a call fail: ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT]
+    /// Let a call fail: ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT][,region=REGION]
     ///
     /// ACTION may be `*`, and with simulated machines `ssh` for a command or `ssh-login`.
     /// `cut` closes the connection without an answer; `wait` lets the call take longer. With
     /// `after` the call takes effect all the same, before that. The first N calls pass with
-    /// `skip`, and N fail with `times`.
+    /// `skip`, and N fail with `times`. With `region` only calls in that region are meant.
     #[arg(long, value_name = "FAULT")]
     call: Vec<CallFault>,
     /// Allow these actions and no others, as IAM would: such as 'Describe*'

@@ -4,7 +4,7 @@
 use super::query::{Page, find, find_mut, id_list, required_id};
 use super::{Action, Call};
 use crate::ec2::ACCOUNT;
-use crate::model::{Image, Instance, InstanceState};
+use crate::model::{Image, Instance, InstanceState, Resource};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeregistrationProtection.html>
@@ -87,7 +87,8 @@ impl Action for DescribeImageReferences {
                 find(&state.images, id)?;
             }
             let refers = |instance: &&Instance| {
-                instance.state != InstanceState::Terminated
+                instance.is_in(&call.region)
+                    && instance.state != InstanceState::Terminated
                     && self.images.contains(&instance.image_id)
             };
             let rows = state.instances.iter().filter(refers).collect();

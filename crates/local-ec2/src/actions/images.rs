@@ -71,6 +71,7 @@ impl Action for DescribeImages {
             "architecture",
             "block-device-mapping.delete-on-termination",
             "block-device-mapping.device-name",
+            "block-device-mapping.encrypted",
             "block-device-mapping.snapshot-id",
             "block-device-mapping.volume-size",
             "creation-date",
@@ -85,6 +86,7 @@ impl Action for DescribeImages {
             "root-device-name",
             "root-device-type",
             "source-image-id",
+            "source-image-region",
             "source-instance-id",
             "state",
             "tag:KEY",
@@ -102,7 +104,8 @@ impl Action for DescribeImages {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let mine = is_mine(&self.owners);
-            let (rows, token) = self.query.select_among(&state.images, |_| mine, values)?;
+            let (rows, token) =
+                self.query.select_among(&state.images, &call.region, |_| mine, values)?;
             xml.list("imagesSet", rows, write);
             xml.option("nextToken", token);
             Ok(())
@@ -116,11 +119,13 @@ fn values(image: &Image, filter: &str) -> Option<Vec<String>> {
         "block-device-mapping.delete-on-termination" => {
             mappings.map(|it| it.delete_on_termination.to_string()).collect()
         }
+        "block-device-mapping.encrypted" => mappings.map(|it| it.encrypted.to_string()).collect(),
         "block-device-mapping.device-name" => mappings.map(|it| it.device.clone()).collect(),
         "block-device-mapping.snapshot-id" => mappings.map(|it| it.snapshot_id.clone()).collect(),
         "block-device-mapping.volume-size" => mappings.map(|it| it.size_gib.to_string()).collect(),
         "description" => image.description.clone().into_iter().collect(),
         "source-image-id" => image.source_image.clone().into_iter().collect(),
+        "source-image-region" => image.source_region.clone().into_iter().collect(),
         "source-instance-id" => image.source_instance.clone().into_iter().collect(),
         _ => vec![match filter {
             "architecture" => image.architecture.clone(),
@@ -160,8 +165,12 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.text("enaSupport", true);
     xml.option("sourceInstanceId", image.source_instance.as_ref());
     xml.option("sourceImageId", image.source_image.as_ref());
+    xml.option("sourceImageRegion", image.source_region.as_ref());
     let protection = if image.protected { "enabled-without-cooldown" } else { "disabled" };
     xml.text("deregistrationProtection", protection);
+    if let Some(at) = image.deprecation {
+        xml.time("deprecationTime", at);
+    }
     xml.tags(&image.tags);
     if let Some(reason) = &image.state_reason {
         xml.node("stateReason", |xml| {
@@ -179,7 +188,7 @@ pub(super) fn write_mappings(xml: &mut Xml, image: &Image) {
             xml.text("volumeSize", mapping.size_gib);
             xml.text("deleteOnTermination", mapping.delete_on_termination);
             xml.text("volumeType", "gp3");
-            xml.text("encrypted", false);
+            xml.text("encrypted", mapping.encrypted);
         });
     });
 }

@@ -151,7 +151,8 @@ impl Action for ModifyInstanceAttribute {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.change(|state| {
             let groups = self.groups.iter();
-            let groups = groups.map(|id| Ok(find_group(state, Some(id), None)?.id.clone()));
+            let groups =
+                groups.map(|id| Ok(find_group(state, &call.region, Some(id), None)?.id.clone()));
             let groups = groups.collect::<ApiResult<Vec<_>>>()?;
             self.apply(find_mut(&mut state.instances, &self.id)?, groups)
         })?;

@@ -294,7 +294,9 @@ impl Action for DescribeInstances {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let (rows, token) =
-                self.0.select(&state.instances, |instance, name| values(state, instance, name))?;
+                self.0.select(&state.instances, &call.region, |instance, name| {
+                    values(state, instance, name)
+                })?;
             let mut reservations: Vec<(&str, Vec<&Instance>)> = Vec::new();
             let mut places: HashMap<&str, usize> = HashMap::new();
             for instance in rows {
@@ -345,13 +347,17 @@ impl Action for DescribeInstanceStatus {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let shown = |it: &Instance| self.all || it.state == InstanceState::Running;
-            let (rows, token) =
-                self.query.select_among(&state.instances, shown, |instance, name| match name {
+            let (rows, token) = self.query.select_among(
+                &state.instances,
+                &call.region,
+                shown,
+                |instance, name| match name {
                     "instance-status.status" | "system-status.status" => {
                         Some(vec![checks(instance).0.into()])
                     }
                     _ => values(state, instance, name),
-                })?;
+                },
+            )?;
             xml.list("instanceStatusSet", rows, write_status);
             xml.option("nextToken", token);
             Ok(())

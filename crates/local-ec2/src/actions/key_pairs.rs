@@ -18,7 +18,7 @@ const RSA_BITS: usize = 2048;
 
 /// Adds a key pair; its name must be new.
 fn insert(state: &mut State, row: &KeyPair) -> ApiResult<()> {
-    if state.key_pairs.iter().any(|key| key.name == row.name) {
+    if state.key_pairs.of_region(&row.region).any(|key| key.name == row.name) {
         let message = format!("The keypair '{}' already exists.", row.name);
         return Err(ApiError::new("InvalidKeyPair.Duplicate", message));
     }
@@ -67,6 +67,7 @@ impl Action for CreateKeyPair {
             key_type: self.key_type,
             public_key: public.to_openssh().map_err(ApiError::internal)?,
             created: Timestamp::now(),
+            region: call.region.clone(),
             name: self.name,
             tags: self.tags,
         };
@@ -126,6 +127,7 @@ impl Action for ImportKeyPair {
             key_type: algorithm.as_str().trim_start_matches("ssh-").to_owned(),
             public_key: self.line,
             created: Timestamp::now(),
+            region: call.region.clone(),
             tags: self.tags,
         };
         call.ec2.change(|state| insert(state, &row))?;
@@ -163,7 +165,7 @@ impl Action for DeleteKeyPair {
             let named = |key: &&KeyPair| {
                 Some(&key.name) == self.name.as_ref() || Some(&key.id) == self.id.as_ref()
             };
-            let id = state.key_pairs.iter().find(named).map(|key| key.id.clone());
+            let id = state.key_pairs.of_region(&call.region).find(named).map(|key| key.id.clone());
             if let Some(id) = &id {
                 state.key_pairs.remove(id);
             }
@@ -202,7 +204,7 @@ impl Action for DescribeKeyPairs {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             for name in &self.names {
-                if !state.key_pairs.iter().any(|key| key.name == *name) {
+                if !state.key_pairs.of_region(&call.region).any(|key| key.name == *name) {
                     return Err(ApiError::not_found::<KeyPair>(name));
                 }
             }
@@ -210,7 +212,7 @@ impl Action for DescribeKeyPairs {
                 return Err(ApiError::not_found::<KeyPair>(id));
             }
             let mut rows = Vec::new();
-            for key in state.key_pairs.iter() {
+            for key in state.key_pairs.of_region(&call.region) {
                 let named = (self.names.is_empty() || self.names.contains(&key.name))
                     && (self.ids.is_empty() || self.ids.contains(&key.id));
                 let passes = matches(&self.filters, &key.tags, |name| {

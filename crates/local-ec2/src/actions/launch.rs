@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rand::RngExt;
 
+use super::encryption::Encryption;
 use super::instances::write_reservation;
 use super::query::{find, required_id};
 use super::security_groups::find_group;
@@ -48,6 +49,8 @@ pub(super) struct RunInstances {
 struct Device {
     size_gib: Option<u64>,
     delete_on_termination: Option<bool>,
+    /// Its volume counts as encrypted, with this key where one is named.
+    encryption: Option<Encryption>,
 }
 
 impl Action for RunInstances {
@@ -72,10 +75,11 @@ impl Action for RunInstances {
             "BlockDeviceMapping.DeviceName",
             "BlockDeviceMapping.Ebs.VolumeSize",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "BlockDeviceMapping.Ebs.Encrypted",
+            "BlockDeviceMapping.Ebs.KmsKeyId",
             "TagSpecification",
         ],
         ignores: &[
-            "BlockDeviceMapping.Ebs.Encrypted",
             "BlockDeviceMapping.Ebs.Iops",
             "BlockDeviceMapping.Ebs.SnapshotId",
             "BlockDeviceMapping.Ebs.Throughput",
@@ -94,7 +98,7 @@ impl Action for RunInstances {
         ],
         notes: "The metadata service always wants a token. An instance has at most the CPUs of \
                 its host, and a quarter of its memory. Devices that the image has not are \
-                refused, and so is an InstanceProfile: there is no IAM here.",
+                refused, and so is an InstanceProfile: there is no IAM here. Encryption is told, not done.",
         ..Reference::NONE
     };
 
@@ -133,7 +137,7 @@ impl Action for RunInstances {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let request = format!("{self:?}");
         let (reservation, new) =
-            call.ec2.change(|state| match self.earlier(state, &request)? {
+            call.ec2.change(|state| match self.earlier(state, &call.region, &request)? {
                 Some(reservation) => Ok((reservation, Vec::new())),
                 None => self.insert(&call.ec2, state, &call.region, &request),
             })?;
@@ -206,6 +210,7 @@ fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
             Device {
                 size_gib: ebs.parsed("VolumeSize")?,
                 delete_on_termination: ebs.parsed("DeleteOnTermination")?,
+                encryption: Encryption::decode(&ebs)?,
             },
         );
     }
@@ -214,9 +219,10 @@ fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
 
 impl RunInstances {
     /// The reservation that an earlier request with the same client token made.
-    fn earlier(&self, state: &State, request: &str) -> ApiResult<Option<String>> {
+    fn earlier(&self, state: &State, region: &str, request: &str) -> ApiResult<Option<String>> {
         let Some(token) = &self.client_token else { return Ok(None) };
-        let earlier = state.instances.iter().find(|it| it.client_token.as_ref() == Some(token));
+        let mut instances = state.instances.of_region(region);
+        let earlier = instances.find(|it| it.client_token.as_ref() == Some(token));
         match earlier {
             None => Ok(None),
             Some(instance) if instance.request == request => {
@@ -238,11 +244,11 @@ impl RunInstances {
     ) -> ApiResult<(String, Vec<String>)> {
         let image = self.image(state)?;
         if let Some(name) = &self.key_name
-            && !state.key_pairs.iter().any(|key| key.name == *name)
+            && !state.key_pairs.of_region(region).any(|key| key.name == *name)
         {
             return Err(ApiError::not_found::<KeyPair>(name));
         }
-        let groups = self.group_ids(state)?;
+        let groups = self.group_ids(state, region)?;
         let reservation = new_id("r");
         let mut new = Vec::new();
         let mut addresses = HashSet::new();
@@ -282,13 +288,13 @@ impl RunInstances {
         Ok((reservation, new))
     }
 
-    fn group_ids(&self, state: &State) -> ApiResult<Vec<String>> {
+    fn group_ids(&self, state: &State, region: &str) -> ApiResult<Vec<String>> {
         if self.groups.is_empty() {
             return Ok(vec![network::DEFAULT_GROUP_ID.into()]);
         }
         let find = |text: &String| {
             let is_id = text.starts_with("sg-");
-            let group = find_group(state, is_id.then_some(text.as_str()), Some(text))?;
+            let group = find_group(state, region, is_id.then_some(text.as_str()), Some(text))?;
             Ok(group.id.clone())
         };
         self.groups.iter().map(find).collect()
@@ -335,12 +341,12 @@ impl RunInstances {
                 );
                 return Err(ApiError::new("InvalidBlockDeviceMapping", message));
             }
-            let parent_layer = state
-                .snapshots
-                .get(&mapping.snapshot_id)
-                .and_then(|snapshot| snapshot.layer.clone());
-            let parent_layer = parent_layer
+            let snapshot = state.snapshots.get(&mapping.snapshot_id);
+            let parent_layer = snapshot
+                .and_then(|snapshot| snapshot.layer.clone())
                 .ok_or_else(|| ApiError::not_found::<Snapshot>(&mapping.snapshot_id))?;
+            let asked = device.and_then(|device| device.encryption.as_ref());
+            let inherited = snapshot.and_then(|snapshot| snapshot.kms_key.clone());
             let volume = Volume {
                 id: new_id("vol"),
                 size_gib,
@@ -351,6 +357,7 @@ impl RunInstances {
                 parent_layer,
                 layer: None,
                 switch: None,
+                kms_key: asked.map(|it| it.key(region)).or(inherited),
                 tags: self.tags.get("volume").cloned().unwrap_or_default(),
             };
             attachments.push(Attachment {

@@ -2,8 +2,10 @@
 //! from the parameters and then run.
 
 mod account;
+mod encryption;
 mod identity;
 mod image_attributes;
+mod image_deprecation;
 mod image_protection;
 mod images;
 mod instance_attributes;
@@ -124,7 +126,9 @@ actions! {
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,
     "DescribeVpcs" => network::DescribeVpcs,
+    "DisableImageDeprecation" => image_deprecation::DisableImageDeprecation,
     "DisableImageDeregistrationProtection" => image_protection::DisableImageDeregistrationProtection,
+    "EnableImageDeprecation" => image_deprecation::EnableImageDeprecation,
     "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
     "GetConsoleOutput" => instances::GetConsoleOutput,
     "ImportKeyPair" => key_pairs::ImportKeyPair,
@@ -163,10 +167,19 @@ pub(crate) fn demand<'a>(name: &'a str, parameters: &[(String, String)]) -> Dema
     }
 }
 
-/// Refuses a call that names a resource which, as on EC2, is not known everywhere yet.
+/// Refuses a call that names a resource which is in another region, or which, as on EC2, is
+/// not known everywhere yet.
 pub(crate) fn check_all_found(call: &Call, parameters: &[(String, String)]) -> ApiResult<()> {
-    let mut named = parameters.iter().filter(|(key, _)| !key.starts_with("Filter."));
-    match named.find(|(_, value)| call.ec2.is_not_found_yet(value)) {
+    let is_text = |key: &str| key.starts_with("Filter.") || key.ends_with(".Value");
+    let mut named = parameters.iter().filter(|(key, _)| !is_text(key));
+    let is_elsewhere = |key: &str, id: &str| {
+        let region = call.ec2.read(|state| state.region_of(id).map(str::to_owned));
+        // CopyImage says itself where its source is.
+        key != "SourceImageId" && region.is_some_and(|it| !it.is_empty() && it != call.region)
+    };
+    let unknown = named
+        .find(|(key, value)| call.ec2.is_not_found_yet(value) || is_elsewhere(key.as_str(), value));
+    match unknown {
         Some((_, id)) => Err(missing(id)),
         None => Ok(()),
     }

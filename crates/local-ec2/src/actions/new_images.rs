@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::encryption::Encryption;
 use super::query::{find, required_id};
 use super::{Action, Call};
 use crate::engine;
 use crate::model::{
-    Image, ImageMapping, ImageState, Instance, InstanceState, RootDeviceType, Snapshot,
+    Image, ImageMapping, ImageState, Instance, InstanceState, Resource, RootDeviceType, Snapshot,
     SnapshotState, State, Tags, new_id,
 };
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
@@ -26,6 +27,8 @@ pub(crate) fn check_image_name(name: &str) -> ApiResult<()> {
 
 /// An image that is about to be.
 pub(crate) struct NewImage {
+    /// The region; everywhere where that is empty.
+    pub(crate) region: String,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) architecture: String,
@@ -35,18 +38,21 @@ pub(crate) struct NewImage {
     pub(crate) mappings: Vec<ImageMapping>,
     pub(crate) source_instance: Option<String>,
     pub(crate) no_reboot: bool,
-    pub(crate) source_image: Option<String>,
+    /// The region and the id of what it is a copy of.
+    pub(crate) source_image: Option<(String, String)>,
     pub(crate) client_token: Option<String>,
     pub(crate) tags: Tags,
 }
 
-/// Adds an image; its name must be new.
+/// Adds an image; its name must be new in its region.
 pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String> {
-    if let Some(other) = state.images.iter().find(|image| image.name == new.name) {
+    let meets = |image: &Image| new.region.is_empty() || image.is_in(&new.region);
+    if let Some(other) = state.images.iter().find(|image| image.name == new.name && meets(image)) {
         let message = format!("AMI name {} is already in use by AMI {}", new.name, other.id);
         return Err(ApiError::new("InvalidAMIName.Duplicate", message));
     }
     let id = new_id("ami");
+    let (source_region, source_image) = new.source_image.unzip();
     state.images.insert(Image {
         id: id.clone(),
         name: new.name,
@@ -60,10 +66,13 @@ pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String
         mappings: new.mappings,
         source_instance: new.source_instance,
         no_reboot: new.no_reboot,
-        source_image: new.source_image,
+        source_image,
+        source_region,
         client_token: new.client_token,
         protected: false,
         permissions: Vec::new(),
+        deprecation: None,
+        region: new.region,
         tags: new.tags,
     });
     Ok(id)
@@ -103,7 +112,7 @@ impl Action for CreateImage {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let image = call.ec2.change(|state| {
-            let id = self.insert(state)?;
+            let id = self.insert(state, &call.region)?;
             find(&state.images, &id).cloned()
         })?;
         engine::take_image(&call.ec2, &image);
@@ -113,7 +122,7 @@ impl Action for CreateImage {
 }
 
 impl CreateImage {
-    fn insert(self, state: &mut State) -> ApiResult<String> {
+    fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
         let instance = find(&state.instances, &self.instance_id)?.clone();
         if !matches!(
             instance.state,
@@ -130,8 +139,9 @@ impl CreateImage {
             state.images.get(&instance.image_id).map(|image| image.architecture.clone());
         let mut mappings = Vec::new();
         for attachment in &instance.attachments {
-            let size_gib =
-                state.volumes.get(&attachment.volume_id).map_or(0, |volume| volume.size_gib);
+            let volume = state.volumes.get(&attachment.volume_id);
+            let size_gib = volume.map_or(0, |volume| volume.size_gib);
+            let kms_key = volume.and_then(|volume| volume.kms_key.clone());
             let snapshot = Snapshot {
                 id: new_id("snap"),
                 volume_id: attachment.volume_id.clone(),
@@ -140,6 +150,8 @@ impl CreateImage {
                 started: Timestamp::now(),
                 description: format!("Created by CreateImage({}) for {}", instance.id, self.name),
                 layer: None,
+                region: region.to_owned(),
+                kms_key,
                 tags: self.snapshot_tags.clone(),
             };
             mappings.push(ImageMapping {
@@ -147,12 +159,14 @@ impl CreateImage {
                 snapshot_id: snapshot.id.clone(),
                 size_gib,
                 delete_on_termination: attachment.delete_on_termination,
+                encrypted: snapshot.kms_key.is_some(),
             });
             state.snapshots.insert(snapshot);
         }
         insert_image(
             state,
             NewImage {
+                region: region.to_owned(),
                 name: self.name,
                 description: self.description,
                 architecture: architecture.unwrap_or_else(|| "x86_64".into()),
@@ -233,14 +247,14 @@ impl Action for RegisterImage {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let id = call.ec2.change(|state| self.insert(state))?;
+        let id = call.ec2.change(|state| self.insert(state, &call.region))?;
         xml.text("imageId", id);
         Ok(())
     }
 }
 
 impl RegisterImage {
-    fn insert(self, state: &mut State) -> ApiResult<String> {
+    fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
         let mut mappings = Vec::new();
         for (device, snapshot_id, delete_on_termination) in self.devices {
             let snapshot = find(&state.snapshots, &snapshot_id)?;
@@ -253,6 +267,7 @@ impl RegisterImage {
                 size_gib: snapshot.size_gib,
                 snapshot_id,
                 delete_on_termination,
+                encrypted: snapshot.kms_key.is_some(),
             });
         }
         let has_root = mappings.iter().any(|mapping| mapping.device == self.root_device_name);
@@ -264,6 +279,7 @@ impl RegisterImage {
         insert_image(
             state,
             NewImage {
+                region: region.to_owned(),
                 name: self.name,
                 description: self.description,
                 architecture: self.architecture,
@@ -288,6 +304,8 @@ pub(super) struct CopyImage {
     name: String,
     description: Option<String>,
     source_id: String,
+    source_region: String,
+    encryption: Option<Encryption>,
     copy_tags: bool,
     client_token: Option<String>,
     image_tags: Tags,
@@ -300,12 +318,15 @@ impl Action for CopyImage {
             "Name",
             "Description",
             "SourceImageId",
+            "SourceRegion",
             "CopyImageTags",
             "ClientToken",
+            "Encrypted",
+            "KmsKeyId",
             "TagSpecification",
         ],
-        ignores: &["SourceRegion"],
-        notes: "The copy shares its disk layers with the source, and outlives it.",
+        notes: "The copy shares its disk layers with the source, and outlives it. Encryption is \
+                told, not done.",
         ..Reference::NONE
     };
 
@@ -317,6 +338,8 @@ impl Action for CopyImage {
             name,
             description: params.string("Description"),
             source_id: required_id::<Image>(params, "SourceImageId")?,
+            source_region: params.required("SourceRegion")?,
+            encryption: Encryption::decode(params)?,
             copy_tags: params.flag("CopyImageTags")?,
             client_token: params.string("ClientToken"),
             image_tags: tags.remove("image").unwrap_or_default(),
@@ -325,10 +348,10 @@ impl Action for CopyImage {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let (image, is_new) = call.ec2.change(|state| match self.earlier(state) {
+        let (image, is_new) = call.ec2.change(|state| match self.earlier(state, &call.region) {
             Some(image) => Ok((image, false)),
             None => {
-                let id = self.insert(state)?;
+                let id = self.insert(state, &call.region)?;
                 Ok((find(&state.images, &id)?.clone(), true))
             }
         })?;
@@ -342,13 +365,17 @@ impl Action for CopyImage {
 
 impl CopyImage {
     /// The copy that an earlier request with the same client token made.
-    fn earlier(&self, state: &State) -> Option<Image> {
+    fn earlier(&self, state: &State, region: &str) -> Option<Image> {
         let token = self.client_token.as_ref()?;
-        state.images.iter().find(|image| image.client_token.as_ref() == Some(token)).cloned()
+        let mut images = state.images.of_region(region);
+        images.find(|image| image.client_token.as_ref() == Some(token)).cloned()
     }
 
-    fn insert(self, state: &mut State) -> ApiResult<String> {
+    fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
         let source = find(&state.images, &self.source_id)?.clone();
+        if !source.is_in(&self.source_region) {
+            return Err(ApiError::not_found::<Image>(&self.source_id));
+        }
         if source.state != ImageState::Available {
             let message = format!("The image {} is {}", source.id, source.state.name());
             return Err(ApiError::new("InvalidAMIID.Unavailable", message));
@@ -356,15 +383,20 @@ impl CopyImage {
         let mut mappings = Vec::new();
         for mapping in source.mappings {
             let snapshot = find(&state.snapshots, &mapping.snapshot_id)?.clone();
+            let asked = self.encryption.as_ref().map(|it| it.key(region));
             let copy = Snapshot {
                 id: new_id("snap"),
+                region: region.to_owned(),
+                // What is encrypted cannot be copied into what is not.
+                kms_key: asked.or(snapshot.kms_key),
                 state: SnapshotState::Pending,
                 started: Timestamp::now(),
                 description: format!("Copied for {} from {}", self.name, source.id),
                 tags: self.snapshot_tags.clone(),
                 ..snapshot
             };
-            mappings.push(ImageMapping { snapshot_id: copy.id.clone(), ..mapping });
+            let encrypted = copy.kms_key.is_some();
+            mappings.push(ImageMapping { snapshot_id: copy.id.clone(), encrypted, ..mapping });
             state.snapshots.insert(copy);
         }
         let mut tags = if self.copy_tags { source.tags } else { Tags::new() };
@@ -372,6 +404,7 @@ impl CopyImage {
         insert_image(
             state,
             NewImage {
+                region: region.to_owned(),
                 name: self.name,
                 description: self.description,
                 architecture: source.architecture,
@@ -381,7 +414,7 @@ impl CopyImage {
                 mappings,
                 source_instance: None,
                 no_reboot: false,
-                source_image: Some(source.id),
+                source_image: Some((self.source_region, source.id)),
                 client_token: self.client_token,
                 tags,
             },

@@ -1,5 +1,7 @@
 //! Regions and zones: the one that the caller asked in.
 
+use std::collections::BTreeSet;
+
 use super::Action;
 use crate::ec2::Call;
 use crate::network;
@@ -15,8 +17,9 @@ impl Action for DescribeRegions {
         honours: &["RegionName", "Filter"],
         ignores: &["AllRegions"],
         filters: &["endpoint", "opt-in-status", "region-name"],
-        notes: "Tells those that are asked for by name, else the one that the caller asks in. \
-                Every region is served, with the same resources.",
+        notes: "Tells those that are asked for by name, else the one that the caller asks in, and \
+                those that have resources. Every region is served, with resources of its own; \
+                imported images are in all of them.",
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
@@ -25,7 +28,15 @@ impl Action for DescribeRegions {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let all = if self.names.is_empty() { vec![call.region.clone()] } else { self.names };
+        let known = || {
+            call.ec2.view(|state| {
+                let mut known: BTreeSet<String> =
+                    state.regions().into_iter().map(String::from).collect();
+                known.insert(call.region.clone());
+                known.into_iter().collect()
+            })
+        };
+        let all = if self.names.is_empty() { known() } else { self.names };
         let mut names = Vec::new();
         for region in all {
             let passes = matches(&self.filters, &Default::default(), |name| {

@@ -50,27 +50,33 @@ impl Query {
         Ok(query)
     }
 
-    /// The rows of one page, and the token of the next. All ids must be there.
+    /// The rows of a region, one page of them, and the token of the next. All ids must be
+    /// there.
     pub(super) fn select<'a, T: Resource>(
         &self,
         table: &'a Table<T>,
+        region: &str,
         values: impl Fn(&T, &str) -> Option<Vec<String>>,
     ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
-        self.select_among(table, |_| true, values)
+        self.select_among(table, region, |_| true, values)
     }
 
     /// The same among the rows that `is_meant` lets pass.
     pub(super) fn select_among<'a, T: Resource>(
         &self,
         table: &'a Table<T>,
+        region: &str,
         is_meant: impl Fn(&T) -> bool,
         values: impl Fn(&T, &str) -> Option<Vec<String>>,
     ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
         for id in &self.ids {
-            find(table, id)?;
+            table
+                .get(id)
+                .filter(|row| row.is_in(region))
+                .ok_or_else(|| ApiError::not_found::<T>(id))?;
         }
         let mut rows = Vec::new();
-        for row in table.iter().filter(|row| is_meant(row)) {
+        for row in table.of_region(region).filter(|row| is_meant(row)) {
             let named = self.ids.is_empty() || self.ids.iter().any(|id| id == row.id());
             if named && matches(&self.filters, row.tags(), |name| values(row, name))? {
                 rows.push(row);

@@ -11,16 +11,17 @@ use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 /// The longest name and the longest description of a group, in characters.
 const LONGEST_TEXT: usize = 255;
 
-/// Finds a group by id or by name.
+/// Finds a group by id, or by its name in a region.
 pub(super) fn find_group<'a>(
     state: &'a State,
+    region: &str,
     id: Option<&str>,
     name: Option<&str>,
 ) -> ApiResult<&'a SecurityGroup> {
     match (id, name) {
         (Some(id), _) => find(&state.security_groups, id),
         (None, Some(name)) => {
-            let group = state.security_groups.iter().find(|group| group.name == name);
+            let group = state.security_groups.of_region(region).find(|group| group.name == name);
             group.ok_or_else(|| ApiError::not_found::<SecurityGroup>(name))
         }
         (None, None) => Err(ApiError::missing("GroupId")),
@@ -72,13 +73,14 @@ impl Action for CreateSecurityGroup {
             name: self.name,
             description: self.description,
             rules: vec![network::allow_all_egress()],
+            region: call.region.clone(),
             tags: self.tags,
         };
         xml.text("return", true);
         xml.text("groupId", &group.id);
         xml.tags(&group.tags);
         call.ec2.change(|state| {
-            if state.security_groups.iter().any(|it| it.name == group.name) {
+            if state.security_groups.of_region(&call.region).any(|it| it.name == group.name) {
                 let message = format!(
                     "The security group '{}' already exists for VPC '{}'",
                     group.name,
@@ -117,7 +119,7 @@ impl Action for DeleteSecurityGroup {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let id = call.ec2.change(|state| {
-            let group = find_group(state, self.id.as_deref(), self.name.as_deref())?;
+            let group = find_group(state, &call.region, self.id.as_deref(), self.name.as_deref())?;
             let id = group.id.clone();
             if id == network::DEFAULT_GROUP_ID {
                 let message = format!(
@@ -178,11 +180,12 @@ impl Action for DescribeSecurityGroups {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             for name in &self.names {
-                find_group(state, None, Some(name))?;
+                find_group(state, &call.region, None, Some(name))?;
             }
             let named =
                 |group: &SecurityGroup| self.names.is_empty() || self.names.contains(&group.name);
-            let (rows, token) = self.query.select_among(&state.security_groups, named, values)?;
+            let (rows, token) =
+                self.query.select_among(&state.security_groups, &call.region, named, values)?;
             xml.list("securityGroupInfo", rows, write);
             xml.option("nextToken", token);
             Ok(())

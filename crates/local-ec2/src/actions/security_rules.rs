@@ -60,19 +60,20 @@ impl RuleRequest {
         Ok(RuleRequest { group_id, group_name, rule_ids, rules })
     }
 
-    fn group_id(&self, state: &State) -> ApiResult<String> {
-        let group = find_group(state, self.group_id.as_deref(), self.group_name.as_deref())?;
+    fn group_id(&self, state: &State, region: &str) -> ApiResult<String> {
+        let group =
+            find_group(state, region, self.group_id.as_deref(), self.group_name.as_deref())?;
         Ok(group.id.clone())
     }
 
     /// The rules with their peers found.
-    fn resolved(&self, state: &State) -> ApiResult<Vec<Rule>> {
+    fn resolved(&self, state: &State, region: &str) -> ApiResult<Vec<Rule>> {
         let resolve = |asked: &RequestedRule| {
             let mut rule = asked.rule.clone();
             if let Some(name) = &asked.peer_name {
-                rule.peer = Peer::Group(find_group(state, None, Some(name))?.id.clone());
+                rule.peer = Peer::Group(find_group(state, region, None, Some(name))?.id.clone());
             } else if let Peer::Group(id) = &rule.peer {
-                find_group(state, Some(id), None)?;
+                find_group(state, region, Some(id), None)?;
             }
             Ok(rule)
         };
@@ -185,7 +186,8 @@ fn check_cidr(text: String) -> ApiResult<String> {
 
 fn authorize(call: &Call, request: &RuleRequest, xml: &mut Xml) -> ApiResult<()> {
     let (group_id, rules) = call.ec2.change(|state| {
-        let (id, rules) = (request.group_id(state)?, request.resolved(state)?);
+        let (id, rules) =
+            (request.group_id(state, &call.region)?, request.resolved(state, &call.region)?);
         let group = find_mut(&mut state.security_groups, &id)?;
         for rule in &rules {
             if group.rules.iter().any(|other| other.allows_as(rule)) {
@@ -208,7 +210,8 @@ fn revoke(
     xml: &mut Xml,
 ) -> ApiResult<()> {
     call.ec2.change(|state| {
-        let (id, rules) = (request.group_id(state)?, request.resolved(state)?);
+        let (id, rules) =
+            (request.group_id(state, &call.region)?, request.resolved(state, &call.region)?);
         let group = find_mut(&mut state.security_groups, &id)?;
         for rule in &rules {
             remove(group, |it| it.allows_as(rule), &describe(rule))?;
@@ -305,7 +308,7 @@ impl Action for DescribeSecurityGroupRules {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
-            let all = state.security_groups.iter();
+            let all = state.security_groups.of_region(&call.region);
             let all = all.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
             let mut rows = Vec::new();
             for (group, rule) in all {

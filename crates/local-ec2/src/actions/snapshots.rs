@@ -43,7 +43,8 @@ impl Action for DescribeSnapshots {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let mine = is_mine(&self.owners);
-            let (rows, token) = self.query.select_among(&state.snapshots, |_| mine, values)?;
+            let (rows, token) =
+                self.query.select_among(&state.snapshots, &call.region, |_| mine, values)?;
             xml.list("snapshotSet", rows, write);
             xml.option("nextToken", token);
             Ok(())
@@ -59,7 +60,7 @@ pub(super) fn is_mine(owners: &[String]) -> bool {
 fn values(snapshot: &Snapshot, filter: &str) -> Option<Vec<String>> {
     Some(vec![match filter {
         "description" => snapshot.description.clone(),
-        "encrypted" => "false".into(),
+        "encrypted" => snapshot.kms_key.is_some().to_string(),
         "progress" => progress(snapshot).into(),
         "start-time" => snapshot.started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "storage-tier" => "standard".into(),
@@ -85,7 +86,8 @@ fn write(xml: &mut Xml, snapshot: &Snapshot) {
     xml.text("ownerId", ACCOUNT);
     xml.text("volumeSize", snapshot.size_gib);
     xml.text("description", &snapshot.description);
-    xml.text("encrypted", false);
+    xml.text("encrypted", snapshot.kms_key.is_some());
+    xml.option("kmsKeyId", snapshot.kms_key.as_ref());
     xml.text("storageTier", "standard");
     xml.tags(&snapshot.tags);
 }
@@ -127,6 +129,8 @@ impl Action for CreateSnapshot {
                 started: Timestamp::now(),
                 description: self.description,
                 layer: None,
+                region: call.region.clone(),
+                kms_key: volume.kms_key.clone(),
                 tags: self.tags,
             };
             state.snapshots.insert(snapshot.clone());

@@ -117,7 +117,7 @@ impl Action for DescribeTags {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let mut rows = Vec::new();
-            for (resource_type, resource_id, key, value) in state.all_tags() {
+            for (resource_type, resource_id, key, value) in state.tags_in(&call.region) {
                 let passes = matches(&self.filters, &Tags::new(), |name| {
                     let text = match name {
                         "key" => key,

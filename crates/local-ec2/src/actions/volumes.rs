@@ -32,8 +32,9 @@ impl Action for DescribeVolumes {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
-            let (rows, token) =
-                self.0.select(&state.volumes, |volume, name| values(state, volume, name))?;
+            let (rows, token) = self
+                .0
+                .select(&state.volumes, &call.region, |volume, name| values(state, volume, name))?;
             xml.list("volumeSet", rows, |xml, volume| write(xml, state, volume));
             xml.option("nextToken", token);
             Ok(())
@@ -65,6 +66,7 @@ fn values(state: &State, volume: &Volume, filter: &str) -> Option<Vec<String>> {
         "attachment.instance-id" => of_attachment(|instance, _| instance.id.clone()),
         _ => vec![match filter {
             "availability-zone" => volume.zone.clone(),
+            "encrypted" => volume.kms_key.is_some().to_string(),
             "size" => volume.size_gib.to_string(),
             "snapshot-id" => volume.snapshot_id.clone(),
             "status" => status(state, volume).into(),
@@ -92,7 +94,8 @@ fn write(xml: &mut Xml, state: &State, volume: &Volume) {
     });
     xml.tags(&volume.tags);
     xml.text("volumeType", "gp3");
-    xml.text("encrypted", false);
+    xml.text("encrypted", volume.kms_key.is_some());
+    xml.option("kmsKeyId", volume.kms_key.as_ref());
 }
 
 pub(super) struct DeleteVolume {

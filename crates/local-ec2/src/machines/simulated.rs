@@ -327,7 +327,7 @@ impl Guest {
     /// What stands in for the answer to a command or a login, if a fault is due.
     async fn strike(&self, what: &str) -> Option<Strike> {
         // Nothing is run here, so that there is no difference between before and after.
-        let (Fate::Before(strike) | Fate::After(strike)) = self.faults.fate(what) else {
+        let (Fate::Before(strike) | Fate::After(strike)) = self.faults.fate(what, "") else {
             return None;
         };
         match &strike {

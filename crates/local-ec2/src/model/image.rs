@@ -48,6 +48,9 @@ pub(crate) struct ImageMapping {
     pub(crate) snapshot_id: String,
     pub(crate) size_gib: u64,
     pub(crate) delete_on_termination: bool,
+    /// Its snapshot counts as encrypted.
+    #[serde(default)]
+    pub(crate) encrypted: bool,
 }
 
 /// Someone who may launch an image besides its owner.
@@ -82,6 +85,9 @@ pub(crate) struct Image {
     /// The image that this one is a copy of.
     #[serde(default)]
     pub(crate) source_image: Option<String>,
+    /// Where that one is.
+    #[serde(default)]
+    pub(crate) source_region: Option<String>,
     #[serde(default)]
     pub(crate) client_token: Option<String>,
     /// It cannot be deregistered until that is switched off.
@@ -90,6 +96,11 @@ pub(crate) struct Image {
     /// Who else may launch it.
     #[serde(default)]
     pub(crate) permissions: Vec<Permission>,
+    /// When it begins to count as deprecated.
+    #[serde(default)]
+    pub(crate) deprecation: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) region: String,
     pub(crate) tags: Tags,
 }
 
@@ -110,6 +121,10 @@ impl Resource for Image {
 
     fn unknown(id: &str) -> String {
         format!("The image id '[{id}]' does not exist")
+    }
+
+    fn region(&self) -> &str {
+        &self.region
     }
 
     fn tags(&self) -> &Tags {

@@ -155,6 +155,10 @@ impl Resource for Instance {
     const NOT_FOUND: &'static str = "InvalidInstanceID";
     const NOUN: &'static str = "instance ID";
 
+    fn region(&self) -> &str {
+        &self.region
+    }
+
     fn tags(&self) -> &Tags {
         &self.tags
     }

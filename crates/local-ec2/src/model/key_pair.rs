@@ -16,6 +16,8 @@ pub(crate) struct KeyPair {
     /// One line as in authorized_keys.
     pub(crate) public_key: String,
     pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) region: String,
     pub(crate) tags: Tags,
 }
 
@@ -33,6 +35,10 @@ impl Resource for KeyPair {
     const MALFORMED: &'static str = "InvalidKeyPair";
     const NOT_FOUND: &'static str = "InvalidKeyPair";
     const NOUN: &'static str = "key pair";
+
+    fn region(&self) -> &str {
+        &self.region
+    }
 
     fn tags(&self) -> &Tags {
         &self.tags

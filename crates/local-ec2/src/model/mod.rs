@@ -8,7 +8,7 @@ mod security_group;
 mod storage;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use ids::{id_is_valid, new_id};
 pub(crate) use image::{Image, ImageMapping, ImageState, Permission, RootDeviceType};
@@ -118,15 +118,23 @@ impl State {
         }
     }
 
-    /// Every tag there is: the resource's type as EC2 names it, its id, key and value.
-    pub(crate) fn all_tags(&self) -> Vec<(&'static str, &str, &str, &str)> {
-        fn of<T: Resource>(
-            table: &Table<T>,
-        ) -> impl Iterator<Item = (&'static str, &str, &str, &str)> {
-            table.iter().flat_map(|row| {
-                let tags = row.tags().iter();
-                tags.map(|(key, value)| (T::TYPE, row.id(), key.as_str(), value.as_str()))
-            })
+    /// The region of any resource that there is.
+    pub(crate) fn region_of(&self, id: &str) -> Option<&str> {
+        match id.split('-').next()? {
+            Image::PREFIX => self.images.get(id).map(Resource::region),
+            Instance::PREFIX => self.instances.get(id).map(Resource::region),
+            KeyPair::PREFIX => self.key_pairs.get(id).map(Resource::region),
+            SecurityGroup::PREFIX => self.security_groups.get(id).map(Resource::region),
+            Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
+            Volume::PREFIX => self.volumes.get(id).map(Resource::region),
+            _ => None,
+        }
+    }
+
+    /// Every region that has a resource of its own.
+    pub(crate) fn regions(&self) -> BTreeSet<&str> {
+        fn of<T: Resource>(table: &Table<T>) -> impl Iterator<Item = &str> {
+            table.iter().map(Resource::region).filter(|region| !region.is_empty())
         }
         of(&self.images)
             .chain(of(&self.instances))
@@ -134,6 +142,29 @@ impl State {
             .chain(of(&self.security_groups))
             .chain(of(&self.snapshots))
             .chain(of(&self.volumes))
+            .collect()
+    }
+
+    /// Every tag in a region: the resource's type as EC2 names it, its id, key and value.
+    pub(crate) fn tags_in<'s>(
+        &'s self,
+        region: &str,
+    ) -> Vec<(&'static str, &'s str, &'s str, &'s str)> {
+        fn of<'s, T: Resource>(
+            table: &'s Table<T>,
+            region: &str,
+        ) -> impl Iterator<Item = (&'static str, &'s str, &'s str, &'s str)> {
+            table.of_region(region).flat_map(|row| {
+                let tags = row.tags().iter();
+                tags.map(|(key, value)| (T::TYPE, row.id(), key.as_str(), value.as_str()))
+            })
+        }
+        of(&self.images, region)
+            .chain(of(&self.instances, region))
+            .chain(of(&self.key_pairs, region))
+            .chain(of(&self.security_groups, region))
+            .chain(of(&self.snapshots, region))
+            .chain(of(&self.volumes, region))
             .collect()
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct SecurityGroup {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) rules: Vec<Rule>,
+    #[serde(default)]
+    pub(crate) region: String,
     pub(crate) tags: Tags,
 }
 
@@ -68,6 +70,10 @@ impl Resource for SecurityGroup {
     const MALFORMED: &'static str = "InvalidGroupId";
     const NOT_FOUND: &'static str = "InvalidGroup";
     const NOUN: &'static str = "security group";
+
+    fn region(&self) -> &str {
+        &self.region
+    }
 
     fn tags(&self) -> &Tags {
         &self.tags

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Resource, State, Tags};
+use crate::network::region_of_zone;
 
 /// A disk file, maybe on top of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,11 @@ pub(crate) struct Snapshot {
     pub(crate) description: String,
     /// `None` until it is completed.
     pub(crate) layer: Option<String>,
+    #[serde(default)]
+    pub(crate) region: String,
+    /// The KMS key that it counts as encrypted with.
+    #[serde(default)]
+    pub(crate) kms_key: Option<String>,
     pub(crate) tags: Tags,
 }
 
@@ -78,6 +84,10 @@ impl Resource for Snapshot {
     const MALFORMED: &'static str = "InvalidSnapshotID";
     const NOT_FOUND: &'static str = "InvalidSnapshot";
     const NOUN: &'static str = "snapshot";
+
+    fn region(&self) -> &str {
+        &self.region
+    }
 
     fn tags(&self) -> &Tags {
         &self.tags
@@ -104,6 +114,9 @@ pub(crate) struct Volume {
     /// A running machine was told, or is about to be told, to write elsewhere.
     #[serde(default)]
     pub(crate) switch: Option<Switch>,
+    /// The KMS key that it counts as encrypted with.
+    #[serde(default)]
+    pub(crate) kms_key: Option<String>,
     pub(crate) tags: Tags,
 }
 
@@ -129,6 +142,10 @@ impl Resource for Volume {
     const MALFORMED: &'static str = "InvalidVolumeID";
     const NOT_FOUND: &'static str = "InvalidVolume";
     const NOUN: &'static str = "volume";
+
+    fn region(&self) -> &str {
+        region_of_zone(&self.zone)
+    }
 
     fn tags(&self) -> &Tags {
         &self.tags
@@ -173,6 +190,8 @@ mod tests {
             started: Timestamp::UNIX_EPOCH,
             description: String::new(),
             layer: Some(layer.into()),
+            region: String::new(),
+            kms_key: None,
             tags: Tags::new(),
         }
     }

@@ -34,6 +34,15 @@ pub(crate) trait Resource: Record {
         format!("The {} '{id}' does not exist", Self::NOUN)
     }
 
+    /// The region that it is in. It is in all of them where that is empty: what is there
+    /// before anybody calls, and what was made before regions were told apart.
+    fn region(&self) -> &str;
+
+    /// Whether callers in a region see it.
+    fn is_in(&self, region: &str) -> bool {
+        self.region().is_empty() || self.region() == region
+    }
+
     fn tags(&self) -> &Tags;
 
     fn tags_mut(&mut self) -> &mut Tags;
@@ -75,6 +84,14 @@ impl<T: Record> Table<T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.rows.values()
+    }
+
+    /// Those that callers in a region see.
+    pub(crate) fn of_region(&self, region: &str) -> impl Iterator<Item = &T>
+    where
+        T: Resource,
+    {
+        self.iter().filter(move |row| row.is_in(region))
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut T> {

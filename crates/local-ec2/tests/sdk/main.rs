@@ -8,6 +8,7 @@ mod fuzz;
 mod random;
 mod raw;
 mod reference;
+mod regions;
 mod reset;
 mod restart;
 mod scale;
