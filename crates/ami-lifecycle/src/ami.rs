@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cloud::ImageFacts;
+use crate::distribution;
 use crate::tags::{self, Tags};
 
 /// What an AMI is to its template.
@@ -137,6 +138,18 @@ pub struct Ami {
     /// The AMI that it is a copy of, which gave up its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_of: Option<String>,
+    /// The AMI of the template's first region that it was copied from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
+    /// When EC2 begins to call it deprecated (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<String>,
+    /// All its disks are encrypted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
+    /// The terms that it was given to others on last.
+    #[serde(skip)]
+    pub(crate) distribution: String,
     /// The version of amiable that baked it.
     pub amiable_version: String,
     /// The template's free keys and values.
@@ -179,6 +192,10 @@ impl Ami {
             builder: tag(tags::BUILDER),
             protected: image.protected,
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
+            copy_of: image.tags.get(tags::COPY_OF).cloned(),
+            deprecation: image.deprecation,
+            encrypted: image.encrypted,
+            distribution: tag(tags::DISTRIBUTION),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),
             ami: image.id,
@@ -190,6 +207,12 @@ impl Ami {
             block_devices: image.block_devices,
             description: image.description,
         }
+    }
+
+    /// amiable has protected it itself, as its template wants it: what nobody needs any more
+    /// goes all the same.
+    pub(crate) fn is_protected_by_amiable(&self) -> bool {
+        self.protected && self.distribution.contains(distribution::PROTECTION)
     }
 
     /// When it was made current last; a tag that is no time counts as never.

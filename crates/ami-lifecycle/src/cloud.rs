@@ -4,11 +4,13 @@
 mod facts;
 mod images;
 mod machines;
+mod sharing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_config::Region;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use rand::RngExt;
@@ -62,6 +64,15 @@ pub struct Cloud {
     region: String,
     reads: Arc<Reads>,
     paces: Arc<Paces>,
+    siblings: Arc<Siblings>,
+}
+
+/// The same account in its regions: what is shared by all who work in a region must be one.
+#[derive(Debug)]
+struct Siblings {
+    config: aws_config::SdkConfig,
+    limits: Limits,
+    clouds: Mutex<BTreeMap<String, Cloud>>,
 }
 
 /// What several bakes ask at the same time.
@@ -79,6 +90,16 @@ impl Cloud {
     /// Uses what the caller has configured: credentials, region, endpoint.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, limits: Limits) -> Cloud {
+        let clouds = Mutex::default();
+        let siblings = Siblings { config: config.clone(), limits, clouds };
+        Cloud::with_siblings(config, limits, Arc::new(siblings))
+    }
+
+    fn with_siblings(
+        config: &aws_config::SdkConfig,
+        limits: Limits,
+        siblings: Arc<Siblings>,
+    ) -> Cloud {
         let paces = Arc::new(Paces::new(limits));
         let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(Feedback(paces.clone()));
         Cloud {
@@ -90,7 +111,37 @@ impl Cloud {
             sts: aws_sdk_sts::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             reads: Arc::default(),
+            siblings,
         }
+    }
+
+    /// The same account in another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Cloud {
+        if region == self.region {
+            return self.clone();
+        }
+        let Siblings { config, limits, clouds } = &*self.siblings;
+        let mut clouds = clouds.lock().expect("no panic holds this lock");
+        let other = || {
+            let config = config.to_builder().region(Region::new(region.to_owned())).build();
+            Cloud::with_siblings(&config, *limits, self.siblings.clone())
+        };
+        clouds.entry(region.to_owned()).or_insert_with(other).clone()
+    }
+
+    /// The regions that the account may use.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn regions(&self) -> Result<Vec<String>, CloudError> {
+        self.turn("DescribeRegions", "all").await;
+        let answer = self.ec2.describe_regions().send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeRegions", error))?;
+        let regions = answer.regions.unwrap_or_default().into_iter();
+        let mut names: Vec<String> = regions.filter_map(|region| region.region_name).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// The region that is worked in.
@@ -253,7 +304,7 @@ impl Cloud {
 
     /// Writes tags on resources: one write, whatever it says.
     pub(crate) async fn tag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
-        if ids.is_empty() {
+        if ids.is_empty() || tags.is_empty() {
             return Ok(());
         }
         self.turn("CreateTags", (&ids, &tags)).await;

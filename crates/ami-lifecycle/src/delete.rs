@@ -32,6 +32,14 @@ pub enum Objection {
     /// Agents boot from it.
     #[error("it is the current AMI of template {0}")]
     Current(String),
+    /// Its copies go with it, and cannot be looked at.
+    #[error("its copies in {region} cannot be looked at: {error}")]
+    Copies {
+        /// The region.
+        region: String,
+        /// Why not.
+        error: String,
+    },
     /// EC2 refuses to deregister it; with `--force` that is switched off first.
     #[error("it is protected from deregistration")]
     Protected,

@@ -2,11 +2,14 @@
 //! the commands need, asked for by DryRun so that nothing is done.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::Blob;
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, Tag,
+};
 use serde::Serialize;
 
 use crate::bake::resolve_base;
@@ -120,6 +123,13 @@ pub async fn examine_readiness(
     checks.push(Check::of("region", zones, |zones| {
         format!("{}, with {}", cloud.region(), zones.join(", "))
     }));
+    for region in destinations(templates) {
+        let there = cloud.in_region(region);
+        let zones = there.zones().await;
+        checks.push(Check::of(&format!("region {region}"), zones, |zones| {
+            format!("AMIs are copied there; with {}", zones.join(", "))
+        }));
+    }
     if templates.iter().any(|template| template.subnet.is_none()) {
         checks.push(default_vpc(cloud).await);
     }
@@ -155,6 +165,12 @@ pub async fn examine_readiness(
     }
     checks.extend(auto_scaling(cloud).await);
     checks
+}
+
+/// The regions that AMIs are copied to, each once.
+fn destinations(templates: &[Template]) -> BTreeSet<&str> {
+    let all = templates.iter().flat_map(|template| &template.distribution.destinations);
+    all.map(|destination| destination.region.as_str()).collect()
 }
 
 /// Auto Scaling has no DryRun, so these two are called: they change nothing.
@@ -227,6 +243,11 @@ async fn ask_for(cloud: &Cloud, action: &str, image: &str) -> Option<Check> {
             let request = ec2.deregister_image().image_id(NO_IMAGE);
             right("DeregisterImage", request.dry_run(true).send().await)
         }
+        "DescribeImageAttribute" => {
+            let request = ec2.describe_image_attribute().image_id(image);
+            let request = request.attribute(ImageAttributeName::LaunchPermission);
+            right("DescribeImageAttribute", request.dry_run(true).send().await)
+        }
         "DescribeImageReferences" => {
             let request = ec2.describe_image_references().image_ids(image);
             let request = request.include_all_resource_types(true);
@@ -245,6 +266,27 @@ async fn ask_for(cloud: &Cloud, action: &str, image: &str) -> Option<Check> {
         "DescribeSnapshots" => {
             let request = ec2.describe_snapshots().owner_ids("self");
             right("DescribeSnapshots", request.dry_run(true).send().await)
+        }
+        "DisableImageDeprecation" => {
+            let request = ec2.disable_image_deprecation().image_id(NO_IMAGE);
+            right("DisableImageDeprecation", request.dry_run(true).send().await)
+        }
+        "EnableImageDeprecation" => {
+            let soon = SystemTime::now() + Duration::from_secs(3600);
+            let request = ec2.enable_image_deprecation().image_id(NO_IMAGE);
+            let request = request.deprecate_at(soon.into());
+            right("EnableImageDeprecation", request.dry_run(true).send().await)
+        }
+        "EnableImageDeregistrationProtection" => {
+            let request = ec2.enable_image_deregistration_protection().image_id(NO_IMAGE);
+            right("EnableImageDeregistrationProtection", request.dry_run(true).send().await)
+        }
+        "ModifyImageAttribute" => {
+            let nobody = LaunchPermission::builder().user_id("000000000000").build();
+            let nobody = LaunchPermissionModifications::builder().remove(nobody).build();
+            let request = ec2.modify_image_attribute().image_id(NO_IMAGE);
+            let request = request.launch_permission(nobody);
+            right("ModifyImageAttribute", request.dry_run(true).send().await)
         }
         "DisableImageDeregistrationProtection" => {
             let request = ec2.disable_image_deregistration_protection().image_id(NO_IMAGE);

@@ -31,6 +31,8 @@ pub enum Stage {
     Promote,
     /// TerminateInstances.
     Terminate,
+    /// Making the AMI current in all of the template's regions.
+    Distribute,
     /// Undoing after a failure.
     Undo,
 }
@@ -53,6 +55,7 @@ impl Stage {
             Stage::Verify => "verifying the AMI",
             Stage::Promote => "making it current",
             Stage::Terminate => "terminating the instance",
+            Stage::Distribute => "distributing the AMI",
             Stage::Undo => "undoing",
         }
     }

@@ -77,6 +77,11 @@ impl Fleet {
         self.amis.iter().find(|ami| ami.ami == id)
     }
 
+    /// The copies of an AMI of another region.
+    pub fn copies_of<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f Ami> + Clone {
+        self.amis.iter().filter(move |ami| ami.copy_of.as_deref() == Some(id))
+    }
+
     /// A template's current AMI.
     #[must_use]
     pub fn current(&self, template: &str) -> Option<&Ami> {

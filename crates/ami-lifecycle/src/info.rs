@@ -1,5 +1,6 @@
 //! Everything known of one AMI, back to the base that the first was baked from.
 
+use futures::future::join_all;
 use serde::Serialize;
 
 use crate::ami::{Ami, SourceRecord, Status};
@@ -40,8 +41,39 @@ pub struct Info {
     pub users: Vec<User>,
     /// Who may use it, as that cannot be told: what, and why not.
     pub unknown_users: Vec<(String, String)>,
+    /// Who else may launch it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
+    /// Its copies in the other regions of its template.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<RegionalCopy>,
     /// The consumers of its template, and what they name now.
     pub consumers: Vec<ConsumerState>,
+}
+
+/// An AMI's copy in another region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegionalCopy {
+    /// The region.
+    pub region: String,
+    /// The copy; `None` where there is none.
+    pub ami: Option<String>,
+    /// What it is there.
+    pub status: Option<Status>,
+    /// Why that cannot be told, if it cannot.
+    pub unknown: Option<String>,
+}
+
+/// An AMI or a template that is to be told about.
+pub struct InfoRequest<'a> {
+    /// The account in the first region, and what there is.
+    pub first: (&'a Cloud, &'a Fleet),
+    /// The account in the region where the AMI is looked for, and what there is.
+    pub at: (&'a Cloud, &'a Fleet),
+    /// The consumers of all templates.
+    pub consumers: Consumers<'a>,
+    /// An AMI's id, or a template's name.
+    pub subject: &'a str,
 }
 
 /// No chain of bases is this long; it ends a circle of wrong tags.
@@ -51,12 +83,8 @@ const LONGEST_LINEAGE: usize = 100;
 ///
 /// # Errors
 /// When a call fails.
-pub async fn info(
-    cloud: &Cloud,
-    fleet: &Fleet,
-    consumers: Consumers<'_>,
-    subject: &str,
-) -> Result<Option<Info>, CloudError> {
+pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError> {
+    let InfoRequest { first, at: (cloud, fleet), consumers, subject } = *request;
     let Some(ami) = fleet.get(subject).or_else(|| fleet.current(subject)) else { return Ok(None) };
     let mut lineage = Vec::new();
     let mut next = ami.base_ami.clone();
@@ -67,7 +95,8 @@ pub async fn info(
     }
     let id = std::slice::from_ref(&ami.ami);
     let mut usage = usage::of(cloud, id).await;
-    let mut states = consumers.states(cloud, fleet).await;
+    let shared_with = cloud.shared_with(&ami.ami).await?;
+    let mut states = consumers.states(first.0, first.1).await;
     usage.add_holders(&consumers.holders_of(&states), id);
     states.retain(|state| state.template == ami.template);
     Ok(Some(Info {
@@ -76,8 +105,29 @@ pub async fn info(
         lineage,
         users: usage.users.into_iter().map(|(_, user)| user).collect(),
         unknown_users: usage.unknown,
+        shared_with: shared_with.iter().map(ToString::to_string).collect(),
+        copies: copies(request, ami).await,
         consumers: states,
     }))
+}
+
+/// The copies of an AMI in the other regions that its template names.
+async fn copies(request: &InfoRequest<'_>, ami: &Ami) -> Vec<RegionalCopy> {
+    let InfoRequest { first: (cloud, _), consumers, .. } = request;
+    let template = consumers.templates.iter().find(|template| template.name == ami.template);
+    let destinations = template.filter(|_| ami.region == cloud.region());
+    let destinations = destinations.into_iter().flat_map(|it| &it.distribution.destinations);
+    let copy = async |region: &str| {
+        let there = cloud.in_region(region).fleet(consumers.namespace).await;
+        let unknown = there.as_ref().err().map(ToString::to_string);
+        let found = there.ok().and_then(|there| {
+            let mut copies = there.copies_of(&ami.ami);
+            copies.next().map(|copy| (copy.ami.clone(), copy.status))
+        });
+        let (id, status) = found.unzip();
+        RegionalCopy { region: region.to_owned(), ami: id, status, unknown }
+    };
+    join_all(destinations.map(|it| copy(&it.region))).await
 }
 
 /// Why an AMI has its status: its own reason, or what has taken its place since.

@@ -35,6 +35,8 @@ pub(crate) struct Order<'a> {
     pub(crate) marks: &'a Marks<'a>,
     /// The image's id and its root device.
     pub(crate) image: (&'a str, &'a str),
+    /// The devices that are encrypted, whatever the image's are.
+    pub(crate) encrypts: Vec<String>,
     /// What EC2 shows as its name.
     pub(crate) name: String,
     /// What the machine is for.
@@ -103,6 +105,8 @@ async fn launch(
     tags.extend(order.tags.clone());
     let whole = template.timeouts.whole();
     let token = format!("amiable-{}", new_bake());
+    let encryption = template.distribution.encrypt.as_ref();
+    let key = encryption.and_then(|encryption| encryption.key_in(site.cloud.region()));
     let launch = Launch {
         image: order.image.0,
         root_device: order.image.1,
@@ -111,6 +115,7 @@ async fn launch(
         subnet: template.subnet.as_deref(),
         instance_profile: template.instance_profile.as_deref(),
         volume_size: order.volume_size,
+        encrypts: (&order.encrypts, key),
         user_data: &keys.user_data(template, whole, order.user_data),
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.

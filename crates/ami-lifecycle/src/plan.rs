@@ -6,11 +6,13 @@
 //! ```
 
 mod reason;
+mod regions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -43,6 +45,9 @@ pub enum Todo {
     Unknown,
     /// Its consumers are to name the current AMI.
     Roll,
+    /// Its current AMI is to be current in a region that lacks it, or given to others on other
+    /// terms; and its consumers are to name it.
+    Distribute,
     /// Its next AMI is to be baked.
     Bake,
 }
@@ -88,8 +93,10 @@ struct Facts<'a> {
     bases: NewestBases,
     /// By template.
     revisions: BTreeMap<String, Result<Option<String>, String>>,
-    /// By template.
+    /// By template; in all of its regions.
     consumers: BTreeMap<String, Vec<Rolled>>,
+    /// What there is in the regions that AMIs are copied to.
+    elsewhere: BTreeMap<String, Result<Arc<Fleet>, String>>,
     now: Timestamp,
 }
 
@@ -100,18 +107,37 @@ struct Facts<'a> {
 pub async fn plan(request: &PlanRequest<'_>) -> Result<Vec<Planned>, CloudError> {
     let PlanRequest { cloud, namespace, templates, now, .. } = *request;
     let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
-    let (fleet, bases, revisions) = tokio::join!(
+    let (fleet, bases, revisions, elsewhere) = tokio::join!(
         cloud.fleet(namespace),
         NewestBases::look_up(cloud, templates),
-        revisions(sources)
+        revisions(sources),
+        fleets_elsewhere(cloud, namespace, templates)
     );
     let fleet = fleet?;
     let consumers = match request.with_consumers {
-        true => moves(request, &fleet).await,
+        true => moves(request, &fleet, &elsewhere).await,
         false => BTreeMap::new(),
     };
-    let facts = Facts { fleet: &fleet, bases, revisions, consumers, now };
+    let facts = Facts { fleet: &fleet, bases, revisions, consumers, elsewhere, now };
     Ok(decide(templates, &facts))
+}
+
+/// What there is in each region that a template's AMIs are copied to.
+async fn fleets_elsewhere(
+    cloud: &Cloud,
+    namespace: &Namespace,
+    templates: &[&Template],
+) -> BTreeMap<String, Result<Arc<Fleet>, String>> {
+    let destinations = templates.iter().flat_map(|it| &it.distribution.destinations);
+    let regions: BTreeSet<&str> = destinations.map(|it| it.region.as_str()).collect();
+    let look = |region: &str| {
+        let (region, cloud) = (region.to_owned(), cloud.in_region(region));
+        async move {
+            let fleet = cloud.fleet(namespace).await;
+            (region, fleet.map_err(|error| chain(&error)))
+        }
+    };
+    join_all(regions.into_iter().map(look)).await.into_iter().collect()
 }
 
 /// The revision of each template's source. What several have in common is asked once.
@@ -142,26 +168,52 @@ async fn revisions(
     sources.iter().map(|(name, source)| (name.clone(), of(source))).collect()
 }
 
-/// What rolling would change, by template.
-async fn moves(request: &PlanRequest<'_>, fleet: &Fleet) -> BTreeMap<String, Vec<Rolled>> {
-    let (cancel, mut files) = (CancellationToken::new(), Files::default());
-    let mut moves = BTreeMap::new();
-    let with_consumers = request.templates.iter().filter(|it| !it.consumers.is_empty());
-    for template in with_consumers {
-        let Some(current) = fleet.current(&template.name) else { continue };
-        let request = RollRequest {
-            cloud: request.cloud,
-            fleet,
-            template,
-            target: RollTarget::of(current),
-            jenkins: request.jenkins,
-            force: false,
-            observer: &|_: Event| {},
-            cancel: &cancel,
-        };
-        moves.insert(template.name.clone(), plan_roll(&request, &mut files).await);
+/// What rolling would change in all regions, by template.
+async fn moves(
+    request: &PlanRequest<'_>,
+    fleet: &Fleet,
+    elsewhere: &BTreeMap<String, Result<Arc<Fleet>, String>>,
+) -> BTreeMap<String, Vec<Rolled>> {
+    let mut files = Files::default();
+    let mut moves: BTreeMap<String, Vec<Rolled>> = BTreeMap::new();
+    for template in request.templates {
+        let here = moves_in(request, request.cloud, fleet, template, &mut files).await;
+        let all = moves.entry(template.name.clone()).or_default();
+        all.extend(here);
+        for destination in &template.distribution.destinations {
+            let region = &destination.region;
+            let Some(Ok(fleet)) = elsewhere.get(region) else { continue };
+            let Some(template) = template.in_region(region) else { continue };
+            let cloud = request.cloud.in_region(region);
+            for mut rolled in moves_in(request, &cloud, fleet, &template, &mut files).await {
+                rolled.consumer = format!("{region}: {}", rolled.consumer);
+                all.push(rolled);
+            }
+        }
     }
     moves
+}
+
+/// The same in one region.
+async fn moves_in(
+    request: &PlanRequest<'_>,
+    cloud: &Cloud,
+    fleet: &Fleet,
+    template: &Template,
+    files: &mut Files,
+) -> Vec<Rolled> {
+    let Some(current) = fleet.current(&template.name) else { return Vec::new() };
+    let request = RollRequest {
+        cloud,
+        fleet,
+        template,
+        target: RollTarget::of(current),
+        jenkins: request.jenkins,
+        force: false,
+        observer: &|_: Event| {},
+        cancel: &CancellationToken::new(),
+    };
+    plan_roll(&request, files).await
 }
 
 /// Says for each template what is to be done. Pure.
@@ -206,6 +258,13 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Plann
         }
     }
     let bakes = held.is_none() && !reasons.is_empty();
+    // What is about to be baked is distributed then.
+    let lacks = match current.filter(|_| !bakes) {
+        Some(current) => regions::lacks(current, template, &facts.elsewhere, &mut unknown),
+        None => Vec::new(),
+    };
+    let distributes = !lacks.is_empty();
+    reasons.extend(lacks);
     let rolled = facts.consumers.get(name).into_iter().flatten();
     for rolled in rolled {
         if let Some(error) = &rolled.error {
@@ -214,11 +273,12 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Plann
         reasons.extend(elsewhere(rolled));
     }
     let rolls = reasons.iter().any(|reason| matches!(reason, Reason::Consumer { .. }));
-    let todo = match (bakes, rolls, unknown.is_empty()) {
+    let todo = match (bakes, distributes, rolls) {
         (true, ..) => Todo::Bake,
-        (false, true, _) => Todo::Roll,
-        (false, false, false) => Todo::Unknown,
-        (false, false, true) => Todo::Nothing,
+        (false, true, _) => Todo::Distribute,
+        (false, false, true) => Todo::Roll,
+        (false, false, false) if !unknown.is_empty() => Todo::Unknown,
+        (false, false, false) => Todo::Nothing,
     };
     Planned {
         template: name.clone(),
@@ -391,6 +451,7 @@ mod tests {
                 .into_iter()
                 .map(|(name, it)| (name.to_owned(), vec![it]))
                 .collect(),
+            elsewhere: BTreeMap::new(),
             now: now(),
         };
         decide(templates, &facts)

@@ -218,7 +218,7 @@ fn judge_one(ami: &Ami, request: &PruneRequest<'_>) -> Fate {
             }
         }
     }
-    if ami.protected {
+    if ami.protected && !ami.is_protected_by_amiable() {
         kept.push(Kept::Protected);
     }
     Fate {

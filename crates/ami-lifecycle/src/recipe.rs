@@ -16,23 +16,41 @@ pub(crate) fn recipe(template: &Template, base: &str, content: &str) -> String {
 /// The keys of a template that decide on the contents of its AMIs, each with a digest of its
 /// value, as one text that fits into a tag: `script=1f0c9a3e seal=…`.
 pub(crate) fn record(template: &Template) -> String {
-    let part = |(key, value): (&str, String)| format!("{key}={}", &digest(&value)[..8]);
-    values(template).map(part).join(" ")
+    record_of(values(template))
 }
 
 /// The keys whose values differ from what was recorded.
 pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
+    changed_of(record, values(template))
+}
+
+/// Keys, each with a digest of its value.
+pub(crate) fn record_of(values: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let part = |(key, value): (&str, String)| format!("{key}={}", &digest(&value)[..8]);
+    values.into_iter().map(part).collect::<Vec<String>>().join(" ")
+}
+
+/// The keys whose values differ from what was recorded. One that was not recorded had none.
+pub(crate) fn changed_of(
+    record: &str,
+    values: impl IntoIterator<Item = (&'static str, String)>,
+) -> Vec<String> {
     let recorded: BTreeMap<&str, &str> =
         record.split(' ').filter_map(|part| part.split_once('=')).collect();
     let differs = |(key, value): (&'static str, String)| {
-        (recorded.get(key) != Some(&&digest(&value)[..8])).then(|| key.to_owned())
+        let was_so = match recorded.get(key) {
+            Some(recorded) => *recorded == &digest(&value)[..8],
+            None => value.is_empty(),
+        };
+        (!was_so).then(|| key.to_owned())
     };
-    values(template).into_iter().filter_map(differs).collect()
+    values.into_iter().filter_map(differs).collect()
 }
 
 /// Written out, so that no other version of amiable reads another change into them. Where
-/// the checkout is from counts by its contents alone, if it is a folder.
-fn values(template: &Template) -> [(&'static str, String); 12] {
+/// the checkout is from counts by its contents alone, if it is a folder. What came later is
+/// left out while it is not wanted, so that it changes nothing for others.
+fn values(template: &Template) -> Vec<(&'static str, String)> {
     let Template { source, script, run_as, volume_size, user_data, seal, agent, .. } = template;
     let Template { metadata, description, system, os, boot_script, .. } = template;
     let place = match &source.repository {
@@ -44,7 +62,8 @@ fn values(template: &Template) -> [(&'static str, String); 12] {
     let agent = agent
         .as_ref()
         .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
-    [
+    let encrypt = template.distribution.encrypt.as_ref().map(|it| ("encrypt", it.text()));
+    let all = [
         ("source", format!("{} {place}", source.kind())),
         ("script", script.clone()),
         ("run_as", run_as.clone().unwrap_or_default()),
@@ -57,7 +76,8 @@ fn values(template: &Template) -> [(&'static str, String); 12] {
         ("system", system.clone()),
         ("os", os.clone()),
         ("boot_script", boot_script.as_ref().map(|it| it.digest()).unwrap_or_default()),
-    ]
+    ];
+    all.into_iter().chain(encrypt).collect()
 }
 
 /// The first 16 hexadecimal digits of a text's SHA-256.
@@ -92,6 +112,14 @@ mod tests {
         let metadata = [("a".to_owned(), "b".to_owned())].into();
         let other = Template { script: "other".into(), metadata, ..template() };
         assert_eq!(changed(&record, &other), ["script", "metadata"]);
-        assert_eq!(changed("", &template()).len(), values(&template()).len());
+        let has_value = values(&template()).into_iter().filter(|(_, value)| !value.is_empty());
+        assert_eq!(changed("", &template()).len(), has_value.count());
+        let distribution = crate::distribution::Distribution {
+            encrypt: Some(crate::distribution::Encryption::AccountKey),
+            ..Default::default()
+        };
+        let encrypted = Template { distribution, ..template() };
+        assert_eq!(changed(&record, &encrypted), ["encrypt"]);
+        assert!(super::record(&encrypted).len() <= tags::LONGEST_VALUE);
     }
 }

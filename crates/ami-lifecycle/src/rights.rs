@@ -79,6 +79,7 @@ impl Operation {
             Operation::Info => &[
                 "autoscaling:DescribeAutoScalingGroups",
                 "autoscaling:DescribeLaunchConfigurations",
+                "ec2:DescribeImageAttribute",
                 "ec2:DescribeImageReferences",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstances",
@@ -164,8 +165,9 @@ impl Operation {
         if plans && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert("ssm:GetParameters");
         }
-        let consumers = templates.iter().flat_map(|template| &template.consumers);
+        let consumers = all_consumers(templates);
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
+        actions.extend(self.distribution_actions(templates));
         if self == Operation::Bake && pattern.names_recur() {
             actions.insert("ec2:CopyImage");
             actions.extend(USAGE);
@@ -174,7 +176,42 @@ impl Operation {
     }
 }
 
+/// The consumers of templates, in all of their regions.
+fn all_consumers(templates: &[Template]) -> impl Iterator<Item = &Consumer> + Clone {
+    templates.iter().flat_map(Template::all_consumers).map(|(_, consumer)| consumer)
+}
+
 impl Operation {
+    /// What it calls to distribute, in the regions that AMIs are copied to and the first.
+    fn distribution_actions(self, templates: &[Template]) -> Vec<&'static str> {
+        let any = |is_so: fn(&Template) -> bool| templates.iter().any(is_so);
+        let distributes = matches!(self, Operation::Bake | Operation::Verify | Operation::Rollback);
+        let mut actions = Vec::new();
+        if distributes && any(|it| !it.distribution.destinations.is_empty()) {
+            actions.extend(["ec2:CopyImage", "ec2:DeleteSnapshot", "ec2:DeregisterImage"]);
+            actions.push("ec2:DescribeSnapshots");
+        }
+        // Terms that are given up are taken back, so these may be needed without them, too.
+        if distributes && any(|it| !it.distribution.share_with.is_empty()) {
+            actions.extend(["ec2:DescribeImageAttribute", "ec2:ModifyImageAttribute"]);
+        }
+        if distributes && any(|it| it.distribution.deprecate_after.is_some()) {
+            actions.extend(["ec2:DisableImageDeprecation", "ec2:EnableImageDeprecation"]);
+        }
+        let protects = any(|it| it.distribution.protect);
+        if distributes && protects {
+            actions.push("ec2:EnableImageDeregistrationProtection");
+        }
+        if (distributes || self == Operation::Prune) && protects {
+            actions.push("ec2:DisableImageDeregistrationProtection");
+        }
+        let encrypts = any(|it| it.distribution.encrypt.is_some());
+        if encrypts && (distributes || self == Operation::Bake) {
+            actions.extend(KEYS);
+        }
+        actions
+    }
+
     /// What it calls for a consumer. All commands read them, but rolling changes them.
     fn consumer_actions(self, consumer: &Consumer) -> &'static [&'static str] {
         let rolls = matches!(
@@ -195,6 +232,16 @@ impl Operation {
         }
     }
 }
+
+/// What EC2 does with KMS keys for whoever starts, images and copies encrypted disks
+/// (<https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html>).
+const KEYS: [&str; 5] = [
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncrypt*",
+];
 
 /// What tells who uses an AMI, besides DescribeInstances.
 const USAGE: [&str; 4] = [
@@ -222,14 +269,18 @@ const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstan
 
 /// Actions that change or end what is there. EC2 knows the tags of what each of them names
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
-const CHANGE: [&str; 9] = [
+const CHANGE: [&str; 13] = [
     "CreateTags",
     "DeleteKeyPair",
     "DeleteSnapshot",
     "DeleteTags",
     "DeleteVolume",
     "DeregisterImage",
+    "DisableImageDeprecation",
     "DisableImageDeregistrationProtection",
+    "EnableImageDeprecation",
+    "EnableImageDeregistrationProtection",
+    "ModifyImageAttribute",
     "StopInstances",
     "TerminateInstances",
 ];
@@ -259,6 +310,8 @@ enum Group {
     Any,
     /// On what has the namespace's tag.
     Own,
+    /// What EC2 does with KMS keys.
+    Keys,
     /// iam:PassRole.
     PassRole,
     /// ssm:GetParameter, of bases and consumers.
@@ -272,6 +325,7 @@ enum Group {
 fn group(action: &str, by_tag: bool) -> Group {
     match action.split_once(':') {
         Some(("iam", _)) => Group::PassRole,
+        Some(("kms", _)) => Group::Keys,
         Some(("ssm", "PutParameter")) => Group::OwnParameters,
         Some(("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate")) => {
             Group::LaunchTemplates
@@ -311,6 +365,13 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
             });
             [own].into_iter().chain(new).collect()
         }
+        (Group::Keys, _) => vec![json!({
+            "Sid": "AmiableKeys",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+            "Condition": { "StringLike": { "kms:ViaService": "ec2.*.amazonaws.com" } },
+        })],
         (Group::PassRole, _) => vec![json!({
             "Sid": "AmiableInstanceProfile",
             "Effect": "Allow",
@@ -354,7 +415,7 @@ fn consumers(templates: &[Template]) -> BTreeSet<String> {
         Consumer::Ssm(name) => Some(parameter(name, "*")),
         _ => None,
     };
-    templates.iter().flat_map(|template| &template.consumers).filter_map(arn).collect()
+    all_consumers(templates).filter_map(arn).collect()
 }
 
 /// The ARNs of the launch templates that are consumers: they have their ids, so that one
@@ -367,7 +428,7 @@ fn launch_templates(templates: &[Template]) -> BTreeSet<String> {
         Consumer::LaunchTemplate(_) => Some("arn:aws:ec2:*:*:launch-template/*".into()),
         _ => None,
     };
-    templates.iter().flat_map(|template| &template.consumers).filter_map(arn).collect()
+    all_consumers(templates).filter_map(arn).collect()
 }
 
 fn parameter(name: &str, account: &str) -> String {

@@ -27,6 +27,8 @@
 //! | `amiable:quarantined` | image | when it failed verification; it is never made current |
 //! | `amiable:reason` | image | why it is what it is, and by whom |
 //! | `amiable:backup-of` | image, snapshot | the AMI that it was copied from, to give up its name |
+//! | `amiable:copy-of` | image, snapshot | the AMI in the template's first region that it was copied from |
+//! | `amiable:distribution` | image | the terms that it is given to others on, each with a digest |
 //! | `amiable:image` | snapshot | the AMI that is being deleted with it |
 //! | any other | image, snapshot | the template's metadata |
 
@@ -98,9 +100,14 @@ pub const BACKUP_OF: &str = "amiable:backup-of";
 /// The AMI that a snapshot is being deleted with.
 pub const IMAGE: &str = "amiable:image";
 
+/// The AMI of another region that this one is a copy of.
+pub const COPY_OF: &str = "amiable:copy-of";
+/// The terms that it is given to others on, each with a digest.
+pub const DISTRIBUTION: &str = "amiable:distribution";
+
 /// How many tags of an image are kept for amiable itself, which uses all but one; EC2 allows 50
 /// in all.
-pub const OWN: usize = 28;
+pub const OWN: usize = 30;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

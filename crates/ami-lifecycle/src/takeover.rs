@@ -103,6 +103,16 @@ fn image_is_dead(ami: &Ami, is_gone: IsGone<'_>, now: Timestamp) -> bool {
     is_dead(&ami.owner, ami.lease.as_deref(), is_gone, now)
 }
 
+/// Images of a template that belong to nobody: made, or being made, by what is dead.
+pub(crate) fn dead_images<'f>(
+    fleet: &'f Fleet,
+    template: &'f str,
+    is_gone: IsGone<'_>,
+    now: Timestamp,
+) -> Vec<&'f Ami> {
+    unproven(fleet, template).filter(|ami| image_is_dead(ami, is_gone, now)).collect()
+}
+
 /// Who else bakes the template, if anyone does.
 pub(crate) fn busy(
     fleet: &Fleet,
@@ -158,8 +168,7 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Takeover {
     let current = fleet.current(template).map_or(0, |ami| ami.generation);
-    let dead_images: Vec<&Ami> =
-        unproven(fleet, template).filter(|ami| image_is_dead(ami, is_gone, now)).collect();
+    let dead_images = dead_images(fleet, template, is_gone, now);
     let dead_machines: Vec<&InstanceFacts> =
         machines.iter().filter(|it| it.stage() != KEPT && it.is_dead(is_gone, now)).collect();
     let usable = |ami: &&&Ami| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::consumer::{BootScript, Consumer};
+use crate::distribution::Distribution;
 use crate::prune::Keep;
 
 /// The processor architecture, in EC2's words.
@@ -153,6 +154,8 @@ pub struct Timeouts {
     pub image: Duration,
     /// The template's verify script.
     pub verify: Duration,
+    /// From CopyImage into another region to `available`; no part of a bake.
+    pub copy: Duration,
     /// All of it; [`Timeouts::whole`] says what holds without it.
     pub bake: Option<Duration>,
 }
@@ -333,7 +336,8 @@ pub struct Template {
     pub verify: Option<String>,
     /// What Jenkins asks of its agents, where they are Jenkins'.
     pub agent: Option<JenkinsAgent>,
-    /// The places that name its current AMI, in the order in which they are told.
+    /// The places that name its current AMI in the first region, in the order in which they are
+    /// told.
     pub consumers: Vec<Consumer>,
     /// What its agents run at boot.
     pub boot_script: Option<BootScript>,
@@ -341,6 +345,8 @@ pub struct Template {
     pub keep: Keep,
     /// How old its current AMI may grow.
     pub max_age: Option<Duration>,
+    /// Where its AMIs are copied to, and who may use them.
+    pub distribution: Distribution,
 }
 
 impl Template {
@@ -398,6 +404,7 @@ pub(crate) mod tests {
                 stop: minute,
                 image: minute,
                 verify: minute,
+                copy: minute,
                 bake: None,
             },
             key_pair: KeyPair::None,
@@ -410,6 +417,7 @@ pub(crate) mod tests {
             boot_script: None,
             keep: Keep { before: 2, younger: Duration::ZERO },
             max_age: None,
+            distribution: Distribution::default(),
         }
     }
 

@@ -67,6 +67,8 @@ impl Holdings {
 pub(crate) struct Undo {
     /// Whose tag all that it makes has.
     bake: String,
+    /// Where that is, if one bake makes something in several places.
+    place: String,
     /// An instance was asked for, whether or not there was an answer.
     launching: bool,
     /// What else was asked for.
@@ -86,11 +88,21 @@ pub(crate) enum Undone {
 
 impl Undo {
     pub(crate) fn new(holdings: Holdings) -> Undo {
-        Undo { bake: String::new(), launching: false, awaited: None, made: Vec::new(), holdings }
+        let (bake, place) = (String::new(), String::new());
+        Undo { bake, place, launching: false, awaited: None, made: Vec::new(), holdings }
+    }
+
+    /// Where it is, if one bake makes something in several places.
+    pub(crate) fn set_place(&mut self, place: &str) {
+        self.place = place.to_owned();
+    }
+
+    fn key(&self) -> String {
+        format!("{}{}", self.bake, self.place)
     }
 
     pub(crate) fn set_bake(&mut self, bake: &str) {
-        self.holdings.show(&self.bake, &[], None);
+        self.holdings.show(&self.key(), &[], None);
         self.bake = bake.to_owned();
         self.show();
     }
@@ -135,7 +147,7 @@ impl Undo {
 
     fn show(&self) {
         let awaited = if self.launching { Some("an instance") } else { self.awaited };
-        self.holdings.show(&self.bake, &self.made, awaited);
+        self.holdings.show(&self.key(), &self.made, awaited);
     }
 
     pub(crate) fn launch_was_refused(&mut self) {

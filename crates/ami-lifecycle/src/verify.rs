@@ -198,6 +198,7 @@ pub(crate) async fn prove(
         site,
         marks,
         image: (&ami.ami, ""),
+        encrypts: Vec::new(),
         name: format!("amiable verifies {}", ami.name),
         stage: takeover::VERIFYING,
         tags: Tags::new(),

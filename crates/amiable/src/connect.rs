@@ -1,5 +1,6 @@
 //! From the `[cloud]` table to a connection.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ami_lifecycle::{Cloud, Consumers, JenkinsServer};
@@ -38,9 +39,74 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
+/// Connects, to the region where the configuration's AMIs are baked.
+pub(crate) async fn cloud(config: &Config, console: &Console) -> Result<Cloud, Failure> {
+    let cloud = cloud_of(&config.cloud, console).await?;
+    for template in &config.templates {
+        let first = template.distribution.first.as_deref();
+        if let Some(first) = first.filter(|first| *first != cloud.region()) {
+            let (name, region) = (&template.name, cloud.region());
+            let text = format!(
+                "template {name}: the first of its regions is {first}, and AMIs are baked in {region}"
+            );
+            return Err(Failure::usage(text)
+                .hint("`region` under [cloud], AWS_REGION or the AWS profile says where"));
+        }
+    }
+    Ok(cloud)
+}
+
+/// The regions that AMIs are copied to, each once, with the account there.
+pub(crate) fn elsewhere(config: &Config, cloud: &Cloud) -> Vec<(String, Cloud)> {
+    let all = config.templates.iter().flat_map(|template| &template.distribution.destinations);
+    let regions: BTreeSet<&String> = all.map(|destination| &destination.region).collect();
+    regions.into_iter().map(|region| (region.clone(), cloud.in_region(region))).collect()
+}
+
+/// A region of the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Its name, where it is not the first.
+    pub(crate) region: Option<String>,
+    /// The account there.
+    pub(crate) cloud: Cloud,
+}
+
+impl Place {
+    /// What a message about it begins with.
+    pub(crate) fn prefix(&self) -> String {
+        self.region.as_ref().map(|region| format!("{region}: ")).unwrap_or_default()
+    }
+
+    /// A failure there.
+    pub(crate) fn failure(&self, error: impl Into<Failure>) -> Failure {
+        let failure = error.into();
+        Failure { message: format!("{}{}", self.prefix(), failure.message), ..failure }
+    }
+
+    /// Adds the region to a result.
+    pub(crate) fn mark(&self, mut value: serde_json::Value) -> serde_json::Value {
+        if let Some(region) = &self.region {
+            value["region"] = region.clone().into();
+        }
+        value
+    }
+}
+
+/// The regions of the configuration: those that AMIs are copied to, and the first as the last,
+/// so that what is ended everywhere can be found by what is in the first until then.
+pub(crate) fn places(config: &Config, cloud: &Cloud) -> Vec<Place> {
+    let others = elsewhere(config, cloud).into_iter();
+    let others = others.map(|(region, cloud)| Place { region: Some(region), cloud });
+    others.chain([Place { region: None, cloud: cloud.clone() }]).collect()
+}
+
 /// Connects. The local endpoint is started when it is not running; from there on it
 /// is an endpoint like any other.
-pub(crate) async fn cloud(settings: &CloudSettings, console: &Console) -> Result<Cloud, Failure> {
+pub(crate) async fn cloud_of(
+    settings: &CloudSettings,
+    console: &Console,
+) -> Result<Cloud, Failure> {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
@@ -95,5 +161,5 @@ pub(crate) fn consumers<'c>(
     config: &'c Config,
     jenkins: Option<&'c JenkinsServer>,
 ) -> Consumers<'c> {
-    Consumers { templates: &config.templates, jenkins }
+    Consumers { namespace: &config.namespace, templates: &config.templates, jenkins }
 }

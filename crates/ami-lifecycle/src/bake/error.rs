@@ -128,6 +128,9 @@ pub enum BakeError {
         /// EC2's reason.
         reason: Option<String>,
     },
+    /// The template wants its AMIs encrypted.
+    #[error("{0} is not encrypted, and is to be")]
+    NotEncrypted(String),
     /// A wait ran out of time.
     #[error("gave up after {} s: {what} did not end", limit.as_secs())]
     TimedOut {

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{Bake, BakeRequest, Plan, Provisioned};
 use crate::bake::BakeError;
-use crate::cloud::{ImageFacts, filter};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, ImageFacts, filter};
 use crate::error::CloudError;
 use crate::event::Stage;
 use crate::machine::found_all_the_same;
@@ -86,40 +88,8 @@ impl Bake<'_> {
         expected: Option<Duration>,
     ) -> Result<(ImageFacts, Duration), BakeError> {
         let BakeRequest { cloud, template, cancel, .. } = self.request;
-        let rhythm = Rhythm::within(expected, template.timeouts.image);
-        let mut waiting = cloud.images_awaited().wait_for(ami, rhythm);
-        // Looks may be minutes apart: what counts is for how long it is missing in them.
-        let mut missing: Option<Instant> = None;
-        let judge = |found: &[ImageFacts]| {
-            let image = found.iter().find(|it| it.id == ami);
-            let since = match image {
-                Some(_) => None,
-                None => Some(missing.unwrap_or_else(Instant::now)),
-            };
-            missing = since;
-            let is_new = since.is_some_and(|since| since.elapsed() < UNSEEN_LIMIT);
-            match image {
-                Some(image) if image.state == "available" => Ok(Some(image.clone())),
-                Some(image) if image.state == "pending" => Ok(None),
-                // A new image may not be seen for a moment.
-                None if is_new => Ok(None),
-                None => Err(BakeError::ImageFailed {
-                    image: ami.to_owned(),
-                    state: "gone".into(),
-                    reason: None,
-                }),
-                Some(image) => Err(BakeError::ImageFailed {
-                    image: image.id.clone(),
-                    state: image.state.clone(),
-                    reason: image.state_reason.clone(),
-                }),
-            }
-        };
-        let (limit, ask) = (template.timeouts.image, async |ids| cloud.images_with(ids).await);
-        let waited = wait::together(limit, cancel, &mut waiting, None, ask, judge).await;
-        let facts =
-            waited.map_err(|error| BakeError::waiting("the creation of the image", error))?;
-        Ok((facts, waiting.took()))
+        let limit = template.timeouts.image;
+        until_available(cloud, ami, expected, limit, cancel, "the creation of the image").await
     }
 
     /// The tags of the image and its snapshots.
@@ -144,4 +114,49 @@ impl Bake<'_> {
         let boot = boot.map(|boot| (tags::BOOT_SCRIPT.to_owned(), boot.digest()));
         template.metadata.clone().into_iter().chain(marks).chain(own).chain(boot).collect()
     }
+}
+
+/// Waits for an image, and tells how long that took; `expected` is what it took before, and
+/// `what` what is waited for.
+pub(crate) async fn until_available(
+    cloud: &Cloud,
+    ami: &str,
+    expected: Option<Duration>,
+    limit: Duration,
+    cancel: &CancellationToken,
+    what: &'static str,
+) -> Result<(ImageFacts, Duration), BakeError> {
+    let rhythm = Rhythm::within(expected, limit);
+    let mut waiting = cloud.images_awaited().wait_for(ami, rhythm);
+    // Looks may be minutes apart: what counts is for how long it is missing in them.
+    let mut missing: Option<Instant> = None;
+    let judge = |found: &[ImageFacts]| {
+        let image = found.iter().find(|it| it.id == ami);
+        let since = match image {
+            Some(_) => None,
+            None => Some(missing.unwrap_or_else(Instant::now)),
+        };
+        missing = since;
+        let is_new = since.is_some_and(|since| since.elapsed() < UNSEEN_LIMIT);
+        match image {
+            Some(image) if image.state == "available" => Ok(Some(image.clone())),
+            Some(image) if image.state == "pending" => Ok(None),
+            // A new image may not be seen for a moment.
+            None if is_new => Ok(None),
+            None => Err(BakeError::ImageFailed {
+                image: ami.to_owned(),
+                state: "gone".into(),
+                reason: None,
+            }),
+            Some(image) => Err(BakeError::ImageFailed {
+                image: image.id.clone(),
+                state: image.state.clone(),
+                reason: image.state_reason.clone(),
+            }),
+        }
+    };
+    let ask = async |ids| cloud.images_with(ids).await;
+    let waited = wait::together(limit, cancel, &mut waiting, None, ask, judge).await;
+    let facts = waited.map_err(|error| BakeError::waiting(what, error))?;
+    Ok((facts, waiting.took()))
 }

@@ -34,6 +34,7 @@ use tokio::sync::watch;
 pub(crate) use self::base::NewestBases;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
+pub(crate) use self::image::until_available;
 pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
 use crate::cloud::{ImageFacts, InstanceFacts};
@@ -288,6 +289,7 @@ impl<'a> Bake<'a> {
             site: self.site(),
             marks: &self.marks,
             image: (&plan.base.id, &plan.base.root_device_name),
+            encrypts: self.encrypts(plan),
             name: format!("amiable {}", plan.name),
             stage: takeover::BUILDING,
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
@@ -298,6 +300,13 @@ impl<'a> Bake<'a> {
         let started = machine::start(&order, &mut self.undo).await?;
         self.login = Some(started.login.clone());
         Ok(started)
+    }
+
+    /// The disks that are encrypted from the beginning, so that the AMI's are, too.
+    fn encrypts(&self, plan: &Plan) -> Vec<String> {
+        let wanted = self.request.template.distribution.encrypt.is_some();
+        let devices = plan.base.block_devices.iter().filter(|_| wanted);
+        devices.map(|device| device.device.clone()).collect()
     }
 
     /// Does all that is done inside the guest.

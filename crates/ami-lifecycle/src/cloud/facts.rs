@@ -32,6 +32,10 @@ pub struct ImageFacts {
     pub root_device_name: String,
     /// Its EBS block devices.
     pub block_devices: Vec<BlockDevice>,
+    /// All its EBS block devices are encrypted.
+    pub encrypted: bool,
+    /// When EC2 begins to call it deprecated (RFC 3339).
+    pub deprecation: Option<String>,
     /// It cannot be deregistered until that protection is switched off.
     pub protected: bool,
     /// Its tags.
@@ -56,20 +60,25 @@ pub(crate) struct InstanceFacts {
 }
 
 pub(super) fn image_facts(image: Image) -> ImageFacts {
-    let devices =
-        image.block_device_mappings.unwrap_or_default().into_iter().filter_map(|mapping| {
-            let ebs = mapping.ebs?;
-            Some(BlockDevice {
-                device: mapping.device_name.unwrap_or_default(),
-                snapshot: ebs.snapshot_id?,
-                size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
-            })
-        });
+    let mappings = image.block_device_mappings.unwrap_or_default();
+    let mut disks = mappings.iter().filter_map(|mapping| mapping.ebs.as_ref()).peekable();
+    let has_disks = disks.peek().is_some();
+    let encrypted = has_disks && disks.all(|ebs| ebs.encrypted == Some(true));
+    let devices = mappings.into_iter().filter_map(|mapping| {
+        let ebs = mapping.ebs?;
+        Some(BlockDevice {
+            device: mapping.device_name.unwrap_or_default(),
+            snapshot: ebs.snapshot_id?,
+            size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
+        })
+    });
     let protection = image.deregistration_protection.unwrap_or_default();
     ImageFacts {
         // `enabled-with-cooldown`, `enabled-without-cooldown`; after the former is switched
         // off, EC2 refuses for a day and says so itself.
         protected: protection.starts_with("enabled"),
+        encrypted,
+        deprecation: image.deprecation_time,
         block_devices: devices.collect(),
         tags: read_tags(image.tags),
         id: image.image_id.unwrap_or_default(),

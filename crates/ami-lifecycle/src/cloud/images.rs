@@ -1,5 +1,6 @@
 //! Images and their snapshots: made, marked and deleted.
 
+use aws_sdk_ec2::operation::copy_image::builders::CopyImageFluentBuilder;
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::{
@@ -46,12 +47,39 @@ impl Cloud {
         tags: &Tags,
     ) -> Result<String, CloudError> {
         self.turn("CopyImage", (&source.id, &name)).await;
+        let request = self.ec2.copy_image().source_region(&self.region).name(name);
+        self.begin_copy(request, source, client_token, tags).await
+    }
+
+    /// Begins a copy of an image of another region under the same name, in a turn that was
+    /// waited for. With a key it is encrypted, by the account's default for an empty one.
+    pub(crate) async fn copy_image_from(
+        &self,
+        region: &str,
+        source: &ImageFacts,
+        client_token: &str,
+        key: Option<Option<&str>>,
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
         let request = self
             .ec2
             .copy_image()
+            .source_region(region)
+            .name(&source.name)
+            .set_encrypted(key.map(|_| true))
+            .set_kms_key_id(key.flatten().map(String::from));
+        self.begin_copy(request, source, client_token, tags).await
+    }
+
+    async fn begin_copy(
+        &self,
+        request: CopyImageFluentBuilder,
+        source: &ImageFacts,
+        client_token: &str,
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
+        let request = request
             .source_image_id(&source.id)
-            .source_region(&self.region)
-            .name(name)
             .set_description(source.description.clone())
             .client_token(client_token)
             .tag_specifications(tag_specification(ResourceType::Image, tags))
@@ -75,16 +103,6 @@ impl Cloud {
             })
             .await,
         )
-    }
-
-    /// Lets an image be deregistered.
-    pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("DisableImageDeregistrationProtection", &id).await;
-        let request = self.ec2.disable_image_deregistration_protection().image_id(id);
-        let answer = request.send().await;
-        answer
-            .map(drop)
-            .map_err(|error| CloudError::new("DisableImageDeregistrationProtection", error))
     }
 
     /// The caller's own images of a name that have a tag of this value.

@@ -1,7 +1,9 @@
 //! Machines, and what comes with them: started, looked at and ended; volumes and key pairs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_ec2::types::builders::EbsBlockDeviceBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
     InstanceMetadataOptionsRequest, ResourceType, ShutdownBehavior,
@@ -27,6 +29,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) subnet: Option<&'a str>,
     pub(crate) instance_profile: Option<&'a str>,
     pub(crate) volume_size: Option<u64>,
+    /// The devices that are encrypted, and with which key; the account's default without one.
+    pub(crate) encrypts: (&'a [String], Option<&'a str>),
     pub(crate) user_data: &'a str,
     /// The name of an EC2 key pair.
     pub(crate) key_pair: Option<&'a str>,
@@ -61,9 +65,7 @@ impl Cloud {
             .set_security_groups(Some(names))
             .set_subnet_id(launch.subnet.map(String::from))
             .set_iam_instance_profile(profile)
-            .set_block_device_mappings(
-                launch.volume_size.map(|size| vec![root_volume(launch.root_device, size)]),
-            )
+            .set_block_device_mappings(block_devices(launch))
             .user_data(STANDARD.encode(launch.user_data))
             .metadata_options(options.build())
             // A builder that is shut down from inside ends altogether.
@@ -280,8 +282,22 @@ impl Cloud {
     }
 }
 
-fn root_volume(device: &str, size_gib: u64) -> BlockDeviceMapping {
-    let size = i32::try_from(size_gib).unwrap_or(i32::MAX);
-    let ebs = EbsBlockDevice::builder().volume_size(size).delete_on_termination(true);
-    BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
+/// What is asked of the image's devices; nothing, where they are good as they are.
+fn block_devices(launch: &Launch<'_>) -> Option<Vec<BlockDeviceMapping>> {
+    let (encrypted, key) = launch.encrypts;
+    let mut devices: BTreeMap<&str, EbsBlockDeviceBuilder> = BTreeMap::new();
+    for device in encrypted {
+        let ebs = EbsBlockDevice::builder().encrypted(true);
+        devices.insert(device, ebs.set_kms_key_id(key.map(String::from)));
+    }
+    if let Some(size) = launch.volume_size {
+        let size = i32::try_from(size).unwrap_or(i32::MAX);
+        let ebs = devices.remove(launch.root_device).unwrap_or_default();
+        devices.insert(launch.root_device, ebs.volume_size(size).delete_on_termination(true));
+    }
+    let mapping = |(name, ebs): (&str, EbsBlockDeviceBuilder)| {
+        BlockDeviceMapping::builder().device_name(name).ebs(ebs.build()).build()
+    };
+    let mappings: Vec<BlockDeviceMapping> = devices.into_iter().map(mapping).collect();
+    (!mappings.is_empty()).then_some(mappings)
 }

@@ -12,7 +12,7 @@ use super::{Consumer, JenkinsAgents, channel, command, jenkins, launch_template,
 use crate::cloud::Cloud;
 use crate::error::chain;
 use crate::fleet::Fleet;
-use crate::template::Template;
+use crate::template::{Namespace, Template};
 
 /// A place that names an AMI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,7 +61,9 @@ pub struct ConsumerState {
 /// The consumers of all templates.
 #[derive(Debug, Clone, Copy)]
 pub struct Consumers<'a> {
-    /// Whose.
+    /// What separates these AMIs from others.
+    pub namespace: &'a Namespace,
+    /// Whose, in all of their regions.
     pub templates: &'a [Template],
     /// The running Jenkins, where there is one.
     pub jenkins: Option<&'a JenkinsServer>,
@@ -84,34 +86,61 @@ impl Holders {
 }
 
 impl Consumers<'_> {
-    /// Each consumer, and what it names.
+    /// Each consumer, and what it names. Cloud and fleet are those of the first region.
     pub async fn states(&self, cloud: &Cloud, fleet: &Fleet) -> Vec<ConsumerState> {
         let mut states = Vec::new();
         // One that does not answer is not waited for again.
         let mut down = None;
         for template in self.templates {
-            for consumer in &template.consumers {
+            for (region, consumer) in template.all_consumers() {
                 let read = match (&down, consumer) {
                     (Some(why), Consumer::Jenkins(agents)) if agents.reload => {
                         Err(String::clone(why))
                     }
-                    _ => self.read(consumer, template, cloud, fleet).await.map_err(|error| {
-                        if matches!(error, RollError::Asking(ServerError::Unreachable { .. })) {
-                            down = Some(chain(&error));
-                        }
-                        chain(&error)
-                    }),
+                    _ => self.read_in(region, consumer, template, cloud, fleet).await.map_err(
+                        |error| {
+                            if matches!(error, RollError::Asking(ServerError::Unreachable { .. })) {
+                                down = Some(chain(&error));
+                            }
+                            chain(&error)
+                        },
+                    ),
                 };
                 let sight = match read {
                     Ok(Some(namings)) => Sight::Names(namings),
                     Ok(None) => Sight::Silent,
                     Err(error) => Sight::Unreadable(error),
                 };
-                let (template, consumer) = (template.name.clone(), consumer.label());
+                let place = region.map(|region| format!("{region}: ")).unwrap_or_default();
+                let consumer = format!("{place}{}", consumer.label());
+                let template = template.name.clone();
                 states.push(ConsumerState { template, consumer, sight });
             }
         }
         states
+    }
+
+    /// Reads a consumer in the region where it is; the first without one.
+    async fn read_in(
+        &self,
+        region: Option<&str>,
+        consumer: &Consumer,
+        template: &Template,
+        cloud: &Cloud,
+        fleet: &Fleet,
+    ) -> Result<Option<Vec<Naming>>, RollError> {
+        let Some(region) = region else {
+            return self.read(consumer, template, cloud, fleet).await;
+        };
+        let cloud = cloud.in_region(region);
+        match consumer {
+            Consumer::Tag { .. } => {
+                let fleet = cloud.fleet(self.namespace).await?;
+                self.read(consumer, template, &cloud, &fleet).await
+            }
+            // Nothing else is told by the AMIs themselves.
+            _ => self.read(consumer, template, &cloud, fleet).await,
+        }
     }
 
     async fn read(
@@ -160,7 +189,8 @@ impl Consumers<'_> {
     /// The same, of what was read already.
     pub fn holders_of(&self, states: &[ConsumerState]) -> Holders {
         let mut holders = Holders::default();
-        let consumers = self.templates.iter().flat_map(|template| &template.consumers);
+        let consumers = self.templates.iter().flat_map(Template::all_consumers);
+        let consumers = consumers.map(|(_, consumer)| consumer);
         let tags: Vec<(&str, &str)> = consumers
             .clone()
             .filter_map(|consumer| match consumer {

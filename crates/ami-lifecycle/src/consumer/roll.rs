@@ -139,7 +139,7 @@ pub fn examine_consumers(
         Consumer::Command(run) => command::examine(run),
         Consumer::Ssm(_) | Consumer::LaunchTemplate(_) | Consumer::Tag { .. } => Ok(()),
     };
-    let failed = template.consumers.iter().filter_map(|consumer| {
+    let failed = template.all_consumers().filter_map(|(_, consumer)| {
         let error = examine(consumer).err()?;
         Some((consumer.label(), error))
     });

@@ -55,6 +55,35 @@ pub enum Reason {
         /// How old it may grow, in seconds.
         most: u64,
     },
+    /// A region has no copy of the current AMI.
+    #[error("region {region} lacks its copy of generation {generation}")]
+    Lacks {
+        /// The region.
+        region: String,
+        /// The generation that is current in the first region.
+        generation: u64,
+    },
+    /// A region has a copy of the current AMI, and something else is current there.
+    #[error(
+        "in region {region} {} is current, not generation {generation}",
+        current.map_or("nothing".into(), |it| format!("generation {it}"))
+    )]
+    NotCurrentIn {
+        /// The region.
+        region: String,
+        /// The generation that is current in the first region.
+        generation: u64,
+        /// The generation that is current there.
+        current: Option<u64>,
+    },
+    /// The AMI is given to others on other terms than the configuration says.
+    #[error("in region {region} it is not as configured: {}", keys.join(", "))]
+    Terms {
+        /// The region.
+        region: String,
+        /// The keys that differ.
+        keys: Vec<String>,
+    },
     /// A consumer names something else.
     #[error("{consumer}: {}names {}", prefix(place), names.as_deref().unwrap_or("nothing"))]
     Consumer {

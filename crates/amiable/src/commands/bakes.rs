@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ami_lifecycle::{Baked, Planned, RollTarget, Schedule, Template, Todo};
+use ami_lifecycle::{Baked, Fleet, Planned, RollTarget, Schedule, Template, Todo};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::Outcome;
-use super::create::Job;
+use super::create::{Job, target_of};
+use super::distribute::with_regions;
 use super::plan::{one_line, why};
 use crate::cli::Output;
 use crate::failure::{Failure, Status};
@@ -22,6 +23,8 @@ enum End {
     Baked,
     /// Its next AMI waits to be verified.
     Pending,
+    /// Its current AMI is current in all of its regions.
+    Distributed,
     /// Its consumers name the current AMI.
     Rolled,
     /// There was nothing to do.
@@ -41,6 +44,7 @@ impl End {
         match self {
             End::Baked => "baked",
             End::Pending => "pending",
+            End::Distributed => "distributed",
             End::Rolled => "rolled",
             End::UpToDate => "up-to-date",
             End::Failed => "failed",
@@ -59,9 +63,11 @@ struct Row {
     time: Duration,
     note: String,
     consumers: Vec<serde_json::Value>,
+    /// A row for each region that it is in, where it is in several.
+    regions: Vec<serde_json::Value>,
     status: Option<Status>,
-    /// Nothing else was to be done.
-    only_rolls: bool,
+    /// Nothing is baked, as the current AMI is good.
+    is_good: bool,
 }
 
 impl Row {
@@ -73,8 +79,9 @@ impl Row {
             time: Duration::ZERO,
             note: String::new(),
             consumers: Vec::new(),
+            regions: Vec::new(),
             status: None,
-            only_rolls: false,
+            is_good: false,
         }
     }
 
@@ -91,7 +98,7 @@ impl Row {
 
     fn json(&self) -> serde_json::Value {
         let baked = self.baked.as_ref();
-        serde_json::json!({
+        let value = serde_json::json!({
             "template": self.template,
             "result": self.end.as_str(),
             "ami": baked.map(|it| &it.ami),
@@ -102,7 +109,8 @@ impl Row {
             "seconds": (self.time.as_secs_f64() * 10.0).round() / 10.0,
             "note": Some(&self.note).filter(|note| !note.is_empty()),
             "consumers": self.consumers,
-        })
+        });
+        with_regions(value, self.regions.clone())
     }
 
     /// For one that is alone.
@@ -168,13 +176,13 @@ pub(super) async fn run(
         while under_way.len() < jobs && !job.cancel.is_cancelled() {
             let Some(name) = schedule.begin() else { break };
             let Some(template) = work.iter().find(|it| it.name == name) else { break };
-            let rolls_only = planned(&name).is_some_and(|it| it.todo == Todo::Roll);
+            let good = planned(&name).map(|it| it.todo).filter(|todo| *todo != Todo::Bake);
             let below = template.base_template().and_then(|below| made.get(below).cloned());
-            under_way.push(one(job, template, below, rolls_only));
+            under_way.push(one(job, template, below, good));
         }
         let Some(row) = under_way.next().await else { break };
         // A new AMI that is not current is none to stand on.
-        let well = row.only_rolls || row.baked.as_ref().is_some_and(|it| it.promoted);
+        let well = row.is_good || row.baked.as_ref().is_some_and(|it| it.promoted);
         if let Some(baked) = row.baked.as_ref().filter(|it| it.promoted) {
             made.insert(row.template.clone(), baked.ami.clone());
         }
@@ -230,13 +238,14 @@ fn idle(planned: &Planned) -> Row {
     row
 }
 
-async fn one(job: &Job<'_>, template: &Template, below: Option<String>, rolls_only: bool) -> Row {
+/// `good` is what is to be done where the current AMI stays.
+async fn one(job: &Job<'_>, template: &Template, below: Option<String>, good: Option<Todo>) -> Row {
     let began = Instant::now();
     let mut row = Row::new(&template.name, End::Failed);
-    row.only_rolls = rolls_only;
-    let outcome = match rolls_only {
-        true => roll(job, template, &mut row).await,
-        false => bake(job, template, below, &mut row).await,
+    row.is_good = good.is_some();
+    let outcome = match good {
+        Some(todo) => follow(job, template, todo, &mut row).await,
+        None => bake(job, template, below, &mut row).await,
     };
     if let Err(failure) = outcome {
         row.fails(&failure);
@@ -250,25 +259,36 @@ async fn bake(job: &Job<'_>, template: &Template, below: Option<String>, row: &m
     let baked = job.bake(template, below).await?;
     row.end = if baked.promoted { End::Baked } else { End::Pending };
     row.baked = Some(baked.clone());
-    if baked.promoted && job.rolls {
-        let (rolled, outcome) = job.roll(template, &baked).await;
-        row.consumers = rolled;
-        if outcome.is_err() {
-            row.end = End::Failed;
-        }
-        outcome?;
+    match baked.promoted {
+        true => finish(job, template, &target_of(template, &baked), None, row).await,
+        false => Ok(()),
     }
-    Ok(())
 }
 
-/// Rolls the consumers of a template whose AMI is as it should be.
-async fn roll(job: &Job<'_>, template: &Template, row: &mut Row) -> Outcome {
+/// Lets regions and consumers follow a template's current AMI, which is as it should be.
+async fn follow(job: &Job<'_>, template: &Template, todo: Todo, row: &mut Row) -> Outcome {
     let fleet = job.fleet().await?;
     let none = || Failure::failed(format!("{}: there is no current AMI", template.name));
     let target = RollTarget::of(fleet.current(&template.name).ok_or_else(none)?);
-    let (rolled, outcome) = job.roll_to(template, &target, &fleet).await;
-    row.consumers = rolled;
-    outcome?;
-    row.end = End::Rolled;
-    Ok(())
+    row.end = if todo == Todo::Roll { End::Rolled } else { End::Distributed };
+    finish(job, template, &target, Some(&fleet), row).await
+}
+
+async fn finish(
+    job: &Job<'_>,
+    template: &Template,
+    target: &RollTarget,
+    fleet: Option<&Fleet>,
+    row: &mut Row,
+) -> Outcome {
+    let finished = job.finish(template, target, fleet).await;
+    row.consumers = finished.consumers;
+    row.regions = finished.regions;
+    if !finished.also_in.is_empty() {
+        row.note = format!("also in {}", finished.also_in.join(", "));
+    }
+    if finished.outcome.is_err() {
+        row.end = End::Failed;
+    }
+    finished.outcome
 }

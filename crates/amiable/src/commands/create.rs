@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use ami_lifecycle::{
     BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
-    JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, RollTarget, Template, Todo,
+    JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, Planned, RollTarget, Template, Todo,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::roll::After;
+use super::distribute::{Finish, Finished};
+use super::plan::why;
 use super::{Outcome, bakes, chosen, load_config};
 use crate::cli::{Global, Output};
 use crate::config::Config;
@@ -131,7 +132,7 @@ async fn bake_all(
     let interrupted = || Failure::told(Status::Interrupted);
     let cloud = tokio::select! {
         () = cancel.cancelled() => return Err(interrupted()),
-        cloud = connect::cloud(&config.cloud, console) => cloud?,
+        cloud = connect::cloud(&config, console) => cloud?,
     };
     let request = PlanRequest {
         cloud: &cloud,
@@ -141,22 +142,26 @@ async fn bake_all(
         with_consumers: !args.no_roll,
         now: Timestamp::now(),
     };
-    let plan = match which {
-        Which::Named(_) | Which::All => None,
-        Which::OutOfDate => Some(tokio::select! {
+    let planned = async |request: &PlanRequest<'_>| {
+        tokio::select! {
             () = cancel.cancelled() => {
                 let text = "interrupted while it was planned: nothing was begun";
-                return Err(Failure::new(Status::Interrupted, text));
+                Err(Failure::new(Status::Interrupted, text))
             }
-            plan = ami_lifecycle::plan(&request) => plan?,
-        }),
+            plan = ami_lifecycle::plan(request) => Ok(plan?),
+        }
+    };
+    let plan = match (which, mode) {
+        (Which::OutOfDate, _) => Some(planned(&request).await?),
+        (Which::Named(_), Mode::Update) => unfinished(&request, planned, console).await?,
+        (Which::Named(_), Mode::Create) | (Which::All, _) => None,
     };
     let BakeArgs { no_verify, no_roll, take_over, output, jobs, .. } = args;
     if !no_roll {
         let has_work = |template: &&&Template| {
             let planned = plan.as_ref().map(|plan| plan.iter());
             let planned = planned.and_then(|mut all| all.find(|it| it.template == template.name));
-            planned.is_none_or(|it| matches!(it.todo, Todo::Bake | Todo::Roll))
+            planned.is_none_or(|it| matches!(it.todo, Todo::Bake | Todo::Distribute | Todo::Roll))
         };
         let mut concerned = templates.iter().filter(has_work);
         concerned.try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
@@ -181,6 +186,27 @@ async fn bake_all(
     bakes::run(&job, &templates, plan.as_deref(), jobs.into(), output).await
 }
 
+/// Of templates that are distributed: those that are not baked, as only that was not finished.
+async fn unfinished(
+    request: &PlanRequest<'_>,
+    planned: impl AsyncFn(&PlanRequest<'_>) -> Result<Vec<Planned>, Failure>,
+    console: &Console,
+) -> Result<Option<Vec<Planned>>, Failure> {
+    let mut distributed = request.templates.to_vec();
+    distributed.retain(|template| template.distribution.is_something());
+    if distributed.is_empty() {
+        return Ok(None);
+    }
+    let request = PlanRequest { templates: &distributed, with_consumers: false, ..*request };
+    let mut plan = planned(&request).await?;
+    plan.retain(|it| it.todo == Todo::Distribute);
+    for it in &plan {
+        let why = why(it).join("; ");
+        console.message(&format!("{}: nothing is baked, but finished: {why}", it.template));
+    }
+    Ok(Some(plan))
+}
+
 /// Refuses to bake what could not be rolled in the end.
 fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> Outcome {
     let failed = ami_lifecycle::examine_consumers(template, jenkins);
@@ -198,7 +224,7 @@ pub(super) struct Job<'a> {
     on_failure: OnFailure,
     verify: bool,
     /// Whether consumers are rolled.
-    pub(super) rolls: bool,
+    rolls: bool,
     take_over: bool,
     jenkins: Option<&'a JenkinsServer>,
     holdings: Holdings,
@@ -252,44 +278,19 @@ impl Job<'_> {
         Ok(self.cloud.fleet(&self.config.namespace).await?)
     }
 
-    /// Rolls the template's consumers to the AMI that has become current.
-    pub(super) async fn roll(
-        &self,
-        template: &Template,
-        baked: &Baked,
-    ) -> (Vec<serde_json::Value>, Outcome) {
-        if template.consumers.is_empty() {
-            return (Vec::new(), Ok(()));
-        }
-        let fleet = match self.fleet().await {
-            Ok(fleet) => fleet,
-            Err(failure) => {
-                let text =
-                    format!("{}: consumers are not rolled: {}", template.name, failure.message);
-                return (Vec::new(), Err(Failure { message: text, ..failure }));
-            }
-        };
-        // EC2 may not show it as it is yet.
-        let target = RollTarget {
-            ami: baked.ami.clone(),
-            name: baked.name.clone(),
-            generation: Some(baked.generation),
-            template: Some(template.name.clone()),
-            boot_script: baked.boot_script.clone(),
-        };
-        self.roll_to(template, &target, &fleet).await
-    }
-
-    /// Rolls the template's consumers to an AMI.
-    pub(super) async fn roll_to(
+    /// Does what comes when an AMI has become current. `fleet` is what there is, where that
+    /// is known.
+    pub(super) async fn finish(
         &self,
         template: &Template,
         target: &RollTarget,
-        fleet: &Fleet,
-    ) -> (Vec<serde_json::Value>, Outcome) {
-        let Job { config, cloud, cancel, console, .. } = self;
-        let _alone = self.one_roll.lock().await;
-        After { config, cloud, cancel, console }.roll(template, target, fleet).await
+        fleet: Option<&Fleet>,
+    ) -> Finished {
+        let Job { config, cloud, cancel, console, holdings, rolls, one_roll, .. } = self;
+        let rolls = *rolls;
+        let finish = Finish { config, cloud, cancel, console, holdings, rolls, one_roll };
+        let again = format!("amiable update {}", template.name);
+        finish.run(template, target, fleet, &again).await
     }
 
     fn failed(&self, template: &Template, failed: &FailedIn, log: &Path) -> Failure {
@@ -307,6 +308,17 @@ impl Job<'_> {
             failure.details.push(format!("{current} stays the current AMI of {}", template.name));
         }
         failure
+    }
+}
+
+/// What consumers are to name. EC2 may not show it as it is yet.
+pub(super) fn target_of(template: &Template, baked: &Baked) -> RollTarget {
+    RollTarget {
+        ami: baked.ami.clone(),
+        name: baked.name.clone(),
+        generation: Some(baked.generation),
+        template: Some(template.name.clone()),
+        boot_script: baked.boot_script.clone(),
     }
 }
 

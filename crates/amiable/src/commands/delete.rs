@@ -1,11 +1,15 @@
 //! `amiable delete`.
 
-use ami_lifecycle::{Deleted, Deletion, Event};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ami_lifecycle::{Cloud, Deleted, Deletion, Event, Fleet, Objection};
 use clap::Args;
 
 use super::{Outcome, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
-use crate::config::Need;
+use crate::config::{Config, Need};
+use crate::connect::Place;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -15,8 +19,8 @@ use crate::{connect, surroundings};
 /// Refused without --force: the current AMI of a template; AMIs outside the namespace, or
 /// that a bake under way makes; what consumers name, or instances, launch templates, auto
 /// scaling groups or anything else that EC2 knows of use, or may; what is protected from
-/// deregistration. A snapshot that another AMI
-/// uses stays.
+/// deregistration. A snapshot that another AMI uses stays. The copies of an AMI in the other
+/// regions of its template go with it.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// AMIs, by id
@@ -41,47 +45,157 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
     for id in &args.amis {
         check_id(id)?;
     }
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let mut deletions = Vec::new();
-    for id in &args.amis {
-        let deletion = ami_lifecycle::examine(&cloud, &fleet, id, &surroundings::is_gone).await?;
-        let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
-        let deletion = deletion.ok_or_else(missing)?;
-        if !deletions.contains(&deletion) {
-            deletions.push(deletion);
-        }
-    }
+    let mut groups = look(&args.amis, &config, &cloud, &fleet).await?;
     let jenkins = connect::jenkins(&config);
     let consumers = connect::consumers(&config, jenkins.as_ref());
     let holders = consumers.holders(&cloud, &fleet).await;
-    ami_lifecycle::add_users(&cloud, &holders, &mut deletions).await;
+    for group in &mut groups {
+        ami_lifecycle::add_users(&group.place.cloud, &holders, &mut group.deletions).await;
+    }
     if args.dry_run {
-        show_plan(&deletions, &args, console);
+        show_plan(&groups, &args, console);
         return Ok(());
     }
+    let all = || groups.iter().flat_map(|it| it.deletions.iter().map(move |each| (it, each)));
     // All are looked at before any is deleted.
     if !args.force {
-        deletions.iter().try_for_each(refuse)?;
+        all().try_for_each(|(group, deletion)| refuse(group, deletion))?;
     }
-    for deletion in &deletions {
-        console.message(&plan_text(deletion));
+    for (group, deletion) in all() {
+        console.message(&plan_text(group, deletion));
         for objection in &deletion.objections {
             console.message(&format!("  although {objection}"));
         }
     }
     confirm(console, args.yes, "Delete?", "nothing was deleted")?;
-    let mut failed = false;
-    for deletion in &deletions {
-        let observer = |event: Event| {
-            if let Event::Note(text) = event {
-                console.message(&text);
-            }
+    if carry_out(&groups, console).await { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+/// What is to be deleted in a region.
+struct Group {
+    place: Place,
+    /// What there is; `None` where that could not be looked at.
+    fleet: Option<Arc<Fleet>>,
+    deletions: Vec<Deletion>,
+}
+
+/// Looks for the AMIs in all regions of the configuration. The copies of one go with it, and
+/// before it: while it is there, a repeat finds them.
+async fn look(
+    ids: &[String],
+    config: &Config,
+    cloud: &Cloud,
+    first: &Arc<Fleet>,
+) -> Result<Vec<Group>, Failure> {
+    let mut groups = Vec::new();
+    let mut unknown: Vec<Objection> = Vec::new();
+    for place in connect::places(config, cloud) {
+        let fleet = match &place.region {
+            None => Some(first.clone()),
+            Some(region) => match place.cloud.fleet(&config.namespace).await {
+                Ok(fleet) => Some(fleet),
+                Err(error) => {
+                    let (region, error) = (region.clone(), error.to_string());
+                    unknown.push(Objection::Copies { region, error });
+                    None
+                }
+            },
         };
-        let deleted = ami_lifecycle::delete(&cloud, deletion, &observer).await?;
-        failed |= !tell(&deletion.ami, deleted, console);
+        groups.push(Group { place, fleet, deletions: Vec::new() });
     }
-    if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+    for id in ids {
+        let missing = || Failure::failed(format!("there is no {id} in {}", cloud.region()));
+        let mut found = find(id, &mut groups).await?;
+        if first.get(id).is_some() {
+            found.objections.extend(unknown.iter().cloned());
+        }
+        let place = found.place.ok_or_else(missing)?;
+        let deletions = &mut groups[place].deletions;
+        if let Some(mut deletion) = found.deletion {
+            deletion.objections.extend(found.objections.clone());
+            if !deletions.iter().any(|it| it.ami == deletion.ami) {
+                deletions.push(deletion);
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Where an AMI was found.
+#[derive(Default)]
+struct Found {
+    place: Option<usize>,
+    deletion: Option<Deletion>,
+    objections: Vec<Objection>,
+}
+
+/// Finds an AMI, and adds its copies to what is deleted.
+async fn find(id: &str, groups: &mut [Group]) -> Result<Found, Failure> {
+    let is_gone = &surroundings::is_gone;
+    let is_original = groups.iter().any(|it| it.place.region.is_none() && it.has(id));
+    for group in groups.iter_mut().filter(|_| is_original) {
+        let Some(fleet) = group.fleet.clone() else { continue };
+        for copy in fleet.copies_of(id) {
+            let cloud = &group.place.cloud;
+            let deletion = ami_lifecycle::examine(cloud, &fleet, &copy.ami, is_gone).await;
+            let deletion = deletion.map_err(|error| group.place.failure(error))?;
+            let is_new = |it: &Deletion| group.deletions.iter().all(|old| old.ami != it.ami);
+            group.deletions.extend(deletion.filter(is_new));
+        }
+    }
+    // Where it is known by the namespace; else in the first, where it may be another's.
+    let owns = groups.iter().position(|group| group.has(id));
+    let order = owns.map_or_else(|| (0..groups.len()).rev().collect(), |owner| vec![owner]);
+    for index in order {
+        let Group { place, fleet: Some(fleet), .. } = &groups[index] else { continue };
+        let deletion = ami_lifecycle::examine(&place.cloud, fleet, id, is_gone).await;
+        let deletion = deletion.map_err(|error| place.failure(error))?;
+        if deletion.is_some() {
+            return Ok(Found { place: Some(index), deletion, objections: Vec::new() });
+        }
+    }
+    Ok(Found::default())
+}
+
+impl Group {
+    fn has(&self, id: &str) -> bool {
+        self.fleet.as_ref().is_some_and(|fleet| fleet.get(id).is_some())
+    }
+}
+
+/// Deletes; returns whether all that was to go is gone. An AMI whose copies are not gone stays.
+async fn carry_out(groups: &[Group], console: &Console) -> bool {
+    let mut well = true;
+    let mut waited_for: BTreeSet<String> = BTreeSet::new();
+    let observer = |event: Event| {
+        if let Event::Note(text) = event {
+            console.message(&text);
+        }
+    };
+    for Group { place, fleet, deletions } in groups {
+        for deletion in deletions {
+            let ami = &deletion.ami;
+            if waited_for.contains(ami) {
+                console.complain(&format!("{ami} stays, as not all of its copies are gone"));
+                continue;
+            }
+            let done = match ami_lifecycle::delete(&place.cloud, deletion, &observer).await {
+                Ok(deleted) => tell(ami, deleted, console),
+                Err(error) => {
+                    let mut failure = place.failure(error);
+                    failure.message = format!("{ami} is left: {}", failure.message);
+                    console.complain(&failure.text());
+                    let known = fleet.as_ref().and_then(|fleet| fleet.get(ami));
+                    waited_for.extend(known.and_then(|known| known.copy_of.clone()));
+                    false
+                }
+            };
+            well &= done;
+        }
+    }
+    well
 }
 
 /// Tells which snapshots stay; returns whether all that was to go is gone.
@@ -105,29 +219,31 @@ fn check_id(id: &str) -> Result<(), Failure> {
     Err(Failure::usage(format!("`{id}` is no AMI id")).hint("`amiable list` shows them"))
 }
 
-fn refuse(deletion: &Deletion) -> Result<(), Failure> {
+fn refuse(group: &Group, deletion: &Deletion) -> Result<(), Failure> {
     if deletion.objections.is_empty() {
         return Ok(());
     }
+    let place = group.place.prefix();
     let failure = match deletion.objections.as_slice() {
-        [only] => Failure::failed(format!("{} is not deleted: {only}", deletion.ami)),
-        many => Failure::failed(format!("{} is not deleted:", deletion.ami))
+        [only] => Failure::failed(format!("{place}{} is not deleted: {only}", deletion.ami)),
+        many => Failure::failed(format!("{place}{} is not deleted:", deletion.ami))
             .details(many.iter().map(|objection| format!("  {objection}")).collect()),
     };
     Err(failure.hint("--force deletes it all the same"))
 }
 
-fn show_plan(deletions: &[Deletion], args: &DeleteArgs, console: &Console) {
+fn show_plan(groups: &[Group], args: &DeleteArgs, console: &Console) {
+    let all = groups.iter().flat_map(|it| it.deletions.iter().map(move |each| (it, each)));
     if args.output == Output::Json {
-        let plan = deletions.iter().map(|deletion| {
+        let plan = all.map(|(group, deletion)| {
             let mut plan = serde_json::to_value(deletion).expect("results have string keys only");
             plan["refused"] = (!args.force && !deletion.objections.is_empty()).into();
-            plan
+            group.place.mark(plan)
         });
         return console.result(&json(&plan.collect::<Vec<_>>()));
     }
-    for deletion in deletions {
-        console.result(&plan_text(deletion));
+    for (group, deletion) in all {
+        console.result(&plan_text(group, deletion));
         for objection in &deletion.objections {
             console.result(&match args.force {
                 true => format!("  although {objection}"),
@@ -137,11 +253,12 @@ fn show_plan(deletions: &[Deletion], args: &DeleteArgs, console: &Console) {
     }
 }
 
-fn plan_text(deletion: &Deletion) -> String {
+fn plan_text(group: &Group, deletion: &Deletion) -> String {
     let snapshots = if deletion.snapshots.is_empty() {
         "no snapshot".into()
     } else {
         deletion.snapshots.join(", ")
     };
-    format!("{} ({}) with {snapshots}", deletion.ami, deletion.name)
+    let place = group.place.prefix();
+    format!("{place}{} ({}) with {snapshots}", deletion.ami, deletion.name)
 }

@@ -22,7 +22,7 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let Config { namespace, pattern, templates, .. } = &config;
     let mut checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
     if let Ok(fleet) = cloud.fleet(namespace).await {

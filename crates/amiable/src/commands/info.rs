@@ -1,6 +1,8 @@
 //! `amiable info`.
 
-use ami_lifecycle::{Ancestor, ConsumerState, Info, Naming, Sight, User};
+use ami_lifecycle::{
+    Ancestor, ConsumerState, Info, InfoRequest, Naming, RegionalCopy, Sight, User,
+};
 use clap::Args;
 
 use super::{Outcome, json, load_config_for};
@@ -23,11 +25,24 @@ pub(crate) struct InfoArgs {
 
 pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
     let jenkins = connect::jenkins(&config);
     let consumers = connect::consumers(&config, jenkins.as_ref());
-    let found = ami_lifecycle::info(&cloud, &fleet, consumers, &args.subject).await?;
+    let (first, subject) = ((&cloud, &*fleet), args.subject.as_str());
+    let request = InfoRequest { first, at: first, consumers, subject };
+    let mut found = ami_lifecycle::info(&request).await?;
+    let elsewhere = match found.is_none() && subject.starts_with("ami-") {
+        true => connect::elsewhere(&config, &cloud),
+        false => Vec::new(),
+    };
+    for (_, there) in &elsewhere {
+        if found.is_none() {
+            let fleet = there.fleet(&config.namespace).await?;
+            let request = InfoRequest { first, at: (there, &fleet), consumers, subject };
+            found = ami_lifecycle::info(&request).await?;
+        }
+    }
     let found = found.ok_or_else(|| not_found(&args.subject, &config, cloud.region()))?;
     match args.output {
         Output::Json => console.result(&json(&found)),
@@ -74,7 +89,15 @@ fn as_text(info: &Info) -> String {
     add("quarantined", ami.quarantined.as_deref().unwrap_or_default());
     add("because", &info.because);
     add("boot script", ami.boot_script.as_deref().unwrap_or_default());
-    add("copy of", ami.backup_of.as_deref().unwrap_or_default());
+    let origin = ami.backup_of.as_deref().or(ami.copy_of.as_deref());
+    add("copy of", origin.unwrap_or_default());
+    for copy in &info.copies {
+        add("copy in", &copy_text(copy));
+    }
+    add("shared with", &info.shared_with.join(", "));
+    add("deprecated", ami.deprecation.as_deref().unwrap_or_default());
+    add("encrypted", if ami.encrypted { "yes" } else { "" });
+    add("protected", if ami.protected { "from deregistration" } else { "" });
     add("operator", &ami.operator);
     add("bake", &ami.bake);
     add("amiable", &ami.amiable_version);
@@ -106,6 +129,15 @@ fn as_text(info: &Info) -> String {
         }
     }
     lines.join("\n")
+}
+
+fn copy_text(copy: &RegionalCopy) -> String {
+    let region = &copy.region;
+    match (&copy.ami, copy.status, &copy.unknown) {
+        (Some(id), Some(status), _) => format!("{region}: {id} ({})", status.as_str()),
+        (_, _, Some(error)) => format!("{region}: that cannot be told: {error}"),
+        _ => format!("{region}: none"),
+    }
 }
 
 fn user_text(user: &User) -> String {

@@ -187,7 +187,7 @@ async fn look_up(
         Some(hint) => format!("{}\n  hint: {hint}", failure.message),
         None => failure.message,
     };
-    let cloud = connect::cloud(cloud, console).await.map_err(text)?;
+    let cloud = connect::cloud_of(cloud, console).await.map_err(text)?;
     ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| text(error.into()))
 }
 

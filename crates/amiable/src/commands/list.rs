@@ -1,15 +1,18 @@
 //! `amiable list`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
 use clap::Args;
+use futures::future::join_all;
 
 use super::{Outcome, json, load_config_for, no_template};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
 use crate::connect;
 use crate::console::Console;
+use crate::failure::{Failure, Status};
 use crate::render::table;
 
 /// List the AMIs of this namespace, by template, newest first
@@ -24,6 +27,9 @@ pub(crate) struct ListArgs {
     /// Only those of this operating system
     #[arg(long, value_name = "NAME")]
     os: Option<String>,
+    /// Those of all regions that the account may use
+    #[arg(long)]
+    all_regions: bool,
     /// How the list is printed
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
@@ -40,32 +46,67 @@ impl ListArgs {
 
 pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
+    let (others, well) = match args.all_regions {
+        true => other_regions(&config, &cloud, console).await?,
+        false => (Vec::new(), true),
+    };
+    let all = || std::iter::once(&fleet).chain(&others).flat_map(|fleet| fleet.amis());
     if let Some(name) = &args.template
-        && !fleet.amis().iter().any(|ami| ami.template == *name)
+        && !all().any(|ami| ami.template == *name)
     {
         config.template(name).map_err(|meant| no_template(&config, name, meant))?;
     }
-    let amis: Vec<&Ami> = fleet.amis().iter().filter(|ami| args.wants(ami)).collect();
+    let amis: Vec<&Ami> = all().filter(|ami| args.wants(ami)).collect();
     match args.output {
         Output::Json => {
             let holders = holders(&config, &cloud, &fleet, console).await;
             console.result(&json(&with_consumers(&amis, holders.as_ref())));
         }
         Output::Text if amis.is_empty() => {
-            let place = format!("namespace {} in {}", config.namespace, cloud.region());
-            console.message(&match fleet.amis().len() {
+            let region = if args.all_regions { "any region" } else { cloud.region() };
+            let place = format!("namespace {} in {region}", config.namespace);
+            console.message(&match all().count() {
                 0 => format!("no AMIs in {place}"),
                 count => format!("of {count} AMIs in {place} none is what was asked for"),
             });
         }
         Output::Text => {
             let holders = holders(&config, &cloud, &fleet, console).await;
-            console.result(&as_table(&amis, holders.as_ref()));
+            console.result(&as_table(&amis, args.all_regions, holders.as_ref()));
         }
     }
-    Ok(())
+    if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+/// What the other regions of the account have; `false` when one could not be asked.
+async fn other_regions(
+    config: &Config,
+    cloud: &Cloud,
+    console: &Console,
+) -> Result<(Vec<Arc<Fleet>>, bool), Failure> {
+    let mut regions = cloud.regions().await?;
+    // A region that the account has left since may have AMIs still.
+    regions.extend(connect::elsewhere(config, cloud).into_iter().map(|(region, _)| region));
+    regions.sort();
+    regions.dedup();
+    regions.retain(|region| region != cloud.region());
+    let look = async |region: &String| cloud.in_region(region).fleet(&config.namespace).await;
+    let looked = join_all(regions.iter().map(look)).await;
+    let (mut fleets, mut well) = (Vec::new(), true);
+    for (region, fleet) in regions.iter().zip(looked) {
+        match fleet {
+            Ok(fleet) => fleets.push(fleet),
+            Err(error) => {
+                well = false;
+                let mut failure = Failure::from(error);
+                failure.message = format!("{region}: {}", failure.message);
+                console.complain(&failure.text());
+            }
+        }
+    }
+    Ok((fleets, well))
 }
 
 /// Who names what; `None` where there is no consumer.
@@ -99,7 +140,7 @@ fn with_consumers(amis: &[&Ami], holders: Option<&Holders>) -> Vec<serde_json::V
     amis.iter().map(value).collect()
 }
 
-fn as_table(amis: &[&Ami], holders: Option<&Holders>) -> String {
+fn as_table(amis: &[&Ami], with_region: bool, holders: Option<&Holders>) -> String {
     let mut titles =
         vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
     let row = |ami: &&Ami| {
@@ -115,6 +156,12 @@ fn as_table(amis: &[&Ami], holders: Option<&Holders>) -> String {
         ]
     };
     let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
+    if with_region {
+        titles.insert(1, "REGION");
+        for (row, ami) in rows.iter_mut().zip(amis) {
+            row.insert(1, ami.region.clone());
+        }
+    }
     if let Some(holders) = holders {
         titles.push("USED BY");
         for (row, ami) in rows.iter_mut().zip(amis) {

@@ -3,6 +3,7 @@
 mod bakes;
 pub(crate) mod create;
 pub(crate) mod delete;
+mod distribute;
 pub(crate) mod doctor;
 pub(crate) mod iam_policy;
 pub(crate) mod info;

@@ -17,7 +17,8 @@ use crate::render::table;
 /// Nothing is changed. `amiable update --all` does what is shown. A template is out of date
 /// when it has no current AMI, its base has a newer one, its source is at another revision
 /// (asked without a clone), its configuration has changed, it is older than `max_age`, what
-/// it stands on is baked anew, or a consumer names something else.
+/// it stands on is baked anew, a region lacks its copy or gives it to others on other terms,
+/// or a consumer names something else.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Templates of the configuration [default: all]
@@ -40,7 +41,7 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
         true => config.templates.iter().collect(),
         false => chosen(&args.templates, &config)?,
     };
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let jenkins = connect::jenkins(&config);
     let request = PlanRequest {
         cloud: &cloud,
@@ -60,7 +61,8 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
     if unknown > 0 {
         return Err(Failure::failed(format!("of {unknown} it cannot be told")));
     }
-    let work = planned.iter().any(|it| matches!(it.todo, Todo::Bake | Todo::Roll));
+    let work = |it: &Planned| matches!(it.todo, Todo::Bake | Todo::Distribute | Todo::Roll);
+    let work = planned.iter().any(work);
     if work && args.exit_code { Err(Failure::told(Status::Work)) } else { Ok(()) }
 }
 
@@ -75,6 +77,7 @@ fn word(todo: Todo) -> &'static str {
         Todo::Nothing => "nothing",
         Todo::Unknown => "unknown",
         Todo::Roll => "roll",
+        Todo::Distribute => "distribute",
         Todo::Bake => "bake",
     }
 }
@@ -115,8 +118,14 @@ pub(super) fn one_line(text: &str) -> String {
 fn summary(planned: &[Planned]) -> String {
     let count = |todo| planned.iter().filter(|it| it.todo == todo).count();
     let (bake, roll, all) = (count(Todo::Bake), count(Todo::Roll), planned.len());
-    match (bake, roll) {
-        (0, 0) => format!("nothing to do for {} of {all}", count(Todo::Nothing)),
-        _ => format!("of {all}: {bake} to bake, {roll} to roll; `amiable update --all` does it"),
+    let distribute = match count(Todo::Distribute) {
+        0 => String::new(),
+        some => format!("{some} to distribute, "),
+    };
+    match (bake, distribute.as_str(), roll) {
+        (0, "", 0) => format!("nothing to do for {} of {all}", count(Todo::Nothing)),
+        _ => format!(
+            "of {all}: {bake} to bake, {distribute}{roll} to roll; `amiable update --all` does it"
+        ),
     }
 }

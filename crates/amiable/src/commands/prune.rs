@@ -9,10 +9,11 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::delete::tell;
-use super::sweep::{line, remove};
+use super::sweep::{as_json, line, remove};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need, parse_days};
+use crate::connect::Place;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::render::table;
@@ -56,68 +57,94 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
     let only: Vec<String> =
         chosen(&args.templates, &config)?.into_iter().map(|it| it.name.clone()).collect();
     override_rules(&args, &mut config)?;
-    let cloud = connect::cloud(&config.cloud, console).await?;
-    let (plan, left) = look(&config, &cloud, &only, args.limit).await?;
-    show(&args, &plan, &left, console);
-    refuse_unknown(&plan, console)?;
+    let cloud = connect::cloud(&config, console).await?;
+    let plans = look(&config, &cloud, &only, args.limit).await?;
+    show(&args, &plans, console);
+    refuse_unknown(&plans, console)?;
     if args.explain || args.dry_run {
         return Ok(());
     }
-    if plan.deletions.is_empty() && left.is_empty() {
+    if plans.iter().all(|it| it.plan.deletions.is_empty() && it.left.is_empty()) {
         console.message("nothing goes");
         return Ok(());
     }
     confirm(console, args.yes, "Delete them?", "nothing was deleted")?;
     // Whoever was asked may have taken their time: what goes must still go.
-    let (now, left_now) = look(&config, &cloud, &only, usize::MAX).await?;
+    let now = look(&config, &cloud, &only, usize::MAX).await?;
     refuse_unknown(&now, console)?;
-    let mut going = Vec::new();
-    for deletion in plan.deletions {
-        match now.deletions.iter().any(|it| it.ami == deletion.ami) {
-            true => going.push(deletion),
-            false => {
-                console
-                    .complain(&format!("{} stays: it has come into use meanwhile", deletion.ami));
+    let mut well = true;
+    for (mut planned, now) in plans.into_iter().zip(now) {
+        let (deletions, left) = (&mut planned.plan.deletions, &mut planned.left);
+        deletions.retain(|deletion| {
+            let still = now.plan.deletions.iter().any(|it| it.ami == deletion.ami);
+            if !still {
+                let ami = &deletion.ami;
+                console.complain(&format!("{ami} stays: it has come into use meanwhile"));
             }
-        }
+            still
+        });
+        left.retain(|it| now.left.iter().any(|now| now.id == it.id));
+        well &= carry_out(deletions, &planned.place, console).await;
+        well &= remove(left, &planned.place.cloud, console).await;
     }
-    let left: Vec<Leftover> =
-        left.into_iter().filter(|it| left_now.iter().any(|now| now.id == it.id)).collect();
-    let well = carry_out(&going, &cloud, console).await;
-    let swept = remove(&left, &cloud, console).await;
-    if well && swept { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+    if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
 }
 
-/// What goes, and what dead bakes have left.
+/// What is to be done in a region.
+struct Planned {
+    place: Place,
+    plan: PrunePlan,
+    left: Vec<Leftover>,
+}
+
+/// What goes, and what dead bakes have left, in each region.
 async fn look(
     config: &Config,
     cloud: &Cloud,
     only: &[String],
     limit: usize,
-) -> Result<(PrunePlan, Vec<Leftover>), Failure> {
+) -> Result<Vec<Planned>, Failure> {
     let fleet = cloud.fleet(&config.namespace).await?;
     let jenkins = connect::jenkins(config);
     let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
     let now = Timestamp::now();
-    let request = PruneRequest {
-        fleet: &fleet,
-        templates: &config.templates,
-        only,
-        is_gone: &surroundings::is_gone,
-        now,
-        limit,
-    };
-    let plan = plan_prune(cloud, &holders, &request).await;
-    let left = leftovers(cloud, config, &plan, only, now).await?;
-    Ok((plan, left))
+    let (mut plans, mut limit) = (Vec::new(), limit);
+    for place in connect::places(config, cloud) {
+        let (fleet, templates) = match &place.region {
+            None => (fleet.clone(), config.templates.clone()),
+            Some(region) => {
+                let fleet = place.cloud.fleet(&config.namespace).await;
+                let there = config.templates.iter().filter_map(|it| it.in_region(region));
+                (fleet.map_err(|error| place.failure(error))?, there.collect())
+            }
+        };
+        let request = PruneRequest {
+            fleet: &fleet,
+            templates: &templates,
+            only,
+            is_gone: &surroundings::is_gone,
+            now,
+            limit,
+        };
+        let plan = plan_prune(&place.cloud, &holders, &request).await;
+        limit = limit.saturating_sub(plan.deletions.len());
+        let left = leftovers(&place.cloud, config, &plan, only, now).await;
+        let left = left.map_err(|failure| place.failure(failure))?;
+        plans.push(Planned { place, plan, left });
+    }
+    Ok(plans)
 }
 
 /// What cannot be looked up may use any of them.
-fn refuse_unknown(plan: &PrunePlan, console: &Console) -> Outcome {
-    for (what, why) in &plan.unknown {
-        console.complain(&format!("error: it cannot be told whether {what} use an AMI: {why}"));
+fn refuse_unknown(plans: &[Planned], console: &Console) -> Outcome {
+    for Planned { place, plan, .. } in plans {
+        for (what, why) in &plan.unknown {
+            let place = place.prefix();
+            let text = format!("error: {place}it cannot be told whether {what} use an AMI: {why}");
+            console.complain(&text);
+        }
     }
-    match plan.unknown.is_empty() {
+    match plans.iter().all(|it| it.plan.unknown.is_empty()) {
         true => Ok(()),
         false => Err(Failure::failed("nothing is deleted").hint(
             "what cannot be looked up may use any of them; `amiable delete --force` deletes one \
@@ -159,21 +186,40 @@ async fn leftovers(
     Ok(left)
 }
 
-fn show(args: &PruneArgs, plan: &PrunePlan, left: &[Leftover], console: &Console) {
+fn show(args: &PruneArgs, plans: &[Planned], console: &Console) {
+    let fates = || plans.iter().flat_map(|it| it.plan.fates.iter().map(move |fate| (it, fate)));
+    let left = || plans.iter().flat_map(|it| it.left.iter().map(|left| (&it.place, left)));
     if args.output == Output::Json {
-        let value = serde_json::json!({ "amis": plan.fates, "leftovers": left });
-        return console.result(&json(&value));
+        let mark = |(planned, fate): (&Planned, &Fate)| {
+            let value = serde_json::to_value(fate).expect("results have string keys only");
+            planned.place.mark(value)
+        };
+        let amis: Vec<serde_json::Value> = fates().map(mark).collect();
+        let left: Vec<serde_json::Value> = left().map(as_json).collect();
+        return console.result(&json(&serde_json::json!({ "amis": amis, "leftovers": left })));
     }
-    let shown = plan.fates.iter().filter(|it| args.explain || it.is_going());
-    let rows: Vec<Vec<String>> = shown.map(row).collect();
+    let shown = fates().filter(|(_, it)| args.explain || it.is_going());
+    let with_region = plans.len() > 1;
+    let rows = shown.map(|(planned, fate)| {
+        let mut row = row(fate);
+        if with_region {
+            row.insert(1, planned.place.cloud.region().to_owned());
+        }
+        row
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
     if !rows.is_empty() {
-        let titles = ["AMI", "TEMPLATE", "GEN", "STATUS", "CREATED (UTC)", "VERDICT", "WHY"];
+        let mut titles =
+            vec!["AMI", "TEMPLATE", "GEN", "STATUS", "CREATED (UTC)", "VERDICT", "WHY"];
+        if with_region {
+            titles.insert(1, "REGION");
+        }
         console.result(&table(&titles, &rows));
     }
-    left.iter().for_each(|it| console.result(&line(it)));
-    let going = plan.fates.iter().filter(|it| it.is_going()).count();
-    let all = plan.fates.len();
-    console.message(&format!("of {all} AMIs {going} go; {} left by dead bakes", left.len()));
+    left().for_each(|(place, it)| console.result(&line(place, it)));
+    let going = fates().filter(|(_, it)| it.is_going()).count();
+    let (all, left) = (fates().count(), left().count());
+    console.message(&format!("of {all} AMIs {going} go; {left} left by dead bakes"));
 }
 
 fn row(fate: &Fate) -> Vec<String> {
@@ -193,7 +239,7 @@ fn row(fate: &Fate) -> Vec<String> {
 }
 
 /// Deletes AMIs; returns whether all that was to go is gone.
-async fn carry_out(deletions: &[Deletion], cloud: &Cloud, console: &Console) -> bool {
+async fn carry_out(deletions: &[Deletion], place: &Place, console: &Console) -> bool {
     let mut well = true;
     let observer = |event: Event| {
         if let Event::Note(text) = event {
@@ -201,11 +247,11 @@ async fn carry_out(deletions: &[Deletion], cloud: &Cloud, console: &Console) -> 
         }
     };
     for deletion in deletions {
-        match ami_lifecycle::delete(cloud, deletion, &observer).await {
+        match ami_lifecycle::delete(&place.cloud, deletion, &observer).await {
             Ok(deleted) => well &= tell(&deletion.ami, deleted, console),
             Err(error) => {
                 well = false;
-                let mut failure = Failure::from(error);
+                let mut failure = place.failure(error);
                 failure.message = format!("{} is left: {}", deletion.ami, failure.message);
                 console.complain(&failure.text());
             }

@@ -1,6 +1,8 @@
 //! `amiable roll`, and rolling after an AMI has become current.
 
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use ami_lifecycle::jenkins_config::Text;
 use ami_lifecycle::{
@@ -53,16 +55,17 @@ pub(crate) struct RollArgs {
 pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
     let templates = match args.all {
-        true => config.templates.iter().filter(|it| !it.consumers.is_empty()).collect(),
+        true => config.templates.iter().filter(|it| it.all_consumers().next().is_some()).collect(),
         false => consumed(&args.templates, &config)?,
     };
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let mut all: Vec<(&Template, RollTarget)> = Vec::new();
-    let mut well = true;
-    for template in templates {
-        match target(template, &args, &fleet) {
-            Ok(target) => all.push((template, target)),
+    let (mut places, mut well) = places(&templates, &config, &cloud, &fleet, console).await;
+    choose(&mut places, args.to.as_deref());
+    let mut all: Vec<(Place<'_>, RollTarget)> = Vec::new();
+    for place in places {
+        match target(&place.template, &args, &place.fleet) {
+            Ok(target) => all.push((place, target)),
             Err(failure) if failure.status == Status::Usage => return Err(failure),
             // It keeps no other from being rolled.
             Err(failure) => {
@@ -71,29 +74,30 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
             }
         }
     }
-    if all.is_empty() && !well {
+    if all.is_empty() && well {
+        let text = "no consumer is in a region that has that AMI";
+        return Err(Failure::failed(text));
+    }
+    if all.is_empty() {
         return Err(Failure::told(Status::Failed));
     }
     warn_of_missing(&all, &cloud, console).await?;
     let jenkins = connect::jenkins(&config);
     // What only looks, and what asks, just ends when it is interrupted.
     let unbothered = CancellationToken::new();
-    let looking = Site {
-        cloud: &cloud,
-        fleet: &fleet,
-        jenkins: jenkins.as_ref(),
-        force: args.force,
-        cancel: &unbothered,
-        console,
-    };
+    let (jenkins, force) = (jenkins.as_ref(), args.force);
+    let looking = |place| Site::at(place, jenkins, force, &unbothered, console);
     let mut files = Files::default();
     if !args.write {
         let (mut differs, mut plans) = (false, Vec::new());
-        for (template, target) in &all {
-            let plan = looking.plan(template, target, &mut files).await;
+        for (place, target) in &all {
+            let template = &*place.template;
+            let plan = looking(place).plan(template, target, &mut files).await;
             well &= plan.iter().all(|rolled| rolled.error.is_none());
             differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
-            plans.extend(plan.iter().map(|rolled| as_json(template, &target.ami, rolled)));
+            plans.extend(
+                plan.iter().map(|rolled| as_json(template, place.region, &target.ami, rolled)),
+            );
         }
         if args.output == Output::Text {
             show_diffs(&files, console);
@@ -114,10 +118,10 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
         Output::Json => console.message(text),
     };
     let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
-    let site = Site { cancel: &cancel, ..looking };
     let mut results = Vec::new();
-    for (template, target) in &all {
-        let (rolled, outcome) = site.roll(template, target, &mut files, &print).await;
+    for (place, target) in &all {
+        let site = Site::at(place, jenkins, force, &cancel, console);
+        let (rolled, outcome) = site.roll(&place.template, target, &mut files, &print).await;
         well &= rolled;
         results.extend(outcome);
     }
@@ -134,12 +138,69 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     }
 }
 
+/// A template in one of its regions.
+struct Place<'a> {
+    template: Cow<'a, Template>,
+    /// The region, where it is not the first.
+    region: Option<&'a str>,
+    cloud: Cloud,
+    fleet: Arc<Fleet>,
+}
+
+/// Where templates have consumers; `false` when not all could be looked at.
+async fn places<'a>(
+    templates: &[&'a Template],
+    config: &Config,
+    cloud: &Cloud,
+    fleet: &Arc<Fleet>,
+    console: &Console,
+) -> (Vec<Place<'a>>, bool) {
+    let (mut places, mut well) = (Vec::new(), true);
+    for template in templates {
+        if !template.consumers.is_empty() {
+            let (cloud, fleet) = (cloud.clone(), fleet.clone());
+            let template = Cow::Borrowed(*template);
+            places.push(Place { template, region: None, cloud, fleet });
+        }
+        let consumed = template.distribution.destinations.iter();
+        for destination in consumed.filter(|it| !it.consumers.is_empty()) {
+            let region = destination.region.as_str();
+            let cloud = cloud.in_region(region);
+            match (cloud.fleet(&config.namespace).await, template.in_region(region)) {
+                (Ok(fleet), Some(there)) => {
+                    let (template, region) = (Cow::Owned(there), Some(region));
+                    places.push(Place { template, region, cloud, fleet });
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    well = false;
+                    let mut failure = Failure::from(error);
+                    let name = &template.name;
+                    failure.message = format!("{name} in {region}: {}", failure.message);
+                    console.complain(&failure.text());
+                }
+            }
+        }
+    }
+    (places, well)
+}
+
+/// An AMI that is named by its id is of one region.
+fn choose(places: &mut Vec<Place<'_>>, to: Option<&str>) {
+    let Some(id) = to.filter(|to| is_ami_id(to)) else { return };
+    let has_it = |place: &Place<'_>| place.fleet.get(id).is_some();
+    match places.iter().any(has_it) {
+        true => places.retain(has_it),
+        false => places.retain(|place| place.region.is_none()),
+    }
+}
+
 const WRITE: &str = "--write does it without asking, and --diff only shows it";
 
 /// The templates of these names, which must have consumers.
 fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
     let templates = chosen(names, config)?;
-    match templates.iter().find(|template| template.consumers.is_empty()) {
+    match templates.iter().find(|template| template.all_consumers().next().is_none()) {
         None => Ok(templates),
         Some(Template { name, .. }) => Err(Failure::usage(format!(
             "template {name} has no consumer"
@@ -150,7 +211,7 @@ fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template
 
 /// Tells of AMIs that agents could not start from, and of those that are not current.
 async fn warn_of_missing(
-    all: &[(&Template, RollTarget)],
+    all: &[(Place<'_>, RollTarget)],
     cloud: &Cloud,
     console: &Console,
 ) -> Outcome {
@@ -221,6 +282,8 @@ fn is_ami_id(text: &str) -> bool {
 /// What is common to all rolls of a call.
 struct Site<'a> {
     cloud: &'a Cloud,
+    /// The region, where it is not the first.
+    region: Option<&'a str>,
     fleet: &'a Fleet,
     jenkins: Option<&'a JenkinsServer>,
     force: bool,
@@ -242,7 +305,26 @@ impl Observer for CommandOutput<'_> {
     }
 }
 
-impl Site<'_> {
+impl<'a> Site<'a> {
+    fn at(
+        place: &'a Place<'_>,
+        jenkins: Option<&'a JenkinsServer>,
+        force: bool,
+        cancel: &'a CancellationToken,
+        console: &'a Console,
+    ) -> Site<'a> {
+        let Place { region, cloud, fleet, .. } = place;
+        Site { cloud, region: *region, fleet, jenkins, force, cancel, console }
+    }
+
+    /// How a template is called in messages.
+    fn title(&self, template: &Template) -> String {
+        match self.region {
+            Some(region) => format!("{} in {region}", template.name),
+            None => template.name.clone(),
+        }
+    }
+
     fn request<'r>(
         &'r self,
         template: &'r Template,
@@ -268,11 +350,12 @@ impl Site<'_> {
         target: &RollTarget,
         files: &mut Files,
     ) -> Vec<Rolled> {
-        let observer = CommandOutput { template: &template.name, console: self.console };
+        let title = self.title(template);
+        let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let all = ami_lifecycle::plan_roll(&request, files).await;
         for rolled in &all {
-            lines(&template.name, rolled).iter().for_each(|line| self.console.message(line));
+            lines(&title, rolled).iter().for_each(|line| self.console.message(line));
             self.complain(template, rolled);
         }
         all
@@ -286,14 +369,15 @@ impl Site<'_> {
         files: &mut Files,
         print: &dyn Fn(&str),
     ) -> (bool, Vec<serde_json::Value>) {
-        let observer = CommandOutput { template: &template.name, console: self.console };
+        let title = self.title(template);
+        let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let (mut well, mut results) = (true, Vec::new());
         let told = |rolled: Rolled| {
-            lines(&template.name, &rolled).iter().for_each(|line| print(line));
+            lines(&title, &rolled).iter().for_each(|line| print(line));
             self.complain(template, &rolled);
             well &= rolled.error.is_none();
-            results.push(as_json(template, &target.ami, &rolled));
+            results.push(as_json(template, self.region, &target.ami, &rolled));
         };
         ami_lifecycle::roll(&request, files, told).await;
         (well, results)
@@ -301,7 +385,7 @@ impl Site<'_> {
 
     fn complain(&self, template: &Template, rolled: &Rolled) {
         let Some(error) = &rolled.error else { return };
-        let text = format!("{}: {}: {}", template.name, rolled.consumer, chain(error));
+        let text = format!("{}: {}: {}", self.title(template), rolled.consumer, chain(error));
         let failure = Failure { hint: error.hint(), ..Failure::failed(text) };
         self.console.complain(&failure.text());
     }
@@ -335,7 +419,12 @@ fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     rolled.moves.iter().map(line).collect()
 }
 
-fn as_json(template: &Template, ami: &str, rolled: &Rolled) -> serde_json::Value {
+fn as_json(
+    template: &Template,
+    region: Option<&str>,
+    ami: &str,
+    rolled: &Rolled,
+) -> serde_json::Value {
     let moves = rolled.moves.iter().map(|it| {
         let value = match it.value {
             Value::Ami => "ami",
@@ -344,13 +433,17 @@ fn as_json(template: &Template, ami: &str, rolled: &Rolled) -> serde_json::Value
         };
         serde_json::json!({ "place": it.place, "value": value, "from": it.from, "to": it.to })
     });
-    serde_json::json!({
+    let mut value = serde_json::json!({
         "template": template.name,
         "ami": ami,
         "consumer": rolled.consumer,
         "moves": moves.collect::<Vec<serde_json::Value>>(),
         "error": rolled.error.as_ref().map(|error| chain(error)),
-    })
+    });
+    if let Some(region) = region {
+        value["region"] = region.into();
+    }
+    value
 }
 
 /// A longer line is no line for people, and may have anything in it.
@@ -390,6 +483,8 @@ fn shown(path: &Path) -> String {
 pub(super) struct After<'a> {
     pub(super) config: &'a Config,
     pub(super) cloud: &'a Cloud,
+    /// The region, where it is not the first.
+    pub(super) region: Option<&'a str>,
     pub(super) cancel: &'a CancellationToken,
     pub(super) console: &'a Console,
 }
@@ -406,20 +501,21 @@ impl After<'_> {
         target: &RollTarget,
         fleet: &Fleet,
     ) -> (Vec<serde_json::Value>, Outcome) {
-        let After { config, cloud, cancel, console } = *self;
+        let After { config, cloud, region, cancel, console } = *self;
         if template.consumers.is_empty() {
             return (Vec::new(), Ok(()));
         }
         let jenkins = connect::jenkins(config);
-        let site = Site { cloud, fleet, jenkins: jenkins.as_ref(), force: false, cancel, console };
+        let jenkins = jenkins.as_ref();
+        let site = Site { cloud, region, fleet, jenkins, force: false, cancel, console };
         let print = |text: &str| console.message(text);
         let (well, results) = site.roll(template, target, &mut Files::default(), &print).await;
-        let name = &template.name;
+        let (name, title) = (&template.name, site.title(template));
         let outcome = match (well, cancel.is_cancelled()) {
             (true, _) => Ok(()),
             (false, is_cancelled) => {
                 let text =
-                    format!("{name}: {} is current, and not all consumers name it", target.ami);
+                    format!("{title}: {} is current, and not all consumers name it", target.ami);
                 let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
                 Err(Failure::new(status, text)
                     .hint(format!("`amiable roll {name}` does what is left")))

@@ -3,7 +3,7 @@
 use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack, Template};
 use clap::Args;
 
-use super::roll::After;
+use super::distribute::{Finish, with_regions};
 use super::{Outcome, json, load_config_for, no_template};
 use crate::cli::{Global, Output};
 use crate::config::Need;
@@ -16,7 +16,7 @@ use crate::{connect, interrupt, surroundings};
 /// Nothing is baked or deleted: one write of a tag says which AMI is current. Each
 /// rollback goes further back, to the AMI that was current last; --to goes to a generation,
 /// forward too.
-/// Consumers are rolled with it.
+/// Its copies become current in the other regions of the template, and consumers are rolled.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// A template of the configuration
@@ -36,8 +36,9 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     let config = load_config_for(global, Need::Look)?;
     let name = &args.template;
     let template = config.template(name).map_err(|meant| no_template(&config, name, meant))?;
-    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let holdings = Holdings::default();
+    let cancel = interrupt::cancel_on_signals(console, &holdings);
+    let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
     let operator = surroundings::operator();
     let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, &operator).await;
@@ -49,15 +50,23 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
         console.result(&done.ami.ami);
     }
     console.message(&text(name, &done));
-    let after = After { config: &config, cloud: &cloud, cancel: &cancel, console };
-    let (rolled, outcome) = match args.no_roll {
-        true => (Vec::new(), Ok(())),
-        false => after.roll(template, &RollTarget::of(&done.ami), &fleet).await,
+    let finish = Finish {
+        config: &config,
+        cloud: &cloud,
+        cancel: &cancel,
+        console,
+        holdings: &holdings,
+        rolls: !args.no_roll,
+        one_roll: &tokio::sync::Mutex::default(),
     };
+    // Without the generation a repeat would go further back.
+    let again = format!("amiable rollback {name} --to {}", done.ami.generation);
+    let finished = finish.run(template, &RollTarget::of(&done.ami), Some(&fleet), &again).await;
     if args.output == Output::Json {
-        console.result(&json(&as_json(&done, rolled)));
+        let value = as_json(&done, finished.consumers);
+        console.result(&json(&with_regions(value, finished.regions)));
     }
-    outcome
+    finished.outcome
 }
 
 fn refused(template: &Template, refusal: &NoRollback) -> Failure {

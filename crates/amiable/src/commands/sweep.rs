@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Outcome, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
+use crate::connect::Place;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -33,28 +34,51 @@ pub(crate) struct SweepArgs {
 
 pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(&config, console).await?;
     let (is_gone, now) = (&surroundings::is_gone, Timestamp::now());
-    let left = ami_lifecycle::find_leftovers(&cloud, &config.namespace, is_gone, now).await?;
-    let left = without_named(left, &config, &cloud, console).await?;
-    if args.output == Output::Json {
-        console.result(&json(&left));
-    }
-    if left.is_empty() {
-        let place = format!("namespace {} in {}", config.namespace, cloud.region());
-        console.message(&format!("nothing is left in {place}"));
-        return Ok(());
-    }
-    if args.output == Output::Text {
-        for leftover in &left {
-            console.result(&line(leftover));
+    let (mut found, mut well) = (Vec::new(), true);
+    for place in connect::places(&config, &cloud) {
+        let namespace = &config.namespace;
+        match ami_lifecycle::find_leftovers(&place.cloud, namespace, is_gone, now).await {
+            Ok(left) => found.push((place, left)),
+            // The other regions can be swept all the same.
+            Err(error) if config.is_distributed() => {
+                well = false;
+                console.complain(&place.failure(error).text());
+            }
+            Err(error) => return Err(error.into()),
         }
     }
+    let found = without_named(found, &config, &cloud, console).await?;
+    let all = || found.iter().flat_map(|(place, left)| left.iter().map(move |it| (place, it)));
+    if args.output == Output::Json {
+        console.result(&json(&all().map(as_json).collect::<Vec<_>>()));
+    }
+    let ended = |well: bool| if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
+    if all().next().is_none() {
+        let regions = found.iter().map(|(place, _)| place.cloud.region());
+        let regions = regions.collect::<Vec<&str>>().join(", ");
+        if !regions.is_empty() {
+            let namespace = &config.namespace;
+            console.message(&format!("nothing is left in namespace {namespace} in {regions}"));
+        }
+        return ended(well);
+    }
+    if args.output == Output::Text {
+        all().for_each(|(place, it)| console.result(&line(place, it)));
+    }
     if args.dry_run {
-        return Ok(());
+        return ended(well);
     }
     confirm(console, args.yes, "Remove them?", "nothing was removed")?;
-    if remove(&left, &cloud, console).await { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+    for (place, left) in &found {
+        well &= remove(left, &place.cloud, console).await;
+    }
+    ended(well)
+}
+
+pub(super) fn as_json((place, left): (&Place, &Leftover)) -> serde_json::Value {
+    place.mark(serde_json::to_value(left).expect("results have string keys only"))
 }
 
 /// Removes what was left; returns whether all of it is gone.
@@ -82,30 +106,33 @@ pub(super) async fn remove(left: &[Leftover], cloud: &Cloud, console: &Console) 
 
 /// Without the images that a consumer names, or may name.
 async fn without_named(
-    left: Vec<Leftover>,
+    mut found: Vec<(Place, Vec<Leftover>)>,
     config: &Config,
     cloud: &Cloud,
     console: &Console,
-) -> Result<Vec<Leftover>, Failure> {
-    let consumed = config.templates.iter().any(|template| !template.consumers.is_empty());
-    if !consumed || !left.iter().any(|leftover| leftover.kind == LeftKind::Image) {
-        return Ok(left);
+) -> Result<Vec<(Place, Vec<Leftover>)>, Failure> {
+    let consumed = config.templates.iter().any(|it| it.all_consumers().next().is_some());
+    let mut left = found.iter().flat_map(|(_, left)| left);
+    if !consumed || !left.any(|leftover| leftover.kind == LeftKind::Image) {
+        return Ok(found);
     }
     let fleet = cloud.fleet(&config.namespace).await?;
     let jenkins = connect::jenkins(config);
     let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
-    let mut free = Vec::new();
-    for leftover in left {
-        match leftover.named_by(&holders) {
-            Some(why) => console.complain(&format!("{} stays: {why}", leftover.id)),
-            None => free.push(leftover),
-        }
+    for (_, left) in &mut found {
+        left.retain(|leftover| {
+            let why = leftover.named_by(&holders);
+            if let Some(why) = &why {
+                console.complain(&format!("{} stays: {why}", leftover.id));
+            }
+            why.is_none()
+        });
     }
-    Ok(free)
+    Ok(found)
 }
 
 /// What was left, and why it is nobody's.
-pub(super) fn line(leftover: &Leftover) -> String {
+pub(super) fn line(place: &Place, leftover: &Leftover) -> String {
     let Leftover { id, state, template, bake, operator, .. } = leftover;
     let lease = leftover.lease.as_deref().unwrap_or("unknown");
     let why = match leftover.because {
@@ -114,7 +141,8 @@ pub(super) fn line(leftover: &Leftover) -> String {
         LeftBecause::ImageDeleted => "its AMI is deleted".into(),
     };
     let kind = kind(leftover.kind);
-    format!("{kind} {id} {state}: template {template}, bake {bake} by {operator}, {why}")
+    let place = place.prefix();
+    format!("{place}{kind} {id} {state}: template {template}, bake {bake} by {operator}, {why}")
 }
 
 fn kind(kind: LeftKind) -> &'static str {

@@ -126,7 +126,7 @@ async fn resolve(
     all: &mut [(&str, Facts)],
     console: &Console,
 ) -> Outcome {
-    let cloud = connect::cloud(&config.cloud, console).await?;
+    let cloud = connect::cloud(config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
     for (template, (_, facts)) in templates.iter().zip(all) {
         let base =

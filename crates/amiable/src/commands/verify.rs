@@ -9,7 +9,7 @@ use ami_lifecycle::{
 use clap::Args;
 
 use super::create::open_log;
-use super::roll::After;
+use super::distribute::{Finish, Finished, with_regions};
 use super::{Outcome, json, load_config, no_template};
 use crate::cli::{Global, Output};
 use crate::config::Config;
@@ -47,7 +47,7 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     let cancel = interrupt::cancel_on_signals(console, &holdings);
     let cloud = tokio::select! {
         () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
-        cloud = connect::cloud(&config.cloud, console) => cloud?,
+        cloud = connect::cloud(&config, console) => cloud?,
     };
     let fleet = cloud.fleet(&config.namespace).await?;
     let ami = find(&args.subject, &fleet, &config, cloud.region())?;
@@ -68,26 +68,36 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
         is_gone: &is_gone,
         version: env!("CARGO_PKG_VERSION"),
         observer: view.clone(),
-        holdings,
+        holdings: holdings.clone(),
         cancel: cancel.clone(),
     })
     .await;
     view.finish();
     match outcome {
         Ok(verified) => {
-            let after = After { config: &config, cloud: &cloud, cancel: &cancel, console };
             if args.output == Output::Text && verified.failures.is_empty() {
                 console.result(&ami.ami);
             }
             let told = tell(ami, &verified, &log_path, console);
-            let (rolled, outcome) = match verified.promoted && !args.no_roll {
-                true => after.roll(template, &RollTarget::of(ami), &fleet).await,
-                false => (Vec::new(), Ok(())),
+            let finish = Finish {
+                config: &config,
+                cloud: &cloud,
+                cancel: &cancel,
+                console,
+                holdings: &holdings,
+                rolls: !args.no_roll,
+                one_roll: &tokio::sync::Mutex::default(),
+            };
+            let again = format!("amiable update {}", template.name);
+            let finished = match verified.promoted {
+                true => finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await,
+                false => Finished::nothing(),
             };
             if args.output == Output::Json {
-                console.result(&json(&as_json(ami, &verified, rolled)));
+                let value = as_json(ami, &verified, finished.consumers);
+                console.result(&json(&with_regions(value, finished.regions)));
             }
-            told.and(outcome)
+            told.and(finished.outcome)
         }
         Err(not_verified) => Err(no_verdict(&ami.ami, &not_verified, &log_path)),
     }

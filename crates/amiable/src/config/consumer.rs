@@ -11,6 +11,7 @@ use ami_lifecycle::{
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::did_you_mean;
+use super::distribution::Placed;
 use super::reader::{At, Mistakes, Section};
 use super::template::{TemplateReader, parse_duration};
 
@@ -21,7 +22,7 @@ const KINDS: &str = "give one of jenkins, ssm, launch_template, tag and command"
 
 impl<'a> TemplateReader<'_, 'a> {
     /// The template's consumers. Each is one template's own, so `[defaults]` has none.
-    pub(super) fn consumers(&self) -> Vec<Consumer> {
+    pub(super) fn consumers(&self) -> Vec<Placed<'a>> {
         let Some(value) = self.own.get("consumer") else { return Vec::new() };
         let expected = "an array of tables, [[template.NAME.consumer]]";
         let Some(array) = self.own.typed("consumer", value, expected, DeValue::as_array) else {
@@ -31,9 +32,10 @@ impl<'a> TemplateReader<'_, 'a> {
             .into_iter()
             .filter_map(|table| {
                 let section = Section::new(table.value, table.span, "a consumer", self.mistakes);
+                let region = section.string("region");
                 let consumer = self.consumer(&section);
                 section.refuse_others();
-                consumer
+                Some((region, consumer?))
             })
             .collect()
     }
@@ -309,7 +311,7 @@ pub(super) fn check_consumers(
     let mut seen: Vec<(Place, &str)> = Vec::new();
     for (span, template) in templates {
         let name = template.name.as_str();
-        if names_recur && !template.consumers.is_empty() {
+        if names_recur && template.all_consumers().next().is_some() {
             let message = format!(
                 "[template.{name}] has consumers, and the names of its AMIs recur: the AMI that they \
                  name would be gone before the next one is there"
@@ -317,7 +319,8 @@ pub(super) fn check_consumers(
             let hint = "put {generation} into `pattern` under [naming]";
             mistakes.add(span.clone(), message, Some(hint.into()));
         }
-        for place in template.consumers.iter().flat_map(|it| places(it, name)) {
+        let all = template.all_consumers();
+        for place in all.flat_map(|(region, it)| places(it, name, region)) {
             if let Some((_, other)) = seen.iter().find(|(other, _)| other.overlaps(&place)) {
                 let text = &place.text;
                 let message = match *other == name {
@@ -354,7 +357,9 @@ impl Place {
     }
 }
 
-fn places(consumer: &Consumer, template: &str) -> Vec<Place> {
+/// The places of a consumer; SSM and the like have them in each region.
+fn places(consumer: &Consumer, template: &str, region: Option<&str>) -> Vec<Place> {
+    let here = region.map(|region| format!(" in {region}")).unwrap_or_default();
     match consumer {
         Consumer::Jenkins(jenkins) => {
             let file = jenkins.file.canonicalize().unwrap_or_else(|_| jenkins.file.clone());
@@ -378,9 +383,11 @@ fn places(consumer: &Consumer, template: &str) -> Vec<Place> {
             jenkins.agents.iter().map(place).collect()
         }
         Consumer::Tag { .. } => {
-            vec![Place::plain(format!("the {} of {template}", consumer.label()))]
+            vec![Place::plain(format!("the {} of {template}{here}", consumer.label()))]
         }
-        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => vec![Place::plain(consumer.label())],
+        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => {
+            vec![Place::plain(format!("{}{here}", consumer.label()))]
+        }
         // The same program may be told different things.
         Consumer::Command(_) => Vec::new(),
     }

@@ -5,6 +5,7 @@
 
 mod consumer;
 mod diagnostic;
+mod distribution;
 mod guest;
 mod reader;
 mod schema;
@@ -114,6 +115,11 @@ impl Config {
             text,
             diagnostics,
         })
+    }
+
+    /// Whether AMIs are copied to other regions.
+    pub(crate) fn is_distributed(&self) -> bool {
+        self.templates.iter().any(|template| !template.distribution.destinations.is_empty())
     }
 
     /// A template by its name; else the name that was perhaps meant.

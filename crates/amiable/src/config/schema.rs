@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::consumer::check_consumers;
 use super::diagnostic::{Diagnostic, did_you_mean, nearest};
+use super::distribution::check_names_recur;
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
 use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
@@ -66,7 +67,14 @@ fn document_config<'a>(
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut templates = Vec::new();
     for (name, section) in &named {
-        let reader = TemplateReader { own: section, defaults: &defaults, mistakes, folder, local };
+        let reader = TemplateReader {
+            own: section,
+            defaults: &defaults,
+            mistakes,
+            folder,
+            local,
+            region: cloud.region.as_deref(),
+        };
         templates.extend(reader.read(name.value).map(|template| (name.span.clone(), template)));
     }
     refuse_unknown_keys(&defaults, &named);
@@ -74,6 +82,9 @@ fn document_config<'a>(
     let (namespace, pattern) = (namespace?, pattern?);
     check_names(&namespace, &pattern, &templates, mistakes);
     check_consumers(&templates, pattern.names_recur(), mistakes);
+    if pattern.names_recur() {
+        templates.iter().for_each(|(span, it)| check_names_recur(it, span, mistakes));
+    }
     let templates = templates.into_iter().map(|(_, template)| template).collect();
     Some(Config { path: path.to_owned(), cloud, jenkins, namespace, pattern, templates })
 }

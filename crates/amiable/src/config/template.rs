@@ -29,6 +29,7 @@ const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
     stop: Duration::from_secs(10 * 60),
     image: Duration::from_secs(3600),
     verify: Duration::from_secs(15 * 60),
+    copy: Duration::from_secs(2 * 3600),
     bake: None,
 };
 
@@ -46,6 +47,8 @@ pub(super) struct TemplateReader<'s, 'a> {
     pub(super) folder: &'s Path,
     /// The endpoint is the local one.
     pub(super) local: bool,
+    /// The region that [cloud] names.
+    pub(super) region: Option<&'s str>,
 }
 
 impl<'s, 'a> TemplateReader<'s, 'a> {
@@ -84,6 +87,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let script = self.script(source.as_ref());
         let base = self.base();
         let agent = self.agent();
+        let (distribution, consumers) = self.distribution(self.consumers());
         let init_has_run = agent.as_ref().is_some_and(|agent| agent.init_has_run);
         let template = Template {
             name: name.to_owned(),
@@ -110,7 +114,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             user_data: self.user_data(),
             seal: self.seal(source.as_ref()),
             verify: self.script_in_source(self.text("verify"), source.as_ref()),
-            consumers: self.consumers(),
+            distribution,
+            consumers,
             boot_script: self.boot_script(source.as_ref(), script.as_deref(), init_has_run),
             agent,
             // Read above, so that each mistake is found even where another one ends here.
@@ -395,7 +400,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         }
     }
 
-    fn days(&self, key: &'static str) -> Option<Duration> {
+    pub(super) fn days(&self, key: &'static str) -> Option<Duration> {
         let text = self.text(key)?;
         let age = parse_days(text.value);
         if age.is_none() {
@@ -417,6 +422,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 ("stop", &mut timeouts.stop),
                 ("image", &mut timeouts.image),
                 ("verify", &mut timeouts.verify),
+                ("copy", &mut timeouts.copy),
                 ("bake", &mut bake),
             ] {
                 let Some(text) = table.string(key) else { continue };

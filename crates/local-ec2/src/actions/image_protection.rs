@@ -25,6 +25,7 @@ fn protect(call: &Call, id: &str, protected: bool, xml: &mut Xml) -> ApiResult<(
 impl Action for EnableImageDeregistrationProtection {
     const REFERENCE: Reference = Reference {
         honours: &["ImageId"],
+        ignores: &["WithCooldown"],
         notes: "There is no cooldown. EC2 does not document what DeregisterImage answers then: \
                 here it is OperationNotPermitted.",
         ..Reference::NONE

@@ -1,0 +1,121 @@
+//! Who may use an image, for how long, and who may not delete it.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types::{ImageAttributeName, LaunchPermission, LaunchPermissionModifications};
+use jiff::Timestamp;
+
+use super::{Cloud, CloudError};
+use crate::distribution::Principal;
+
+impl Cloud {
+    /// Who may launch an image besides its owner. That everybody may is left out.
+    pub(crate) async fn shared_with(&self, id: &str) -> Result<BTreeSet<Principal>, CloudError> {
+        self.turn("DescribeImageAttribute", &id).await;
+        let request = self.ec2.describe_image_attribute().image_id(id);
+        let request = request.attribute(ImageAttributeName::LaunchPermission);
+        let answer = self
+            .patient(async || {
+                let answer = request.clone().send().await;
+                answer.map_err(|error| CloudError::new("DescribeImageAttribute", error))
+            })
+            .await?;
+        Ok(answer
+            .launch_permissions
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(principal)
+            .collect())
+    }
+
+    /// Lets some launch an image, and others no more.
+    pub(crate) async fn change_sharing(
+        &self,
+        id: &str,
+        add: &[&Principal],
+        remove: &[&Principal],
+    ) -> Result<(), CloudError> {
+        if add.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        self.turn("ModifyImageAttribute", (&id, &add, &remove)).await;
+        let list = |principals: &[&Principal]| {
+            let permissions = principals.iter().map(|it| permission(it)).collect::<Vec<_>>();
+            (!permissions.is_empty()).then_some(permissions)
+        };
+        let modifications = LaunchPermissionModifications::builder()
+            .set_add(list(add))
+            .set_remove(list(remove))
+            .build();
+        let request =
+            self.ec2.modify_image_attribute().image_id(id).launch_permission(modifications);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new("ModifyImageAttribute", error))
+        })
+        .await
+    }
+
+    /// Lets an image count as deprecated from some time on.
+    pub(crate) async fn deprecate(&self, id: &str, at: Timestamp) -> Result<(), CloudError> {
+        self.turn("EnableImageDeprecation", (&id, &at)).await;
+        let at = DateTime::from_secs(at.as_second());
+        let request = self.ec2.enable_image_deprecation().image_id(id).deprecate_at(at);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new("EnableImageDeprecation", error))
+        })
+        .await
+    }
+
+    /// Lets an image never count as deprecated.
+    pub(crate) async fn undeprecate(&self, id: &str) -> Result<(), CloudError> {
+        self.turn("DisableImageDeprecation", &id).await;
+        let request = self.ec2.disable_image_deprecation().image_id(id);
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| CloudError::new("DisableImageDeprecation", error))
+    }
+
+    /// Keeps an image from being deregistered. Without the cooldown, in which EC2 would not
+    /// let it go for a day after this is switched off.
+    pub(crate) async fn protect(&self, id: &str) -> Result<(), CloudError> {
+        self.turn("EnableImageDeregistrationProtection", &id).await;
+        let request = self.ec2.enable_image_deregistration_protection().image_id(id);
+        let request = request.with_cooldown(false);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer
+                .map(drop)
+                .map_err(|error| CloudError::new("EnableImageDeregistrationProtection", error))
+        })
+        .await
+    }
+
+    /// Lets an image be deregistered.
+    pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
+        self.turn("DisableImageDeregistrationProtection", &id).await;
+        let request = self.ec2.disable_image_deregistration_protection().image_id(id);
+        let answer = request.send().await;
+        answer
+            .map(drop)
+            .map_err(|error| CloudError::new("DisableImageDeregistrationProtection", error))
+    }
+}
+
+fn principal(permission: LaunchPermission) -> Option<Principal> {
+    let account = permission.user_id.map(Principal::Account);
+    let organization = permission.organization_arn.map(Principal::Organization);
+    let unit = permission.organizational_unit_arn.map(Principal::OrganizationalUnit);
+    account.or(organization).or(unit)
+}
+
+fn permission(principal: &Principal) -> LaunchPermission {
+    let empty = LaunchPermission::builder();
+    match principal {
+        Principal::Account(id) => empty.user_id(id),
+        Principal::Organization(arn) => empty.organization_arn(arn),
+        Principal::OrganizationalUnit(arn) => empty.organizational_unit_arn(arn),
+    }
+    .build()
+}

@@ -1,0 +1,412 @@
+//! Distributing: a template's current AMI becomes current in each region that it is to be
+//! in, on the terms that the template gives it to others on.
+//!
+//! ```text
+//!   the AMI that is current in the first region, a region's AMIs
+//!        '--> decide (pure) --> it is current there | promote | wait for the copy | copy
+//! ```
+//!
+//! All regions at the same time; one that fails keeps no other from being done. What was done
+//! is told by the tags there, so that a repeat does what is left, whoever begins it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::ami::{Ami, Status};
+use crate::bake::{BakeError, until_available};
+use crate::cloud::{Cloud, ImageFacts};
+use crate::consumer::Consumer;
+use crate::error::CloudError;
+use crate::event::{Event, Observer};
+use crate::fleet::Fleet;
+use crate::guest::Site;
+use crate::machine::found_all_the_same;
+use crate::marks::{lease_end, new_bake};
+use crate::sweep::{LeftBecause, Leftover, remove_leftover};
+use crate::tags::{self, Tags};
+use crate::takeover::{self, IsGone};
+use crate::template::{Namespace, Template};
+use crate::terms;
+use crate::undo::{Holdings, Undo, Undone};
+
+/// How much longer than the copy itself the lease of one lasts.
+const MARGIN: Duration = Duration::from_secs(15 * 60);
+
+/// An AMI to be distributed.
+pub struct DistributeRequest<'a> {
+    /// The account in the first region.
+    pub cloud: &'a Cloud,
+    /// What separates these AMIs from others.
+    pub namespace: &'a Namespace,
+    /// The template.
+    pub template: &'a Template,
+    /// The AMI that is current in the first region, by id.
+    pub ami: &'a str,
+    /// Who asks, as `user@host`.
+    pub operator: &'a str,
+    /// The process that asks, as others can tell whether it still lives.
+    pub owner: &'a str,
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
+    /// Takes events.
+    pub observer: Arc<dyn Observer>,
+    /// Tells others what would be left if the process ended now.
+    pub holdings: Holdings,
+    /// Cancelled when it is to end early; copies that were begun are undone then.
+    pub cancel: CancellationToken,
+}
+
+/// How an AMI came to be what it is in a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It was current there before.
+    AsItWas,
+    /// It was there, and was made current.
+    Promoted,
+    /// It was copied there, and made current.
+    Copied,
+}
+
+/// An AMI that is current in a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distributed {
+    /// The AMI there.
+    pub ami: Ami,
+    /// How it came to be what it is.
+    pub how: How,
+    /// The terms that have been changed, by their keys in the configuration.
+    pub terms: Vec<String>,
+}
+
+/// What is to be done in a region that AMIs are copied to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The copy is current there.
+    Stays(Box<Ami>),
+    /// The copy is there, and something else is current, or nothing.
+    Promote(Box<Ami>),
+    /// The copy is being made.
+    Await(Box<Ami>),
+    /// The copy failed verification there: it is not made current.
+    Refused(Box<Ami>),
+    /// There is none, but for those that failed.
+    Copy {
+        /// What EC2 could not make.
+        failed: Vec<Ami>,
+    },
+}
+
+/// Decides what is to be done in a region for the AMI of that id. Pure.
+pub(crate) fn decide(id: &str, there: &Fleet) -> Step {
+    let copies = there.copies_of(id);
+    let of = |is_so: fn(&Ami) -> bool| copies.clone().find(|ami| is_so(ami)).cloned().map(Box::new);
+    if let Some(ami) = of(|ami| ami.status == Status::Current) {
+        return Step::Stays(ami);
+    }
+    if let Some(ami) = of(|ami| ami.state == "available" && ami.quarantined.is_none()) {
+        return Step::Promote(ami);
+    }
+    if let Some(ami) = of(|ami| ami.state == "pending") {
+        return Step::Await(ami);
+    }
+    if let Some(ami) = of(|ami| ami.status == Status::Quarantined) {
+        return Step::Refused(ami);
+    }
+    let failed = copies.clone().filter(|ami| ami.status == Status::Failed);
+    Step::Copy { failed: failed.cloned().collect() }
+}
+
+/// Distributes an AMI to all regions of its template, the first among them, at the same time.
+/// What becomes of each is handed to `done` as it comes.
+///
+/// # Errors
+/// When the AMI itself cannot be looked at; nothing was done then.
+pub async fn distribute(
+    request: &DistributeRequest<'_>,
+    done: impl AsyncFn(&str, Result<Distributed, BakeError>),
+) -> Result<(), CloudError> {
+    let DistributeRequest { cloud, template, ami, .. } = *request;
+    let gone = || CloudError::answer("DescribeImages", format!("{ami} is gone"));
+    let origin = cloud.image(ami).await?.ok_or_else(gone)?;
+    let (done, origin) = (&done, &origin);
+    let first = async {
+        let here = Ami::read(origin.clone(), cloud.region());
+        done(cloud.region(), settle_first(request, here).await).await;
+    };
+    let others = template.distribution.destinations.iter().map(|destination| async move {
+        let region = destination.region.as_str();
+        done(region, copy_to(request, origin, region).await).await;
+    });
+    tokio::join!(first, join_all(others));
+    Ok(())
+}
+
+/// In the first region the AMI is current already.
+async fn settle_first(request: &DistributeRequest<'_>, ami: Ami) -> Result<Distributed, BakeError> {
+    let DistributeRequest { cloud, template, cancel, .. } = request;
+    let settled = tokio::select! {
+        () = cancel.cancelled() => return Err(BakeError::Cancelled),
+        settled = terms::settle(cloud, &ami, &template.distribution) => settled?,
+    };
+    cloud.tag(std::slice::from_ref(&ami.ami), &settled.record).await?;
+    Ok(Distributed { ami, how: How::AsItWas, terms: settled.changed })
+}
+
+/// A region that an AMI is copied to.
+struct Elsewhere<'a> {
+    request: &'a DistributeRequest<'a>,
+    origin: &'a ImageFacts,
+    cloud: Cloud,
+    undo: Undo,
+}
+
+async fn copy_to(
+    request: &DistributeRequest<'_>,
+    origin: &ImageFacts,
+    region: &str,
+) -> Result<Distributed, BakeError> {
+    let mut undo = Undo::new(request.holdings.clone());
+    undo.set_place(region);
+    undo.set_bake(origin.tags.get(tags::BAKE).map_or("", String::as_str));
+    let cloud = request.cloud.in_region(region);
+    let mut elsewhere = Elsewhere { request, origin, cloud, undo };
+    let outcome = elsewhere.run().await;
+    if outcome.is_err() {
+        elsewhere.fail(outcome.as_ref().is_err_and(|it| matches!(it, BakeError::Cancelled))).await;
+    }
+    outcome
+}
+
+impl<'a> Elsewhere<'a> {
+    fn site(&self) -> Site<'_> {
+        let DistributeRequest { template, observer, cancel, .. } = self.request;
+        Site { cloud: &self.cloud, template, observer, cancel }
+    }
+
+    fn note(&self, text: String) {
+        let text = format!("{}: {text}", self.cloud.region());
+        self.request.observer.event(Event::Note(text));
+    }
+
+    async fn run(&mut self) -> Result<Distributed, BakeError> {
+        let DistributeRequest { namespace, template, .. } = *self.request;
+        let there = self.site().or_cancel(self.cloud.fleet(namespace)).await??;
+        let step = decide(&self.origin.id, &there);
+        self.remove_the_dead(&there, &step).await?;
+        let expected = there.experience(&template.name, "copy");
+        let (ami, how, took) = match step {
+            Step::Stays(ami) => (*ami, How::AsItWas, None),
+            Step::Promote(ami) => (*ami, How::Promoted, None),
+            Step::Refused(ami) => {
+                let failures = ami.reason.clone().into_iter().collect();
+                return Err(BakeError::Quarantined { ami: ami.ami, failures });
+            }
+            Step::Await(ami) => {
+                self.note(format!("going on with {}, which is being copied", ami.ami));
+                self.until_available(&ami.ami, expected).await?
+            }
+            Step::Copy { .. } => {
+                let id = self.copy().await?;
+                self.until_available(&id, expected).await?
+            }
+        };
+        // From here on a repeat finds it whole.
+        self.undo.keep_image();
+        let distribution = &template.distribution;
+        let settled =
+            self.site().or_cancel(terms::settle(&self.cloud, &ami, distribution)).await??;
+        let mut written = settled.record;
+        if how != How::AsItWas {
+            let time = there.promotion_time(&template.name, Timestamp::now());
+            written.extend(tags::promotion(time, self.reason()));
+            written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
+        }
+        self.cloud.tag(std::slice::from_ref(&ami.ami), &written).await?;
+        Ok(Distributed { ami, how, terms: settled.changed })
+    }
+
+    /// What dead processes have begun there for the template, and EC2 could not make.
+    async fn remove_the_dead(&self, there: &Fleet, step: &Step) -> Result<(), BakeError> {
+        let DistributeRequest { template, is_gone, .. } = *self.request;
+        let own = match step {
+            Step::Await(ami) | Step::Promote(ami) | Step::Stays(ami) | Step::Refused(ami) => {
+                Some(&ami.ami)
+            }
+            Step::Copy { .. } => None,
+        };
+        let dead = takeover::dead_images(there, &template.name, is_gone, Timestamp::now());
+        let failed = match step {
+            Step::Copy { failed } => failed.as_slice(),
+            _ => &[],
+        };
+        let mut removed: Vec<&Ami> = dead.into_iter().chain(failed).collect();
+        removed.retain(|ami| Some(&ami.ami) != own);
+        removed.sort_by_key(|ami| &ami.ami);
+        removed.dedup_by_key(|ami| &ami.ami);
+        for ami in removed {
+            let leftover = Leftover::of_image(LeftBecause::ProcessEnded, ami);
+            self.site().or_cancel(remove_leftover(&self.cloud, &leftover)).await??;
+            self.note(format!("removed {}, which is {} and nobody's", ami.ami, ami.state));
+        }
+        Ok(())
+    }
+
+    /// Begins the copy.
+    async fn copy(&mut self) -> Result<String, BakeError> {
+        let (origin, template) = (self.origin, self.request.template);
+        let tags = self.tags();
+        let token = format!("amiable-{}", new_bake());
+        let key = template.distribution.encrypt.as_ref();
+        let key = key.map(|encryption| encryption.key_in(self.cloud.region()));
+        self.site().or_cancel(self.cloud.turn("CopyImage", &origin.id)).await?;
+        // Not cancelled half way: the id must be known for the copy to be undone.
+        self.undo.awaits(Some("an image"));
+        let from = self.request.cloud.region();
+        let answer = self.cloud.copy_image_from(from, origin, &token, key, &tags).await;
+        let id = match answer {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                found_all_the_same(error, async || {
+                    self.cloud.own_images(&origin.name, tags::COPY_OF, &origin.id).await
+                })
+                .await
+            }
+        };
+        self.undo.awaits(None);
+        let id = id?;
+        self.undo.image(&id);
+        self.note(format!("copying to {id}"));
+        Ok(id)
+    }
+
+    /// All tags of the original, but for what is that one's alone.
+    fn tags(&self) -> Tags {
+        let DistributeRequest { template, operator, owner, .. } = self.request;
+        let mut tags = self.origin.tags.clone();
+        let own = [tags::PROMOTED, tags::TOOK, tags::DISTRIBUTION, tags::QUARANTINED];
+        tags.retain(|key, _| !key.starts_with("aws:") && !own.contains(&key.as_str()));
+        for consumer in &template.consumers {
+            if let Consumer::Tag { key, value } = consumer
+                && tags.get(key) == Some(value)
+            {
+                tags.remove(key);
+            }
+        }
+        let lease = lease_end(Timestamp::now(), template.timeouts.copy + MARGIN);
+        let from = self.request.cloud.region();
+        tags.extend(tags::of([
+            (tags::COPY_OF, self.origin.id.clone()),
+            (tags::LEASE, lease.to_string()),
+            (tags::OWNER, (*owner).to_owned()),
+            (tags::REASON, format!("copied from {} in {from} by {operator}", self.origin.id)),
+        ]));
+        tags
+    }
+
+    async fn until_available(
+        &self,
+        id: &str,
+        expected: Option<Duration>,
+    ) -> Result<(Ami, How, Option<String>), BakeError> {
+        let DistributeRequest { template, cancel, .. } = self.request;
+        let limit = template.timeouts.copy;
+        let waited =
+            until_available(&self.cloud, id, expected, limit, cancel, "the copy of the image")
+                .await;
+        let (facts, took) = waited?;
+        let is_plain = !facts.encrypted;
+        if template.distribution.encrypt.is_some() && is_plain {
+            return Err(BakeError::NotEncrypted(id.to_owned()));
+        }
+        let before = facts.tags.get(tags::TOOK).map(|it| format!("{it} ")).unwrap_or_default();
+        let took = format!("{before}copy={:.2}", took.as_secs_f64());
+        Ok((Ami::read(facts, self.cloud.region()), How::Copied, Some(took)))
+    }
+
+    /// Why the copy is current: because its original is.
+    fn reason(&self) -> String {
+        let region = self.request.cloud.region();
+        let of = self.origin.tags.get(tags::REASON).map(|it| format!(": {it}")).unwrap_or_default();
+        format!("as {} in {region}, by {}{of}", self.origin.id, self.request.operator)
+    }
+
+    /// A copy that is under way is gone on with by a repeat, unless someone asked to stop.
+    async fn fail(&mut self, cancelled: bool) {
+        if !cancelled {
+            self.undo.keep_image();
+        }
+        for undone in self.undo.run_all(&self.cloud).await {
+            match undone {
+                Undone::Done(what) => self.note(what),
+                Undone::Left { id, error } => {
+                    let text = format!("{}: {id} is left: {error}", self.cloud.region());
+                    self.request.observer.event(Event::Warning(text));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(id: &str, of: &str, state: &str, promoted: Option<&str>) -> Ami {
+        let mut image_tags =
+            tags::of([(tags::TEMPLATE, "agent".into()), (tags::COPY_OF, of.into())]);
+        image_tags.extend(promoted.map(|time| (tags::PROMOTED.to_owned(), time.to_owned())));
+        let facts = ImageFacts {
+            id: id.into(),
+            state: state.into(),
+            tags: image_tags,
+            ..ImageFacts::default()
+        };
+        Ami::read(facts, "eu-west-1")
+    }
+
+    const EARLY: Option<&str> = Some("2026-11-24T12:00:00Z");
+    const LATE: Option<&str> = Some("2026-11-25T12:00:00Z");
+
+    /// What is to be done for `ami-2`, in a word and with the ids that are concerned.
+    fn step(amis: Vec<Ami>) -> String {
+        match decide("ami-2", &Fleet::new(amis)) {
+            Step::Stays(ami) => format!("stays {}", ami.ami),
+            Step::Promote(ami) => format!("promote {}", ami.ami),
+            Step::Await(ami) => format!("await {}", ami.ami),
+            Step::Refused(ami) => format!("refused {}", ami.ami),
+            Step::Copy { failed } => {
+                let ids: Vec<String> = failed.into_iter().map(|ami| ami.ami).collect();
+                format!("copy {}", ids.join(" ")).trim_end().to_owned()
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_gets_what_it_lacks_and_no_more() {
+        let other = || copy("ami-a", "ami-1", "available", EARLY);
+        let mine = |state, promoted| copy("ami-b", "ami-2", state, promoted);
+        assert_eq!(step(vec![]), "copy");
+        assert_eq!(step(vec![other()]), "copy");
+        assert_eq!(step(vec![other(), mine("pending", None)]), "await ami-b");
+        assert_eq!(step(vec![other(), mine("available", None)]), "promote ami-b");
+        assert_eq!(step(vec![other(), mine("available", LATE)]), "stays ami-b");
+        assert_eq!(
+            step(vec![mine("available", EARLY), copy("ami-a", "ami-1", "available", LATE)]),
+            "promote ami-b"
+        );
+        assert_eq!(step(vec![other(), mine("failed", None)]), "copy ami-b");
+        let again = copy("ami-c", "ami-2", "pending", None);
+        assert_eq!(step(vec![mine("failed", None), again]), "await ami-c");
+    }
+
+    #[test]
+    fn what_is_quarantined_in_a_region_is_not_made_current_there() {
+        let mut bad = copy("ami-b", "ami-2", "available", None);
+        bad.quarantined = Some("2026-11-24T12:00:00Z".into());
+        assert_eq!(step(vec![bad]), "refused ami-b");
+    }
+}
