@@ -1,5 +1,7 @@
 //! Everything known of one AMI, back to the base that the first was baked from.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use serde::Serialize;
 
@@ -95,7 +97,10 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
     }
     let id = std::slice::from_ref(&ami.ami);
     let mut usage = usage::of(cloud, id).await;
-    let shared_with = cloud.shared_with(&ami.ami).await?;
+    let shared_with = cloud.shared_with(&ami.ami).await.unwrap_or_else(|error| {
+        usage.unknown.push(("whoever may launch it".into(), error.to_string()));
+        BTreeSet::new()
+    });
     let mut states = consumers.states(first.0, first.1).await;
     usage.add_holders(&consumers.holders_of(&states), id);
     states.retain(|state| state.template == ami.template);

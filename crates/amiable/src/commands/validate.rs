@@ -1,6 +1,6 @@
 //! `amiable validate`.
 
-use ami_lifecycle::{CheckoutOn, Consumer, Mode, Repository, Template};
+use ami_lifecycle::{CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template};
 use clap::Args;
 
 use super::{Outcome, json, load_config, no_template};
@@ -106,8 +106,13 @@ fn facts(config: &Config, template: &Template) -> Facts {
     if let Some(subnet) = &template.subnet {
         facts.push(("subnet", subnet.clone()));
     }
-    if !template.consumers.is_empty() {
-        let labels: Vec<String> = template.consumers.iter().map(Consumer::label).collect();
+    facts.extend(distribution(template));
+    let label = |(region, consumer): (Option<&str>, &Consumer)| match region {
+        Some(region) => format!("{} in {region}", consumer.label()),
+        None => consumer.label(),
+    };
+    let labels: Vec<String> = template.all_consumers().map(label).collect();
+    if !labels.is_empty() {
         facts.push(("consumers", labels.join(", ")));
     }
     if let Some(boot) = &template.boot_script {
@@ -116,6 +121,38 @@ fn facts(config: &Config, template: &Template) -> Facts {
     }
     for (key, value) in &template.metadata {
         facts.push(("metadata", format!("{key} = {value}")));
+    }
+    facts
+}
+
+/// Where the AMIs are, and on what terms.
+fn distribution(template: &Template) -> Facts {
+    let Distribution { first, destinations, share_with, encrypt, deprecate_after, protect } =
+        &template.distribution;
+    let mut facts = Facts::new();
+    let regions = first.iter().chain(destinations.iter().map(|it| &it.region));
+    let regions: Vec<&str> = regions.map(String::as_str).collect();
+    if !regions.is_empty() {
+        facts.push(("regions", regions.join(", ")));
+    }
+    if !share_with.is_empty() {
+        let shared: Vec<String> = share_with.iter().map(ToString::to_string).collect();
+        facts.push(("shared with", shared.join(", ")));
+    }
+    match encrypt {
+        None => {}
+        Some(Encryption::AccountKey) => facts.push(("encrypted", "with the account's key".into())),
+        Some(Encryption::Key(key)) => facts.push(("encrypted", format!("with {key}"))),
+        Some(Encryption::Keys(keys)) => {
+            let keys = keys.iter().map(|(region, key)| format!("in {region} with {key}"));
+            facts.push(("encrypted", keys.collect::<Vec<String>>().join(", ")));
+        }
+    }
+    if let Some(age) = deprecate_after {
+        facts.push(("deprecated", format!("after {} days", age.as_secs() / 86_400)));
+    }
+    if *protect {
+        facts.push(("protected", "from deregistration".into()));
     }
     facts
 }

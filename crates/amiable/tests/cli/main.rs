@@ -19,6 +19,7 @@ mod plans;
 mod policies;
 mod prunes;
 mod reference;
+mod regions;
 mod rollbacks;
 mod rolls;
 mod sweeps;

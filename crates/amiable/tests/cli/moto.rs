@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::farm::Farm;
+use crate::regions::aws;
 
 /// How long moto may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,9 +55,12 @@ impl Moto {
     }
 
     fn aws(&self, args: &str) -> String {
-        let args: Vec<&str> = args.split(' ').collect();
+        self.run(&args.split(' ').collect::<Vec<&str>>())
+    }
+
+    fn run(&self, args: &[&str]) -> String {
         let more = ["--endpoint-url", &self.url, "--output", "text"];
-        let mut command = self.farm.command("aws", &[&args, &more[..]].concat());
+        let mut command = self.farm.command("aws", &[args, &more[..]].concat());
         let output = command.envs(self.env()).output().unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -67,16 +71,21 @@ impl Moto {
         self.farm.transcript(args, &output)
     }
 
-    /// An AMI of the namespace, as an earlier bake would have left it.
-    fn ami(&self, generation: u64) -> String {
+    /// An AMI of a name.
+    fn image(&self, name: &str) -> String {
         let volume =
             self.aws("ec2 create-volume --size 1 --availability-zone us-east-1a --query VolumeId");
         let snapshot =
             self.aws(&format!("ec2 create-snapshot --volume-id {volume} --query SnapshotId"));
-        let id = self.aws(&format!(
-            "ec2 register-image --name agent-{generation} --root-device-name /dev/xvda \
+        self.aws(&format!(
+            "ec2 register-image --name {name} --root-device-name /dev/xvda \
              --block-device-mappings DeviceName=/dev/xvda,Ebs={{SnapshotId={snapshot}}} --query ImageId"
-        ));
+        ))
+    }
+
+    /// An AMI of the namespace, as an earlier bake would have left it.
+    fn ami(&self, generation: u64) -> String {
+        let id = self.image(&format!("agent-{generation}"));
         self.aws(&format!(
             "ec2 create-tags --resources {id} --tags Key=amiable:namespace,Value=ci \
              Key=amiable:template,Value=agent Key=amiable:generation,Value={generation} \
@@ -222,4 +231,59 @@ fn an_import_tells_what_each_ami_is() {
     let args = ["jenkins", "import", "casc.yml", "--into", "new", "--endpoint", &moto.url];
     let told = moto.amiable(&args).replace(&moto.url, "[URL]").replace(&public, "[PUBLIC]");
     insta::assert_snapshot!(told);
+}
+
+/// CopyImage, sharing and deprecation by an implementation that is not our own. moto starts no
+/// machine that could be baked on, so the AMI has the tags that a bake on the local endpoint left.
+#[test]
+fn an_ami_is_distributed_to_another_region() {
+    let local = Farm::with_example(&[]);
+    let baked = local.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let listed = local.stdout(&["list", "--output", "json"]);
+    assert!(listed.contains(&baked), "{listed}");
+    let query = format!("ec2 describe-tags --filters Name=resource-id,Values={baked} --query");
+    let answer = aws(&local, "us-east-1", &format!("{query} Tags[].[Key,Value]"));
+    let moto = Moto::new();
+    let base = moto.image("base");
+    moto.farm.edit(
+        "amiable.toml",
+        "{ owner = \"self\", name = \"debian-*\" }",
+        &format!("\"{base}\""),
+    );
+    let id = moto.ami(1);
+    let tags = answer
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter(|(key, _)| *key != "amiable:base");
+    let mut arguments: Vec<String> =
+        ["ec2", "create-tags", "--resources", &id, "--tags"].map(String::from).into();
+    arguments.extend(tags.map(|(key, value)| format!("Key={key},Value=\"{value}\"")));
+    arguments.push(format!("Key=amiable:base,Value={base}"));
+    moto.run(&arguments.iter().map(String::as_str).collect::<Vec<&str>>());
+    let terms = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
+                 share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n";
+    moto.farm.edit("amiable.toml", "[template.agent]\n", terms);
+    let mut all = vec![
+        moto.amiable(&["plan"]),
+        moto.amiable(&["update", "--all", "-q"]),
+        moto.amiable(&["plan", "--exit-code"]),
+    ];
+    for region in ["us-east-1", "eu-west-1"] {
+        let images = format!(
+            "ec2 describe-images --region {region} --owners self --filters Name=tag:amiable:namespace,Values=ci"
+        );
+        let copy = moto.aws(&format!("{images} --query Images[].ImageId"));
+        all.push(
+            moto.aws(&format!("{images} --query Images[].[Name,State,DeprecationTime!=null]")),
+        );
+        let attribute = "--attribute launchPermission --query LaunchPermissions[].UserId";
+        all.push(moto.aws(&format!(
+            "ec2 describe-image-attribute --region {region} --image-id {copy} {attribute}"
+        )));
+    }
+    moto.farm.edit("amiable.toml", "[\"123456789012\"]", "[\"210987654321\"]");
+    all.push(moto.amiable(&["update", "--all", "-q"]));
+    all.push(moto.amiable(&["list", "--all-regions"]));
+    all.push(moto.amiable(&["rollback", "agent", "--to", "1", "--output", "json"]));
+    insta::assert_snapshot!(all.join("\n"));
 }
