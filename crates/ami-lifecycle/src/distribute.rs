@@ -210,8 +210,11 @@ impl<'a> Elsewhere<'a> {
                 self.until_available(&ami.ami, expected).await?
             }
             Step::Copy { .. } => {
-                let id = self.copy().await?;
-                self.until_available(&id, expected).await?
+                let tags = self.tags();
+                let id = self.copy(&tags).await?;
+                let copied = self.until_available(&id, expected).await?;
+                self.check_tags(&copied.0, &tags).await?;
+                copied
             }
         };
         // From here on a repeat finds it whole.
@@ -256,9 +259,8 @@ impl<'a> Elsewhere<'a> {
     }
 
     /// Begins the copy.
-    async fn copy(&mut self) -> Result<String, BakeError> {
+    async fn copy(&mut self, tags: &Tags) -> Result<String, BakeError> {
         let (origin, template) = (self.origin, self.request.template);
-        let tags = self.tags();
         let token = format!("amiable-{}", new_bake());
         let key = template.distribution.encrypt.as_ref();
         let key = key.map(|encryption| encryption.key_in(self.cloud.region()));
@@ -266,7 +268,7 @@ impl<'a> Elsewhere<'a> {
         // Not cancelled half way: the id must be known for the copy to be undone.
         self.undo.awaits(Some("an image"));
         let from = self.request.cloud.region();
-        let answer = self.cloud.copy_image_from(from, origin, &token, key, &tags).await;
+        let answer = self.cloud.copy_image_from(from, origin, &token, key, tags).await;
         let id = match answer {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -305,6 +307,16 @@ impl<'a> Elsewhere<'a> {
             (tags::REASON, format!("copied from {} in {from} by {operator}", self.origin.id)),
         ]));
         tags
+    }
+
+    /// EC2 tags a copy when it makes it; what is like EC2 may leave that out.
+    async fn check_tags(&self, ami: &Ami, tags: &Tags) -> Result<(), BakeError> {
+        if ami.copy_of.as_ref() == tags.get(tags::COPY_OF) {
+            return Ok(());
+        }
+        let mut ids = vec![ami.ami.clone()];
+        ids.extend(ami.snapshots.iter().cloned());
+        Ok(self.cloud.tag(&ids, tags).await?)
     }
 
     async fn until_available(

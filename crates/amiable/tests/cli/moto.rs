@@ -233,8 +233,9 @@ fn an_import_tells_what_each_ami_is() {
     insta::assert_snapshot!(told);
 }
 
-/// CopyImage, sharing and deprecation by an implementation that is not our own. moto starts no
-/// machine that could be baked on, so the AMI has the tags that a bake on the local endpoint left.
+/// CopyImage and sharing by an implementation that is not our own; it has no deprecation, and
+/// does not tag copies by itself. moto starts no machine that could be baked on, so the AMI has
+/// the tags that a bake on the local endpoint left.
 #[test]
 fn an_ami_is_distributed_to_another_region() {
     let local = Farm::with_example(&[]);
@@ -261,28 +262,30 @@ fn an_ami_is_distributed_to_another_region() {
     arguments.push(format!("Key=amiable:base,Value={base}"));
     moto.run(&arguments.iter().map(String::as_str).collect::<Vec<&str>>());
     let terms = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
-                 share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n";
+                 share_with = [\"123456789012\"]\n";
     moto.farm.edit("amiable.toml", "[template.agent]\n", terms);
     let mut all = vec![
         moto.amiable(&["plan"]),
         moto.amiable(&["update", "--all", "-q"]),
         moto.amiable(&["plan", "--exit-code"]),
     ];
-    for region in ["us-east-1", "eu-west-1"] {
-        let images = format!(
-            "ec2 describe-images --region {region} --owners self --filters Name=tag:amiable:namespace,Values=ci"
-        );
-        let copy = moto.aws(&format!("{images} --query Images[].ImageId"));
-        all.push(
-            moto.aws(&format!("{images} --query Images[].[Name,State,DeprecationTime!=null]")),
-        );
-        let attribute = "--attribute launchPermission --query LaunchPermissions[].UserId";
-        all.push(moto.aws(&format!(
-            "ec2 describe-image-attribute --region {region} --image-id {copy} {attribute}"
-        )));
-    }
+    let look = |all: &mut Vec<String>| {
+        for region in ["us-east-1", "eu-west-1"] {
+            let images = format!(
+                "ec2 describe-images --region {region} --owners self --filters Name=tag:amiable:namespace,Values=ci"
+            );
+            let copy = moto.aws(&format!("{images} --query Images[].ImageId"));
+            all.push(moto.aws(&format!("{images} --query Images[].[Name,State,Description]")));
+            let attribute = "--attribute launchPermission --query LaunchPermissions[].UserId";
+            all.push(moto.aws(&format!(
+                "ec2 describe-image-attribute --region {region} --image-id {copy} {attribute}"
+            )));
+        }
+    };
+    look(&mut all);
     moto.farm.edit("amiable.toml", "[\"123456789012\"]", "[\"210987654321\"]");
     all.push(moto.amiable(&["update", "--all", "-q"]));
+    look(&mut all);
     all.push(moto.amiable(&["list", "--all-regions"]));
     all.push(moto.amiable(&["rollback", "agent", "--to", "1", "--output", "json"]));
     insta::assert_snapshot!(all.join("\n"));

@@ -138,6 +138,36 @@ fn a_sweep_needs_what_its_policy_allows_and_nothing_else() {
     farm.wait_until_empty();
 }
 
+/// A bake that is distributed, with terms that come and go, and a copy that is undone.
+#[test]
+fn distributing_needs_what_its_policy_allows_and_nothing_else() {
+    let farm = Farm::with_example(&["--delays", "image=1s"]);
+    let terms = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
+                 share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n\
+                 deregistration_protection = true\n";
+    farm.edit("amiable.toml", "[template.agent]\n", terms);
+    let policy = restrict(&farm, "update");
+    farm.stdout(&["create", "agent", "-q"]);
+    for key in ["deprecate_after = \"90d\"\n", "deregistration_protection = true\n"] {
+        farm.edit("amiable.toml", key, "");
+    }
+    farm.stdout(&["update", "--all", "-q"]);
+    let mut update = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut update, "eu-west-1: copying to ami-");
+    kill_process(Pid::from_child(&update), Signal::INT).unwrap();
+    assert_eq!(update.wait().unwrap().code(), Some(130));
+    assert_eq!(called(&farm), policy);
+    farm.stdout(&["update", "agent", "-q"]);
+    let mut policy = restrict(&farm, "rollback");
+    farm.stdout(&["rollback", "agent"]);
+    assert!(called(&farm).is_subset(&policy));
+    policy.clone_from(&restrict(&farm, "list"));
+    farm.stdout(&["list", "--all-regions"]);
+    assert_eq!(called(&farm), policy);
+    free(&farm);
+    farm.wait_until_empty();
+}
+
 #[test]
 fn policies_are_printed_for_the_commands_chosen() {
     let farm = demanding_farm();

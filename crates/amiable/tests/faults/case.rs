@@ -82,6 +82,9 @@ impl Case {
         after.check_current(&farm, before).map_err(|text| told(format!("at the end: {text}")))?;
         self.check_images(before, &between, &after, again.is_some()).map_err(&told)?;
         self.check_which(before, &after).map_err(&told)?;
+        if self.prepared.operation.name == "distribute" && after.elsewhere != after.generation {
+            return Err(told(format!("generation {:?} is current elsewhere", after.elsewhere)));
+        }
         if self.prepared.operation.name == "roll" {
             after.all_is_rolled().map_err(&told)?;
         }
@@ -219,7 +222,7 @@ impl Case {
         let is_a_bake = self.prepared.operation.images > 0;
         let twice = repeated && is_a_bake && between.generation != before.generation;
         // These do only what is left to do.
-        let finishes = ["create", "many"].contains(&self.prepared.operation.name);
+        let finishes = ["create", "distribute", "many"].contains(&self.prepared.operation.name);
         let expected = once + i64::from(twice && !finishes);
         // What a bake quarantines is one more than it should leave; verification makes none.
         let more = if is_a_bake { after.quarantined } else { 0 };

@@ -150,7 +150,8 @@ impl Fault {
             Fault::Stale | Fault::Unseen | Fault::Buckets => unreachable!("these are everywhere"),
         };
         let action = action.clone();
-        let fault = CallFault { action, strike, after, skip: count - 1, times, chance: 100 };
+        let fault =
+            CallFault { action, strike, region: None, after, skip: count - 1, times, chance: 100 };
         Faults { calls: vec![fault], ..Faults::default() }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 12] = [
+const OPERATIONS: [Operation; 13] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -137,6 +137,15 @@ const OPERATIONS: [Operation; 12] = [
         interrupted_at: None,
     },
     Operation {
+        name: "distribute",
+        state: one_that_a_region_lacks,
+        arguments: |_| words("update --all"),
+        images: 1,
+        generation: 1,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
         name: "sweep",
         state: what_the_dead_leave,
         arguments: |_| words("sweep --yes"),
@@ -176,6 +185,15 @@ fn two_templates(farm: &Farm) {
     let other = template.replace("[template.agent.metadata]", "[template.other.metadata]");
     farm.write("amiable.toml", &format!("{text}\n[template.other]{other}"));
     farm.edit("amiable.toml", "{system}-{os}", "{template}-{os}");
+}
+
+/// An AMI that is to be in another region, too, and to be shared.
+fn one_that_a_region_lacks(farm: &Farm) {
+    one_ami(farm);
+    let terms = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
+                 share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n\
+                 deregistration_protection = true\n";
+    farm.edit("amiable.toml", "[template.agent]\n", terms);
 }
 
 fn two_amis(farm: &Farm) {

@@ -14,7 +14,10 @@ use crate::farm::Farm;
 /// How long is waited for what was asked for to come to pass.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What there is.
+/// The other region, where one is.
+const ELSEWHERE: &str = "eu-west-1";
+
+/// What there is, in both regions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Truth {
     /// Images by id: their state.
@@ -23,6 +26,8 @@ pub(crate) struct Truth {
     pub(crate) current: Option<String>,
     /// Its generation: a copy of it has the same.
     pub(crate) generation: Option<u64>,
+    /// The generation that is current in the other region.
+    pub(crate) elsewhere: Option<u64>,
     /// How many have failed verification.
     pub(crate) quarantined: usize,
     /// Images of amiable's that are neither current, nor previous, nor quarantined.
@@ -50,7 +55,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-async fn client(folder: &Folder) -> Client {
+async fn client(folder: &Folder, region: &'static str) -> Client {
     let endpoint = folder.endpoint().unwrap().unwrap();
     let key =
         Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "local");
@@ -59,7 +64,7 @@ async fn client(folder: &Folder) -> Client {
         .http_client(http)
         .endpoint_url(endpoint.url())
         .credentials_provider(key)
-        .region(Region::new("us-east-1"))
+        .region(Region::new(region))
         .load()
         .await;
     Client::new(&config)
@@ -84,12 +89,15 @@ impl Truth {
     }
 
     pub(crate) fn of(farm: &Farm) -> Truth {
-        let list = farm.command("amiable", &["list", "--output", "json"]).output().unwrap();
+        let list = farm
+            .command("amiable", &["list", "--all-regions", "--output", "json"])
+            .output()
+            .unwrap();
         assert!(list.status.success(), "{list:?}");
         let amis: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
         let mut truth = runtime().block_on(async {
-            let client = client(&folder(farm)).await;
-            Truth::ask(&client).await
+            let here = Truth::ask(&client(&folder(farm), "us-east-1").await).await;
+            here.and(Truth::ask(&client(&folder(farm), ELSEWHERE).await).await)
         });
         for ami in amis.as_array().unwrap() {
             let id = ami["ami"].as_str().unwrap().to_owned();
@@ -98,6 +106,9 @@ impl Truth {
                 truth.named.entry(id.clone()).or_default().push(place);
             }
             match ami["status"].as_str().unwrap() {
+                "current" if ami["region"] == ELSEWHERE => {
+                    truth.elsewhere = ami["generation"].as_u64();
+                }
                 "current" if ami["template"] == "agent" => {
                     truth.current = Some(id);
                     truth.generation = ami["generation"].as_u64();
@@ -108,6 +119,20 @@ impl Truth {
             }
         }
         truth
+    }
+
+    /// What there is here and there.
+    fn and(mut self, there: Truth) -> Truth {
+        self.images.extend(there.images);
+        self.snapshots.extend(there.snapshots);
+        // What is in every region is seen twice.
+        self.orphans.extend(there.orphans);
+        self.orphans.sort();
+        self.orphans.dedup();
+        self.volumes.extend(there.volumes);
+        self.instances.extend(there.instances);
+        self.key_pairs.extend(there.key_pairs);
+        self
     }
 
     async fn ask(client: &Client) -> Truth {
@@ -218,7 +243,7 @@ impl Truth {
 /// Whether an instance of an image really starts.
 pub(crate) fn check_launchable(farm: &Farm, image: &str) -> Result<(), String> {
     runtime().block_on(async {
-        let client = client(&folder(farm)).await;
+        let client = client(&folder(farm), "us-east-1").await;
         let run = client.run_instances().image_id(image).min_count(1).max_count(1);
         let run = run.instance_type("t3.micro".into()).send().await;
         let run = run.map_err(|error| format!("{image} cannot be launched: {error:?}"))?;
