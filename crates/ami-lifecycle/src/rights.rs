@@ -75,7 +75,8 @@ impl Operation {
                 "ec2:RunInstances",
                 "ec2:TerminateInstances",
             ],
-            Operation::Plan | Operation::Look | Operation::Roll => &["ec2:DescribeImages"],
+            Operation::Plan | Operation::Roll => &["ec2:DescribeImages"],
+            Operation::Look => &["ec2:DescribeImages", "ec2:DescribeRegions"],
             Operation::Info => &[
                 "autoscaling:DescribeAutoScalingGroups",
                 "autoscaling:DescribeLaunchConfigurations",

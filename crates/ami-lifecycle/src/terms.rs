@@ -51,7 +51,7 @@ pub(crate) async fn settle(
 
 /// Lets just these launch an AMI.
 async fn share(cloud: &Cloud, ami: &str, wanted: &BTreeSet<Principal>) -> Result<(), CloudError> {
-    let now = cloud.shared_with(ami).await?;
+    let now = cloud.new_image_is_shared_with(ami).await?;
     let add: Vec<&Principal> = wanted.difference(&now).collect();
     let remove: Vec<&Principal> = now.difference(wanted).collect();
     cloud.change_sharing(ami, &add, &remove).await

@@ -15,18 +15,18 @@ impl Cloud {
         self.turn("DescribeImageAttribute", &id).await;
         let request = self.ec2.describe_image_attribute().image_id(id);
         let request = request.attribute(ImageAttributeName::LaunchPermission);
-        let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("DescribeImageAttribute", error))
-            })
-            .await?;
-        Ok(answer
-            .launch_permissions
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(principal)
-            .collect())
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeImageAttribute", error))?;
+        let permissions = answer.launch_permissions.unwrap_or_default().into_iter();
+        Ok(permissions.filter_map(principal).collect())
+    }
+
+    /// The same of an image that is there, though EC2 may not know it everywhere yet.
+    pub(crate) async fn new_image_is_shared_with(
+        &self,
+        id: &str,
+    ) -> Result<BTreeSet<Principal>, CloudError> {
+        self.patient(async || self.shared_with(id).await).await
     }
 
     /// Lets some launch an image, and others no more.

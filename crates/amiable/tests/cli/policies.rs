@@ -73,7 +73,7 @@ fn the_other_commands_need_what_their_policies_allow_and_nothing_else() {
     let farm = demanding_farm();
     let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
     for (command, runs) in [
-        ("list", vec![vec!["list"]]),
+        ("list", vec![vec!["list"], vec!["list", "--all-regions"]]),
         ("info", vec![vec!["info", "agent"]]),
         ("verify", vec![vec!["verify", "agent"]]),
         ("rollback", vec![vec!["rollback", "agent", "--to", "1"]]),
