@@ -35,9 +35,10 @@ fault-test:
 	cargo test --locked --workspace --test faults
 
 # What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About half an hour once
-# built; AMIABLE_BENCH=unchanged,plan,list measures some of it and writes nothing.
+# built; AMIABLE_BENCH=unchanged,plan,list,single,many,local measures some of it and writes nothing.
 bench: setup-test
-	cargo bench --locked -p amiable --bench farm
+	image="$$(scripts/base-image)" && \
+	  AMIABLE_TEST_BASE_IMAGE="$$image" cargo bench --locked -p amiable --bench farm
 
 # The same commands on real virtual machines.
 real-test:

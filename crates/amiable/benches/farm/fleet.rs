@@ -95,7 +95,7 @@ pub(crate) fn list(report: &mut Report) {
     report.line(&format!("- the SDK alone, reading all pages: {:.2} s", sdk.as_secs_f64()));
 }
 
-fn client(farm: &Farm) -> aws_sdk_ec2::Client {
+pub(crate) fn client(farm: &Farm) -> aws_sdk_ec2::Client {
     let env: std::collections::HashMap<String, String> = farm.endpoint_env().into_iter().collect();
     let key = aws_sdk_ec2::config::Credentials::new(
         &env["AWS_ACCESS_KEY_ID"],

@@ -6,11 +6,15 @@
 
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
+#[path = "../../tests/real/agent.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod agent;
 mod endpoint;
 #[path = "../../tests/cli/farm.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod farm;
 mod fleet;
+mod machines;
 mod report;
 mod single;
 mod tools;
@@ -68,6 +72,9 @@ fn main() {
     }
     if wanted("many") {
         fleet::many(&mut report);
+    }
+    if wanted("local") {
+        machines::local(&mut report);
     }
     report.write(only.is_empty());
 }

@@ -1,6 +1,6 @@
 //! Cleaning up by reason.
 
-use crate::farm::Farm;
+use crate::farm::{Farm, wait_for_line};
 
 #[test]
 fn what_nothing_speaks_for_goes_and_all_else_is_explained() {
@@ -40,5 +40,97 @@ fn what_cannot_be_looked_up_keeps_everything() {
     assert_eq!(farm.status()["images"], 4);
     farm.stdout(&["local", "fault", "--off"]);
     told.push(farm.amiable(&prune));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+const FLEET: &str = r#"[cloud]
+endpoint = "local"
+region = "us-east-1"
+[naming]
+namespace = "ci"
+pattern = "{template}-{generation}"
+[defaults]
+system = "jenkins"
+os = "debian-12"
+ssh_user = "debian"
+base = { owner = "self", name = "debian-*" }
+source = { path = "init" }
+script = "setup"
+keep = 1
+keep_younger = "1s"
+[template.agent]
+[template.bad]
+[template.busy]
+[template.dead]
+[template.gone]
+[template.named]
+[[template.named.consumer]]
+jenkins = { file = "config.xml", agents = ["linux"] }
+[template.waiting]
+[template.young]
+keep_younger = "30d"
+"#;
+
+const JENKINS: &str = r#"<hudson><clouds><hudson.plugins.ec2.EC2Cloud><name>ec2</name><templates>
+<hudson.plugins.ec2.SlaveTemplate><ami>ami-3c994355</ami><description>linux</description>
+</hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud></clouds></hudson>
+"#;
+
+/// The id of an AMI by its name.
+fn named(farm: &Farm, name: &str) -> String {
+    let text = farm.stdout(&["list", "--output", "json"]);
+    let amis: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let ami = amis.as_array().unwrap().iter().find(|ami| ami["name"] == name).unwrap();
+    ami["ami"].as_str().unwrap().to_owned()
+}
+
+/// One that is current, was, comes before it, is protected, used, named, young, quarantined,
+/// overtaken, waiting, being made, left by the dead, without a current one, and without a
+/// template.
+#[test]
+fn a_fleet_with_every_kind_of_reason() {
+    let farm = Farm::new(&["--answer", "file=./verify=4"]);
+    farm.write("amiable.toml", FLEET);
+    farm.write("init/setup", "#!/bin/sh\n");
+    farm.write("init/verify", "#!/bin/sh\n");
+    farm.write("config.xml", JENKINS);
+    let update = |more: &[&str]| drop(farm.stdout(&[&["update", "-q"], more].concat()));
+    for _ in 0..6 {
+        update(&["agent"]);
+    }
+    update(&["agent", "--no-verify"]);
+    update(&["agent"]);
+    update(&["agent", "--no-verify"]);
+    update(&["bad", "dead", "gone", "named", "young"]);
+    update(&["young"]);
+    update(&["young"]);
+    update(&["named", "--no-roll"]);
+    update(&["named", "--no-roll"]);
+    update(&["waiting", "--no-verify"]);
+    farm.edit("amiable.toml", "[template.bad]\n", "[template.bad]\nverify = \"verify\"\n");
+    assert!(farm.amiable(&["update", "bad", "-q"]).contains("is quarantined"));
+    farm.edit("amiable.toml", "[template.gone]\n", "");
+    crate::deletions::protect(&farm, &named(&farm, "agent-2"));
+    let run = format!(
+        "ec2 run-instances --instance-type t3.micro --image-id {}",
+        named(&farm, "agent-3")
+    );
+    crate::regions::aws(&farm, "us-east-1", &run);
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--delays", "image=60s"]);
+    let mut busy = farm.spawn(&["update", "busy"]);
+    wait_for_line(&mut busy, "  image ami-");
+    let mut dead = farm.spawn(&["update", "dead"]);
+    wait_for_line(&mut dead, "  image ami-");
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let mut told = vec![farm.amiable(&["prune", "--explain", "--limit", "4"])];
+    told.push(farm.amiable(&["prune", "--yes", "--limit", "4"]));
+    told.push(farm.amiable(&["prune", "--yes"]));
+    told.push(farm.amiable(&["prune", "--yes"]));
+    told.push(farm.amiable(&["list"]));
+    busy.kill().unwrap();
+    busy.wait().unwrap();
     insta::assert_snapshot!(told.join("\n"));
 }
