@@ -61,8 +61,9 @@ pub(crate) struct Waiting<'w, T> {
     watch: &'w Watch<T>,
     id: String,
     since: Instant,
-    /// The beginning of the last round that was seen.
+    /// The beginning of the last round that was seen, and of the one before it.
     seen: Instant,
+    before: Instant,
     /// How many rounds were seen.
     rounds: u64,
     rhythm: Rhythm,
@@ -74,7 +75,8 @@ impl<T> Watch<T> {
         let mut awaited = self.awaited.lock().expect("no panic holds this lock");
         *awaited.entry(id.to_owned()).or_default() += 1;
         let now = Instant::now();
-        Waiting { watch: self, id: id.to_owned(), since: now, seen: now, rounds: 0, rhythm }
+        let id = id.to_owned();
+        Waiting { watch: self, id, since: now, seen: now, before: now, rounds: 0, rhythm }
     }
 
     /// How many wait, or have lately: those who come first and last wait with the others.
@@ -114,9 +116,19 @@ impl<T> Waiting<'_, T> {
 
     /// How long it has taken, for later ones. What was there at the first look was there for
     /// some time already, which nobody knows: less is told, so that the next looks earlier.
+    /// Else it came between the last two looks.
     pub(crate) fn took(&self) -> Duration {
-        let late = self.rounds == 1 && self.rhythm.expected.is_some();
-        if late { self.elapsed().mul_f64(0.75) } else { self.elapsed() }
+        match self.rounds {
+            0 | 1 if self.rhythm.expected.is_some() => self.elapsed().mul_f64(0.75),
+            0 | 1 => self.elapsed(),
+            _ => ((self.before - self.since) + (self.seen - self.since)) / 2,
+        }
+    }
+
+    /// Notes the beginning of a round that was seen.
+    fn sees(&mut self, began: Instant) {
+        self.before = self.seen;
+        self.seen = began;
     }
 
     /// The next round: another's, or an own one when its time has come. `ask` looks for all
@@ -134,7 +146,7 @@ impl<T> Waiting<'_, T> {
         loop {
             let last = rounds.borrow_and_update().clone();
             if let Some(began) = last.began.filter(|began| *began > self.seen) {
-                self.seen = began;
+                self.sees(began);
                 self.rounds += 1;
                 return Ok(last);
             }
@@ -157,7 +169,7 @@ impl<T> Waiting<'_, T> {
             }
             let began = Instant::now();
             // A look that fails is not made again at once.
-            self.seen = began;
+            self.sees(began);
             let found = ask(self.watch.awaited()).await?;
             let round = Arc::new(Round { began: Some(began), found });
             self.watch.rounds.send_replace(round.clone());
@@ -271,6 +283,16 @@ mod tests {
         waiting.look(async |_| Ok(Vec::new()), None).await.unwrap();
         assert_eq!(waiting.elapsed(), minute.mul_f64(0.9));
         assert_eq!(waiting.took(), minute.mul_f64(0.9 * 0.75));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_between_two_looks_came_in_the_middle() {
+        let watch: Watch<u8> = Watch::default();
+        let mut waiting = watch.wait_for("x", Rhythm { expected: Some(Duration::from_secs(10)) });
+        for _ in 0..2 {
+            waiting.look(async |_| Ok(Vec::new()), None).await.unwrap();
+        }
+        assert_eq!(waiting.took(), Duration::from_millis((9000 + 9750) / 2));
     }
 
     /// Some wait for what comes between 10 s and 11 s.
