@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ami::{Ami, Status};
 use crate::bake::{BakeError, until_available};
 use crate::cloud::{Cloud, ImageFacts};
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, Consumers};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
@@ -32,6 +32,9 @@ use crate::takeover::{self, IsGone};
 use crate::template::{Namespace, Template};
 use crate::terms;
 use crate::undo::{Holdings, Undo, Undone};
+
+/// EC2's word for it.
+const NAME_TAKEN: &str = "InvalidAMIName.Duplicate";
 
 /// How much longer than the copy itself the lease of one lasts.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
@@ -46,6 +49,8 @@ pub struct DistributeRequest<'a> {
     pub template: &'a Template,
     /// The AMI that is current in the first region, by id.
     pub ami: &'a str,
+    /// The consumers of all templates: an AMI that one of them names is left alone.
+    pub consumers: Consumers<'a>,
     /// Who asks, as `user@host`.
     pub operator: &'a str,
     /// The process that asks, as others can tell whether it still lives.
@@ -250,8 +255,19 @@ impl<'a> Elsewhere<'a> {
         removed.retain(|ami| Some(&ami.ami) != own);
         removed.sort_by_key(|ami| &ami.ami);
         removed.dedup_by_key(|ami| &ami.ami);
+        if removed.is_empty() {
+            return Ok(());
+        }
+        let (first, namespace) = (self.request.cloud, self.request.namespace);
+        let fleet = self.site().or_cancel(first.fleet(namespace)).await??;
+        let consumers = self.request.consumers;
+        let holders = self.site().or_cancel(consumers.holders(first, &fleet)).await?;
         for ami in removed {
             let leftover = Leftover::of_image(LeftBecause::ProcessEnded, ami);
+            if let Some(why) = leftover.named_by(&holders) {
+                self.note(format!("{} stays: {why}", ami.ami));
+                continue;
+            }
             self.site().or_cancel(remove_leftover(&self.cloud, &leftover)).await??;
             self.note(format!("removed {}, which is {} and nobody's", ami.ami, ami.state));
         }
@@ -269,6 +285,9 @@ impl<'a> Elsewhere<'a> {
         self.undo.awaits(Some("an image"));
         let from = self.request.cloud.region();
         let answer = self.cloud.copy_image_from(from, origin, &token, key, tags).await;
+        // A repeat with the same token finds its own: that the name is taken tells of another's.
+        let is_taken = |error: &CloudError| error.code.as_deref() == Some(NAME_TAKEN);
+        let is_others = answer.as_ref().err().is_some_and(is_taken);
         let id = match answer {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -280,6 +299,10 @@ impl<'a> Elsewhere<'a> {
         };
         self.undo.awaits(None);
         let id = id?;
+        if is_others {
+            self.note(format!("going on with {id}, which another process is copying"));
+            return Ok(id);
+        }
         self.undo.image(&id);
         self.note(format!("copying to {id}"));
         Ok(id)

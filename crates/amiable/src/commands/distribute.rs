@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::failure::{Failure, Status, chain};
 use crate::render::BakeView;
-use crate::surroundings;
+use crate::{connect, surroundings};
 
 /// What is common to all that a call makes current.
 pub(super) struct Finish<'a> {
@@ -106,11 +106,13 @@ impl Finish<'_> {
         let view = Arc::new(BakeView::new(&template.name, self.console, log));
         let began = Instant::now();
         view.event(Event::Stage(Stage::Distribute));
+        let jenkins = connect::jenkins(self.config);
         let request = DistributeRequest {
             cloud: self.cloud,
             namespace: &self.config.namespace,
             template,
             ami: &target.ami,
+            consumers: connect::consumers(self.config, jenkins.as_ref()),
             operator: &surroundings::operator(),
             owner: &surroundings::owner(),
             is_gone: &surroundings::is_gone,
