@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ami::{Ami, Status};
 use crate::bake::{BakeError, until_available};
 use crate::cloud::{Cloud, ImageFacts};
-use crate::consumer::{Consumer, Consumers};
+use crate::consumer::{Consumer, Consumers, Holders};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
@@ -98,16 +98,23 @@ pub(crate) enum Step {
     Await(Box<Ami>),
     /// The copy failed verification there: it is not made current.
     Refused(Box<Ami>),
-    /// There is none, but for those that failed.
+    /// There is none, but for those that are no good.
     Copy {
-        /// What EC2 could not make.
+        /// What EC2 could not make, or did not encrypt.
         failed: Vec<Ami>,
     },
 }
 
 /// Decides what is to be done in a region for the AMI of that id. Pure.
-pub(crate) fn decide(id: &str, there: &Fleet) -> Step {
-    let copies = there.copies_of(id);
+pub(crate) fn decide(id: &str, template: &Template, there: &Fleet) -> Step {
+    let encrypts = template.distribution.encrypt.is_some();
+    // One that was current was so by the configuration of its day.
+    let is_bad = |ami: &&Ami| {
+        let is_plain = encrypts && !ami.encrypted && ami.promoted_at().is_none();
+        ami.status == Status::Failed || (ami.state == "available" && is_plain)
+    };
+    let bad = there.copies_of(id).filter(is_bad);
+    let copies = there.copies_of(id).filter(|ami| !is_bad(ami));
     let of = |is_so: fn(&Ami) -> bool| copies.clone().find(|ami| is_so(ami)).cloned().map(Box::new);
     if let Some(ami) = of(|ami| ami.status == Status::Current) {
         return Step::Stays(ami);
@@ -121,8 +128,7 @@ pub(crate) fn decide(id: &str, there: &Fleet) -> Step {
     if let Some(ami) = of(|ami| ami.status == Status::Quarantined) {
         return Step::Refused(ami);
     }
-    let failed = copies.clone().filter(|ami| ami.status == Status::Failed);
-    Step::Copy { failed: failed.cloned().collect() }
+    Step::Copy { failed: bad.cloned().collect() }
 }
 
 /// Distributes an AMI to all regions of its template, the first among them, at the same time.
@@ -163,6 +169,8 @@ async fn settle_first(request: &DistributeRequest<'_>, ami: Ami) -> Result<Distr
 
 /// A region that an AMI is copied to.
 struct Elsewhere<'a> {
+    /// When the AMI was current in the first region for certain.
+    began: Timestamp,
     request: &'a DistributeRequest<'a>,
     origin: &'a ImageFacts,
     cloud: Cloud,
@@ -178,7 +186,8 @@ async fn copy_to(
     undo.set_place(region);
     undo.set_bake(origin.tags.get(tags::BAKE).map_or("", String::as_str));
     let cloud = request.cloud.in_region(region);
-    let mut elsewhere = Elsewhere { request, origin, cloud, undo };
+    let began = Timestamp::now();
+    let mut elsewhere = Elsewhere { began, request, origin, cloud, undo };
     let outcome = elsewhere.run().await;
     if outcome.is_err() {
         elsewhere.fail(outcome.as_ref().is_err_and(|it| matches!(it, BakeError::Cancelled))).await;
@@ -197,10 +206,15 @@ impl<'a> Elsewhere<'a> {
         self.request.observer.event(Event::Note(text));
     }
 
+    fn warn(&self, text: String) {
+        let text = format!("{}: {text}", self.cloud.region());
+        self.request.observer.event(Event::Warning(text));
+    }
+
     async fn run(&mut self) -> Result<Distributed, BakeError> {
         let DistributeRequest { namespace, template, .. } = *self.request;
         let there = self.site().or_cancel(self.cloud.fleet(namespace)).await??;
-        let step = decide(&self.origin.id, &there);
+        let step = decide(&self.origin.id, template, &there);
         self.remove_the_dead(&there, &step).await?;
         let expected = there.experience(&template.name, "copy");
         let (ami, how, took) = match step {
@@ -212,7 +226,10 @@ impl<'a> Elsewhere<'a> {
             }
             Step::Await(ami) => {
                 self.note(format!("going on with {}, which is being copied", ami.ami));
-                self.until_available(&ami.ami, expected).await?
+                self.claim(&ami, &there).await?;
+                let (ami, how, _) = self.until_available(&ami.ami, expected).await?;
+                // How long it took since it was begun nobody knows.
+                (ami, how, None)
             }
             Step::Copy { .. } => {
                 let tags = self.tags();
@@ -229,12 +246,44 @@ impl<'a> Elsewhere<'a> {
             self.site().or_cancel(terms::settle(&self.cloud, &ami, distribution)).await??;
         let mut written = settled.record;
         if how != How::AsItWas {
+            self.check_still_current().await?;
             let time = there.promotion_time(&template.name, Timestamp::now());
             written.extend(tags::promotion(time, self.reason()));
             written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
         }
         self.cloud.tag(std::slice::from_ref(&ami.ami), &written).await?;
         Ok(Distributed { ami, how, terms: settled.changed })
+    }
+
+    /// What a dead process has begun is this one's from now on.
+    async fn claim(&self, ami: &Ami, there: &Fleet) -> Result<(), BakeError> {
+        let DistributeRequest { template, is_gone, owner, operator, .. } = *self.request;
+        let dead = takeover::dead_images(there, &template.name, is_gone, Timestamp::now());
+        if !dead.iter().any(|it| it.ami == ami.ami) {
+            return Ok(());
+        }
+        let claim = tags::of([
+            (tags::LEASE, self.lease().to_string()),
+            (tags::OWNER, owner.to_owned()),
+            (tags::OPERATOR, operator.to_owned()),
+        ]);
+        Ok(self.cloud.tag(std::slice::from_ref(&ami.ami), &claim).await?)
+    }
+
+    fn lease(&self) -> Timestamp {
+        lease_end(Timestamp::now(), self.request.template.timeouts.copy + MARGIN)
+    }
+
+    /// A copy may take long: what has become current in the first region meanwhile is to be
+    /// current here, and not this.
+    async fn check_still_current(&self) -> Result<(), BakeError> {
+        let DistributeRequest { cloud, namespace, template, .. } = *self.request;
+        let first = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let other = first.current(&template.name).filter(|it| it.ami != self.origin.id);
+        match other.filter(|it| it.promoted_at() > Some(self.began)) {
+            None => Ok(()),
+            Some(other) => Err(BakeError::Overtaken { by: other.ami.clone() }),
+        }
     }
 
     /// What dead processes have begun there for the template, and EC2 could not make.
@@ -255,21 +304,33 @@ impl<'a> Elsewhere<'a> {
         removed.retain(|ami| Some(&ami.ami) != own);
         removed.sort_by_key(|ami| &ami.ami);
         removed.dedup_by_key(|ami| &ami.ami);
-        if removed.is_empty() {
-            return Ok(());
+        // Nothing starts from what EC2 could not make, so that nobody is asked about it.
+        let may_be_used = |ami: &&Ami| ami.status != Status::Failed;
+        if !removed.iter().any(may_be_used) {
+            return self.remove(&removed, &Holders::default()).await;
         }
         let (first, namespace) = (self.request.cloud, self.request.namespace);
         let fleet = self.site().or_cancel(first.fleet(namespace)).await??;
         let consumers = self.request.consumers;
         let holders = self.site().or_cancel(consumers.holders(first, &fleet)).await?;
+        self.remove(&removed, &holders).await
+    }
+
+    /// A failure is only told: `sweep` is there for what stays.
+    async fn remove(&self, removed: &[&Ami], holders: &Holders) -> Result<(), BakeError> {
         for ami in removed {
             let leftover = Leftover::of_image(LeftBecause::ProcessEnded, ami);
-            if let Some(why) = leftover.named_by(&holders) {
+            let named = leftover.named_by(holders).filter(|_| ami.status != Status::Failed);
+            if let Some(why) = named {
                 self.note(format!("{} stays: {why}", ami.ami));
                 continue;
             }
-            self.site().or_cancel(remove_leftover(&self.cloud, &leftover)).await??;
-            self.note(format!("removed {}, which is {} and nobody's", ami.ami, ami.state));
+            match self.site().or_cancel(remove_leftover(&self.cloud, &leftover)).await? {
+                Ok(_) => {
+                    self.note(format!("removed {}, which is {} and no good", ami.ami, ami.state))
+                }
+                Err(error) => self.warn(format!("{} is left: {error}", ami.ami)),
+            }
         }
         Ok(())
     }
@@ -292,7 +353,7 @@ impl<'a> Elsewhere<'a> {
             Ok(id) => Ok(id),
             Err(error) => {
                 found_all_the_same(error, async || {
-                    self.cloud.own_images(&origin.name, tags::COPY_OF, &origin.id).await
+                    self.cloud.copies_under_way(&origin.name, &origin.id).await
                 })
                 .await
             }
@@ -321,11 +382,10 @@ impl<'a> Elsewhere<'a> {
                 tags.remove(key);
             }
         }
-        let lease = lease_end(Timestamp::now(), template.timeouts.copy + MARGIN);
         let from = self.request.cloud.region();
         tags.extend(tags::of([
             (tags::COPY_OF, self.origin.id.clone()),
-            (tags::LEASE, lease.to_string()),
+            (tags::LEASE, self.lease().to_string()),
             (tags::OWNER, (*owner).to_owned()),
             (tags::REASON, format!("copied from {} in {from} by {operator}", self.origin.id)),
         ]));
@@ -357,8 +417,7 @@ impl<'a> Elsewhere<'a> {
         if template.distribution.encrypt.is_some() && is_plain {
             return Err(BakeError::NotEncrypted(id.to_owned()));
         }
-        let before = facts.tags.get(tags::TOOK).map(|it| format!("{it} ")).unwrap_or_default();
-        let took = format!("{before}copy={:.2}", took.as_secs_f64());
+        let took = format!("copy={:.2}", took.as_secs_f64());
         Ok((Ami::read(facts, self.cloud.region()), How::Copied, Some(took)))
     }
 
@@ -377,10 +436,7 @@ impl<'a> Elsewhere<'a> {
         for undone in self.undo.run_all(&self.cloud).await {
             match undone {
                 Undone::Done(what) => self.note(what),
-                Undone::Left { id, error } => {
-                    let text = format!("{}: {id} is left: {error}", self.cloud.region());
-                    self.request.observer.event(Event::Warning(text));
-                }
+                Undone::Left { id, error } => self.warn(format!("{id} is left: {error}")),
             }
         }
     }
@@ -389,6 +445,8 @@ impl<'a> Elsewhere<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distribution::{Distribution, Encryption};
+    use crate::template::tests::template;
 
     fn copy(id: &str, of: &str, state: &str, promoted: Option<&str>) -> Ami {
         let mut image_tags =
@@ -408,7 +466,7 @@ mod tests {
 
     /// What is to be done for `ami-2`, in a word and with the ids that are concerned.
     fn step(amis: Vec<Ami>) -> String {
-        match decide("ami-2", &Fleet::new(amis)) {
+        match decide("ami-2", &template(), &Fleet::new(amis)) {
             Step::Stays(ami) => format!("stays {}", ami.ami),
             Step::Promote(ami) => format!("promote {}", ami.ami),
             Step::Await(ami) => format!("await {}", ami.ami),
@@ -436,6 +494,19 @@ mod tests {
         assert_eq!(step(vec![other(), mine("failed", None)]), "copy ami-b");
         let again = copy("ami-c", "ami-2", "pending", None);
         assert_eq!(step(vec![mine("failed", None), again]), "await ami-c");
+    }
+
+    #[test]
+    fn what_is_to_be_encrypted_is_copied_again_unless_it_was_current() {
+        let distribution =
+            Distribution { encrypt: Some(Encryption::AccountKey), ..Distribution::default() };
+        let template = Template { distribution, ..template() };
+        let step = |promoted| {
+            let fleet = Fleet::new(vec![copy("ami-b", "ami-2", "available", promoted)]);
+            decide("ami-2", &template, &fleet)
+        };
+        assert!(matches!(step(None), Step::Copy { failed } if failed.len() == 1));
+        assert!(matches!(step(EARLY), Step::Stays(_)));
     }
 
     #[test]

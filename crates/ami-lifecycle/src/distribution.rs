@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use crate::ami::Ami;
 use crate::consumer::Consumer;
 use crate::recipe;
 use crate::template::Template;
@@ -51,6 +52,8 @@ pub enum Principal {
     Organization(String),
     /// An organisational unit, by its ARN.
     OrganizationalUnit(String),
+    /// Everybody: never wanted, but somebody may have made an AMI public.
+    Everybody,
 }
 
 impl fmt::Display for Principal {
@@ -59,6 +62,7 @@ impl fmt::Display for Principal {
             Principal::Account(text)
             | Principal::Organization(text)
             | Principal::OrganizationalUnit(text) => f.write_str(text),
+            Principal::Everybody => f.write_str("everybody"),
         }
     }
 }
@@ -85,21 +89,28 @@ impl Encryption {
         }
     }
 
-    /// What decides on a bake, as text.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Encryption::AccountKey => "true".into(),
-            Encryption::Key(key) => key.clone(),
-            Encryption::Keys(keys) => format!("{keys:?}"),
+    /// What decides on a bake in a region, as text: keys of others are theirs.
+    pub(crate) fn text(&self, region: Option<&str>) -> String {
+        match (self, region) {
+            (Encryption::AccountKey, _) => "true".into(),
+            (Encryption::Key(key), _) => key.clone(),
+            (Encryption::Keys(keys), Some(region)) => keys.get(region).cloned().unwrap_or_default(),
+            (Encryption::Keys(keys), None) => format!("{keys:?}"),
         }
     }
 }
 
 impl Distribution {
-    /// Whether anything is to be done for an AMI besides making it current.
+    /// Whether anything is to be done for a new AMI besides making it current.
     #[must_use]
     pub fn is_something(&self) -> bool {
         !self.destinations.is_empty() || !self.terms_record().is_empty()
+    }
+
+    /// Whether an AMI is given to others on other terms.
+    #[must_use]
+    pub fn differs_from(&self, ami: &Ami) -> bool {
+        !self.changed_terms(&ami.distribution).is_empty()
     }
 
     /// The terms that an AMI is given to others on, each with a digest, as one text that fits

@@ -21,7 +21,13 @@ pub(crate) fn record(template: &Template) -> String {
 
 /// The keys whose values differ from what was recorded.
 pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
-    changed_of(record, values(template))
+    let mut keys = changed_of(record, values(template));
+    // What came later has no value here once it is wanted no more.
+    let had_it = record.split(' ').any(|part| part.starts_with("encrypt="));
+    if had_it && template.distribution.encrypt.is_none() {
+        keys.push("encrypt".into());
+    }
+    keys
 }
 
 /// Keys, each with a digest of its value.
@@ -62,7 +68,8 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let agent = agent
         .as_ref()
         .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
-    let encrypt = template.distribution.encrypt.as_ref().map(|it| ("encrypt", it.text()));
+    let first = template.distribution.first.as_deref();
+    let encrypt = template.distribution.encrypt.as_ref().map(|it| ("encrypt", it.text(first)));
     let all = [
         ("source", format!("{} {place}", source.kind())),
         ("script", script.clone()),
@@ -120,6 +127,7 @@ mod tests {
         };
         let encrypted = Template { distribution, ..template() };
         assert_eq!(changed(&record, &encrypted), ["encrypt"]);
+        assert_eq!(changed(&super::record(&encrypted), &template()), ["encrypt"]);
         assert!(super::record(&encrypted).len() <= tags::LONGEST_VALUE);
     }
 }

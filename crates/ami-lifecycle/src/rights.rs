@@ -192,7 +192,8 @@ impl Operation {
             actions.extend(["ec2:CopyImage", "ec2:DeleteSnapshot", "ec2:DeregisterImage"]);
             actions.push("ec2:DescribeSnapshots");
         }
-        // Terms that are given up are taken back, so these may be needed without them, too.
+        // A policy is of the configuration as it is: to take a term back, its rights are still
+        // needed when the configuration does not name it any more.
         if distributes && any(|it| !it.distribution.share_with.is_empty()) {
             actions.extend(["ec2:DescribeImageAttribute", "ec2:ModifyImageAttribute"]);
         }

@@ -64,6 +64,9 @@ pub struct Leftover {
     pub lease: Option<String>,
     /// The snapshots of an image, which go with it.
     pub snapshots: Vec<String>,
+    /// EC2 does not deregister the image until that is switched off.
+    #[serde(skip)]
+    pub(crate) protected: bool,
 }
 
 /// An instance or snapshot with its tags.
@@ -91,6 +94,7 @@ impl Leftover {
             because,
             lease: tags.get(tags::LEASE).cloned(),
             snapshots: Vec::new(),
+            protected: false,
         }
     }
 
@@ -105,6 +109,7 @@ impl Leftover {
             because,
             lease: ami.lease.clone(),
             snapshots: ami.snapshots.clone(),
+            protected: ami.protected,
         }
     }
 }
@@ -219,6 +224,9 @@ pub async fn remove_leftover(
         LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
+            if leftover.protected {
+                cloud.unprotect(&leftover.id).await?;
+            }
             cloud.deregister(&leftover.id).await?;
             let mut users = Vec::new();
             for snapshot in &leftover.snapshots {

@@ -84,7 +84,8 @@ fn decide(
 fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
     let mut tags = original.clone();
     // AWS' own cannot be written.
-    tags.retain(|key, _| !key.starts_with("aws:"));
+    // What it is given to others on is no copy's.
+    tags.retain(|key, _| !key.starts_with("aws:") && key != tags::DISTRIBUTION);
     let operator = marks.operator;
     tags.extend(tags::of([
         (tags::NAME, name.to_owned()),
@@ -145,7 +146,9 @@ impl Bake<'_> {
                 let facts = facts.ok_or_else(gone)?;
                 let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
                 let token = format!("amiable-{}", new_bake());
-                let copy = match cloud.copy_image(&facts, name, &token, &tags).await {
+                let key = template.distribution.encrypt.as_ref();
+                let key = key.and_then(|encryption| encryption.key_in(cloud.region()));
+                let copy = match cloud.copy_image(&facts, name, &token, key, &tags).await {
                     Ok(copy) => copy,
                     Err(error) => {
                         let look =

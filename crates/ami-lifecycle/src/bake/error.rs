@@ -131,6 +131,12 @@ pub enum BakeError {
     /// The template wants its AMIs encrypted.
     #[error("{0} is not encrypted, and is to be")]
     NotEncrypted(String),
+    /// Another AMI has become current in the first region while one was copied.
+    #[error("{by} has become current in the first region meanwhile, and is to be so here")]
+    Overtaken {
+        /// That one.
+        by: String,
+    },
     /// A wait ran out of time.
     #[error("gave up after {} s: {what} did not end", limit.as_secs())]
     TimedOut {

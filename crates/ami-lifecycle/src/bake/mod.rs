@@ -305,8 +305,7 @@ impl<'a> Bake<'a> {
     /// The disks that are encrypted from the beginning, so that the AMI's are, too.
     fn encrypts(&self, plan: &Plan) -> Vec<String> {
         let wanted = self.request.template.distribution.encrypt.is_some();
-        let devices = plan.base.block_devices.iter().filter(|_| wanted);
-        devices.map(|device| device.device.clone()).collect()
+        plan.base.ebs_devices.iter().filter(|_| wanted).cloned().collect()
     }
 
     /// Does all that is done inside the guest.
@@ -359,6 +358,9 @@ impl<'a> Bake<'a> {
             self.free_the_name(&plan.name).await?;
         }
         let facts = self.image(&provisioned, plan).await?;
+        if self.request.template.distribution.encrypt.is_some() && !facts.encrypted {
+            return Err(BakeError::NotEncrypted(facts.id));
+        }
         self.terminate(&provisioned.instance).await;
         Ok(NewImage { facts, generation: plan.generation })
     }
@@ -490,6 +492,9 @@ fn today() -> Date {
 fn may_go_on(error: &BakeError) -> bool {
     !matches!(
         error,
-        BakeError::Cancelled | BakeError::ImageFailed { .. } | BakeError::Quarantined { .. }
+        BakeError::Cancelled
+            | BakeError::ImageFailed { .. }
+            | BakeError::NotEncrypted(_)
+            | BakeError::Quarantined { .. }
     )
 }

@@ -30,8 +30,10 @@ pub struct ImageFacts {
     pub root_device_type: String,
     /// Which device holds the root file system.
     pub root_device_name: String,
-    /// Its EBS block devices.
+    /// Its EBS block devices that start from a snapshot.
     pub block_devices: Vec<BlockDevice>,
+    /// The names of all its EBS block devices.
+    pub ebs_devices: Vec<String>,
     /// All its EBS block devices are encrypted.
     pub encrypted: bool,
     /// When EC2 begins to call it deprecated (RFC 3339).
@@ -63,6 +65,8 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
     let mappings = image.block_device_mappings.unwrap_or_default();
     let mut disks = mappings.iter().filter_map(|mapping| mapping.ebs.as_ref()).peekable();
     let has_disks = disks.peek().is_some();
+    let with_ebs = mappings.iter().filter(|mapping| mapping.ebs.is_some());
+    let ebs_devices = with_ebs.filter_map(|mapping| mapping.device_name.clone()).collect();
     let encrypted = has_disks && disks.all(|ebs| ebs.encrypted == Some(true));
     let devices = mappings.into_iter().filter_map(|mapping| {
         let ebs = mapping.ebs?;
@@ -78,6 +82,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         // off, EC2 refuses for a day and says so itself.
         protected: protection.starts_with("enabled"),
         encrypted,
+        ebs_devices,
         deprecation: image.deprecation_time,
         block_devices: devices.collect(),
         tags: read_tags(image.tags),

@@ -44,10 +44,18 @@ impl Cloud {
         source: &ImageFacts,
         name: &str,
         client_token: &str,
+        key: Option<&str>,
         tags: &Tags,
     ) -> Result<String, CloudError> {
         self.turn("CopyImage", (&source.id, &name)).await;
-        let request = self.ec2.copy_image().source_region(&self.region).name(name);
+        let request = self
+            .ec2
+            .copy_image()
+            .source_region(&self.region)
+            .name(name)
+            // Without a key an encrypted image would be copied with the account's own.
+            .set_encrypted(key.map(|_| true))
+            .set_kms_key_id(key.map(String::from));
         self.begin_copy(request, source, client_token, tags).await
     }
 
@@ -113,6 +121,19 @@ impl Cloud {
         value: &str,
     ) -> Result<Vec<String>, CloudError> {
         let filters = vec![filter("name", name), filter(&format!("tag:{tag}"), value)];
+        let images = self.images(Some("self"), filters).await?;
+        Ok(images.into_iter().map(|image| image.id).collect())
+    }
+
+    /// Copies of an image of another region that are there, or being made, by their name.
+    pub(crate) async fn copies_under_way(
+        &self,
+        name: &str,
+        of: &str,
+    ) -> Result<Vec<String>, CloudError> {
+        let states = Filter::builder().name("state").values("pending").values("available");
+        let of = filter(&format!("tag:{}", tags::COPY_OF), of);
+        let filters = vec![filter("name", name), of, states.build()];
         let images = self.images(Some("self"), filters).await?;
         Ok(images.into_iter().map(|image| image.id).collect())
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::primitives::DateTime;
-use aws_sdk_ec2::types::{ImageAttributeName, LaunchPermission, LaunchPermissionModifications};
+use aws_sdk_ec2::types::{
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup,
+};
 use jiff::Timestamp;
 
 use super::{Cloud, CloudError};
@@ -107,7 +109,8 @@ fn principal(permission: LaunchPermission) -> Option<Principal> {
     let account = permission.user_id.map(Principal::Account);
     let organization = permission.organization_arn.map(Principal::Organization);
     let unit = permission.organizational_unit_arn.map(Principal::OrganizationalUnit);
-    account.or(organization).or(unit)
+    let everybody = permission.group.map(|_| Principal::Everybody);
+    account.or(organization).or(unit).or(everybody)
 }
 
 fn permission(principal: &Principal) -> LaunchPermission {
@@ -116,6 +119,7 @@ fn permission(principal: &Principal) -> LaunchPermission {
         Principal::Account(id) => empty.user_id(id),
         Principal::Organization(arn) => empty.organization_arn(arn),
         Principal::OrganizationalUnit(arn) => empty.organizational_unit_arn(arn),
+        Principal::Everybody => empty.group(PermissionGroup::All),
     }
     .build()
 }

@@ -39,7 +39,7 @@ fn lack(
     there: &Fleet,
 ) -> Result<Option<Reason>, String> {
     let (region, generation) = (region.to_owned(), current.generation);
-    Ok(match distribute::decide(&current.ami, there) {
+    Ok(match distribute::decide(&current.ami, template, there) {
         Step::Stays(ami) => terms(&ami, template),
         Step::Refused(ami) => return Err(format!("{} is quarantined there", ami.ami)),
         Step::Promote(_) => {

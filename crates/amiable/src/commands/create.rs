@@ -199,8 +199,13 @@ async fn unfinished(
     }
     let request = PlanRequest { templates: &distributed, with_consumers: false, ..*request };
     let mut plan = planned(&request).await?;
-    plan.retain(|it| it.todo == Todo::Distribute);
-    for it in &plan {
+    // A region that cannot be asked is no reason to bake: it would be one at each repeat.
+    let is_unknown = |it: &Planned| {
+        let of_region = |text: &String| text.starts_with("region ");
+        it.todo == Todo::Unknown && it.unknown.iter().all(of_region)
+    };
+    plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));
+    for it in plan.iter().filter(|it| it.todo == Todo::Distribute) {
         let why = why(it).join("; ");
         console.message(&format!("{}: nothing is baked, but finished: {why}", it.template));
     }

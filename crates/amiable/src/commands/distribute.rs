@@ -66,8 +66,8 @@ struct Progress {
     consumers: Vec<Value>,
     also_in: Vec<String>,
     failed: Vec<String>,
-    /// Consumers that were not rolled.
-    unrolled: Option<Failure>,
+    /// Why consumers were not rolled.
+    unrolled: Vec<Failure>,
 }
 
 impl Finish<'_> {
@@ -80,7 +80,10 @@ impl Finish<'_> {
         fleet: Option<&Fleet>,
         again: &str,
     ) -> Finished {
-        if !template.distribution.is_something() {
+        let known = fleet.and_then(|fleet| fleet.get(&target.ami));
+        // Terms that the configuration has given up are taken back.
+        let differs = known.is_some_and(|ami| template.distribution.differs_from(ami));
+        if !template.distribution.is_something() && !differs {
             let (consumers, outcome) = match self.rolls {
                 true => self.roll_here(template, target, fleet).await,
                 false => (Vec::new(), Ok(())),
@@ -130,7 +133,7 @@ impl Finish<'_> {
                 };
                 let mut progress = progress.lock().expect("no panic holds this lock");
                 progress.consumers.extend(rolled);
-                progress.unrolled = progress.unrolled.take().or(outcome.err());
+                progress.unrolled.extend(outcome.err());
             }
         };
         let distributed = ami_lifecycle::distribute(&request, done).await;
@@ -187,12 +190,14 @@ impl Finish<'_> {
         progress: Progress,
         again: &str,
     ) -> Finished {
-        let Progress { mut regions, consumers, mut also_in, mut failed, unrolled } = progress;
+        let Progress { mut regions, consumers, mut also_in, mut failed, mut unrolled } = progress;
+        let last = if failed.is_empty() { unrolled.pop() } else { None };
+        unrolled.iter().for_each(|failure| self.console.complain(&failure.text()));
         regions.sort_by_key(|row| row["region"].to_string());
         also_in.sort();
         failed.sort();
         let left = format!("`{again}` does what is left");
-        let outcome = match (failed.is_empty(), unrolled) {
+        let outcome = match (failed.is_empty(), last) {
             (true, None) => Ok(()),
             (true, Some(unrolled)) => Err(unrolled),
             (false, _) => {

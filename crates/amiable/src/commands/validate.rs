@@ -149,7 +149,14 @@ fn distribution(template: &Template) -> Facts {
         }
     }
     if let Some(age) = deprecate_after {
-        facts.push(("deprecated", format!("after {} days", age.as_secs() / 86_400)));
+        let hours = age.as_secs() / 3600;
+        facts.push((
+            "deprecated",
+            match hours % 24 {
+                0 => format!("after {} days", hours / 24),
+                _ => format!("after {hours} hours"),
+            },
+        ));
     }
     if *protect {
         facts.push(("protected", "from deregistration".into()));

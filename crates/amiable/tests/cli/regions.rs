@@ -127,6 +127,48 @@ fn a_copy_of_a_dead_process_that_nobody_needs_is_removed() {
     assert_eq!(amis(&farm).len(), 1);
 }
 
+#[test]
+fn a_copy_that_is_overtaken_does_not_become_current() {
+    let farm = farm(&["--delays", "image=2s"], "");
+    farm.stdout(&["create", "agent", "-q"]);
+    let mut update = farm.spawn(&["update", "agent", "-q"]);
+    // The copy of the second is under way when the first is current again.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while amis(&farm).len() < 4 {
+        assert!(std::time::Instant::now() < end, "no copy is made");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    farm.stdout(&["rollback", "agent", "-q"]);
+    assert_eq!(update.wait().unwrap().code(), Some(1));
+    insta::assert_snapshot!(
+        [farm.amiable(&["list", "--all-regions"]), farm.amiable(&["plan"])].join("\n")
+    );
+}
+
+#[test]
+fn the_last_term_is_taken_back_too() {
+    let farm = Farm::with_example(&[]);
+    tell(&farm, "share_with = [\"123456789012\"]");
+    farm.stdout(&["create", "agent", "-q"]);
+    let ami = farm.current("agent");
+    // Somebody has made it public besides.
+    aws(
+        &farm,
+        "us-east-1",
+        &format!(
+            "ec2 modify-image-attribute --image-id {ami} --launch-permission Add=[{{Group=all}}]"
+        ),
+    );
+    let mut told = vec![farm.amiable(&["info", "agent"])];
+    farm.edit("amiable.toml", "share_with = [\"123456789012\"]\n", "");
+    told.push(farm.amiable(&["plan"]));
+    told.push(farm.amiable(&["update", "--all"]));
+    told.push(farm.amiable(&["plan"]));
+    let of = format!("ec2 describe-image-attribute --image-id {ami} --attribute launchPermission");
+    assert_eq!(aws(&farm, "us-east-1", &format!("{of} --query LaunchPermissions")), "");
+    insta::assert_snapshot!(told.join("\n"));
+}
+
 /// Who may launch an AMI, and whether it is deprecated and protected.
 fn terms(farm: &Farm, region: &str, generation: u64) -> String {
     let id = id(farm, region, generation);
@@ -246,7 +288,7 @@ fn encrypted_amis_are_so_in_each_region_by_that_regions_key() {
         aws(&farm, region, &format!("{of} {mine} Snapshots[].[Encrypted,KmsKeyId]"))
     });
     insta::assert_snapshot!(keys.join("\n"));
-    farm.edit("amiable.toml", "alias/eu", "alias/other");
+    farm.edit("amiable.toml", "alias/us", "alias/other");
     let plan = farm.amiable(&["plan"]);
     assert!(plan.contains("configuration: encrypt"), "{plan}");
 }
