@@ -5,35 +5,25 @@
 //!   fleet, bases, revisions, consumers --> decide (pure) --> nothing | roll | bake, and why
 //! ```
 
+mod facts;
 mod reason;
 mod regions;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use self::facts::Facts;
 pub use self::reason::Reason;
 use crate::ami::{Ami, Status};
-use crate::bake::NewestBases;
 use crate::cloud::Cloud;
-use crate::consumer::{Files, JenkinsServer, RollRequest, RollTarget, Rolled, Value, plan_roll};
+use crate::consumer::{JenkinsServer, Rolled, Value};
 use crate::error::{CloudError, chain};
-use crate::event::Event;
-use crate::fleet::Fleet;
 use crate::recipe;
 use crate::schedule::in_order;
-use crate::source;
 use crate::tags;
-use crate::template::{Base, Namespace, Source, Template};
-
-/// As many repositories are asked at once.
-const AT_ONCE: usize = 16;
+use crate::template::{Base, Namespace, Template};
 
 /// What is to be done for a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,137 +77,17 @@ pub struct PlanRequest<'a> {
     pub now: Timestamp,
 }
 
-/// All that a plan is made from.
-struct Facts<'a> {
-    fleet: &'a Fleet,
-    bases: NewestBases,
-    /// By template.
-    revisions: BTreeMap<String, Result<Option<String>, String>>,
-    /// By template; in all of its regions.
-    consumers: BTreeMap<String, Vec<Rolled>>,
-    /// What there is in the regions that AMIs are copied to.
-    elsewhere: BTreeMap<String, Result<Arc<Fleet>, String>>,
-    now: Timestamp,
-}
-
 /// Observes, and decides; those that others stand on come first. Nothing is changed.
 ///
 /// # Errors
 /// When a call fails without which nothing can be told of any template.
 pub async fn plan(request: &PlanRequest<'_>) -> Result<Vec<Planned>, CloudError> {
-    let PlanRequest { cloud, namespace, templates, now, .. } = *request;
-    let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
-    let (fleet, bases, revisions, elsewhere) = tokio::join!(
-        cloud.fleet(namespace),
-        NewestBases::look_up(cloud, templates),
-        revisions(sources),
-        fleets_elsewhere(cloud, namespace, templates)
-    );
-    let fleet = fleet?;
-    let consumers = match request.with_consumers {
-        true => moves(request, &fleet, &elsewhere).await,
-        false => BTreeMap::new(),
-    };
-    let facts = Facts { fleet: &fleet, bases, revisions, consumers, elsewhere, now };
-    Ok(decide(templates, &facts))
-}
-
-/// What there is in each region that a template's AMIs are copied to.
-async fn fleets_elsewhere(
-    cloud: &Cloud,
-    namespace: &Namespace,
-    templates: &[&Template],
-) -> BTreeMap<String, Result<Arc<Fleet>, String>> {
-    let destinations = templates.iter().flat_map(|it| &it.distribution.destinations);
-    let regions: BTreeSet<&str> = destinations.map(|it| it.region.as_str()).collect();
-    let look = |region: &str| {
-        let (region, cloud) = (region.to_owned(), cloud.in_region(region));
-        async move {
-            let fleet = cloud.fleet(namespace).await;
-            (region, fleet.map_err(|error| chain(&error)))
-        }
-    };
-    join_all(regions.into_iter().map(look)).await.into_iter().collect()
-}
-
-/// The revision of each template's source. What several have in common is asked once.
-async fn revisions(
-    sources: BTreeMap<String, Source>,
-) -> BTreeMap<String, Result<Option<String>, String>> {
-    let mut distinct: Vec<Source> = Vec::new();
-    for source in sources.values() {
-        if !distinct.iter().any(|it| it.repository == source.repository) {
-            distinct.push(source.clone());
-        }
-    }
-    let limit = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
-    let mut asking = JoinSet::new();
-    for source in distinct {
-        let limit = limit.clone();
-        asking.spawn(async move {
-            let _permit = limit.acquire().await;
-            let revision = source::current_revision(&source).await;
-            (source.repository, revision.map_err(|error| chain(&error)))
-        });
-    }
-    let found = asking.join_all().await;
-    let of = |source: &Source| {
-        let found = found.iter().find(|(repository, _)| *repository == source.repository);
-        found.map_or(Ok(None), |(_, revision)| revision.clone())
-    };
-    sources.iter().map(|(name, source)| (name.clone(), of(source))).collect()
-}
-
-/// What rolling would change in all regions, by template.
-async fn moves(
-    request: &PlanRequest<'_>,
-    fleet: &Fleet,
-    elsewhere: &BTreeMap<String, Result<Arc<Fleet>, String>>,
-) -> BTreeMap<String, Vec<Rolled>> {
-    let mut files = Files::default();
-    let mut moves: BTreeMap<String, Vec<Rolled>> = BTreeMap::new();
-    for template in request.templates {
-        let here = moves_in(request, request.cloud, fleet, template, &mut files).await;
-        let all = moves.entry(template.name.clone()).or_default();
-        all.extend(here);
-        for destination in &template.distribution.destinations {
-            let region = &destination.region;
-            let Some(Ok(fleet)) = elsewhere.get(region) else { continue };
-            let Some(template) = template.in_region(region) else { continue };
-            let cloud = request.cloud.in_region(region);
-            for mut rolled in moves_in(request, &cloud, fleet, &template, &mut files).await {
-                rolled.consumer = format!("{region}: {}", rolled.consumer);
-                all.push(rolled);
-            }
-        }
-    }
-    moves
-}
-
-/// The same in one region.
-async fn moves_in(
-    request: &PlanRequest<'_>,
-    cloud: &Cloud,
-    fleet: &Fleet,
-    template: &Template,
-    files: &mut Files,
-) -> Vec<Rolled> {
-    let Some(current) = fleet.current(&template.name) else { return Vec::new() };
-    let request = RollRequest {
-        cloud,
-        fleet,
-        template,
-        target: RollTarget::of(current),
-        jenkins: request.jenkins,
-        force: false,
-        observer: &|_: Event| {},
-        cancel: &CancellationToken::new(),
-    };
-    plan_roll(&request, files).await
+    let facts = Facts::observe(request).await?;
+    Ok(decide(request.templates, &facts))
 }
 
 /// Says for each template what is to be done. Pure.
-fn decide(templates: &[&Template], facts: &Facts<'_>) -> Vec<Planned> {
+fn decide(templates: &[&Template], facts: &Facts) -> Vec<Planned> {
     let mut planned: Vec<Planned> = Vec::new();
     for template in in_order(templates) {
         let below = match &template.base {
@@ -230,7 +100,7 @@ fn decide(templates: &[&Template], facts: &Facts<'_>) -> Vec<Planned> {
 }
 
 /// `below` is what is planned for the template that it stands on.
-fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Planned {
+fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
     let name = &template.name;
     let current = facts.fleet.current(name);
     let mut unknown = Vec::new();
@@ -244,7 +114,7 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts<'_>) -> Plann
         None => {
             reasons.push(Reason::NoCurrent);
             // It will be baked in any case, and what stands in its way is told before.
-            let base = facts.bases.of(template, facts.fleet);
+            let base = facts.bases.of(template, &facts.fleet);
             let waits = below.is_some_and(|below| below.todo == Todo::Bake);
             unknown.extend(base.err().filter(|_| !waits).map(|error| format!("base: {error}")));
         }
@@ -296,12 +166,12 @@ fn differences(
     ami: &Ami,
     template: &Template,
     below: Option<&Planned>,
-    facts: &Facts<'_>,
+    facts: &Facts,
     unknown: &mut Vec<String>,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let rebuilt = below.filter(|below| below.todo == Todo::Bake);
-    match (rebuilt, facts.bases.of(template, facts.fleet)) {
+    match (rebuilt, facts.bases.of(template, &facts.fleet)) {
         (Some(below), _) => {
             reasons.push(Reason::BaseTemplate { template: below.template.clone() });
         }
@@ -346,7 +216,7 @@ fn decided_against(
     current: &Ami,
     template: &Template,
     below: Option<&Planned>,
-    facts: &Facts<'_>,
+    facts: &Facts,
 ) -> Option<String> {
     let mine = facts.fleet.amis().iter().filter(|ami| ami.template == template.name);
     let later = mine.filter(|ami| {
@@ -397,9 +267,14 @@ fn elsewhere(rolled: &Rolled) -> impl Iterator<Item = Reason> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::bake::NewestBases;
     use crate::cloud::ImageFacts;
     use crate::consumer::Move;
+    use crate::fleet::Fleet;
     use crate::template::tests::template;
 
     const NOW: &str = "2026-11-24T12:00:00Z";
@@ -439,9 +314,8 @@ mod tests {
         amis: Vec<Ami>,
         consumers: Vec<(&str, Rolled)>,
     ) -> Vec<Planned> {
-        let fleet = Fleet::new(amis);
         let facts = Facts {
-            fleet: &fleet,
+            fleet: Arc::new(Fleet::new(amis)),
             bases: NewestBases::default(),
             revisions: templates
                 .iter()

@@ -1,9 +1,7 @@
 //! Which regions lack a template's current AMI, or give it to others on other terms.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::Reason;
+use super::facts::Fleets;
 use crate::ami::Ami;
 use crate::distribute::{self, Step};
 use crate::fleet::Fleet;
@@ -14,7 +12,7 @@ use crate::template::Template;
 pub(super) fn lacks(
     current: &Ami,
     template: &Template,
-    elsewhere: &BTreeMap<String, Result<Arc<Fleet>, String>>,
+    elsewhere: &Fleets,
     unknown: &mut Vec<String>,
 ) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = terms(current, template).into_iter().collect();

@@ -1,8 +1,8 @@
 //! `amiable roll`, and rolling after an AMI has become current.
 
-use std::borrow::Cow;
+mod places;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use ami_lifecycle::jenkins_config::Text;
 use ami_lifecycle::{
@@ -12,6 +12,7 @@ use ami_lifecycle::{
 use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
+use self::places::{Place, choose, is_ami_id, places};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
@@ -138,63 +139,6 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     }
 }
 
-/// A template in one of its regions.
-struct Place<'a> {
-    template: Cow<'a, Template>,
-    /// The region, where it is not the first.
-    region: Option<&'a str>,
-    cloud: Cloud,
-    fleet: Arc<Fleet>,
-}
-
-/// Where templates have consumers; `false` when not all could be looked at.
-async fn places<'a>(
-    templates: &[&'a Template],
-    config: &Config,
-    cloud: &Cloud,
-    fleet: &Arc<Fleet>,
-    console: &Console,
-) -> (Vec<Place<'a>>, bool) {
-    let (mut places, mut well) = (Vec::new(), true);
-    for template in templates {
-        if !template.consumers.is_empty() {
-            let (cloud, fleet) = (cloud.clone(), fleet.clone());
-            let template = Cow::Borrowed(*template);
-            places.push(Place { template, region: None, cloud, fleet });
-        }
-        let consumed = template.distribution.destinations.iter();
-        for destination in consumed.filter(|it| !it.consumers.is_empty()) {
-            let region = destination.region.as_str();
-            let cloud = cloud.in_region(region);
-            match (cloud.fleet(&config.namespace).await, template.in_region(region)) {
-                (Ok(fleet), Some(there)) => {
-                    let (template, region) = (Cow::Owned(there), Some(region));
-                    places.push(Place { template, region, cloud, fleet });
-                }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
-                    well = false;
-                    let mut failure = Failure::from(error);
-                    let name = &template.name;
-                    failure.message = format!("{name} in {region}: {}", failure.message);
-                    console.complain(&failure.text());
-                }
-            }
-        }
-    }
-    (places, well)
-}
-
-/// An AMI that is named by its id is of one region.
-fn choose(places: &mut Vec<Place<'_>>, to: Option<&str>) {
-    let Some(id) = to.filter(|to| is_ami_id(to)) else { return };
-    let has_it = |place: &Place<'_>| place.fleet.get(id).is_some();
-    match places.iter().any(has_it) {
-        true => places.retain(has_it),
-        false => places.retain(|place| place.region.is_none()),
-    }
-}
-
 const WRITE: &str = "--write does it without asking, and --diff only shows it";
 
 /// The templates of these names, which must have consumers.
@@ -271,12 +215,6 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
         .hint("--force lets them name it all the same")),
         _ => Ok(RollTarget::of(found)),
     }
-}
-
-/// An id is `ami-` and 8 or 17 hexadecimal digits.
-fn is_ami_id(text: &str) -> bool {
-    let digits = text.strip_prefix("ami-").unwrap_or_default();
-    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What is common to all rolls of a call.

@@ -1,0 +1,309 @@
+//! The IAM policy that allows what commands call, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Operation, all_consumers};
+use crate::consumer::Consumer;
+use crate::naming::Pattern;
+use crate::tags;
+use crate::template::{Base, Namespace, Template};
+
+/// What a policy is for.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyRequest<'a> {
+    /// What is to be done.
+    pub operations: &'a [Operation],
+    /// For these templates.
+    pub templates: &'a [Template],
+    /// How their AMIs are named.
+    pub pattern: &'a Pattern,
+    /// Given: what changes or ends something is allowed for resources of this namespace only.
+    pub only: Option<&'a Namespace>,
+}
+
+/// Actions that make something, with the tags that it has from the beginning.
+const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstances"];
+
+/// Actions that change or end what is there. EC2 knows the tags of what each of them names
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
+const CHANGE: [&str; 13] = [
+    "CreateTags",
+    "DeleteKeyPair",
+    "DeleteSnapshot",
+    "DeleteTags",
+    "DeleteVolume",
+    "DeregisterImage",
+    "DisableImageDeprecation",
+    "DisableImageDeregistrationProtection",
+    "EnableImageDeprecation",
+    "EnableImageDeregistrationProtection",
+    "ModifyImageAttribute",
+    "StopInstances",
+    "TerminateInstances",
+];
+
+/// The least policy, as IAM's JSON
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+#[must_use]
+pub fn policy(request: &PolicyRequest<'_>) -> Value {
+    let actions: BTreeSet<&str> = request
+        .operations
+        .iter()
+        .flat_map(|operation| operation.actions(request.templates, request.pattern))
+        .collect();
+    let mut groups: BTreeMap<Group, Vec<&str>> = BTreeMap::new();
+    for action in actions {
+        groups.entry(group(action, request.only.is_some())).or_default().push(action);
+    }
+    let statements: Vec<Value> =
+        groups.iter().flat_map(|(group, actions)| statements(*group, actions, request)).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The statements of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    /// On anything.
+    Any,
+    /// On what has the namespace's tag.
+    Own,
+    /// What EC2 does with KMS keys.
+    Keys,
+    /// iam:PassRole.
+    PassRole,
+    /// ssm:GetParameter, of bases and consumers.
+    Parameters,
+    /// ssm:PutParameter, of consumers.
+    OwnParameters,
+    /// What changes launch templates, of consumers.
+    LaunchTemplates,
+}
+
+fn group(action: &str, by_tag: bool) -> Group {
+    match action.split_once(':') {
+        Some(("iam", _)) => Group::PassRole,
+        Some(("kms", _)) => Group::Keys,
+        Some(("ssm", "PutParameter")) => Group::OwnParameters,
+        Some(("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate")) => {
+            Group::LaunchTemplates
+        }
+        Some(("ssm", _)) => Group::Parameters,
+        Some(("ec2", name)) if by_tag && CHANGE.contains(&name) => Group::Own,
+        _ => Group::Any,
+    }
+}
+
+fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Vec<Value> {
+    match (group, request.only) {
+        (Group::Any, _) | (Group::Own, None) => vec![json!({
+            "Sid": "Amiable",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+        })],
+        (Group::Own, Some(namespace)) => {
+            let mut key = String::from("aws:ResourceTag/");
+            key += tags::NAMESPACE;
+            let own = json!({
+                "Sid": "AmiableOwn",
+                "Effect": "Allow",
+                "Action": actions,
+                "Resource": "*",
+                "Condition": { "StringEquals": { key: namespace.0 } },
+            });
+            let new = actions.contains(&"ec2:CreateTags").then(|| {
+                json!({
+                    "Sid": "AmiableNew",
+                    "Effect": "Allow",
+                    "Action": ["ec2:CreateTags"],
+                    "Resource": "*",
+                    "Condition": { "StringEquals": { "ec2:CreateAction": MAKE } },
+                })
+            });
+            [own].into_iter().chain(new).collect()
+        }
+        (Group::Keys, _) => vec![json!({
+            "Sid": "AmiableKeys",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+            "Condition": { "StringLike": { "kms:ViaService": "ec2.*.amazonaws.com" } },
+        })],
+        (Group::PassRole, _) => vec![json!({
+            "Sid": "AmiableInstanceProfile",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+            "Condition": { "StringEquals": { "iam:PassedToService": "ec2.amazonaws.com" } },
+        })],
+        (Group::Parameters, _) => vec![json!({
+            "Sid": "AmiableParameters",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": &bases(request.templates) | &consumers(request.templates),
+        })],
+        (Group::LaunchTemplates, _) => vec![json!({
+            "Sid": "AmiableLaunchTemplates",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": launch_templates(request.templates),
+        })],
+        (Group::OwnParameters, _) => vec![json!({
+            "Sid": "AmiableConsumers",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": consumers(request.templates),
+        })],
+    }
+}
+
+/// The ARNs of the parameters that name bases. AWS' own public ones belong to no account.
+fn bases(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |template: &Template| {
+        let Base::Ssm(name) = &template.base else { return None };
+        Some(parameter(name, if name.starts_with("/aws/service/") { "" } else { "*" }))
+    };
+    templates.iter().filter_map(arn).collect()
+}
+
+/// The ARNs of the parameters that are consumers.
+fn consumers(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::Ssm(name) => Some(parameter(name, "*")),
+        _ => None,
+    };
+    all_consumers(templates).filter_map(arn).collect()
+}
+
+/// The ARNs of the launch templates that are consumers: they have their ids, so that one
+/// which is named by its name stands for all.
+fn launch_templates(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::LaunchTemplate(id) if id.starts_with("lt-") => {
+            Some(format!("arn:aws:ec2:*:*:launch-template/{id}"))
+        }
+        Consumer::LaunchTemplate(_) => Some("arn:aws:ec2:*:*:launch-template/*".into()),
+        _ => None,
+    };
+    all_consumers(templates).filter_map(arn).collect()
+}
+
+fn parameter(name: &str, account: &str) -> String {
+    format!("arn:aws:ssm:*:{account}:parameter/{}", name.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::tests::template;
+    use crate::template::{HostKey, KeyPair};
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    fn statement<'p>(policy: &'p Value, sid: &str) -> Option<&'p Value> {
+        policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == sid)
+    }
+
+    #[test]
+    fn templates_decide_on_what_more_is_needed() {
+        let plain = template();
+        let rich = Template {
+            key_pair: KeyPair::Temporary,
+            host_key: HostKey::Console,
+            instance_profile: Some("p".into()),
+            base: Base::Ssm("/aws/service/debian/x".into()),
+            ..template()
+        };
+        let of = |template: &Template, text: &str| {
+            Operation::Bake.actions(std::slice::from_ref(template), &pattern(text))
+        };
+        let (least, most) = (of(&plain, "a-{generation}"), of(&rich, "a-{template}"));
+        let more: Vec<&&str> = most.difference(&least).collect();
+        assert_eq!(
+            more,
+            [
+                &"autoscaling:DescribeAutoScalingGroups",
+                &"autoscaling:DescribeLaunchConfigurations",
+                &"ec2:CopyImage",
+                &"ec2:DeleteKeyPair",
+                &"ec2:DescribeImageReferences",
+                &"ec2:DescribeLaunchTemplateVersions",
+                &"ec2:GetConsoleOutput",
+                &"ec2:ImportKeyPair",
+                &"iam:PassRole",
+                &"ssm:GetParameter",
+                &"ssm:GetParameters"
+            ]
+        );
+        let request = PolicyRequest {
+            operations: &[Operation::Bake],
+            templates: &[rich],
+            pattern: &pattern("a-{generation}"),
+            only: None,
+        };
+        let policy = policy(&request);
+        let arns = &statement(&policy, "AmiableParameters").unwrap()["Resource"];
+        assert_eq!(arns[0], "arn:aws:ssm:*::parameter/aws/service/debian/x");
+        assert!(statement(&policy, "AmiableInstanceProfile").is_some());
+    }
+
+    #[test]
+    fn consumers_add_rights_on_what_they_are_and_on_nothing_else() {
+        let consumers = vec![
+            Consumer::Ssm("/ci/x".into()),
+            Consumer::LaunchTemplate("lt-1".into()),
+            Consumer::Tag { key: "a".into(), value: "b".into() },
+        ];
+        let request = PolicyRequest {
+            operations: &[Operation::Roll],
+            templates: &[Template { consumers, ..template() }],
+            pattern: &pattern("a-{generation}"),
+            only: None,
+        };
+        let policy = policy(&request);
+        let of = |sid: &str| statement(&policy, sid).unwrap().clone();
+        assert_eq!(
+            of("Amiable")["Action"],
+            json!([
+                "ec2:CreateTags",
+                "ec2:DeleteTags",
+                "ec2:DescribeImages",
+                "ec2:DescribeLaunchTemplateVersions"
+            ])
+        );
+        let parameter = json!(["arn:aws:ssm:*:*:parameter/ci/x"]);
+        assert_eq!(of("AmiableConsumers")["Action"], json!(["ssm:PutParameter"]));
+        assert_eq!(of("AmiableConsumers")["Resource"], parameter);
+        assert_eq!(of("AmiableParameters")["Resource"], parameter);
+        let template = json!(["arn:aws:ec2:*:*:launch-template/lt-1"]);
+        assert_eq!(of("AmiableLaunchTemplates")["Resource"], template);
+        let looking = Operation::Look.actions(request.templates, request.pattern);
+        assert!(looking.contains("ssm:GetParameter") && !looking.contains("ssm:PutParameter"));
+    }
+
+    #[test]
+    fn by_tag_nothing_of_others_can_be_changed() {
+        let namespace = Namespace("ci".into());
+        let request = PolicyRequest {
+            operations: &Operation::ALL,
+            templates: &[template()],
+            pattern: &pattern("a-{generation}"),
+            only: Some(&namespace),
+        };
+        let policy = policy(&request);
+        let any = statement(&policy, "Amiable").unwrap()["Action"].as_array().unwrap();
+        let free: Vec<&str> = any
+            .iter()
+            .map(|action| action.as_str().unwrap().split_once(':').unwrap().1)
+            .filter(|name| !name.starts_with("Describe") && !name.starts_with("Get"))
+            .collect();
+        assert_eq!(free, ["CreateImage", "RunInstances"]);
+        let own = statement(&policy, "AmiableOwn").unwrap();
+        assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
+        assert!(statement(&policy, "AmiableNew").is_some());
+    }
+}

@@ -1,0 +1,73 @@
+//! Where templates have consumers: in the first region, and where their AMIs are copied to.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ami_lifecycle::{Cloud, Fleet, Template};
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// A template in one of its regions.
+pub(super) struct Place<'a> {
+    pub(super) template: Cow<'a, Template>,
+    /// The region, where it is not the first.
+    pub(super) region: Option<&'a str>,
+    pub(super) cloud: Cloud,
+    pub(super) fleet: Arc<Fleet>,
+}
+
+/// Where templates have consumers; `false` when not all could be looked at.
+pub(super) async fn places<'a>(
+    templates: &[&'a Template],
+    config: &Config,
+    cloud: &Cloud,
+    fleet: &Arc<Fleet>,
+    console: &Console,
+) -> (Vec<Place<'a>>, bool) {
+    let (mut places, mut well) = (Vec::new(), true);
+    for template in templates {
+        if !template.consumers.is_empty() {
+            let (cloud, fleet) = (cloud.clone(), fleet.clone());
+            let template = Cow::Borrowed(*template);
+            places.push(Place { template, region: None, cloud, fleet });
+        }
+        let consumed = template.distribution.destinations.iter();
+        for destination in consumed.filter(|it| !it.consumers.is_empty()) {
+            let region = destination.region.as_str();
+            let cloud = cloud.in_region(region);
+            match (cloud.fleet(&config.namespace).await, template.in_region(region)) {
+                (Ok(fleet), Some(there)) => {
+                    let (template, region) = (Cow::Owned(there), Some(region));
+                    places.push(Place { template, region, cloud, fleet });
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    well = false;
+                    let mut failure = Failure::from(error);
+                    let name = &template.name;
+                    failure.message = format!("{name} in {region}: {}", failure.message);
+                    console.complain(&failure.text());
+                }
+            }
+        }
+    }
+    (places, well)
+}
+
+/// An AMI that is named by its id is of one region.
+pub(super) fn choose(places: &mut Vec<Place<'_>>, to: Option<&str>) {
+    let Some(id) = to.filter(|to| is_ami_id(to)) else { return };
+    let has_it = |place: &Place<'_>| place.fleet.get(id).is_some();
+    match places.iter().any(has_it) {
+        true => places.retain(has_it),
+        false => places.retain(|place| place.region.is_none()),
+    }
+}
+
+/// An id is `ami-` and 8 or 17 hexadecimal digits.
+pub(super) fn is_ami_id(text: &str) -> bool {
+    let digits = text.strip_prefix("ami-").unwrap_or_default();
+    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
