@@ -21,6 +21,11 @@ impl Encryption {
         Ok(wanted.then_some(Encryption(key)))
     }
 
+    /// By the account's own key.
+    pub(super) fn by_account() -> Encryption {
+        Encryption(None)
+    }
+
     /// The key, as EC2 tells it.
     pub(super) fn key(&self, region: &str) -> String {
         let name = self.0.as_deref().unwrap_or(DEFAULT_KEY);

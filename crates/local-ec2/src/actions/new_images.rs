@@ -387,8 +387,8 @@ impl CopyImage {
             let copy = Snapshot {
                 id: new_id("snap"),
                 region: region.to_owned(),
-                // What is encrypted cannot be copied into what is not.
-                kms_key: asked.or(snapshot.kms_key),
+                // What is encrypted stays so: without a key by the account's own in that region.
+                kms_key: asked.or(snapshot.kms_key.map(|_| Encryption::by_account().key(region))),
                 state: SnapshotState::Pending,
                 started: Timestamp::now(),
                 description: format!("Copied for {} from {}", self.name, source.id),

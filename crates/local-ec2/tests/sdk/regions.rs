@@ -5,7 +5,7 @@ use aws_sdk_ec2::config::Region;
 use aws_sdk_ec2::primitives::Blob;
 use local_ec2::Faults;
 
-use crate::bench::{Bench, code, filter, tag};
+use crate::bench::{Bench, code, eventually, filter, tag};
 
 /// A client of the same endpoint in another region.
 fn elsewhere(bench: &Bench) -> Client {
@@ -123,6 +123,19 @@ async fn encryption_is_told_of_copies_and_volumes() {
     let answer = there.describe_snapshots().snapshot_ids(id).send().await.unwrap();
     let key = answer.snapshots()[0].kms_key_id();
     assert_eq!(key, Some("arn:aws:kms:eu-west-1:000000000000:alias/ci"));
+    // Without a key it is encrypted by another one, and never in clear.
+    let encrypted = images.images()[0].image_id().unwrap();
+    let back = bench.client.copy_image().name("back").source_image_id(encrypted);
+    eventually(async || {
+        let images = there.describe_images().image_ids(encrypted).send().await.unwrap();
+        (images.images()[0].state()?.as_str() == "available").then_some(())
+    })
+    .await;
+    let id = back.source_region("eu-west-1").send().await.unwrap().image_id.unwrap();
+    let snapshot = bench.snapshot_of(&id).await;
+    let answer = bench.client.describe_snapshots().snapshot_ids(snapshot).send().await.unwrap();
+    let key = answer.snapshots()[0].kms_key_id();
+    assert_eq!(key, Some("arn:aws:kms:us-east-1:000000000000:alias/aws/ebs"));
 }
 
 #[tokio::test]
