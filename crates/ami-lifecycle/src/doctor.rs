@@ -161,7 +161,16 @@ pub async fn examine_readiness(
         operations.flat_map(|operation| operation.actions(templates, pattern)).collect();
     let image = image.as_deref().unwrap_or(NO_IMAGE);
     for action in actions.iter().filter_map(|action| action.strip_prefix("ec2:")) {
-        checks.extend(ask_for(cloud, action, image).await);
+        checks.extend(ask_for(cloud, action, cloud.region(), image).await);
+    }
+    for region in destinations(templates) {
+        let there = cloud.in_region(region);
+        for action in ["CopyImage", "CreateTags"] {
+            let check = ask_for(&there, action, cloud.region(), image).await;
+            let named =
+                |check: Check| Check { name: format!("{} in {region}", check.name), ..check };
+            checks.extend(check.map(named));
+        }
     }
     checks.extend(auto_scaling(cloud).await);
     checks
@@ -214,12 +223,13 @@ async fn default_vpc(cloud: &Cloud) -> Check {
     }
 }
 
-/// Asks for the right to an action, unless the checks before have called it already.
-async fn ask_for(cloud: &Cloud, action: &str, image: &str) -> Option<Check> {
+/// Asks for the right to an action, unless the checks before have called it already. The image
+/// is in the region `from`.
+async fn ask_for(cloud: &Cloud, action: &str, from: &str, image: &str) -> Option<Check> {
     let ec2 = cloud.ec2();
     Some(match action {
         "CopyImage" => {
-            let request = ec2.copy_image().source_image_id(image).source_region(cloud.region());
+            let request = ec2.copy_image().source_image_id(image).source_region(from);
             right("CopyImage", request.name("amiable doctor").dry_run(true).send().await)
         }
         "CreateImage" => {

@@ -128,6 +128,23 @@ fn a_copy_of_a_dead_process_that_nobody_needs_is_removed() {
 }
 
 #[test]
+fn doctor_looks_at_each_region() {
+    let farm = farm(&[], "");
+    fault(&farm, "CopyImage=UnauthorizedOperation,region=eu-west-1");
+    let output = farm.command("amiable", &["doctor"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let of_region: Vec<&str> = text.lines().filter(|line| line.contains("eu-west-1")).collect();
+    insta::assert_snapshot!(
+        of_region
+            .iter()
+            .map(|it| it.split(" (request").next().unwrap())
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+}
+
+#[test]
 fn a_copy_that_is_overtaken_does_not_become_current() {
     let farm = farm(&["--delays", "image=2s"], "");
     farm.stdout(&["create", "agent", "-q"]);
