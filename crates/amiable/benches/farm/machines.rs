@@ -24,14 +24,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Where bare QEMU has the guest's sshd.
 const BARE: &str = "127.0.0.1:22922";
 
-pub(crate) fn local(report: &mut Report) {
+/// Boots, where these are wanted, and images.
+pub(crate) fn local(report: &mut Report, with_boots: bool) {
     if std::env::var_os("AMIABLE_TEST_BASE_IMAGE").is_none() {
         println!("no AMIABLE_TEST_BASE_IMAGE: real machines are left out; `make bench` has one");
         return;
     }
     let (farm, base) = real_farm();
     let runtime = Runtime::new().expect("a runtime");
-    boots(report, &farm, &base, &runtime);
+    if with_boots {
+        boots(report, &farm, &base, &runtime);
+    }
     images(report, &farm, &base, &runtime);
 }
 
@@ -174,7 +177,7 @@ fn images(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
     report.line("| disk | written | each |");
     report.line("|---|---|---|");
     let client = client(farm);
-    for (size, mib) in [(3, 256), (20, 4096)] {
+    for (size, mib) in [(3_u64, 256_u64), (20, 4096)] {
         let mapping = format!("DeviceName=/dev/xvda,Ebs={{VolumeSize={size}}}");
         let agent = Agent::start_with(farm, base, &["--block-device-mappings", &mapping]);
         agent.ask("cloud-init status --wait");

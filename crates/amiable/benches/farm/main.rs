@@ -73,8 +73,8 @@ fn main() {
     if wanted("many") {
         fleet::many(&mut report);
     }
-    if wanted("local") {
-        machines::local(&mut report);
+    if wanted("local") || wanted("images") {
+        machines::local(&mut report, wanted("local"));
     }
     report.write(only.is_empty());
 }
