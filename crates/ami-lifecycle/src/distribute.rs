@@ -28,7 +28,7 @@ use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::guest::Site;
 use crate::machine::found_all_the_same;
-use crate::marks::{lease_end, new_bake};
+use crate::marks::{claim, lease_end, new_bake};
 use crate::sweep::{LeftBecause, Leftover, remove_leftover};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
@@ -221,11 +221,7 @@ impl<'a> Elsewhere<'a> {
         if !dead.iter().any(|it| it.ami == ami.ami) {
             return Ok(());
         }
-        let claim = tags::of([
-            (tags::LEASE, self.lease().to_string()),
-            (tags::OWNER, owner.to_owned()),
-            (tags::OPERATOR, operator.to_owned()),
-        ]);
+        let claim = claim(self.lease(), owner, operator);
         Ok(self.cloud.tag(std::slice::from_ref(&ami.ami), &claim).await?)
     }
 

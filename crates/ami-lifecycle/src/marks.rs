@@ -37,12 +37,17 @@ impl Marks<'_> {
 
     /// What makes a dead bake's resource this bake's own.
     pub(crate) fn claim(&self) -> Tags {
-        tags::of([
-            (tags::LEASE, self.lease.to_string()),
-            (tags::OWNER, self.owner.to_owned()),
-            (tags::OPERATOR, self.operator.to_owned()),
-        ])
+        claim(self.lease, self.owner, self.operator)
     }
+}
+
+/// What makes a dead process's resource another's own.
+pub(crate) fn claim(lease: Timestamp, owner: &str, operator: &str) -> Tags {
+    tags::of([
+        (tags::LEASE, lease.to_string()),
+        (tags::OWNER, owner.to_owned()),
+        (tags::OPERATOR, operator.to_owned()),
+    ])
 }
 
 /// An id that no other bake has.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use local_ec2::Delays;
 
-use crate::farm::Farm;
+use crate::farm::{DEFAULTS, Farm};
 
 /// A farm whose endpoint takes as long as is said.
 pub(crate) fn start(delays: Delays) -> Farm {
@@ -27,12 +27,7 @@ pub(crate) fn start(delays: Delays) -> Farm {
 
 /// The configuration of some templates, named t0, t1, …
 pub(crate) fn configure(farm: &Farm, templates: usize) {
-    let mut text = String::from(
-        "[cloud]\nendpoint = \"local\"\nregion = \"us-east-1\"\n[naming]\nnamespace = \"ci\"\n\
-         pattern = \"{template}-{generation}\"\n[defaults]\nsystem = \"jenkins\"\n\
-         os = \"debian-12\"\nssh_user = \"debian\"\nscript = \"setup\"\n\
-         source = { path = \"init\" }\nbase = { owner = \"self\", name = \"debian-*\" }\n",
-    );
+    let mut text = String::from(DEFAULTS);
     for index in 0..templates {
         text += &format!("[template.t{index}]\n");
     }

@@ -181,7 +181,7 @@ async fn bake_all(
         holdings,
         cancel,
         console,
-        one_roll: tokio::sync::Mutex::default(),
+        one_roll: Arc::default(),
     };
     bakes::run(&job, &templates, plan.as_deref(), jobs.into(), output).await
 }
@@ -207,7 +207,7 @@ async fn unfinished(
     plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));
     for it in plan.iter().filter(|it| it.todo == Todo::Distribute) {
         let why = why(it).join("; ");
-        console.message(&format!("{}: nothing is baked, but finished: {why}", it.template));
+        console.message(&format!("{}: no new AMI is baked, as only this is left to do: {why}", it.template));
     }
     Ok(Some(plan))
 }
@@ -236,7 +236,7 @@ pub(super) struct Job<'a> {
     pub(super) cancel: CancellationToken,
     pub(super) console: &'a Console,
     /// Held while consumers are rolled: several templates may be in one file.
-    one_roll: tokio::sync::Mutex<()>,
+    one_roll: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Job<'_> {
@@ -292,7 +292,7 @@ impl Job<'_> {
         fleet: Option<&Fleet>,
     ) -> Finished {
         let Job { config, cloud, cancel, console, holdings, rolls, one_roll, .. } = self;
-        let rolls = *rolls;
+        let (rolls, one_roll) = (*rolls, one_roll.clone());
         let finish = Finish { config, cloud, cancel, console, holdings, rolls, one_roll };
         let again = format!("amiable update {}", template.name);
         finish.run(template, target, fleet, &again).await

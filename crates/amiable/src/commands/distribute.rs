@@ -29,7 +29,8 @@ pub(super) struct Finish<'a> {
     /// Whether consumers are rolled.
     pub(super) rolls: bool,
     /// Held while consumers are rolled: several templates and regions may be in one file.
-    pub(super) one_roll: &'a tokio::sync::Mutex<()>,
+    /// Those who finish at the same time share it.
+    pub(super) one_roll: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What became of it all.
@@ -70,7 +71,19 @@ struct Progress {
     unrolled: Vec<Failure>,
 }
 
-impl Finish<'_> {
+impl<'a> Finish<'a> {
+    /// For a call that makes one AMI current.
+    pub(super) fn alone(
+        config: &'a Config,
+        cloud: &'a Cloud,
+        cancel: &'a CancellationToken,
+        console: &'a Console,
+        holdings: &'a Holdings,
+        rolls: bool,
+    ) -> Finish<'a> {
+        Finish { config, cloud, cancel, console, holdings, rolls, one_roll: Arc::default() }
+    }
+
     /// Distributes and rolls; `again` is the command that does what is left. `fleet` is what
     /// there is in the first region, where that is known.
     pub(super) async fn run(

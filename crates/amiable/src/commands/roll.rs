@@ -12,7 +12,7 @@ use ami_lifecycle::{
 use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
-use self::places::{Place, choose, is_ami_id, places};
+use self::places::{Consumed, choose, is_ami_id, places};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
@@ -63,7 +63,7 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     let fleet = cloud.fleet(&config.namespace).await?;
     let (mut places, mut well) = places(&templates, &config, &cloud, &fleet, console).await;
     choose(&mut places, args.to.as_deref());
-    let mut all: Vec<(Place<'_>, RollTarget)> = Vec::new();
+    let mut all: Vec<(Consumed<'_>, RollTarget)> = Vec::new();
     for place in places {
         match target(&place.template, &args, &place.fleet) {
             Ok(target) => all.push((place, target)),
@@ -155,7 +155,7 @@ fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template
 
 /// Tells of AMIs that agents could not start from, and of those that are not current.
 async fn warn_of_missing(
-    all: &[(Place<'_>, RollTarget)],
+    all: &[(Consumed<'_>, RollTarget)],
     cloud: &Cloud,
     console: &Console,
 ) -> Outcome {
@@ -245,13 +245,13 @@ impl Observer for CommandOutput<'_> {
 
 impl<'a> Site<'a> {
     fn at(
-        place: &'a Place<'_>,
+        place: &'a Consumed<'_>,
         jenkins: Option<&'a JenkinsServer>,
         force: bool,
         cancel: &'a CancellationToken,
         console: &'a Console,
     ) -> Site<'a> {
-        let Place { region, cloud, fleet, .. } = place;
+        let Consumed { region, cloud, fleet, .. } = place;
         Site { cloud, region: *region, fleet, jenkins, force, cancel, console }
     }
 

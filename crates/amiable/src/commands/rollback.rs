@@ -50,15 +50,8 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
         console.result(&done.ami.ami);
     }
     console.message(&text(name, &done));
-    let finish = Finish {
-        config: &config,
-        cloud: &cloud,
-        cancel: &cancel,
-        console,
-        holdings: &holdings,
-        rolls: !args.no_roll,
-        one_roll: &tokio::sync::Mutex::default(),
-    };
+    let rolls = !args.no_roll;
+    let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
     // Without the generation a repeat would go further back.
     let again = format!("amiable rollback {name} --to {}", done.ami.generation);
     let finished = finish.run(template, &RollTarget::of(&done.ami), Some(&fleet), &again).await;

@@ -79,15 +79,8 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
                 console.result(&ami.ami);
             }
             let told = tell(ami, &verified, &log_path, console);
-            let finish = Finish {
-                config: &config,
-                cloud: &cloud,
-                cancel: &cancel,
-                console,
-                holdings: &holdings,
-                rolls: !args.no_roll,
-                one_roll: &tokio::sync::Mutex::default(),
-            };
+            let rolls = !args.no_roll;
+            let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
             let again = format!("amiable update {}", template.name);
             let finished = match verified.promoted {
                 true => finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await,

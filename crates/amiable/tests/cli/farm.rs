@@ -12,6 +12,30 @@ use tempfile::TempDir;
 /// How long a program may take; only a failure takes so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The beginning of a configuration of many templates: what they have in common.
+pub(crate) const DEFAULTS: &str = r#"[cloud]
+endpoint = "local"
+region = "us-east-1"
+
+[naming]
+namespace = "ci"
+pattern = "{template}-{generation}"
+
+[defaults]
+system = "jenkins"
+os = "debian-12"
+ssh_user = "debian"
+base = { owner = "self", name = "debian-*" }
+source = { path = "init" }
+script = "setup"
+"#;
+
+/// A config.xml with one agent template, `linux`.
+pub(crate) const JENKINS: &str = r#"<hudson><clouds><hudson.plugins.ec2.EC2Cloud><name>ec2</name><templates>
+<hudson.plugins.ec2.SlaveTemplate><ami>ami-3c994355</ami><description>linux</description>
+</hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud></clouds></hudson>
+"#;
+
 pub(crate) struct Farm {
     folder: TempDir,
     /// The ids that were seen, so that one id has one name in all outputs of a test.

@@ -2,29 +2,12 @@
 
 use std::process::Command;
 
-use crate::farm::Farm;
+use crate::farm::{DEFAULTS, Farm, JENKINS};
 
 /// Twelve templates: two stand on `common`, one has a base and one a repository of its own, one
 /// is named in a file of Jenkins'.
 fn fleet(farm: &Farm) {
-    let mut text = String::from(
-        r#"[cloud]
-endpoint = "local"
-region = "us-east-1"
-
-[naming]
-namespace = "ci"
-pattern = "{template}-{generation}"
-
-[defaults]
-system = "jenkins"
-os = "debian-12"
-ssh_user = "debian"
-base = { owner = "self", name = "debian-*" }
-source = { path = "init" }
-script = "setup"
-"#,
-    );
+    let mut text = String::from(DEFAULTS);
     let mut add = |name: &str, more: &str| text += &format!("\n[template.{name}]\n{more}\n");
     add("common", "source = { git = \"repository\" }");
     add("on-a", "base = { template = \"common\" }");
@@ -49,11 +32,6 @@ script = "setup"
     commit(farm, "one");
     image(farm, "release-1");
 }
-
-const JENKINS: &str = r#"<hudson><clouds><hudson.plugins.ec2.EC2Cloud><name>ec2</name><templates>
-<hudson.plugins.ec2.SlaveTemplate><ami>ami-3c994355</ami><description>linux</description>
-</hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud></clouds></hudson>
-"#;
 
 fn sh(farm: &Farm, script: &str) {
     let mut shell: Command = farm.command("sh", &["-ec", script]);

@@ -1,6 +1,6 @@
 //! Cleaning up by reason.
 
-use crate::farm::{Farm, wait_for_line};
+use crate::farm::{DEFAULTS, Farm, JENKINS, wait_for_line};
 
 #[test]
 fn what_nothing_speaks_for_goes_and_all_else_is_explained() {
@@ -43,20 +43,8 @@ fn what_cannot_be_looked_up_keeps_everything() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
-const FLEET: &str = r#"[cloud]
-endpoint = "local"
-region = "us-east-1"
-[naming]
-namespace = "ci"
-pattern = "{template}-{generation}"
-[defaults]
-system = "jenkins"
-os = "debian-12"
-ssh_user = "debian"
-base = { owner = "self", name = "debian-*" }
-source = { path = "init" }
-script = "setup"
-keep = 1
+/// What follows the defaults.
+const FLEET: &str = r#"keep = 1
 keep_younger = "1s"
 [template.agent]
 [template.bad]
@@ -69,11 +57,6 @@ jenkins = { file = "config.xml", agents = ["linux"] }
 [template.waiting]
 [template.young]
 keep_younger = "30d"
-"#;
-
-const JENKINS: &str = r#"<hudson><clouds><hudson.plugins.ec2.EC2Cloud><name>ec2</name><templates>
-<hudson.plugins.ec2.SlaveTemplate><ami>ami-3c994355</ami><description>linux</description>
-</hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud></clouds></hudson>
 "#;
 
 /// The id of an AMI by its name.
@@ -90,7 +73,7 @@ fn named(farm: &Farm, name: &str) -> String {
 #[test]
 fn a_fleet_with_every_kind_of_reason() {
     let farm = Farm::new(&["--answer", "file=./verify=4"]);
-    farm.write("amiable.toml", FLEET);
+    farm.write("amiable.toml", &format!("{DEFAULTS}{FLEET}"));
     farm.write("init/setup", "#!/bin/sh\n");
     farm.write("init/verify", "#!/bin/sh\n");
     farm.write("config.xml", JENKINS);

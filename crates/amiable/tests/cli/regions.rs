@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::farm::{Farm, wait_for_line};
+use crate::farm::{Farm, JENKINS, wait_for_line};
 
 /// A farm whose template is in two regions, after `edit` of what it says about them.
 fn farm(arguments: &[&str], more: &str) -> Farm {
@@ -258,16 +258,11 @@ fn copies_go_with_their_original_and_before_it() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
-const JENKINS: &str = r#"<hudson><clouds><hudson.plugins.ec2.EC2Cloud><name>ec2-NAME</name><templates>
-<hudson.plugins.ec2.SlaveTemplate><ami>ami-3c994355</ami><description>linux</description>
-</hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud></clouds></hudson>
-"#;
-
 #[test]
 fn consumers_follow_in_the_region_where_they_are() {
     let farm = farm(&[], "");
     for region in ["us", "eu"] {
-        farm.write(&format!("{region}.xml"), &JENKINS.replace("NAME", region));
+        farm.write(&format!("{region}.xml"), JENKINS);
     }
     let consumer = |file: &str, region: &str| {
         format!(

@@ -9,6 +9,7 @@ mod image_deprecation;
 mod image_protection;
 mod images;
 mod instance_attributes;
+mod instance_status;
 mod instance_types;
 mod instances;
 mod key_pairs;
@@ -113,7 +114,7 @@ actions! {
     "DescribeImageReferences" => image_protection::DescribeImageReferences,
     "DescribeImages" => images::DescribeImages,
     "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
-    "DescribeInstanceStatus" => instances::DescribeInstanceStatus,
+    "DescribeInstanceStatus" => instance_status::DescribeInstanceStatus,
     "DescribeInstanceTypeOfferings" => instance_types::DescribeInstanceTypeOfferings,
     "DescribeInstanceTypes" => instance_types::DescribeInstanceTypes,
     "DescribeInstances" => instances::DescribeInstances,

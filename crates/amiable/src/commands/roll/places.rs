@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// A template in one of its regions.
-pub(super) struct Place<'a> {
+/// A template in one of its regions, where it has consumers.
+pub(super) struct Consumed<'a> {
     pub(super) template: Cow<'a, Template>,
     /// The region, where it is not the first.
     pub(super) region: Option<&'a str>,
@@ -25,13 +25,13 @@ pub(super) async fn places<'a>(
     cloud: &Cloud,
     fleet: &Arc<Fleet>,
     console: &Console,
-) -> (Vec<Place<'a>>, bool) {
+) -> (Vec<Consumed<'a>>, bool) {
     let (mut places, mut well) = (Vec::new(), true);
     for template in templates {
         if !template.consumers.is_empty() {
             let (cloud, fleet) = (cloud.clone(), fleet.clone());
             let template = Cow::Borrowed(*template);
-            places.push(Place { template, region: None, cloud, fleet });
+            places.push(Consumed { template, region: None, cloud, fleet });
         }
         let consumed = template.distribution.destinations.iter();
         for destination in consumed.filter(|it| !it.consumers.is_empty()) {
@@ -40,7 +40,7 @@ pub(super) async fn places<'a>(
             match (cloud.fleet(&config.namespace).await, template.in_region(region)) {
                 (Ok(fleet), Some(there)) => {
                     let (template, region) = (Cow::Owned(there), Some(region));
-                    places.push(Place { template, region, cloud, fleet });
+                    places.push(Consumed { template, region, cloud, fleet });
                 }
                 (Ok(_), None) => {}
                 (Err(error), _) => {
@@ -57,9 +57,9 @@ pub(super) async fn places<'a>(
 }
 
 /// An AMI that is named by its id is of one region.
-pub(super) fn choose(places: &mut Vec<Place<'_>>, to: Option<&str>) {
+pub(super) fn choose(places: &mut Vec<Consumed<'_>>, to: Option<&str>) {
     let Some(id) = to.filter(|to| is_ami_id(to)) else { return };
-    let has_it = |place: &Place<'_>| place.fleet.get(id).is_some();
+    let has_it = |place: &Consumed<'_>| place.fleet.get(id).is_some();
     match places.iter().any(has_it) {
         true => places.retain(has_it),
         false => places.retain(|place| place.region.is_none()),
