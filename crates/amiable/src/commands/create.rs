@@ -205,9 +205,19 @@ async fn unfinished(
         it.todo == Todo::Unknown && it.unknown.iter().all(of_region)
     };
     plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));
+    for it in plan.iter().filter(|it| is_unknown(it)) {
+        console.message(&format!(
+            "{}: no new AMI is baked while a region cannot be asked; `amiable update --all --force` \
+             bakes all templates all the same",
+            it.template
+        ));
+    }
     for it in plan.iter().filter(|it| it.todo == Todo::Distribute) {
         let why = why(it).join("; ");
-        console.message(&format!("{}: no new AMI is baked, as only this is left to do: {why}", it.template));
+        console.message(&format!(
+            "{}: no new AMI is baked, as only this is left to do: {why}",
+            it.template
+        ));
     }
     Ok(Some(plan))
 }

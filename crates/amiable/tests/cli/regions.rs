@@ -210,7 +210,8 @@ fn terms_hold_in_each_region_and_follow_the_configuration() {
     farm.edit("amiable.toml", "deprecate_after = \"90d\"", "");
     farm.edit("amiable.toml", "deregistration_protection = true", "");
     told.push(farm.amiable(&["plan"]));
-    told.push(farm.amiable(&["update", "--all"]));
+    // Regions are done at the same time, and told of in any order.
+    told.push(farm.amiable(&["update", "--all", "-q"]));
     told.push(both(&farm));
     told.push(farm.amiable(&["plan"]));
     insta::assert_snapshot!(told.join("\n"));
@@ -280,7 +281,7 @@ fn consumers_follow_in_the_region_where_they_are() {
     told.push(farm.amiable(&["roll", "agent", "--write"]));
     told.push(farm.amiable(&["list", "--all-regions"]));
     let first = id(&farm, "us-east-1", 1);
-    told.push(farm.amiable(&["rollback", "agent"]));
+    told.push(farm.amiable(&["rollback", "agent", "-q"]));
     told.push(farm.amiable(&["plan"]));
     let copy = id(&farm, "eu-west-1", 1);
     told.push(farm.amiable(&["roll", "agent", "--to", &copy, "--diff"]));
