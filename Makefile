@@ -34,7 +34,7 @@ fast-test:
 fault-test:
 	cargo test --locked --workspace --test faults
 
-# What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About half an hour once
+# What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About forty minutes once
 # built; AMIABLE_BENCH=unchanged,plan,list,single,many,local measures some of it and writes nothing.
 bench: setup-test
 	image="$$(scripts/base-image)" && \

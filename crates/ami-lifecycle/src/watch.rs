@@ -21,10 +21,12 @@ const LONGEST: Duration = Duration::from_secs(15);
 const FIRST_APART: Duration = Duration::from_millis(250);
 
 /// How far apart rounds for many may be, whatever they wait for; less where that is quick.
-const UNHURRIED: Duration = Duration::from_millis(2500);
+const UNHURRIED: Duration = Duration::from_millis(2800);
 
 /// For so long it counts how many have waited at once.
 const CROWD: Duration = Duration::from_secs(60);
+/// The last few are less than this part of them.
+const LAST_FEW: usize = 4;
 
 /// What was seen in a round.
 #[derive(Debug)]
@@ -79,7 +81,8 @@ impl<T> Watch<T> {
         Waiting { watch: self, id, since: now, seen: now, before: now, rounds: 0, rhythm }
     }
 
-    /// How many wait, or have lately: those who come first and last wait with the others.
+    /// How many wait, or have lately: those who come first wait with the others. The last few
+    /// are what all is waiting for: it is looked for them as for one.
     fn crowd(&self) -> usize {
         let now = Instant::now();
         let awaited = self.awaited.lock().expect("no panic holds this lock").len();
@@ -88,7 +91,7 @@ impl<T> Watch<T> {
         if awaited >= crowd.0 || is_old {
             *crowd = (awaited, Some(now));
         }
-        crowd.0
+        if awaited < crowd.0 / LAST_FEW { 1 } else { crowd.0 }
     }
 
     fn awaited(&self) -> Vec<String> {
@@ -217,12 +220,12 @@ impl Rhythm {
     fn apart(&self, last: Duration) -> Duration {
         let pause = match self.expected {
             Some(expected) if last < expected * 2 => {
-                let late = last.saturating_sub(expected.mul_f64(0.9)).mul_f64(0.35);
+                let late = last.saturating_sub(expected.mul_f64(0.9)).mul_f64(0.15);
                 let least = (expected / 8).min(Duration::from_millis(750));
-                expected.mul_f64(0.04).max(least).max(late)
+                expected.mul_f64(0.05).max(least).max(late)
             }
             // Soon at first: what nobody knows of may be quick.
-            _ => (last / 4).max(FIRST_APART),
+            _ => (last / 6).max(FIRST_APART),
         };
         pause.clamp(SHORTEST, LONGEST)
     }
@@ -235,7 +238,7 @@ impl Rhythm {
             return apart;
         }
         let expected = self.expected.unwrap_or(UNHURRIED * 10);
-        let most = (expected / 10).max(UNHURRIED).min(expected / 3);
+        let most = (expected / 8).max(UNHURRIED).min(expected / 3);
         let many = 1.0 + (awaited as f64).log2() / 2.0;
         apart.mul_f64(many).min(most).clamp(SHORTEST, LONGEST)
     }
@@ -324,6 +327,21 @@ mod tests {
         let (one, many) = (rounds(1).await, rounds(200).await);
         assert!((2..=4).contains(&one), "{one}");
         assert!(many <= one + 1, "{many} and {one}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_first_waits_with_the_others_and_the_last_few_do_not() {
+        let watch: Watch<u8> = Watch::default();
+        let wait = |index: usize| watch.wait_for(&index.to_string(), Rhythm::default());
+        let mut all: Vec<_> = (0..20).map(wait).collect();
+        let mut crowds = vec![watch.crowd()];
+        for left in [5, 4] {
+            all.truncate(left);
+            crowds.push(watch.crowd());
+        }
+        assert_eq!(crowds, [20, 20, 1]);
+        tokio::time::advance(CROWD * 2).await;
+        assert_eq!(watch.crowd(), 4);
     }
 
     #[tokio::test(start_paused = true)]

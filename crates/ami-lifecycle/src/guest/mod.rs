@@ -27,7 +27,7 @@ use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::Cloud;
 use crate::event::{Event, Observer, Stream};
 use crate::source::{self, Checkout};
-use crate::ssh::{Ended, Login, Ssh, SshError};
+use crate::ssh::{Ended, Login, Ssh};
 use crate::template::{HostKey, Repository, Template};
 use crate::wait;
 
@@ -351,19 +351,23 @@ pub(crate) fn ended(instance: &str, state: &str, reason: Option<String>) -> Resu
 /// Tries until there is a login. Until cloud-init has put the keys in place there may
 /// be no sshd, another host key, or a refusal: none of them is trusted, and all may pass.
 async fn log_in(site: Site<'_>, login: &Login, deadline: Instant) -> Result<Ssh, BakeError> {
+    let mut told = String::new();
     loop {
-        let last: SshError = match Ssh::connect(login).await {
+        let last = match Ssh::connect(login).await {
             Ok(ssh) => return Ok(ssh),
-            Err(error) => error,
+            Err(error) => error.to_string(),
         };
-        tracing::debug!("no login at {}:{} yet: {last}", login.address, login.port);
+        if told != last {
+            tracing::debug!("no login at {}:{} yet: {last}", login.address, login.port);
+            told.clone_from(&last);
+        }
         if Instant::now() > deadline {
             return Err(BakeError::NoLogin {
                 user: login.user.clone(),
                 address: login.address,
                 port: login.port,
                 limit: site.template.timeouts.boot,
-                last: last.to_string(),
+                last,
             });
         }
         tokio::time::sleep(LOGIN_PAUSE).await;

@@ -9,7 +9,7 @@ use local_ec2::Delays;
 
 use crate::endpoint::{Taken, configure, measure, start};
 use crate::farm::Farm;
-use crate::report::{Report, mib};
+use crate::report::{Report, Target, mib, ratio};
 use crate::{delays, floor, tools};
 
 /// Only the calls take time.
@@ -185,6 +185,7 @@ pub(crate) fn many(report: &mut Report) {
     configure(&farm, 1);
     farm.stdout(&["update", "t0", "--no-verify", "--no-roll", "-q"]);
     let (mut rows, mut ordinal) = (Vec::new(), 1);
+    let (mut ratios, mut looks, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for (bakes, title, throttle, limits) in [
         (1, "amiable, 1", false, "learned"),
         (8, "amiable, 8", false, "learned"),
@@ -205,6 +206,13 @@ pub(crate) fn many(report: &mut Report) {
             ["update", "--all", "--force", "--no-verify", "--no-roll", "-q", "--jobs", &jobs];
         let taken = measure(&farm, farm.command("amiable", &args));
         let floor = floor(seed, ordinal..ordinal + bakes as u64);
+        if !throttle {
+            looks.push(taken.looks() as f64);
+        }
+        if !throttle && matches!(bakes, 8 | 64) {
+            ratios.push(ratio(taken.wall, floor));
+            peaks.push(taken.peak as f64 / 1024.0);
+        }
         ordinal += bakes as u64;
         rows.push(report.row(title, seed, &taken, floor));
         farm.stdout(&["local", "fault", "--off"]);
@@ -216,4 +224,29 @@ pub(crate) fn many(report: &mut Report) {
         rows.push(report.row(name, seed, &taken, floor(seed, 0..8)));
     }
     report.rows(&rows);
+    let looks = vec![looks[2] / looks[0]];
+    report.targets(&[
+        Target {
+            what: "Wall over floor for 8 and 64",
+            wanted: 1.05,
+            got: ratios,
+            decimals: 3,
+            why: "Rounds for many are up to 4 s apart, and each stage of the slowest ends between two.",
+        },
+        Target {
+            what: "Looks for 64 over those for one",
+            wanted: 1.5,
+            got: looks,
+            decimals: 2,
+            why: "The stops of 64 are spread over some 9 s and their images over some 17 s by the draws \
+                  alone, where one waits for one moment.",
+        },
+        Target {
+            what: "Peak memory of 8 and 64 in MiB",
+            wanted: 64.0,
+            got: peaks,
+            decimals: 0,
+            why: "",
+        },
+    ]);
 }

@@ -16,12 +16,58 @@ pub(crate) struct Report {
 /// A line of a table.
 pub(crate) type Row = Vec<String>;
 
+/// What was wanted of a figure, and why it may be more.
+pub(crate) struct Target<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) wanted: f64,
+    pub(crate) got: Vec<f64>,
+    pub(crate) decimals: usize,
+    pub(crate) why: &'a str,
+}
+
+impl Target<'_> {
+    /// By how much it is missed at most, in percent.
+    fn missed_by(&self) -> Option<f64> {
+        let worst = self.got.iter().copied().fold(0.0, f64::max);
+        (worst > self.wanted).then(|| (worst / self.wanted - 1.0) * 100.0)
+    }
+
+    fn text(&self) -> String {
+        let decimals = self.decimals;
+        let got: Vec<String> = self.got.iter().map(|got| format!("{got:.decimals$}")).collect();
+        let (what, got) = (self.what, got.join(", "));
+        let wanted = format!("{:.decimals$}", self.wanted);
+        match self.missed_by() {
+            None => format!("- {what}: {got}, where at most {wanted} is wanted: met."),
+            Some(by) => format!(
+                "- {what}: {got}, where at most {wanted} is wanted: missed by {by:.1} % at most. {}",
+                self.why
+            ),
+        }
+    }
+}
+
 pub(crate) fn ratio(wall: Duration, floor: Duration) -> f64 {
     wall.as_secs_f64() / floor.as_secs_f64()
 }
 
 pub(crate) fn mib(kib: u64) -> String {
     format!("{:.0} MiB", kib as f64 / 1024.0)
+}
+
+/// The machine's memory in GiB (proc_meminfo(5)).
+fn memory() -> f64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|it| it.strip_prefix("MemTotal:")?.strip_suffix("kB"));
+    total.and_then(|it| it.trim().parse::<f64>().ok()).unwrap_or(0.0) / 1024.0 / 1024.0
+}
+
+/// The commit that is measured.
+fn commit() -> String {
+    let args = ["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=7"];
+    let told = std::process::Command::new("git").args(args).output();
+    let text = told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned());
+    text.ok().filter(|it| !it.is_empty()).unwrap_or_else(|| "no commit".to_owned())
 }
 
 impl Report {
@@ -33,10 +79,13 @@ impl Report {
             "# Benchmarks\n\nMade by `make bench`, which makes them again. All but the last two sections on the simulated endpoint: 50 ms for each \
              call; running after about 10 s, its sshd 15 s later, stopped after 8 s, an image after 30 s, \
              terminated after 20 s, each drawn from a normal distribution with a deviation of 10 % by the seed that is \
-             shown.\n\n- {}, {cores} cores, {}\n- amiable {}, {}, {}, {}\n",
+             shown. \"Looks\" are DescribeInstances and DescribeImages, those before \
+             the bake (three of amiable's) too.\n\n- {}, {cores} cores, {:.0} GiB, {}\n- amiable {} ({}), {}, {}, {}\n",
             model.map_or("unknown", |it| it.1),
+            memory(),
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
             env!("CARGO_PKG_VERSION"),
+            commit(),
             format_args!("packer {}", tools::version("packer")),
             tools::version("aws"),
             tools::version("rustc"),
@@ -85,6 +134,14 @@ impl Report {
         self.line("|---|---|---|---|---|---|---|---|---|---|---|");
         for row in rows {
             self.line(&format!("| {} |", row.join(" | ")));
+        }
+    }
+
+    /// What became of the targets of the table above.
+    pub(crate) fn targets(&mut self, targets: &[Target<'_>]) {
+        self.line("");
+        for target in targets {
+            self.line(&target.text());
         }
     }
 

@@ -308,6 +308,8 @@ impl Guest {
             let guest = Guest { connection: connection.clone(), ..self.clone() };
             let config = config.clone();
             tokio::spawn(async move {
+                // As OpenSSH does for what is typed: else an answer in two parts takes 40 ms.
+                let _ = stream.set_nodelay(true);
                 // The session is a task of russh's own: it ends with its socket.
                 let Ok((stream, socket)) = twice(stream) else { return };
                 let session = async {
