@@ -10,7 +10,7 @@ use ami_lifecycle::{
     BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
     JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, Planned, RollTarget, Template, Todo,
 };
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::distribute::{Finish, Finished};
@@ -45,12 +45,13 @@ pub(crate) struct CreateArgs {
 /// nobody but those that stand on it. With --all only what is out of date is baked, as
 /// `amiable plan` tells.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct UpdateArgs {
     /// Templates of the configuration
-    #[arg(required_unless_present = "all", value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE")]
     templates: Vec<String>,
     /// All templates that `amiable plan` finds out of date
-    #[arg(long, conflicts_with = "templates")]
+    #[arg(long)]
     all: bool,
     /// With --all: bake what is up to date, too
     #[arg(long, requires = "all", conflicts_with = "templates")]

@@ -9,7 +9,7 @@ use ami_lifecycle::{
     CancellationToken, Cloud, Event, Files, Fleet, Holdings, JenkinsServer, Move, Observer,
     RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
 };
-use clap::Args;
+use clap::{ArgGroup, Args};
 use similar::{ChangeTag, TextDiff};
 
 use self::places::{Consumed, choose, is_ami_id, places};
@@ -28,12 +28,13 @@ use crate::{connect, interrupt};
 /// no other from being done, and a repeat does what is left. Without --diff and --write the
 /// changes are shown, and asked about.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct RollArgs {
     /// Templates of the configuration
-    #[arg(required_unless_present = "all", value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE")]
     templates: Vec<String>,
     /// All templates that have consumers
-    #[arg(long, conflicts_with_all = ["templates", "to"])]
+    #[arg(long, conflicts_with = "to")]
     all: bool,
     /// The AMI that is to be named, or the generation [default: the current one]
     #[arg(long, value_name = "AMI|GENERATION")]
