@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build setup setup-test lint fast-test fault-test real-test bench
+.PHONY: demo test build setup setup-test lint fast-test fault-sample fault-test real-test bench
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -14,7 +14,7 @@ build: setup
 	@mkdir -p $(CARGO_TARGET_DIR) && touch $(CARGO_TARGET_DIR)/.demo-began
 	cargo build --locked --workspace
 
-test: setup-test lint fast-test fault-test real-test
+test: setup-test lint fast-test fault-sample real-test
 
 setup:
 	scripts/setup
@@ -34,6 +34,10 @@ fast-test:
 fault-test:
 	cargo test --locked --workspace --test faults
 
+# Another sample of it each day; AMIABLE_FAULT_SAMPLE=20261126 repeats that day's.
+fault-sample: export AMIABLE_FAULT_SAMPLE ?= $(shell date +%Y%m%d)
+fault-sample: fault-test
+
 # What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About forty minutes once
 # built; AMIABLE_BENCH=unchanged,plan,list,single,many,local measures some of it and writes nothing.
 bench: setup-test
@@ -42,6 +46,6 @@ bench: setup-test
 
 # The same commands on real virtual machines.
 real-test:
-	image="$$(scripts/base-image)" && plain="$$(scripts/base-image without-cloud-init)" && \
-	  AMIABLE_TEST_BASE_IMAGE="$$image" AMIABLE_TEST_PLAIN_IMAGE="$$plain" \
-	  cargo test --locked --workspace --test real -- --ignored --nocapture --test-threads 1
+	images="$$(scripts/base-image cloud-init without-cloud-init busybox)" && set -- $$images && \
+	  AMIABLE_TEST_BASE_IMAGE="$$1" AMIABLE_TEST_PLAIN_IMAGE="$$2" AMIABLE_TEST_BUSYBOX_IMAGE="$$3" \
+	  cargo test --locked --workspace --test real

@@ -107,7 +107,14 @@ pub(crate) async fn cloud_of(
     settings: &CloudSettings,
     console: &Console,
 ) -> Result<Cloud, Failure> {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http = match &settings.endpoint {
+        // Reading the trusted certificates takes longer than most commands.
+        CloudEndpoint::Local => Builder::new().build_http(),
+        // Also where the endpoint itself has no TLS: the credentials may come by it.
+        CloudEndpoint::Aws | CloudEndpoint::Url(_) => {
+            Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+        }
+    };
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
         .retry_config(retries())

@@ -34,6 +34,22 @@ pub(crate) struct Ended {
 }
 
 impl Case {
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}/{}", self.prepared.operation.name, self.point, self.fault.name())
+    }
+
+    /// What each sample has once at least: where the operation meets a fault, which fault it
+    /// meets, and which fault the action meets, whatever calls it.
+    pub(crate) fn pairs(&self) -> [(String, String); 3] {
+        let operation = self.prepared.operation.name.to_owned();
+        let fault = self.fault.name().to_owned();
+        let action = match &self.point {
+            Point::Call { action, .. } => action.clone(),
+            Point::All => "all".to_owned(),
+        };
+        [(operation.clone(), self.point.to_string()), (operation, fault.clone()), (action, fault)]
+    }
+
     /// Runs it; whether the fault has struck.
     pub(crate) fn run(&self) -> Result<bool, Failed> {
         let farm = self.prepared.farm();

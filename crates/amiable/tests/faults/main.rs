@@ -8,6 +8,9 @@
 //! A case is named OPERATION/POINT/FAULT, such as `update/CreateImage-1/lost`, and can be
 //! run alone by its name: `cargo test --test faults -- update/CreateImage-1/lost`.
 //! Which points there are is found by counting the calls of a run without faults.
+//!
+//! `make test` runs a sample of them that is another one each day (`sample`), `make
+//! fault-test` all.
 
 #![expect(clippy::print_stdout, reason = "this test says what it covers")]
 
@@ -17,6 +20,7 @@ mod case;
 mod farm;
 mod faults;
 mod operation;
+mod sample;
 mod schedule;
 mod truth;
 
@@ -38,11 +42,19 @@ fn main() {
     arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
     let began = Instant::now();
     let tally = Arc::new(Tally::default());
-    let mut trials = Vec::new();
-    for prepared in operation::prepare_all() {
-        trials.extend(matrix(&Arc::new(prepared), &tally));
+    let prepared = operation::prepare_all().into_iter().map(Arc::new);
+    let all: Vec<Case> = prepared.flat_map(|prepared| matrix(&prepared, &tally)).collect();
+    let count = all.len();
+    let seed = sample::seed();
+    let cases = match seed {
+        None => all,
+        Some(seed) => sample::covering(all, Case::pairs, seed),
+    };
+    if let Some(seed) = seed {
+        println!("sample {seed}: {} of {count} cases", cases.len());
     }
-    trials.extend(schedule::trials(&tally));
+    let mut trials: Vec<Trial> = cases.into_iter().map(|case| trial(case, &tally)).collect();
+    trials.extend(schedule::trials(seed, &tally));
     let conclusion = libtest_mimic::run(&arguments, trials);
     println!("{}", tally.text());
     println!(
@@ -55,26 +67,23 @@ fn main() {
 }
 
 /// All cases of one operation.
-fn matrix(prepared: &Arc<Prepared>, tally: &Arc<Tally>) -> Vec<Trial> {
-    let operation = prepared.operation.name;
+fn matrix(prepared: &Arc<Prepared>, tally: &Tally) -> Vec<Case> {
     let points = prepared.points();
-    tally.points(operation, points.len());
+    tally.points(prepared.operation.name, points.len());
     let cases = points.into_iter().flat_map(|point| {
         let faults = faults::of(&point);
         faults.into_iter().map(move |fault| (point.clone(), fault))
     });
-    cases
-        .map(|(point, fault)| {
-            let name = format!("{operation}/{point}/{}", fault.name());
-            let case = Case { prepared: prepared.clone(), point, fault };
-            let tally = tally.clone();
-            Trial::test(name, move || {
-                let struck = case.run()?;
-                tally.count(case.prepared.operation.name, case.fault.name(), struck);
-                Ok(())
-            })
-        })
-        .collect()
+    cases.map(|(point, fault)| Case { prepared: prepared.clone(), point, fault }).collect()
+}
+
+fn trial(case: Case, tally: &Arc<Tally>) -> Trial {
+    let tally = tally.clone();
+    Trial::test(case.name(), move || {
+        let struck = case.run()?;
+        tally.count(case.prepared.operation.name, case.fault.name(), struck);
+        Ok(())
+    })
 }
 
 /// What was run, for the summary.

@@ -1,12 +1,16 @@
 //! Farms with real machines, and agents that are started from AMIs.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::farm::Farm;
 
 /// How long a guest may take to let a login in: emulated ones need a minute.
 const BOOT_PATIENCE: Duration = Duration::from_secs(300);
+
+/// One CPU, so that tests can run beside each other.
+const INSTANCE_TYPE: &str = "t2.small";
 
 /// A farm with real machines, a base image, and a key to log in with. With the farm
 /// comes the base image's id.
@@ -16,14 +20,23 @@ pub(crate) fn real_farm() -> (Farm, String) {
 
 /// The same from the image that an environment variable names.
 pub(crate) fn real_farm_from(variable: &str) -> (Farm, String) {
-    let image = std::env::var(variable);
-    let image = image.unwrap_or_else(|_| panic!("`make test` sets {variable}"));
     let farm = Farm::without_endpoint();
+    let image = image(variable);
     let base = farm.stdout(&["local", "import", &image, "--name", "base"]).trim().to_owned();
+    add_key(&farm);
+    (farm, base)
+}
+
+/// The path of the image that an environment variable names.
+pub(crate) fn image(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("`make real-test` sets {variable}"))
+}
+
+/// A key of the tester's own to log in with, which is the key pair `tester`.
+pub(crate) fn add_key(farm: &Farm) {
     succeed(farm.command("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "key"]));
     let import = ["ec2", "import-key-pair", "--key-name", "tester"];
-    aws(&farm, &[&import[..], &["--public-key-material", "fileb://key.pub"]].concat());
-    (farm, base)
+    aws(farm, &[&import[..], &["--public-key-material", "fileb://key.pub"]].concat());
 }
 
 pub(crate) fn succeed(mut command: Command) -> String {
@@ -38,12 +51,32 @@ pub(crate) fn aws(farm: &Farm, args: &[&str]) -> String {
     succeed(command)
 }
 
-/// Runs `amiable` with its messages passed on, as a bake of minutes should not be mute.
+/// Runs `amiable`, which must succeed; returns its standard output.
 pub(crate) fn amiable(farm: &Farm, args: &[&str]) -> String {
-    let mut command = farm.command("amiable", args);
-    let output = command.stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let (status, stdout, messages) = aloud(farm.command("amiable", args), &args.join(" "));
+    assert_eq!(status, Some(0), "{args:?}: {messages}");
+    stdout
+}
+
+/// Runs a program with its messages passed on, as a bake of minutes should not be mute, each
+/// line behind a label, as several tests run at once. Returns the exit status, the
+/// standard output and the messages.
+pub(crate) fn aloud(mut command: Command, label: &str) -> (Option<i32>, String, String) {
+    let label = label.to_owned();
+    let (stdout, stderr) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let mut child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let messages = std::thread::spawn(move || {
+        let mut text = String::new();
+        for line in lines.map_while(Result::ok) {
+            eprintln!("{label}: {line}");
+            text += &(line + "\n");
+        }
+        text
+    });
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    (output.status.code(), stdout, messages.join().unwrap())
 }
 
 /// An instance of an AMI, as an agent would be started from it.
@@ -66,7 +99,7 @@ impl Agent<'_> {
             "--image-id",
             ami,
             "--instance-type",
-            "t3.small",
+            INSTANCE_TYPE,
             "--key-name",
             "tester",
             "--query",

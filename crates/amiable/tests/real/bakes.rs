@@ -1,14 +1,11 @@
 //! Bakes on real machines.
 
-use std::process::Child;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, amiable, real_farm, succeed};
+use crate::agent::{Agent, add_key, aloud, amiable, image, real_farm, succeed};
 use crate::farm::{Farm, wait_for_line};
-
-/// The init script: it installs something real, and notes where it ran.
-const SCRIPT: &str = "#!/bin/sh -e\napt-get update -q\napt-get install -q -y --no-install-recommends make\n\
-                      pwd > /var/lib/agent-was-set-up\nid -un >> /var/lib/agent-was-set-up\n";
 
 const CONFIG: &str = r#"
 [cloud]
@@ -20,34 +17,45 @@ pattern = "{template}-{generation}"
 system = "test"
 os = "debian"
 ssh_user = "debian"
-instance_type = "t3.small"
+instance_type = "t2.small"
 base = { owner = "self", name = "base" }
-script = "node/setup"
-[template.agent]
-source = { git = "git" }
+source = { path = "source" }
+# What free space holds is canaries.rs' matter.
+seal = { keep = ["free-space"] }
 [template.failing]
-source = { git = "git" }
 script = "node/fail"
 [template.endless]
-source = { git = "git" }
 script = "node/sleep"
-timeouts = { bake = "150s" }
+timeouts = { bake = "180s" }
 "#;
 
-/// A farm with repositories that have init scripts.
-fn farm_with_scripts() -> Farm {
-    let (farm, _) = real_farm();
-    farm.write("amiable.toml", CONFIG);
-    farm.write("git/node/setup", SCRIPT);
-    farm.write("git/node/fail", "echo about to fail\nexit 3\n");
-    farm.write("git/node/sleep", "sleep 600\n");
-    farm.write("git/secret", "a file that must not stay in the AMI");
-    let commands = "cp -r git bzr; cd git; git init -q; git add .; \
-                    git -c user.email=a@b -c user.name=a commit -qm one; \
-                    cd ../bzr; brz init -q; brz whoami --branch 'A <a@b>'; brz add -q; brz commit -qm one";
-    succeed(farm.command("sh", &["-ec", commands]));
-    farm
-}
+/// What stands on the demo's AMI, is checked out from Bazaar on the instance, and notes where
+/// it ran.
+const SECOND: &str = r#"
+[template.second]
+base = { owner = "self", name = "jenkins-agent-debian-x86_64-*" }
+source = { bzr = "URL", on = "instance" }
+script = "node/setup"
+"#;
+
+/// User data of two kinds in one, compressed when it is sent.
+const USER_DATA: &str = r#"Content-Type: multipart/mixed; boundary="part"
+MIME-Version: 1.0
+
+--part
+Content-Type: text/cloud-config
+
+write_files:
+- { path: /etc/from-cloud-config, content: "yes" }
+--part
+Content-Type: text/x-shellscript
+
+#!/bin/sh
+echo yes > /etc/from-script
+--part--
+"#;
+
+const SCRIPT: &str = "#!/bin/sh -e\npwd > /var/lib/second\nid -un >> /var/lib/second\n";
 
 /// A Bazaar server on this machine, which guests reach at the address of their gateway.
 struct BazaarServer(Child);
@@ -69,37 +77,44 @@ impl Drop for BazaarServer {
     }
 }
 
-#[test]
-#[ignore = "boots virtual machines for minutes and needs a base image: `make test` runs it"]
-fn an_agents_ami_is_baked_updated_and_survives_the_one_below_it() {
-    let farm = farm_with_scripts();
+/// The file of a name in `folder` of this project's checkout.
+fn in_project(folder: &str, name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(folder).canonicalize().unwrap().join(name).to_string_lossy().into_owned()
+}
 
-    let first = amiable(&farm, &["create", "agent"]);
-    let agent = Agent::start(&farm, &first);
-    assert_eq!(agent.ask("command -v make"), "/usr/bin/make");
-    let ran = agent.ask("cat /var/lib/agent-was-set-up");
-    assert!(ran.starts_with("/var/tmp/amiable-") && ran.ends_with("/checkout/node\nroot"), "{ran}");
-    assert_eq!(agent.ask("ls -d /var/tmp/amiable-* 2>/dev/null"), "", "the checkout is gone");
-    assert_eq!(
-        agent.ask("wc -l < .ssh/authorized_keys"),
-        "1",
-        "only the agent's own key may log in"
-    );
-    assert_eq!(agent.ask("cloud-id"), "aws");
-    agent.terminate();
+/// What `make demo` runs once all is built, with the image that is there. The demo's init
+/// script fetches packages from the distribution, as those of users do.
+fn run_demo(farm: &Farm) -> String {
+    let mut demo = farm.command(&in_project("scripts", "demo"), &[env!("CARGO_BIN_EXE_amiable")]);
+    let image = image("AMIABLE_TEST_BASE_IMAGE");
+    demo.env("XDG_CACHE_HOME", Path::new(&image).parent().unwrap().parent().unwrap());
+    let (status, ami, messages) = aloud(demo, "demo");
+    assert_eq!(status, Some(0), "{messages}");
+    ami
+}
 
-    // The second generation stands on the first, and is checked out from Bazaar on the instance.
+/// `amiable` with the demo's configuration.
+fn of_the_demo(farm: &Farm, args: &[&str]) -> Command {
+    let mut command = farm.command("amiable", args);
+    command.env("AMIABLE_CONFIG", in_project("demo", "amiable.toml"));
+    command
+}
+
+pub(crate) fn demo() {
+    let farm = Farm::without_endpoint();
+    let first = run_demo(&farm);
+
+    // The second generation stands on the first, and is checked out on the instance, where the
+    // client is to be installed first.
+    farm.write("bzr/node/setup", SCRIPT);
+    farm.write("bzr/secret", "a file that must not stay in the AMI");
+    let commit = "cd bzr; brz init -q; brz whoami --branch 'A <a@b>'; brz add -q; brz commit -qm one";
+    succeed(farm.command("sh", &["-ec", commit]));
     let (_server, url) = BazaarServer::start(&farm);
-    let source = format!(
-        "base = {{ template = \"agent\" }}\nsource = {{ bzr = \"{url}\", on = \"instance\" }}"
-    );
-    farm.edit(
-        "amiable.toml",
-        "[template.agent]\nsource = { git = \"git\" }",
-        &format!("[template.agent2]\n{source}\n[template.agent]\nsource = {{ git = \"git\" }}"),
-    );
-    let second = amiable(&farm, &["create", "agent2"]);
-    let info = farm.stdout(&["info", "agent2", "--output", "json"]);
+    farm.write("amiable.toml", &format!("{CONFIG}{}", SECOND.replace("URL", &url)));
+    let second = amiable(&farm, &["create", "second"]);
+    let info = farm.stdout(&["info", "second", "--output", "json"]);
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
     let revision = succeed(
         farm.command("brz", &["version-info", "--custom", "--template={revision_id}", "bzr"]),
@@ -107,24 +122,39 @@ fn an_agents_ami_is_baked_updated_and_survives_the_one_below_it() {
     assert_eq!(info["source"]["revision"], revision);
     assert_eq!(info["base_ami"], first);
 
-    amiable(&farm, &["delete", &first, "--yes", "--force"]);
-    let agent = Agent::start(&farm, &second);
-    assert_eq!(
-        agent.ask("command -v make"),
-        "/usr/bin/make",
-        "it boots though the AMI below is gone"
-    );
-    assert_eq!(agent.ask("ls -d /var/tmp/amiable-* 2>/dev/null"), "");
+    succeed(of_the_demo(&farm, &["delete", &first, "--yes", "--force"]));
+    add_key(&farm);
+    farm.write("user-data", USER_DATA);
+    succeed(farm.command("gzip", &["user-data"]));
+    let agent = Agent::start_with(&farm, &second, &["--user-data", "fileb://user-data.gz"]);
+    assert_eq!(agent.ask("command -v make"), "/usr/bin/make", "the AMI below is gone");
+    let ran = agent.ask("cat /var/lib/jenkins/agent");
+    assert!(ran.starts_with("set up by ./setup-agent in /var/tmp/amiable-"), "{ran}");
+    let ran = agent.ask("cat /var/lib/second");
+    assert!(ran.starts_with("/var/tmp/amiable-") && ran.ends_with("/checkout/node\nroot"), "{ran}");
+    assert_eq!(agent.ask("ls -d /var/tmp/amiable-* 2>/dev/null"), "", "the checkouts are gone");
+    let keys = agent.ask("wc -l < .ssh/authorized_keys");
+    assert_eq!(keys, "1", "only the agent's own key may log in");
+    // cloud-init finds EC2, begins anew, and obeys the user data.
+    assert_eq!(agent.ask("cloud-init status --wait >/dev/null; cloud-id"), "aws");
+    assert_eq!(agent.ask("sudo cloud-init query v1.instance_id"), agent.id);
+    assert_eq!(agent.ask("cat /etc/from-cloud-config /etc/from-script"), "yesyes");
     agent.terminate();
 }
 
-#[test]
-#[ignore = "boots a virtual machine and needs a base image: `make test` runs it"]
-fn a_failing_script_on_a_real_machine_leaves_nothing() {
+/// A farm with init scripts that do not succeed.
+fn farm_with_scripts() -> Farm {
+    let (farm, _) = real_farm();
+    farm.write("amiable.toml", CONFIG);
+    farm.write("source/node/fail", "echo about to fail\nexit 3\n");
+    farm.write("source/node/sleep", "sleep 600\n");
+    farm
+}
+
+pub(crate) fn failing_script() {
     let farm = farm_with_scripts();
-    let output = farm.command("amiable", &["create", "failing"]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let (status, _, text) = aloud(farm.command("amiable", &["create", "failing"]), "create failing");
+    assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("the init script node/fail failed with exit status 3"), "{text}");
     assert!(text.contains("  | about to fail\n"), "{text}");
     farm.wait_until_empty();
@@ -132,9 +162,7 @@ fn a_failing_script_on_a_real_machine_leaves_nothing() {
     assert_eq!(farm.status()["volumes"], 0);
 }
 
-#[test]
-#[ignore = "boots a virtual machine and needs a base image: `make test` runs it"]
-fn a_builder_that_nobody_owns_any_more_ends_itself() {
+pub(crate) fn nobody_owns_it() {
     let farm = farm_with_scripts();
     let mut bake = farm.spawn(&["create", "endless"]);
     wait_for_line(&mut bake, "running the init script");

@@ -1,7 +1,7 @@
-//! The same commands on real virtual machines, from an image of demo/build-base-image.
-//! `make test` builds that image, names it in AMIABLE_TEST_BASE_IMAGE and runs this.
+//! The same commands on real virtual machines, from images of demo/build-base-image.
+//! `make real-test` builds these images, names them in `AMIABLE_TEST_…_IMAGE` and runs this.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these tests say what they see")]
+#![expect(clippy::print_stderr, reason = "tests of minutes should not be mute")]
 
 mod agent;
 mod bakes;
@@ -12,3 +12,54 @@ mod endpoint;
 mod farm;
 mod packer;
 mod plain;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+/// How many tests run at once: each has one guest of one CPU most of the time, and some
+/// only wait.
+const AT_ONCE: usize = 3;
+
+/// A test, and the program without which it is skipped.
+struct RealTest {
+    name: &'static str,
+    program: &'static str,
+    run: fn(),
+}
+
+const fn test(name: &'static str, run: fn()) -> RealTest {
+    RealTest { name, program: "qemu-system-x86_64", run }
+}
+
+/// Those that take longest come first.
+const TESTS: [RealTest; 8] = [
+    test("bakes::the_demo_is_baked_and_what_stands_on_it_survives_it", bakes::demo),
+    test("canaries::none_is_in_the_ami_and_two_instances_of_it_differ", canaries::none_is_left),
+    test("plain::a_base_without_cloud_init_is_baked_on", plain::is_baked_on),
+    test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
+    RealTest { program: "packer", ..test("packer::builds_an_ami_and_leaves_nothing", packer::builds) },
+    test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
+    test("bakes::a_failing_script_leaves_nothing", bakes::failing_script),
+    test("endpoint::the_console_says_why_an_ami_does_not_boot", endpoint::console),
+];
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
+    let trials = TESTS.into_iter().map(|RealTest { name, program, run }| {
+        Trial::ignorable_test(name, move || {
+            if !is_there(program) {
+                let reason = format!("{program} is not on this machine: `make setup-test` \
+                                      installs it where the distribution has it");
+                return Ok(Completion::ignored_with(reason));
+            }
+            run();
+            Ok(Completion::Completed)
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
