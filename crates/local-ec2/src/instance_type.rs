@@ -19,11 +19,16 @@ impl InstanceType {
         let mut letters = family.chars();
         let class = letters.next()?;
         letters.next().filter(|letter| letter.is_ascii_alphanumeric())?;
+        // The general purpose and other families begin at `medium`, with one CPU; the second
+        // generation of burstable ones has one in its smallest sizes.
+        // <https://docs.aws.amazon.com/ec2/latest/instancetypes/gp.html>
+        let burstable = class == 't';
+        let least = if burstable && !family.starts_with("t2") { 2 } else { 1 };
         let (vcpus, burstable_mib) = match size {
-            "nano" => (2, 512),
-            "micro" => (2, 1024),
-            "small" => (2, 2048),
-            "medium" => (2, 4096),
+            "nano" => (least, 512),
+            "micro" => (least, 1024),
+            "small" => (least, 2048),
+            "medium" => (if burstable { 2 } else { 1 }, 4096),
             "large" => (2, 8192),
             "xlarge" => (4, 16384),
             _ => {
@@ -36,7 +41,7 @@ impl InstanceType {
             'r' | 'x' | 'z' => 8192,
             _ => 4096,
         };
-        let small = matches!(size, "nano" | "micro" | "small" | "medium");
+        let small = matches!(size, "nano" | "micro" | "small") || burstable && size == "medium";
         let memory_mib = if small { burstable_mib } else { u64::from(vcpus) * per_vcpu_mib };
         Some(InstanceType { vcpus, memory_mib })
     }
@@ -67,6 +72,12 @@ mod tests {
     fn common_types_have_their_documented_sizes() {
         for (name, vcpus, memory_mib) in [
             ("t3.micro", 2, 1024),
+            ("t3.medium", 2, 4096),
+            ("t2.small", 1, 2048),
+            ("t2.medium", 2, 4096),
+            ("m7a.medium", 1, 4096),
+            ("c7a.medium", 1, 2048),
+            ("r7a.medium", 1, 8192),
             ("m5.large", 2, 8192),
             ("c5.xlarge", 4, 8192),
             ("r6i.2xlarge", 8, 65536),

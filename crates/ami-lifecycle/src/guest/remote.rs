@@ -140,6 +140,63 @@ mod tests {
         String::from_utf8(id.stdout).unwrap().trim().to_owned()
     }
 
+    /// A folder that is all of PATH: links to some programs of this machine.
+    fn only(programs: &[&str], bin: &Path) {
+        std::fs::create_dir(bin).unwrap();
+        for program in programs {
+            std::os::unix::fs::symlink(found(program), bin.join(program)).unwrap();
+        }
+    }
+
+    fn found(program: &str) -> std::path::PathBuf {
+        let path = std::env::var_os("PATH").unwrap();
+        let found = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let found = found.into_iter().find(|file| file.is_file());
+        found.unwrap_or_else(|| panic!("{program} is there: `make setup-test` installs it"))
+    }
+
+    fn write_program(file: &Path, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(file, text).unwrap();
+        std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_client_that_is_missing_is_installed_and_then_checks_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bin, log) = (dir.path().join("bin"), dir.path().join("log"));
+        only(&["sh", "id", "mkdir", "env", "ln"], &bin);
+        write_program(
+            &bin.join("apt-get"),
+            &format!(
+                "#!/bin/sh\necho \"$@\" >> {}\ncase \" $* \" in *' install '*) ln -s {} {}/brz ;; esac\n",
+                log.display(),
+                found("brz").display(),
+                bin.display()
+            ),
+        );
+        let sudo = "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nexec \"$@\"\n";
+        write_program(&bin.join("sudo"), sudo);
+        let commit = "brz init -q bzr; cd bzr; brz whoami --branch 'A <a@b>'; \
+                      echo x > file; brz add -q; brz commit -qm one; brz revision-info";
+        let made = sh(&format!("set -e; cd \"$HOME\"; {commit}"), dir.path());
+        let revision = String::from_utf8(made.stdout).unwrap();
+        let revision = revision.trim().strip_prefix("1 ").unwrap();
+
+        let work = dir.path().join("work");
+        let url = dir.path().join("bzr").to_string_lossy().into_owned();
+        let command = check_out(&work.to_string_lossy(), VcsKind::Bzr, &url, None);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).env_clear().env("PATH", &bin).env("HOME", dir.path());
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), revision);
+        assert_eq!(std::fs::read_to_string(work.join("checkout/file")).unwrap(), "x\n");
+        let asked = std::fs::read_to_string(log).unwrap();
+        let asked: Vec<&str> = asked.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(asked, ["update", "brz"]);
+    }
+
     /// A checkout with one script, and the output of running it.
     fn run(script: &str, mode: u32) -> Output {
         use std::os::unix::fs::PermissionsExt;

@@ -172,12 +172,12 @@ fn greets(address: SocketAddr) -> bool {
 fn images(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
     report.section("The local endpoint: CreateImage", &[
         "Of a stopped instance, until the image is available, three of each; written is what the \
-         guest has filled with random bytes before. The base image has 3 GiB: no smaller disk boots it.",
+         guest has filled with random bytes before. The base image has 2 GiB: no smaller disk boots it.",
     ]);
     report.line("| disk | written | each |");
     report.line("|---|---|---|");
     let client = client(farm);
-    for (size, mib) in [(3_u64, 256_u64), (20, 4096)] {
+    for (size, mib) in [(2_u64, 256_u64), (20, 4096)] {
         let mapping = format!("DeviceName=/dev/xvda,Ebs={{VolumeSize={size}}}");
         let agent = Agent::start_with(farm, base, &["--block-device-mappings", &mapping]);
         agent.ask("cloud-init status --wait");

@@ -24,7 +24,7 @@ mod sample;
 mod schedule;
 mod truth;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -44,12 +44,13 @@ fn main() {
     let tally = Arc::new(Tally::default());
     let prepared = operation::prepare_all().into_iter().map(Arc::new);
     let all: Vec<Case> = prepared.flat_map(|prepared| matrix(&prepared, &tally)).collect();
-    let count = all.len();
+    let (count, pairs) = (all.len(), pairs(&all));
     let seed = sample::seed();
     let cases = match seed {
         None => all,
         Some(seed) => sample::covering(all, Case::pairs, seed),
     };
+    assert_eq!(self::pairs(&cases), pairs, "a sample leaves out no pair");
     if let Some(seed) = seed {
         println!("sample {seed}: {} of {count} cases", cases.len());
     }
@@ -75,6 +76,10 @@ fn matrix(prepared: &Arc<Prepared>, tally: &Tally) -> Vec<Case> {
         faults.into_iter().map(move |fault| (point.clone(), fault))
     });
     cases.map(|(point, fault)| Case { prepared: prepared.clone(), point, fault }).collect()
+}
+
+fn pairs(cases: &[Case]) -> BTreeSet<(String, String)> {
+    cases.iter().flat_map(Case::pairs).collect()
 }
 
 fn trial(case: Case, tally: &Arc<Tally>) -> Trial {

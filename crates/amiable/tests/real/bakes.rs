@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::agent::{Agent, add_key, aloud, amiable, image, real_farm, succeed};
 use crate::farm::{Farm, wait_for_line};
 
@@ -29,12 +31,12 @@ script = "node/sleep"
 timeouts = { bake = "180s" }
 "#;
 
-/// What stands on the demo's AMI, is checked out from Bazaar on the instance, and notes where
-/// it ran.
+/// What stands on the demo's AMI, which has git, is checked out on the instance, and notes
+/// where it ran.
 const SECOND: &str = r#"
 [template.second]
 base = { owner = "self", name = "jenkins-agent-debian-x86_64-*" }
-source = { bzr = "URL", on = "instance" }
+source = { git = "URL", on = "instance" }
 script = "node/setup"
 "#;
 
@@ -57,22 +59,24 @@ echo yes > /etc/from-script
 
 const SCRIPT: &str = "#!/bin/sh -e\npwd > /var/lib/second\nid -un >> /var/lib/second\n";
 
-/// A Bazaar server on this machine, which guests reach at the address of their gateway.
-struct BazaarServer(Child);
+/// A git server on this machine, which guests reach at the address of their gateway.
+struct GitServer(Child);
 
-impl BazaarServer {
-    fn start(farm: &Farm) -> (BazaarServer, String) {
+impl GitServer {
+    fn start(farm: &Farm) -> (GitServer, String) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let listen =
-            ["serve", "--listen", "127.0.0.1", "--directory", ".", "--port", &port.to_string()];
-        let server = farm.command("brz", &listen).spawn().unwrap();
-        (BazaarServer(server), format!("bzr://169.254.2.2:{port}/bzr"))
+        let port = port.to_string();
+        let here =
+            ["daemon", "--base-path=.", "--export-all", "--listen=127.0.0.1", "--port", &port];
+        let server = farm.command("git", &here).spawn().unwrap();
+        (GitServer(server), format!("git://169.254.2.2:{port}/git"))
     }
 }
 
-impl Drop for BazaarServer {
+impl Drop for GitServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // What git starts for the daemon ends when it is told to, not when git is killed.
+        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
 }
@@ -105,20 +109,16 @@ pub(crate) fn demo() {
     let farm = Farm::without_endpoint();
     let first = run_demo(&farm);
 
-    // The second generation stands on the first, and is checked out on the instance, where the
-    // client is to be installed first.
-    farm.write("bzr/node/setup", SCRIPT);
-    farm.write("bzr/secret", "a file that must not stay in the AMI");
-    let commit = "cd bzr; brz init -q; brz whoami --branch 'A <a@b>'; brz add -q; brz commit -qm one";
-    succeed(farm.command("sh", &["-ec", commit]));
-    let (_server, url) = BazaarServer::start(&farm);
+    farm.write("git/node/setup", SCRIPT);
+    farm.write("git/secret", "a file that must not stay in the AMI");
+    let commit = "cd git; git init -q; git add .; \
+                  git -c user.email=a@b -c user.name=a commit -qm one; git rev-parse HEAD";
+    let revision = succeed(farm.command("sh", &["-ec", commit]));
+    let (_server, url) = GitServer::start(&farm);
     farm.write("amiable.toml", &format!("{CONFIG}{}", SECOND.replace("URL", &url)));
     let second = amiable(&farm, &["create", "second"]);
     let info = farm.stdout(&["info", "second", "--output", "json"]);
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
-    let revision = succeed(
-        farm.command("brz", &["version-info", "--custom", "--template={revision_id}", "bzr"]),
-    );
     assert_eq!(info["source"]["revision"], revision);
     assert_eq!(info["base_ami"], first);
 
@@ -153,7 +153,8 @@ fn farm_with_scripts() -> Farm {
 
 pub(crate) fn failing_script() {
     let farm = farm_with_scripts();
-    let (status, _, text) = aloud(farm.command("amiable", &["create", "failing"]), "create failing");
+    let (status, _, text) =
+        aloud(farm.command("amiable", &["create", "failing"]), "create failing");
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("the init script node/fail failed with exit status 3"), "{text}");
     assert!(text.contains("  | about to fail\n"), "{text}");

@@ -36,7 +36,10 @@ const TESTS: [RealTest; 8] = [
     test("canaries::none_is_in_the_ami_and_two_instances_of_it_differ", canaries::none_is_left),
     test("plain::a_base_without_cloud_init_is_baked_on", plain::is_baked_on),
     test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
-    RealTest { program: "packer", ..test("packer::builds_an_ami_and_leaves_nothing", packer::builds) },
+    RealTest {
+        program: "packer",
+        ..test("packer::builds_an_ami_and_leaves_nothing", packer::builds)
+    },
     test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
     test("bakes::a_failing_script_leaves_nothing", bakes::failing_script),
     test("endpoint::the_console_says_why_an_ami_does_not_boot", endpoint::console),
@@ -48,8 +51,10 @@ fn main() {
     let trials = TESTS.into_iter().map(|RealTest { name, program, run }| {
         Trial::ignorable_test(name, move || {
             if !is_there(program) {
-                let reason = format!("{program} is not on this machine: `make setup-test` \
-                                      installs it where the distribution has it");
+                let reason = format!(
+                    "{program} is not on this machine: `make setup-test` \
+                                      installs it where the distribution has it"
+                );
                 return Ok(Completion::ignored_with(reason));
             }
             run();

@@ -42,7 +42,8 @@ pub(crate) fn is_baked_on() {
     assert_eq!(agent.ask("wc -l < .ssh/authorized_keys"), "1");
     assert_eq!(agent.ask("systemctl list-timers --all | grep -c amiable-deadline"), "0");
     agent.terminate();
-    let (status, _, text) = aloud(farm.command("amiable", &["create", "contact"]), "create contact");
+    let (status, _, text) =
+        aloud(farm.command("amiable", &["create", "contact"]), "create contact");
     assert_eq!(status, Some(0), "{text}");
     assert_eq!(text.matches("host_key = \"first-contact\" asks for no proof").count(), 2, "{text}");
     farm.wait_until_empty();
