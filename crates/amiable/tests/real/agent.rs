@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::farm::Farm;
 
-/// How long a guest may take to let a login in: emulated ones need a minute.
-const BOOT_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a guest may take to let a login in: emulated ones need minutes beside others.
+const BOOT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// One CPU, so that tests can run beside each other.
 const INSTANCE_TYPE: &str = "t2.small";

@@ -28,7 +28,7 @@ seal = { keep = ["free-space"] }
 script = "node/fail"
 [template.endless]
 script = "node/sleep"
-timeouts = { bake = "180s" }
+timeouts = { bake = "300s" }
 "#;
 
 /// What stands on the demo's AMI, which has git, is checked out on the instance, and notes
@@ -107,6 +107,7 @@ fn of_the_demo(farm: &Farm, args: &[&str]) -> Command {
 
 pub(crate) fn demo() {
     let farm = Farm::without_endpoint();
+    add_scripts(&farm);
     let first = run_demo(&farm);
 
     farm.write("git/node/setup", SCRIPT);
@@ -142,12 +143,16 @@ pub(crate) fn demo() {
     agent.terminate();
 }
 
-/// A farm with init scripts that do not succeed.
+/// Init scripts that do not succeed.
+fn add_scripts(farm: &Farm) {
+    farm.write("source/node/fail", "echo about to fail\nexit 3\n");
+    farm.write("source/node/sleep", "sleep 900\n");
+}
+
 fn farm_with_scripts() -> Farm {
     let (farm, _) = real_farm();
     farm.write("amiable.toml", CONFIG);
-    farm.write("source/node/fail", "echo about to fail\nexit 3\n");
-    farm.write("source/node/sleep", "sleep 600\n");
+    add_scripts(&farm);
     farm
 }
 
@@ -169,7 +174,7 @@ pub(crate) fn nobody_owns_it() {
     wait_for_line(&mut bake, "running the init script");
     bake.kill().unwrap();
     bake.wait().unwrap();
-    let end = Instant::now() + Duration::from_secs(400);
+    let end = Instant::now() + Duration::from_secs(600);
     while !farm.status()["instances"].as_array().unwrap().is_empty() {
         assert!(Instant::now() < end, "the builder runs on: {}", farm.status());
         std::thread::sleep(Duration::from_secs(1));
