@@ -4,7 +4,7 @@
 //! Each run has an endpoint of its own, so that the draws of its delays are the same for
 //! every tool of a round.
 
-#![expect(clippy::print_stdout, reason = "that is what it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 
 #[path = "../../tests/real/agent.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]

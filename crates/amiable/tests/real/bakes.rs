@@ -65,9 +65,14 @@ struct GitServer(Child);
 impl GitServer {
     fn start(farm: &Farm) -> (GitServer, String) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let port = port.to_string();
-        let here =
-            ["daemon", "--base-path=.", "--export-all", "--listen=127.0.0.1", "--port", &port];
+        let (base, port) = (farm.path("").display().to_string(), port.to_string());
+        let here = [
+            "daemon",
+            "--export-all",
+            "--listen=127.0.0.1",
+            &format!("--port={port}"),
+            &format!("--base-path={base}"),
+        ];
         let server = farm.command("git", &here).spawn().unwrap();
         (GitServer(server), format!("git://169.254.2.2:{port}/git"))
     }
