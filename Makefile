@@ -1,8 +1,6 @@
 # The two commands: `make demo` and `make test`. Both do all the set-up there is.
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
-# Tests wait more than they work.
-export RUST_TEST_THREADS ?= 4
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 

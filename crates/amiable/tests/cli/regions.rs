@@ -108,7 +108,8 @@ fn a_copy_that_is_interrupted_is_undone() {
 
 #[test]
 fn a_copy_of_a_dead_process_that_nobody_needs_is_removed() {
-    let farm = farm(&["--delays", "image=2s"], "");
+    // The copy is still being made when the sweep looks at it, however slow this machine is.
+    let farm = farm(&["--delays", "image=8s"], "");
     let mut update = farm.spawn(&["update", "agent"]);
     wait_for_line(&mut update, "eu-west-1: copying to ami-");
     update.kill().unwrap();
