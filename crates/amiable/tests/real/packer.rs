@@ -18,6 +18,7 @@ const TEMPLATE: &str = r#"{
     },
     "instance_type": "t2.small",
     "ssh_username": "debian",
+    "ssh_timeout": "15m",
     "ami_name": "packer-{{timestamp}}",
     "ami_description": "made by packer",
     "tags": { "made-by": "packer" },
