@@ -108,7 +108,7 @@ pub(crate) async fn cloud_of(
     console: &Console,
 ) -> Result<Cloud, Failure> {
     let http = match &settings.endpoint {
-        // Reading the trusted certificates takes longer than most commands.
+        // It has no TLS, and reading the trusted certificates would cost each command time.
         CloudEndpoint::Local => Builder::new().build_http(),
         // Also where the endpoint itself has no TLS: the credentials may come by it.
         CloudEndpoint::Aws | CloudEndpoint::Url(_) => {

@@ -81,7 +81,7 @@ impl GitServer {
 
 impl Drop for GitServer {
     fn drop(&mut self) {
-        // What git starts for the daemon ends when it is told to, not when git is killed.
+        // SIGTERM also ends the process that git starts for the daemon; SIGKILL would leave it.
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
