@@ -32,7 +32,7 @@ script = "node/sleep"
 timeouts = { bake = "600s" }
 "#;
 
-/// What stands on the demo's AMI, which has git, is checked out on the instance, and notes
+/// A template based on the demo's AMI, which has git: it is checked out on the instance, and notes
 /// where it ran.
 const SECOND: &str = r#"
 [template.second]

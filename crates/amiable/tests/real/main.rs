@@ -33,7 +33,7 @@ const fn test(name: &'static str, run: fn()) -> RealTest {
 /// Those that take longest come first; the very first mostly waits.
 const TESTS: [RealTest; 8] = [
     test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
-    test("bakes::the_demo_is_baked_and_what_stands_on_it_survives_it", bakes::demo),
+    test("bakes::the_demo_is_baked_and_an_ami_based_on_it_outlives_it", bakes::demo),
     test("canaries::none_is_in_the_ami_and_two_instances_of_it_differ", canaries::none_is_left),
     test("plain::a_base_without_cloud_init_is_baked_on", plain::is_baked_on),
     RealTest {
