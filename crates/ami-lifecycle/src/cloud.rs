@@ -4,9 +4,11 @@
 mod facts;
 mod images;
 mod machines;
+mod security_groups;
 mod sharing;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,14 +16,18 @@ use aws_config::Region;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use rand::RngExt;
+use tokio::sync::OnceCell;
 
 pub use self::facts::ImageFacts;
 pub(crate) use self::facts::InstanceFacts;
 use self::facts::{image_facts, read_tags};
 pub(crate) use self::machines::Launch;
+pub(crate) use self::security_groups::{Admission, OwnRule};
+use crate::access::Accesses;
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
+use crate::own_address;
 use crate::pace::{Feedback, Limits, Paces};
 use crate::shared::Shared;
 use crate::sweep::Tagged;
@@ -64,6 +70,7 @@ pub struct Cloud {
     region: String,
     reads: Arc<Reads>,
     paces: Arc<Paces>,
+    accesses: Accesses,
     siblings: Arc<Siblings>,
 }
 
@@ -73,6 +80,8 @@ struct Siblings {
     config: aws_config::SdkConfig,
     limits: Limits,
     clouds: Mutex<BTreeMap<String, Cloud>>,
+    /// Under which address AWS sees this machine, once that was asked.
+    own_address: OnceCell<IpAddr>,
 }
 
 /// What several bakes ask at the same time.
@@ -91,7 +100,8 @@ impl Cloud {
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, limits: Limits) -> Cloud {
         let clouds = Mutex::default();
-        let siblings = Siblings { config: config.clone(), limits, clouds };
+        let own_address = OnceCell::new();
+        let siblings = Siblings { config: config.clone(), limits, clouds, own_address };
         Cloud::with_siblings(config, limits, Arc::new(siblings))
     }
 
@@ -111,6 +121,7 @@ impl Cloud {
             sts: aws_sdk_sts::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             reads: Arc::default(),
+            accesses: Accesses::default(),
             siblings,
         }
     }
@@ -121,7 +132,7 @@ impl Cloud {
         if region == self.region {
             return self.clone();
         }
-        let Siblings { config, limits, clouds } = &*self.siblings;
+        let Siblings { config, limits, clouds, .. } = &*self.siblings;
         let mut clouds = clouds.lock().expect("no panic holds this lock");
         let other = || {
             let config = config.to_builder().region(Region::new(region.to_owned())).build();
@@ -152,6 +163,22 @@ impl Cloud {
 
     pub(crate) fn ec2(&self) -> &Client {
         &self.ec2
+    }
+
+    /// The ways in to machines that this process holds here.
+    pub(crate) fn accesses(&self) -> &Accesses {
+        &self.accesses
+    }
+
+    /// Under which address instances see this machine: its public one with AWS, and the one
+    /// that leads to any other endpoint.
+    pub(crate) async fn own_address(&self) -> Result<IpAddr, String> {
+        let Siblings { config, own_address, .. } = &*self.siblings;
+        let ask = async || match config.endpoint_url() {
+            None => own_address::public().await,
+            Some(url) => own_address::towards_url(url).await,
+        };
+        own_address.get_or_try_init(ask).await.copied()
     }
 
     pub(crate) fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {

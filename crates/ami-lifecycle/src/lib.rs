@@ -12,6 +12,7 @@
 //!                                              Event --> whoever renders
 //! ```
 
+mod access;
 mod ami;
 mod bake;
 mod cloud;
@@ -24,11 +25,14 @@ mod error;
 mod event;
 mod fleet;
 mod guest;
+mod http;
 mod info;
+mod ingress;
 mod known;
 mod machine;
 mod marks;
 mod naming;
+mod own_address;
 mod pace;
 mod plan;
 mod prune;
@@ -71,6 +75,7 @@ pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use guest::check_user_data;
 pub use info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
+pub use ipnet::IpNet;
 pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};

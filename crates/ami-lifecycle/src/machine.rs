@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::access::{self, Asker};
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::{InstanceFacts, Launch, filter};
 use crate::error::CloudError;
 use crate::event::Event;
-use crate::guest::{Guest, GuestKeys, Site, ended};
+use crate::guest::{Found, Guest, GuestKeys, Site, ended};
 use crate::marks::{Marks, new_bake};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
@@ -47,8 +48,12 @@ pub(crate) struct Order<'a> {
     pub(crate) volume_size: Option<u64>,
     /// The template's own user data.
     pub(crate) user_data: Option<&'a str>,
-    /// Given: of two builders of one template at once, only the first goes on.
-    pub(crate) alone: Option<IsGone<'a>>,
+    /// Of two builders of one template at once, only the first goes on.
+    pub(crate) alone: bool,
+    /// Tells whether the process of an owner has ended for certain.
+    pub(crate) is_gone: IsGone<'a>,
+    /// Nothing was ever baked in the namespace.
+    pub(crate) is_first: bool,
 }
 
 /// A machine that is logged in to.
@@ -73,16 +78,18 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
         KeyPair::Existing { name, .. } => Some(name.as_str()),
         KeyPair::None | KeyPair::Temporary => temporary.as_deref(),
     };
-    let id = launch(order, &keys, key_pair, undo).await?;
+    let groups = groups(order, undo).await?;
+    let id = launch(order, &keys, (key_pair, &groups), undo).await?;
     site.observer.event(Event::Note(format!("instance {id}")));
     let address = wait_for_address(order, &id).await?;
+    let found = Found { instance: &id, address, groups: &groups };
     let looked = AtomicBool::new(false);
     let (guest, login) = tokio::select! {
-        reached = Guest::reach(*site, &id, address, keys, &marks.bake) => reached?,
+        reached = Guest::reach(*site, &found, keys, &marks.bake) => reached?,
         error = what_ends_it(order, &id, &looked) => return Err(error),
     };
     // At the first look the other's machine may not have shown yet.
-    if order.alone.is_some() && !looked.load(Ordering::Relaxed) {
+    if order.alone && !looked.load(Ordering::Relaxed) {
         look_again(order, &id).await?;
     }
     if let Some(name) = &temporary {
@@ -92,10 +99,23 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     Ok(Started { id, guest, login })
 }
 
+/// The security groups that let this machine in: the template's, or amiable's own.
+async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
+    let Order { site, marks, is_gone, is_first, .. } = *order;
+    if !site.template.security_groups.is_empty() {
+        return Ok(site.template.security_groups.clone());
+    }
+    let asker = Asker { site, marks, is_gone, is_first };
+    let scope = access::scope(&asker).await?;
+    undo.access(&scope);
+    // Not cancelled half way: what is made must be known to be taken back.
+    Ok(vec![site.cloud.accesses().join(&asker, &scope).await?])
+}
+
 async fn launch(
     order: &Order<'_>,
     keys: &GuestKeys,
-    key_pair: Option<&str>,
+    (key_pair, groups): (Option<&str>, &[String]),
     undo: &mut Undo,
 ) -> Result<String, BakeError> {
     let Order { site, marks, .. } = order;
@@ -111,7 +131,7 @@ async fn launch(
         image: order.image.0,
         root_device: order.image.1,
         instance_type: &template.instance_type,
-        security_groups: &template.security_groups,
+        security_groups: groups,
         subnet: template.subnet.as_deref(),
         instance_profile: template.instance_profile.as_deref(),
         volume_size: order.volume_size,
@@ -186,11 +206,12 @@ fn judge<'f>(
     found: &'f [InstanceFacts],
 ) -> Result<Option<&'f InstanceFacts>, BakeError> {
     let template = order.marks.template;
-    if let Some(is_gone) = order.alone {
+    if order.alone {
         let is_its =
             |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
         let machines: Vec<InstanceFacts> = found.iter().filter(is_its).cloned().collect();
-        if let Some(busy) = takeover::goes_first(&machines, id, template, is_gone, Timestamp::now())
+        if let Some(busy) =
+            takeover::goes_first(&machines, id, template, order.is_gone, Timestamp::now())
         {
             return Err(BakeError::Busy(busy));
         }

@@ -105,6 +105,7 @@ impl Operation {
                 "autoscaling:DescribeLaunchConfigurations",
                 "ec2:CreateTags",
                 "ec2:DeleteKeyPair",
+                "ec2:DeleteSecurityGroup",
                 "ec2:DeleteSnapshot",
                 "ec2:DeleteVolume",
                 "ec2:DeregisterImage",
@@ -113,21 +114,28 @@ impl Operation {
                 "ec2:DescribeInstances",
                 "ec2:DescribeKeyPairs",
                 "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeSecurityGroupRules",
+                "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSnapshots",
                 "ec2:DescribeVolumes",
+                "ec2:RevokeSecurityGroupIngress",
                 "ec2:TerminateInstances",
             ],
             Operation::Sweep => &[
                 "ec2:CreateTags",
                 "ec2:DeleteKeyPair",
+                "ec2:DeleteSecurityGroup",
                 "ec2:DeleteSnapshot",
                 "ec2:DeleteVolume",
                 "ec2:DeregisterImage",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstances",
                 "ec2:DescribeKeyPairs",
+                "ec2:DescribeSecurityGroupRules",
+                "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSnapshots",
                 "ec2:DescribeVolumes",
+                "ec2:RevokeSecurityGroupIngress",
                 "ec2:TerminateInstances",
             ],
             Operation::Doctor => &[
@@ -150,6 +158,13 @@ impl Operation {
         let starts = matches!(self, Operation::Bake | Operation::Verify);
         if starts && any(|it| it.key_pair == KeyPair::Temporary) {
             actions.extend(["ec2:ImportKeyPair", "ec2:DeleteKeyPair"]);
+        }
+        let own_group = any(|it| it.security_groups.is_empty());
+        if starts && own_group {
+            actions.extend(OWN_GROUP);
+        }
+        if starts && own_group && any(|it| it.subnet.is_some()) {
+            actions.insert("ec2:DescribeSubnets");
         }
         if starts && any(|it| it.host_key == HostKey::Console || it.agent.is_some()) {
             actions.insert("ec2:GetConsoleOutput");
@@ -234,6 +249,15 @@ impl Operation {
         }
     }
 }
+
+/// What a security group of amiable's own needs.
+const OWN_GROUP: [&str; 5] = [
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateSecurityGroup",
+    "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSecurityGroups",
+    "ec2:RevokeSecurityGroupIngress",
+];
 
 /// What EC2 does with KMS keys for whoever starts, images and copies encrypted disks
 /// (<https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html>).

@@ -2,7 +2,8 @@
 //! output as it comes.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,11 +12,15 @@ use russh::keys::PublicKeyOrCertificate;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::io::AsyncRead;
+use tokio::net::TcpStream;
 
 use crate::event::Stream;
 
-/// How long a connection and login may take. Under emulation a key exchange takes
-/// seconds.
+/// How long a connection may take to be accepted. Linux sends the first packet again after 1 s
+/// and 3 s; what filters a port answers none of them.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a login may take on a connection. Under emulation a key exchange takes seconds.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A quiet connection is probed this often, so that a builder that died is noticed
@@ -39,12 +44,18 @@ pub(crate) struct Login {
 /// Why there is no login, or a command had no end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SshError {
+    #[error("nothing answers at {0}")]
+    Unanswered(SocketAddr),
+    #[error("the connection to {0} is refused")]
+    PortRefused(SocketAddr),
+    #[error("{0} could not be reached: {1}")]
+    Unreachable(SocketAddr, String),
+    #[error("{0} accepts connections, but no SSH server answers within {limit} s", limit = LOGIN_LIMIT.as_secs())]
+    Silent(SocketAddr),
     #[error("the host at {0} has another host key than the one that is demanded")]
     HostKey(IpAddr),
     #[error("the login as {user} was refused")]
     Refused { user: String },
-    #[error("there was no login within {} s", LOGIN_LIMIT.as_secs())]
-    TimedOut,
     #[error("the connection was lost")]
     Lost,
     #[error(transparent)]
@@ -113,15 +124,15 @@ impl From<HandlerError> for SshError {
 impl Ssh {
     /// Connects, demands the host key and logs in.
     pub(crate) async fn connect(login: &Login) -> Result<Ssh, SshError> {
-        tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login))
-            .await
-            .map_err(|_| SshError::TimedOut)?
+        let to = SocketAddr::new(login.address, login.port);
+        let stream = connect(to).await?;
+        let logged_in = tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login, stream)).await;
+        logged_in.map_err(|_| SshError::Silent(to))?
     }
 
-    async fn log_in(login: &Login) -> Result<Ssh, SshError> {
+    async fn log_in(login: &Login, stream: TcpStream) -> Result<Ssh, SshError> {
         let config = client::Config {
             keepalive_interval: Some(KEEPALIVE),
-            nodelay: true,
             preferred: preferred(login.host_keys.as_deref()),
             ..client::Config::default()
         };
@@ -131,8 +142,7 @@ impl Ssh {
             expected: login.host_keys.clone(),
             shown: shown.clone(),
         };
-        let mut handle =
-            client::connect(Arc::new(config), (login.address, login.port), check).await?;
+        let mut handle = client::connect_stream(Arc::new(config), stream, check).await?;
         // A key pair of EC2's may be an RSA key, which is refused with SHA-1 nowadays.
         let hash = match login.key.algorithm() {
             Algorithm::Rsa { .. } => handle.best_supported_rsa_hash().await?.flatten(),
@@ -214,6 +224,25 @@ impl Ssh {
     pub(crate) async fn close(self) {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
     }
+}
+
+/// A connection; its failures tell what is at the other end.
+async fn connect(to: SocketAddr) -> Result<TcpStream, SshError> {
+    let connected = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(to)).await;
+    let stream = match connected {
+        Err(_) => return Err(SshError::Unanswered(to)),
+        Ok(Err(error)) => {
+            return Err(match error.kind() {
+                io::ErrorKind::ConnectionRefused => SshError::PortRefused(to),
+                io::ErrorKind::TimedOut => SshError::Unanswered(to),
+                _ => SshError::Unreachable(to, error.to_string()),
+            });
+        }
+        Ok(Ok(stream)) => stream,
+    };
+    // Else an answer in two parts takes 40 ms.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// A server with several host keys must show one of those that are demanded.

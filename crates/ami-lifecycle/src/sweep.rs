@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ami::{Ami, Status};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, OwnRule};
 use crate::consumer::Holders;
 use crate::delete::drop_snapshot;
 use crate::error::CloudError;
@@ -29,6 +29,10 @@ pub enum LeftKind {
     Volume,
     /// An EC2 key pair of a bake.
     KeyPair,
+    /// A rule of a security group, which lets somebody in.
+    SecurityGroupRule,
+    /// The security group of a namespace that nothing is baked in any more.
+    SecurityGroup,
 }
 
 /// Why something belongs to nobody any more.
@@ -41,6 +45,8 @@ pub enum LeftBecause {
     ProcessEnded,
     /// The AMI that it belonged to was being deleted.
     ImageDeleted,
+    /// Nothing uses it any more.
+    Unused,
 }
 
 /// Something that a dead bake, or an interrupted deletion, has left.
@@ -67,6 +73,9 @@ pub struct Leftover {
     /// EC2 does not deregister the image until that is switched off.
     #[serde(skip)]
     pub(crate) protected: bool,
+    /// The security group of a rule.
+    #[serde(skip)]
+    pub(crate) group: Option<String>,
 }
 
 /// An instance or snapshot with its tags.
@@ -95,6 +104,7 @@ impl Leftover {
             lease: tags.get(tags::LEASE).cloned(),
             snapshots: Vec::new(),
             protected: false,
+            group: None,
         }
     }
 
@@ -110,6 +120,7 @@ impl Leftover {
             lease: ami.lease.clone(),
             snapshots: ami.snapshots.clone(),
             protected: ami.protected,
+            group: None,
         }
     }
 }
@@ -151,16 +162,20 @@ fn ended(
     }
 }
 
+/// All that a namespace has.
+#[derive(Debug, Default)]
+struct Inventory {
+    instances: Vec<Tagged>,
+    snapshots: Vec<Tagged>,
+    volumes: Vec<Tagged>,
+    key_pairs: Vec<Tagged>,
+    rules: Vec<OwnRule>,
+    groups: Vec<Tagged>,
+}
+
 /// What nobody owns any more. Pure.
-fn leftovers(
-    fleet: &Fleet,
-    instances: &[Tagged],
-    snapshots: &[Tagged],
-    volumes: &[Tagged],
-    key_pairs: &[Tagged],
-    is_gone: IsGone<'_>,
-    now: Timestamp,
-) -> Vec<Leftover> {
+fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp) -> Vec<Leftover> {
+    let Inventory { instances, snapshots, volumes, key_pairs, rules, groups } = all;
     let is_over = |it: &Tagged| {
         let text = |key: &str| it.tags.get(key).map(String::as_str);
         let kept = text(tags::STAGE) == Some(takeover::KEPT);
@@ -186,7 +201,17 @@ fn leftovers(
     let volumes = volumes.filter_map(of(LeftKind::Volume));
     let volumes = volumes.filter(|it| it.because == LeftBecause::LeaseEnded);
     let key_pairs = key_pairs.iter().filter_map(of(LeftKind::KeyPair));
-    instances.chain(images).chain(snapshots).chain(volumes).chain(key_pairs).collect()
+    let rules_left = rules.iter().filter_map(|rule| {
+        let it = Tagged { id: rule.id.clone(), tags: rule.tags.clone(), ..Tagged::default() };
+        let left = it.left(LeftKind::SecurityGroupRule, is_over(&it)?);
+        Some(Leftover { group: Some(rule.group.clone()), ..left })
+    });
+    // A standing group serves the next bake as well, for as long as something is baked.
+    let is_used = !fleet.amis().is_empty() || !all.instances.is_empty();
+    let idle = groups.iter().filter(|it| !is_used && rules.iter().all(|rule| rule.group != it.id));
+    let idle = idle.map(|it| it.left(LeftKind::SecurityGroup, LeftBecause::Unused));
+    let disks = images.chain(snapshots).chain(volumes);
+    instances.chain(disks).chain(key_pairs).chain(rules_left).chain(idle).collect()
 }
 
 /// Looks for what dead bakes and interrupted deletions have left in a namespace.
@@ -199,13 +224,17 @@ pub async fn find_leftovers(
     is_gone: IsGone<'_>,
     now: Timestamp,
 ) -> Result<Vec<Leftover>, CloudError> {
+    // Groups before what uses them: what begins in between shows its use.
+    let groups = cloud.groups_of_namespace(namespace).await?;
+    let rules = cloud.rules_of_namespace(namespace).await?;
     let instances = cloud.instances_of_namespace(namespace).await?;
     // Snapshots before images: one that is made in between has an image then.
     let snapshots = cloud.snapshots_of_namespace(namespace).await?;
     let fleet = cloud.fleet(namespace).await?;
     let volumes = cloud.volumes_of_namespace(namespace).await?;
     let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
-    Ok(leftovers(&fleet, &instances, &snapshots, &volumes, &key_pairs, is_gone, now))
+    let all = Inventory { instances, snapshots, volumes, key_pairs, rules, groups };
+    Ok(leftovers(&fleet, &all, is_gone, now))
 }
 
 /// Removes one of them. What is gone already is no error; a snapshot that an image of
@@ -222,6 +251,11 @@ pub async fn remove_leftover(
         LeftKind::Snapshot => drop_snapshot(cloud, &leftover.id).await,
         LeftKind::Volume => cloud.delete_volume(&leftover.id).await.map(|_| Vec::new()),
         LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
+        LeftKind::SecurityGroupRule => {
+            let group = leftover.group.as_deref().unwrap_or_default();
+            cloud.revoke(group, std::slice::from_ref(&leftover.id)).await.map(|_| Vec::new())
+        }
+        LeftKind::SecurityGroup => cloud.delete_group(&leftover.id).await.map(|_| Vec::new()),
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
             if leftover.protected {
@@ -305,7 +339,23 @@ mod tests {
         let volumes = [volume("vol-free", "available"), volume("vol-held", "in-use")];
         let is_gone = |owner: &str| owner == "gone";
         let now = NOW.parse().unwrap();
-        let left = leftovers(&fleet, &instances, &snapshots, &volumes, &key_pairs, &is_gone, now);
+        let rule = |id: &str, pairs: &[(&str, &str)]| OwnRule {
+            id: id.into(),
+            group: "sg-1".into(),
+            tags: tagged(id, pairs).tags,
+        };
+        let all = Inventory {
+            instances: instances.into(),
+            snapshots: snapshots.into(),
+            volumes: volumes.into(),
+            key_pairs: key_pairs.into(),
+            rules: vec![
+                rule("sgr-dead", &[(tags::LEASE, before)]),
+                rule("sgr-live", &[(tags::LEASE, after)]),
+            ],
+            groups: vec![tagged("sg-1", &[])],
+        };
+        let left = leftovers(&fleet, &all, &is_gone, now);
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(
             ids,
@@ -317,11 +367,30 @@ mod tests {
                 "snap-6",
                 "snap-8",
                 "vol-free",
-                "amiable-dead"
+                "amiable-dead",
+                "sgr-dead"
             ]
         );
         assert_eq!(left[1].because, LeftBecause::ProcessEnded);
         assert_eq!(left[2].snapshots, ["snap-1"]);
         assert_eq!(left[4].because, LeftBecause::ImageDeleted);
+    }
+
+    #[test]
+    fn a_group_goes_when_nothing_is_baked_in_its_namespace_any_more() {
+        let rule = OwnRule { id: "sgr-1".into(), group: "sg-1".into(), tags: Tags::new() };
+        let group = || vec![tagged("sg-1", &[])];
+        let no_amis = Fleet::new(Vec::new());
+        let one = Fleet::new(vec![image("ami-1", "snap-1", &[(tags::PROMOTED, NOW)])]);
+        let instances = vec![tagged("i-1", &[])];
+        for (fleet, all, count) in [
+            (&no_amis, Inventory { groups: group(), ..Inventory::default() }, 1),
+            (&one, Inventory { groups: group(), ..Inventory::default() }, 0),
+            (&no_amis, Inventory { groups: group(), instances, ..Inventory::default() }, 0),
+            (&no_amis, Inventory { groups: group(), rules: vec![rule], ..Inventory::default() }, 0),
+        ] {
+            let left = leftovers(fleet, &all, &|_: &str| true, NOW.parse().unwrap());
+            assert_eq!(left.len(), count, "{all:?}");
+        }
     }
 }

@@ -56,7 +56,12 @@ pub(crate) struct Takeover {
 }
 
 /// Whether the bake that a resource belongs to is dead.
-fn is_dead(owner: &str, lease: Option<&str>, is_gone: IsGone<'_>, now: Timestamp) -> bool {
+pub(crate) fn is_dead(
+    owner: &str,
+    lease: Option<&str>,
+    is_gone: IsGone<'_>,
+    now: Timestamp,
+) -> bool {
     let ended = match lease.map(str::parse::<Timestamp>) {
         Some(Ok(end)) => end < now,
         // Nobody can tell, or it is left on purpose.

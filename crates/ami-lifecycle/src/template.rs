@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::consumer::{BootScript, Consumer};
 use crate::distribution::Distribution;
 use crate::prune::Keep;
@@ -314,8 +316,11 @@ pub struct Template {
     pub ssh_user: String,
     /// The port of sshd.
     pub ssh_port: u16,
-    /// Security groups, by name or `sg-…` id.
+    /// Security groups, by name or `sg-…` id. Without any, amiable brings its own.
     pub security_groups: Vec<String>,
+    /// Whom amiable's own security group lets in: this machine's address, as AWS sees it, where
+    /// it is empty.
+    pub ssh_from: Vec<IpNet>,
     /// The subnet to launch in; the default VPC's without one.
     pub subnet: Option<String>,
     /// An instance profile for the bake, by name.
@@ -395,6 +400,7 @@ pub(crate) mod tests {
             ssh_user: "debian".into(),
             ssh_port: 22,
             security_groups: Vec::new(),
+            ssh_from: Vec::new(),
             subnet: None,
             instance_profile: None,
             volume_size: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::access::Scope;
 use crate::cloud::Cloud;
 use crate::delete::drop_snapshot;
 use crate::error::CloudError;
@@ -19,6 +20,8 @@ enum Made {
     KeyPair(String),
     Instance(String),
     Image(String),
+    /// A way in, by rules of a security group.
+    Access(Scope),
     /// A copy, and what of.
     Backup {
         id: String,
@@ -32,6 +35,7 @@ impl Made {
             Made::KeyPair(id) | Made::Instance(id) | Made::Image(id) | Made::Backup { id, .. } => {
                 id
             }
+            Made::Access(_) => "rules of a security group",
         }
     }
 }
@@ -164,6 +168,25 @@ impl Undo {
         self.add(Made::Image(id.to_owned()));
     }
 
+    /// A way in that is about to be asked for. Asked for again, it is one still.
+    pub(crate) fn access(&mut self, scope: &Scope) {
+        let access = Made::Access(scope.clone());
+        if !self.made.contains(&access) {
+            self.add(access);
+        }
+    }
+
+    /// The ways in stay. Returns the ids of their rules.
+    pub(crate) async fn keep_access(&mut self, cloud: &Cloud) -> Vec<String> {
+        let mut rules = Vec::new();
+        for made in self.take(|made| matches!(made, Made::Access(_))) {
+            if let Made::Access(scope) = made {
+                rules.extend(cloud.accesses().rules(&scope).await);
+            }
+        }
+        rules
+    }
+
     pub(crate) fn backup(&mut self, id: &str, of: &str) {
         self.add(Made::Backup { id: id.to_owned(), of: of.to_owned() });
     }
@@ -197,6 +220,11 @@ impl Undo {
         self.run(cloud, |made| matches!(made, Made::Instance(_) | Made::KeyPair(_))).await
     }
 
+    /// Closes the ways in.
+    pub(crate) async fn close_access(&mut self, cloud: &Cloud) -> Vec<Undone> {
+        self.run(cloud, |made| matches!(made, Made::Access(_))).await
+    }
+
     /// Undoes everything.
     pub(crate) async fn run_all(&mut self, cloud: &Cloud) -> Vec<Undone> {
         self.run(cloud, |_| true).await
@@ -226,6 +254,7 @@ impl Undo {
                 Made::Image(_) | Made::Backup { .. } => {
                     format!("deregistered {id} and its snapshots")
                 }
+                Made::Access(_) => format!("removed {id}"),
             };
             let outcome = tokio::time::timeout(LIMIT, take_back(cloud, &made, &self.bake)).await;
             let outcome = outcome.unwrap_or_else(|_| {
@@ -244,6 +273,7 @@ impl Undo {
 async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudError> {
     match made {
         Made::KeyPair(name) => cloud.delete_key_pair(name).await,
+        Made::Access(scope) => cloud.accesses().leave(cloud, scope, bake).await.map(drop),
         Made::Instance(id) => cloud.terminate(id).await.map(drop),
         Made::Image(id) => {
             // A pending image may not tell its snapshots yet, so they are known by their tag.

@@ -137,7 +137,7 @@ async fn verify_and_tell(
         _ => None,
     };
     request.observer.event(Event::Stage(Stage::Verify));
-    let failures = prove(site, &marks, ami, checkout.as_ref(), undo).await?;
+    let failures = prove(site, &marks, ami, checkout.as_ref(), request.is_gone, undo).await?;
     let current = fleet.current(&template.name);
     let mut tags = match failures.is_empty() {
         true => tags::of([(tags::VERIFIED, now.to_string())]),
@@ -159,6 +159,7 @@ async fn verify_and_tell(
     if !tags.is_empty() {
         cloud.tag(std::slice::from_ref(&ami.ami), &tags).await?;
     }
+    tell_what_is_left(site, undo.close_access(cloud).await);
     Ok(Verified { failures, promoted, quarantined })
 }
 
@@ -192,6 +193,7 @@ pub(crate) async fn prove(
     marks: &Marks<'_>,
     ami: &Ami,
     checkout: Option<&Checkout>,
+    is_gone: IsGone<'_>,
     undo: &mut Undo,
 ) -> Result<Vec<String>, BakeError> {
     let order = Order {
@@ -204,7 +206,9 @@ pub(crate) async fn prove(
         tags: Tags::new(),
         volume_size: None,
         user_data: None,
-        alone: None,
+        alone: false,
+        is_gone,
+        is_first: false,
     };
     let started = match machine::start(&order, undo).await {
         Ok(started) => started,
@@ -220,10 +224,10 @@ pub(crate) async fn prove(
     Ok(failures)
 }
 
-/// What does not come up as it should is the AMI's fault; what EC2 refuses is not.
+/// A guest that ends itself is the AMI's fault; what EC2 refuses is not. That there is no login
+/// says nothing of the AMI: the way to it may be closed.
 fn verdict_on_start(error: BakeError) -> Result<String, BakeError> {
     match error {
-        BakeError::NoLogin { .. } => Ok(error.to_string()),
         BakeError::InstanceEnded { ref reason, .. } => {
             // EC2 says by the first word who has ended it
             // (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>).
@@ -234,9 +238,14 @@ fn verdict_on_start(error: BakeError) -> Result<String, BakeError> {
     }
 }
 
-/// Asked for, not waited for. What fails is told, and swept when the lease has ended.
+/// Asked for, not waited for.
 async fn end_all(site: Site<'_>, undo: &mut Undo) {
-    for undone in undo.run_machines(site.cloud).await {
+    tell_what_is_left(site, undo.run_machines(site.cloud).await);
+}
+
+/// What could not be undone is swept when its lease has ended.
+pub(crate) fn tell_what_is_left(site: Site<'_>, undone: Vec<Undone>) {
+    for undone in undone {
         if let Undone::Left { id, error } = undone {
             let text = format!("{id} is left: {error}; `amiable sweep` removes it later");
             site.observer.event(Event::Warning(text));

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::faults::FaultControl;
+use crate::gate::Gates;
 use crate::imds::MetadataServices;
 use crate::lag::Lagging;
 use crate::machines::Machines;
@@ -31,6 +32,7 @@ pub(crate) struct Ec2 {
     store: Store,
     pub(crate) machines: Arc<dyn Machines>,
     pub(crate) metadata: MetadataServices,
+    pub(crate) gates: Gates,
     pub(crate) faults: Arc<FaultControl>,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The folder's lock, given back when the store has been closed: it is the last field.
@@ -57,6 +59,7 @@ impl Ec2 {
         state: State,
         machines: Arc<dyn Machines>,
         faults: Arc<FaultControl>,
+        gates: Gates,
         folder: File,
     ) -> Self {
         Ec2 {
@@ -64,6 +67,7 @@ impl Ec2 {
             store,
             machines,
             metadata: MetadataServices::default(),
+            gates,
             faults,
             locks: Mutex::default(),
             _folder: folder,
@@ -165,6 +169,7 @@ impl Ec2 {
             );
             if !used.contains(&address)
                 && !taken.contains(&address)
+                && self.gates.is_free(address)
                 && self.machines.address_is_free(address)
             {
                 return Ok(address);

@@ -24,6 +24,7 @@ mod ec2;
 mod endpoint;
 mod engine;
 mod faults;
+mod gate;
 mod imds;
 mod instance_type;
 mod lag;

@@ -44,6 +44,7 @@ fn allow_all(direction: Direction, peer: Peer) -> Rule {
         ports: None,
         peer,
         description: None,
+        tags: Tags::new(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::ec2::{Call, Ec2};
 use crate::endpoint::{Endpoint, Folder};
 use crate::engine;
 use crate::faults::{Fate, FaultControl, Strike};
+use crate::gate::Gates;
 use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
 use crate::network;
 use crate::protocol::auth::{self, AccessKey};
@@ -111,7 +112,9 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     let (listener, endpoint) = listen(&config).await?;
     let (store, state) = Store::open(&folder.database())?;
     let faults = Arc::new(FaultControl::default());
-    let ec2 = Arc::new(Ec2::new(store, state, machines(&config, &faults), faults, lock));
+    let gates = Gates::new(config.ssh_port);
+    let machines = machines(&config, &faults);
+    let ec2 = Arc::new(Ec2::new(store, state, machines, faults, gates, lock));
     prepare(&ec2, &config)?;
     engine::resume(&ec2).await;
     // Before the control socket listens: whoever gets an answer there reads the address next.
@@ -191,14 +194,19 @@ fn machines(config: &ServerConfig, faults: &Arc<FaultControl>) -> Arc<dyn Machin
         MachineKind::Qemu => Arc::new(QemuMachines::new(QemuOptions {
             layers: config.folder.layers(),
             run: config.folder.run(),
-            ssh_port: config.ssh_port,
+            inner_port: inner_port(config.ssh_port),
             metadata_relay: config.metadata_relay.clone(),
         })),
         MachineKind::Simulated { delays, answers } => {
             let faults = faults.clone();
-            Arc::new(SimulatedMachines::new(*delays, answers.clone(), config.ssh_port, faults))
+            Arc::new(SimulatedMachines::new(*delays, answers.clone(), faults))
         }
     }
+}
+
+/// The port beside the one that clients use.
+fn inner_port(ssh_port: u16) -> u16 {
+    if ssh_port == u16::MAX { ssh_port - 1 } else { ssh_port + 1 }
 }
 
 struct Service {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Stage;
 use crate::fleet::Refusal;
 use crate::naming::NamingError;
@@ -72,7 +72,7 @@ pub enum BakeError {
         reason: Option<String>,
     },
     /// There was never a login.
-    #[error("no login at {user}@{address}:{port} within {} s: {last}", limit.as_secs())]
+    #[error("no login at {user}@{address}:{port} within {} s: {last}", after.as_secs())]
     NoLogin {
         /// As whom.
         user: String,
@@ -81,10 +81,15 @@ pub enum BakeError {
         /// At which port.
         port: u16,
         /// How long it was tried.
-        limit: Duration,
-        /// What the last attempt said.
+        after: Duration,
+        /// What was seen at the end, and what it means.
         last: String,
+        /// The last lines of the console, where EC2 has them.
+        console: Vec<String>,
     },
+    /// Nobody knows whom a security group is to let in.
+    #[error("the address of this machine, as AWS sees it, could not be determined: {0}")]
+    OwnAddress(String),
     /// The SSH connection failed later on.
     #[error("the SSH connection to the instance failed: {0}")]
     Connection(String),
@@ -207,6 +212,13 @@ impl From<SshError> for BakeError {
     }
 }
 
+/// Whether the account forbids what a group of amiable's own needs.
+fn is_about_groups(error: &CloudError) -> bool {
+    const ACTIONS: [&str; 3] =
+        ["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"];
+    error.kind == CloudErrorKind::NotAuthorized && ACTIONS.contains(&error.action)
+}
+
 impl MayPass for BakeError {
     fn may_pass(&self) -> bool {
         matches!(self, BakeError::Cloud(error) if error.may_pass())
@@ -241,10 +253,18 @@ impl BakeError {
             BakeError::NoBase(_) => {
                 "check `base`; a local endpoint has what `amiable local import FILE` brought into it".into()
             }
+            BakeError::Cloud(error) if is_about_groups(error) => {
+                "name a security group that lets this machine in (`security_groups`), where \
+                 amiable may make none"
+                    .into()
+            }
             BakeError::Cloud(error) => error.hint()?.into(),
+            BakeError::OwnAddress(_) => {
+                "`ssh_from = [\"203.0.113.9/32\"]` says whom to let in, and nothing is asked then".into()
+            }
             BakeError::NoLogin { port, .. } => format!(
-                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, that the security groups \
-                 let this machine reach port {port}, and look at `aws ec2 get-console-output`"
+                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that the security \
+                 groups let this machine reach port {port}"
             ),
             BakeError::Busy(Busy { template, lease, .. }) => format!(
                 "wait for that bake; if it is dead, its lease ends at {lease}, and \

@@ -52,7 +52,7 @@ use crate::tags;
 use crate::takeover::{self, Adopted, Takeover};
 use crate::template::{CheckoutOn, Repository};
 use crate::undo::{Undo, Undone};
-use crate::verify::{prove, quarantine};
+use crate::verify::{prove, quarantine, tell_what_is_left};
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.
@@ -155,6 +155,7 @@ impl<'a> Bake<'a> {
             }
         };
         let promoted = self.prove_and_promote(&image, &plan).await?;
+        tell_what_is_left(self.site(), self.undo.close_access(self.request.cloud).await);
         self.close();
         let previous = self.current.clone().filter(|_| promoted);
         let NewImage { facts, generation } = image;
@@ -295,7 +296,9 @@ impl<'a> Bake<'a> {
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
             volume_size: template.volume_size,
             user_data: template.user_data.as_deref(),
-            alone: Some(self.request.is_gone),
+            alone: true,
+            is_gone: self.request.is_gone,
+            is_first: plan.fleet.amis().is_empty(),
         };
         let started = machine::start(&order, &mut self.undo).await?;
         self.login = Some(started.login.clone());
@@ -401,10 +404,10 @@ impl<'a> Bake<'a> {
 
     async fn verify(&mut self, image: &NewImage, plan: &Plan) -> Result<(), BakeError> {
         self.enter(Stage::Verify);
-        let BakeRequest { cloud, operator, .. } = *self.request;
+        let BakeRequest { cloud, operator, is_gone, .. } = *self.request;
         let ami = Ami::read(image.facts.clone(), cloud.region());
         let (site, checkout) = (self.site(), plan.checkout.as_ref());
-        let failures = prove(site, &self.marks, &ami, checkout, &mut self.undo).await?;
+        let failures = prove(site, &self.marks, &ami, checkout, is_gone, &mut self.undo).await?;
         if failures.is_empty() {
             return Ok(());
         }
@@ -455,7 +458,9 @@ impl<'a> Bake<'a> {
     async fn keep(&mut self) -> Option<KeptInstance> {
         let instance = self.undo.keep_instance()?;
         let tags = tags::of([(tags::STAGE, takeover::KEPT.to_owned())]);
-        if let Err(error) = self.request.cloud.tag(std::slice::from_ref(&instance), &tags).await {
+        let mut kept = vec![instance.clone()];
+        kept.extend(self.undo.keep_access(self.request.cloud).await);
+        if let Err(error) = self.request.cloud.tag(&kept, &tags).await {
             self.warn(format!("{instance} could not be marked as kept: {error}"));
         }
         Some(KeptInstance { instance, login: self.login.take() })

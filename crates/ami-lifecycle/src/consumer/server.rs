@@ -5,20 +5,18 @@
 //! Requests are authenticated by an API token, for which Jenkins asks no crumb
 //! (<https://www.jenkins.io/doc/book/security/csrf-protection/>).
 
-use std::sync::Once;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jenkins_config::{AgentName, Document, Format, Selector, resolved};
-use reqwest::redirect::Policy;
 
 use super::{JenkinsAgents, is_same};
+use crate::http;
 
 /// Jenkins reads all of its configuration again in this time; more means that it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 const RELOAD: &str = "configuration-as-code/reload";
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// As much of an answer as tells what is wrong.
 const SHOWN: usize = 300;
 
@@ -245,7 +243,8 @@ impl JenkinsServer {
             reason: innermost(&error),
         };
         tracing::debug!("POST {url}");
-        let client = client().map_err(unreachable)?;
+        // A client by itself for each request: there are few, and minutes may lie between them.
+        let client = http::client(LIMIT).map_err(unreachable)?;
         let request = client.post(&url).basic_auth(&self.user, Some(token)).form(form);
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
@@ -272,18 +271,6 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         innermost = source;
     }
     innermost.to_string()
-}
-
-/// A client by itself for each request: there are few, and minutes may lie between them.
-fn client() -> Result<reqwest::Client, reqwest::Error> {
-    static PROVIDER: Once = Once::new();
-    // Whoever came first has set the same.
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    reqwest::Client::builder()
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(LIMIT)
-        .build()
 }
 
 /// The script: finds the agent templates, each exactly once, changes them where something

@@ -2,6 +2,7 @@
 
 mod console;
 mod keys;
+mod login;
 mod remote;
 mod seal;
 mod user_data;
@@ -22,6 +23,7 @@ pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
 use self::keys::{fingerprint, line_of, private_text};
+use self::login::Awaited;
 use self::seal::{IDENTITY_LINE, WARNING_LINE};
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::Cloud;
@@ -33,10 +35,6 @@ use crate::wait;
 
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
-
-/// The pause between two attempts to log in: an attempt is refused at once while
-/// there is no sshd, and costs the network little.
-const LOGIN_PAUSE: Duration = Duration::from_millis(200);
 
 /// Where a machine is brought up, and who is told about it.
 #[derive(Clone, Copy)]
@@ -61,6 +59,14 @@ impl Site<'_> {
     }
 }
 
+/// A machine that has an address.
+pub(crate) struct Found<'a> {
+    pub(crate) instance: &'a str,
+    pub(crate) address: IpAddr,
+    /// Its security groups, by name or id.
+    pub(crate) groups: &'a [String],
+}
+
 /// A machine that is logged in to.
 pub(crate) struct Guest {
     ssh: Ssh,
@@ -72,14 +78,14 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Waits for a login at `address`. `bake` names the folder to work in.
+    /// Waits for a login. `bake` names the folder to work in.
     pub(crate) async fn reach(
         site: Site<'_>,
-        instance: &str,
-        address: IpAddr,
+        found: &Found<'_>,
         keys: GuestKeys,
         bake: &str,
     ) -> Result<(Guest, KeptLogin), BakeError> {
+        let Found { instance, address, groups } = *found;
         let template = site.template;
         let deadline = Instant::now() + template.timeouts.boot;
         let host_keys = match template.host_key {
@@ -94,7 +100,8 @@ impl Guest {
             key: keys.login.clone(),
             host_keys,
         };
-        let ssh = site.or_cancel(log_in(site, &login, deadline)).await??;
+        let awaited = Awaited { site, instance, groups, login: &login, deadline };
+        let ssh = site.or_cancel(login::log_in(&awaited)).await??;
         if template.host_key == HostKey::FirstContact {
             site.warn(format!(
                 "{instance} at {address} is believed to be what it says, with the host key {}: \
@@ -345,31 +352,5 @@ pub(crate) fn ended(instance: &str, state: &str, reason: Option<String>) -> Resu
     match state {
         "pending" | "running" => Ok(()),
         _ => Err(BakeError::InstanceEnded { instance: instance.to_owned(), reason }),
-    }
-}
-
-/// Tries until there is a login. Until cloud-init has put the keys in place there may
-/// be no sshd, another host key, or a refusal: none of them is trusted, and all may pass.
-async fn log_in(site: Site<'_>, login: &Login, deadline: Instant) -> Result<Ssh, BakeError> {
-    let mut told = String::new();
-    loop {
-        let last = match Ssh::connect(login).await {
-            Ok(ssh) => return Ok(ssh),
-            Err(error) => error.to_string(),
-        };
-        if told != last {
-            tracing::debug!("no login at {}:{} yet: {last}", login.address, login.port);
-            told.clone_from(&last);
-        }
-        if Instant::now() > deadline {
-            return Err(BakeError::NoLogin {
-                user: login.user.clone(),
-                address: login.address,
-                port: login.port,
-                limit: site.template.timeouts.boot,
-                last,
-            });
-        }
-        tokio::time::sleep(LOGIN_PAUSE).await;
     }
 }

@@ -24,13 +24,22 @@ pub struct PolicyRequest<'a> {
 }
 
 /// Actions that make something, with the tags that it has from the beginning.
-const MAKE: [&str; 4] = ["CopyImage", "CreateImage", "ImportKeyPair", "RunInstances"];
+const MAKE: [&str; 6] = [
+    "AuthorizeSecurityGroupIngress",
+    "CopyImage",
+    "CreateImage",
+    "CreateSecurityGroup",
+    "ImportKeyPair",
+    "RunInstances",
+];
 
 /// Actions that change or end what is there. EC2 knows the tags of what each of them names
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
-const CHANGE: [&str; 13] = [
+const CHANGE: [&str; 16] = [
+    "AuthorizeSecurityGroupIngress",
     "CreateTags",
     "DeleteKeyPair",
+    "DeleteSecurityGroup",
     "DeleteSnapshot",
     "DeleteTags",
     "DeleteVolume",
@@ -40,6 +49,7 @@ const CHANGE: [&str; 13] = [
     "EnableImageDeprecation",
     "EnableImageDeregistrationProtection",
     "ModifyImageAttribute",
+    "RevokeSecurityGroupIngress",
     "StopInstances",
     "TerminateInstances",
 ];
@@ -122,7 +132,16 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
                     "Condition": { "StringEquals": { "ec2:CreateAction": MAKE } },
                 })
             });
-            [own].into_iter().chain(new).collect()
+            // A new rule has no tags yet; its group must have the namespace's all the same.
+            let rules = actions.contains(&"ec2:AuthorizeSecurityGroupIngress").then(|| {
+                json!({
+                    "Sid": "AmiableNewRules",
+                    "Effect": "Allow",
+                    "Action": ["ec2:AuthorizeSecurityGroupIngress"],
+                    "Resource": "arn:aws:ec2:*:*:security-group-rule/*",
+                })
+            });
+            [own].into_iter().chain(new).chain(rules).collect()
         }
         (Group::Keys, _) => vec![json!({
             "Sid": "AmiableKeys",
@@ -301,9 +320,10 @@ mod tests {
             .map(|action| action.as_str().unwrap().split_once(':').unwrap().1)
             .filter(|name| !name.starts_with("Describe") && !name.starts_with("Get"))
             .collect();
-        assert_eq!(free, ["CreateImage", "RunInstances"]);
+        assert_eq!(free, ["CreateImage", "CreateSecurityGroup", "RunInstances"]);
         let own = statement(&policy, "AmiableOwn").unwrap();
         assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
         assert!(statement(&policy, "AmiableNew").is_some());
+        assert!(statement(&policy, "AmiableNewRules").is_some());
     }
 }

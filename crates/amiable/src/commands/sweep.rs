@@ -139,6 +139,7 @@ pub(super) fn line(place: &Place, leftover: &Leftover) -> String {
         LeftBecause::LeaseEnded => format!("lease until {lease}"),
         LeftBecause::ProcessEnded => "whose process has ended".into(),
         LeftBecause::ImageDeleted => "its AMI is deleted".into(),
+        LeftBecause::Unused => "nothing is baked any more".into(),
     };
     let kind = kind(leftover.kind);
     let place = place.prefix();
@@ -152,6 +153,8 @@ fn kind(kind: LeftKind) -> &'static str {
         LeftKind::Snapshot => "snapshot",
         LeftKind::Volume => "volume",
         LeftKind::KeyPair => "key pair",
+        LeftKind::SecurityGroupRule => "rule",
+        LeftKind::SecurityGroup => "group",
     }
 }
 
@@ -159,6 +162,9 @@ fn done(kind: LeftKind) -> &'static str {
     match kind {
         LeftKind::Instance => "terminated",
         LeftKind::Image => "deregistered",
-        LeftKind::Snapshot | LeftKind::Volume | LeftKind::KeyPair => "deleted",
+        LeftKind::Snapshot | LeftKind::Volume | LeftKind::KeyPair | LeftKind::SecurityGroup => {
+            "deleted"
+        }
+        LeftKind::SecurityGroupRule => "revoked",
     }
 }

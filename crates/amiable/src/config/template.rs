@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ami_lifecycle::{
-    Architecture, Base, CheckoutOn, HostKey, Keep, Repository, Source, Template, Timeouts, VcsKind,
-    tags,
+    Architecture, Base, CheckoutOn, HostKey, IpNet, Keep, Repository, Source, Template, Timeouts,
+    VcsKind, tags,
 };
 use jiff::SignedDuration;
 use toml::de::DeValue;
@@ -100,6 +100,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 .map_or_else(|| DEFAULT_INSTANCE_TYPE.into(), |text| text.value.to_owned()),
             ssh_port: self.ssh_port(),
             security_groups: self.security_groups(),
+            ssh_from: self.ssh_from(),
             subnet: self.text("subnet").map(|text| text.value.to_owned()),
             instance_profile: self.text("instance_profile").map(|text| text.value.to_owned()),
             volume_size: self
@@ -376,6 +377,31 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let given = self.of("ssh_port").number("ssh_port", u64::from(u16::MAX));
         let given = given.and_then(|number| u16::try_from(number.value).ok());
         given.unwrap_or(if self.local { LOCAL_SSH_PORT } else { 22 })
+    }
+
+    /// Whom a security group of amiable's own lets in.
+    fn ssh_from(&self) -> Vec<IpNet> {
+        let section = self.of("ssh_from");
+        let texts = section.strings("ssh_from").unwrap_or_default();
+        if let Some(first) = texts.first()
+            && self.own.has("ssh_from")
+            && self.own.has("security_groups")
+        {
+            let message = "`ssh_from` means nothing beside `security_groups`";
+            let hint = "amiable changes no rules of groups that a template names";
+            self.mistakes.add(first.span.clone(), message, Some(hint.into()));
+        }
+        let parse = |text: At<&str>| {
+            let net = text.value.parse::<IpNet>().ok();
+            let net = net.or_else(|| Some(text.value.parse::<std::net::IpAddr>().ok()?.into()));
+            if net.is_none() {
+                let message = format!("`{}` is no range of addresses", text.value);
+                let hint = "such as \"203.0.113.9/32\", or \"0.0.0.0/0\" for the whole world";
+                self.mistakes.add(text.span, message, Some(hint.into()));
+            }
+            net.map(|net| net.trunc())
+        };
+        texts.into_iter().filter_map(parse).collect()
     }
 
     fn security_groups(&self) -> Vec<String> {

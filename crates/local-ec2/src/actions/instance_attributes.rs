@@ -156,6 +156,7 @@ impl Action for ModifyInstanceAttribute {
             let groups = groups.collect::<ApiResult<Vec<_>>>()?;
             self.apply(find_mut(&mut state.instances, &self.id)?, groups)
         })?;
+        call.ec2.refresh_gates();
         xml.text("return", true);
         Ok(())
     }

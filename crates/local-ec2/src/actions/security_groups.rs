@@ -38,7 +38,8 @@ pub(super) struct CreateSecurityGroup {
 impl Action for CreateSecurityGroup {
     const REFERENCE: Reference = Reference {
         honours: &["GroupName", "GroupDescription", "VpcId", "TagSpecification"],
-        notes: "Groups are kept and told; nothing filters packets.",
+        notes: "The rules for port 22 and for `--ssh-port` (TCP, IPv4) decide who reaches an \
+                instance's sshd; nothing else of an instance can be reached.",
         ..Reference::NONE
     };
 

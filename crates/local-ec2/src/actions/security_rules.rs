@@ -4,7 +4,7 @@ use super::query::{Page, check_id, find_mut};
 use super::security_groups::find_group;
 use super::{Action, Call};
 use crate::ec2::ACCOUNT;
-use crate::model::{Direction, Peer, Rule, SecurityGroup, State, new_id};
+use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 
 /// What authorizing and revoking have in common: the group and the rules.
@@ -13,6 +13,8 @@ struct RuleRequest {
     group_name: Option<String>,
     rule_ids: Vec<String>,
     rules: Vec<RequestedRule>,
+    /// Of the rules that are made.
+    tags: Tags,
 }
 
 /// A rule as it is asked for; a peer group may be given by name.
@@ -22,22 +24,28 @@ struct RequestedRule {
     peer_name: Option<String>,
 }
 
-const RULES: &[&str] = &[
-    "GroupId",
-    "GroupName",
-    "IpPermissions.IpProtocol",
-    "IpPermissions.FromPort",
-    "IpPermissions.ToPort",
-    "IpPermissions.IpRanges",
-    "IpPermissions.Ipv6Ranges",
-    "IpPermissions.Groups",
-    "SecurityGroupRuleId",
-    "IpProtocol",
-    "FromPort",
-    "ToPort",
-    "CidrIp",
-    "SourceSecurityGroupName",
-];
+/// What all four honour, and what else one of them does.
+macro_rules! rules {
+    ($($more:literal)?) => {
+        &[
+            "GroupId",
+            "GroupName",
+            "IpPermissions.IpProtocol",
+            "IpPermissions.FromPort",
+            "IpPermissions.ToPort",
+            "IpPermissions.IpRanges",
+            "IpPermissions.Ipv6Ranges",
+            "IpPermissions.Groups",
+            "SecurityGroupRuleId",
+            "IpProtocol",
+            "FromPort",
+            "ToPort",
+            "CidrIp",
+            "SourceSecurityGroupName",
+            $($more,)?
+        ]
+    };
+}
 
 impl RuleRequest {
     fn decode(params: &Params, direction: Direction) -> ApiResult<RuleRequest> {
@@ -57,7 +65,14 @@ impl RuleRequest {
             return Err(ApiError::missing("ipPermissions"));
         }
         let group_name = params.string("GroupName");
-        Ok(RuleRequest { group_id, group_name, rule_ids, rules })
+        Ok(RuleRequest { group_id, group_name, rule_ids, rules, tags: Tags::new() })
+    }
+
+    /// What authorizing takes besides.
+    fn with_tags(mut self, params: &Params) -> ApiResult<RuleRequest> {
+        let mut tags = params.tag_specifications(&["security-group-rule"])?;
+        self.tags = tags.remove("security-group-rule").unwrap_or_default();
+        Ok(self)
     }
 
     fn group_id(&self, state: &State, region: &str) -> ApiResult<String> {
@@ -69,7 +84,7 @@ impl RuleRequest {
     /// The rules with their peers found.
     fn resolved(&self, state: &State, region: &str) -> ApiResult<Vec<Rule>> {
         let resolve = |asked: &RequestedRule| {
-            let mut rule = asked.rule.clone();
+            let mut rule = Rule { tags: self.tags.clone(), ..asked.rule.clone() };
             if let Some(name) = &asked.peer_name {
                 rule.peer = Peer::Group(find_group(state, region, None, Some(name))?.id.clone());
             } else if let Peer::Group(id) = &rule.peer {
@@ -92,7 +107,15 @@ fn decode_flat(params: &Params, direction: Direction) -> ApiResult<Option<Reques
         (None, None) => return Ok(None),
     };
     let protocol = protocol.unwrap_or_else(|| "-1".into());
-    let rule = Rule { id: new_id("sgr"), direction, protocol, ports, peer, description: None };
+    let rule = Rule {
+        id: new_id("sgr"),
+        direction,
+        protocol,
+        ports,
+        peer,
+        description: None,
+        tags: Tags::new(),
+    };
     Ok(Some(RequestedRule { rule, peer_name }))
 }
 
@@ -140,7 +163,8 @@ fn decode_permission(
     let (protocol, ports) = decode_protocol(permission)?;
     let mut add = |peer, description, peer_name| {
         let protocol = protocol.clone().unwrap_or_default();
-        let rule = Rule { id: new_id("sgr"), direction, protocol, ports, peer, description };
+        let (id, tags) = (new_id("sgr"), Tags::new());
+        let rule = Rule { id, direction, protocol, ports, peer, description, tags };
         rules.push(RequestedRule { rule, peer_name });
     };
     for range in permission.structures("IpRanges") {
@@ -198,6 +222,7 @@ fn authorize(call: &Call, request: &RuleRequest, xml: &mut Xml) -> ApiResult<()>
         }
         Ok((id, rules))
     })?;
+    call.ec2.refresh_gates();
     xml.text("return", true);
     xml.list("securityGroupRuleSet", &rules, |xml, rule| write_rule(xml, &group_id, rule));
     Ok(())
@@ -221,6 +246,7 @@ fn revoke(
         }
         Ok(())
     })?;
+    call.ec2.refresh_gates();
     xml.text("return", true);
     Ok(())
 }
@@ -250,14 +276,16 @@ fn describe(rule: &Rule) -> String {
 
 /// The four actions differ only in what is done, and which way.
 macro_rules! rule_action {
-    ($name:ident, $direction:ident, |$call:ident, $request:ident, $xml:ident| $run:expr) => {
+    ($name:ident, $direction:ident, $honours:expr, |$call:ident, $request:ident, $xml:ident| $run:expr) => {
         pub(super) struct $name(RuleRequest);
 
         impl Action for $name {
-            const REFERENCE: Reference = Reference { honours: RULES, ..Reference::NONE };
+            const REFERENCE: Reference = Reference { honours: $honours, ..Reference::NONE };
 
             fn decode(params: &Params) -> ApiResult<Self> {
-                RuleRequest::decode(params, Direction::$direction).map($name)
+                let request = RuleRequest::decode(params, Direction::$direction)?;
+                let makes = Self::REFERENCE.honours.contains(&"TagSpecification");
+                if makes { request.with_tags(params) } else { Ok(request) }.map($name)
             }
 
             fn run(self, $call: &Call, $xml: &mut Xml) -> ApiResult<()> {
@@ -268,19 +296,25 @@ macro_rules! rule_action {
     };
 }
 
-rule_action!(AuthorizeSecurityGroupIngress, Ingress, |call, request, xml| authorize(
-    call, request, xml
-));
-rule_action!(AuthorizeSecurityGroupEgress, Egress, |call, request, xml| authorize(
-    call, request, xml
-));
-rule_action!(RevokeSecurityGroupIngress, Ingress, |call, request, xml| revoke(
+rule_action!(
+    AuthorizeSecurityGroupIngress,
+    Ingress,
+    rules!("TagSpecification"),
+    |call, request, xml| authorize(call, request, xml)
+);
+rule_action!(
+    AuthorizeSecurityGroupEgress,
+    Egress,
+    rules!("TagSpecification"),
+    |call, request, xml| authorize(call, request, xml)
+);
+rule_action!(RevokeSecurityGroupIngress, Ingress, rules!(), |call, request, xml| revoke(
     call,
     request,
     Direction::Ingress,
     xml
 ));
-rule_action!(RevokeSecurityGroupEgress, Egress, |call, request, xml| revoke(
+rule_action!(RevokeSecurityGroupEgress, Egress, rules!(), |call, request, xml| revoke(
     call,
     request,
     Direction::Egress,
@@ -296,7 +330,7 @@ pub(super) struct DescribeSecurityGroupRules {
 impl Action for DescribeSecurityGroupRules {
     const REFERENCE: Reference = Reference {
         honours: &["SecurityGroupRuleId", "Filter", "MaxResults", "NextToken"],
-        filters: &["group-id", "security-group-rule-id"],
+        filters: &["group-id", "security-group-rule-id", "tag:KEY", "tag-key"],
         ..Reference::NONE
     };
 
@@ -313,7 +347,7 @@ impl Action for DescribeSecurityGroupRules {
             let mut rows = Vec::new();
             for (group, rule) in all {
                 let named = self.ids.is_empty() || self.ids.contains(&rule.id);
-                let passes = matches(&self.filters, &Default::default(), |name| {
+                let passes = matches(&self.filters, &rule.tags, |name| {
                     Some(vec![match name {
                         "group-id" => group.id.clone(),
                         "security-group-rule-id" => rule.id.clone(),
@@ -356,7 +390,7 @@ fn write_rule(xml: &mut Xml, group_id: &str, rule: &Rule) {
         }),
     }
     xml.option("description", rule.description.as_ref());
-    xml.list("tagSet", std::iter::empty::<()>(), |_, ()| {});
+    xml.tags(&rule.tags);
 }
 
 /// The rules of one direction, those of one protocol and port range together.

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::Ec2;
+use crate::gate;
 use crate::machines::{Boot, Exit, MachineResult};
 use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, State, StateReason, new_id};
 
@@ -53,6 +54,7 @@ async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
     let boot = boot_request(ec2, instance);
     serve_metadata(ec2, &instance.id);
     ec2.machines.start(&boot).await?;
+    gate::open(ec2, &instance.id, instance.address);
     // Whoever stopped or terminated it meanwhile waits for the lock and goes on from here.
     advance(ec2, &instance.id, InstanceState::Pending, InstanceState::Running, None).await;
     watch(ec2, instance.id.clone());
@@ -304,6 +306,7 @@ pub(crate) async fn resume(ec2: &Arc<Ec2>) {
         if ec2.machines.attach(&boot_request(ec2, instance)).await {
             attached.insert(instance.id.clone());
             serve_metadata(ec2, &instance.id);
+            gate::open(ec2, &instance.id, instance.address);
         }
     }
     // Before anyone looks at the machines: one that is off for its image is not one

@@ -11,6 +11,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 pub use delays::{Delays, DelaysError, Transition, parse_duration};
 pub(crate) use qemu::{QemuMachines, QemuOptions};
@@ -35,6 +37,18 @@ pub(crate) struct Boot {
     pub(crate) user_data: Option<Vec<u8>>,
     /// The key pair's public key, as a line of authorized_keys.
     pub(crate) public_key: Option<String>,
+}
+
+/// A stream of bytes that goes both ways.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection to a machine's sshd.
+pub(crate) struct Line {
+    pub(crate) stream: Box<dyn Duplex>,
+    /// Cancelled when the connection is to be cut.
+    pub(crate) cut: CancellationToken,
 }
 
 /// Machines and the disks they run on.
@@ -91,6 +105,12 @@ pub(crate) trait Machines: Send + Sync + 'static {
 
     /// Whether the address can be given to a new machine.
     fn address_is_free(&self, address: Ipv4Addr) -> bool;
+
+    /// Returns when connections to the machine's sshd get an answer of some kind.
+    async fn until_sshd_listens(&self, instance_id: &str);
+
+    /// Connects to the machine's sshd.
+    async fn connect(&self, instance_id: &str) -> std::io::Result<Line>;
 
     /// Removes what is left of an ended machine, its console included.
     async fn forget(&self, instance_id: &str);

@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use qemu_machine::{
     Accelerator, GuestNetwork, Identity, Machine, MachineSpec, PortForward, accel, disk,
 };
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
-use super::{Boot, Exit, MachineResult, Machines};
+use super::{Boot, Exit, Line, MachineResult, Machines};
 use crate::instance_type::InstanceType;
 
 /// The port of sshd in the guest.
@@ -24,8 +26,8 @@ pub(crate) struct QemuOptions {
     pub(crate) layers: PathBuf,
     /// A run folder for each instance.
     pub(crate) run: PathBuf,
-    /// The port of an instance's address that leads to its sshd.
-    pub(crate) ssh_port: u16,
+    /// The port of an instance's address that leads to its sshd, past its security groups.
+    pub(crate) inner_port: u16,
     /// The command that relays a metadata connection; the socket's path is added.
     pub(crate) metadata_relay: Vec<String>,
 }
@@ -36,11 +38,18 @@ pub(crate) struct QemuMachines {
     options: QemuOptions,
     accelerator: OnceCell<Accelerator>,
     running: Mutex<HashMap<String, Arc<Machine>>>,
+    /// The addresses at which machines are reached, by instance.
+    addresses: Mutex<HashMap<String, Ipv4Addr>>,
 }
 
 impl QemuMachines {
     pub(crate) fn new(options: QemuOptions) -> Self {
-        QemuMachines { options, accelerator: OnceCell::new(), running: Mutex::default() }
+        QemuMachines {
+            options,
+            accelerator: OnceCell::new(),
+            running: Mutex::default(),
+            addresses: Mutex::default(),
+        }
     }
 
     /// The trial of KVM takes seconds where it fails, so it is made once a server.
@@ -60,9 +69,11 @@ impl QemuMachines {
         self.running.lock().expect("no panic holds this lock").get(instance_id).cloned()
     }
 
-    fn keep(&self, instance_id: &str, machine: Machine) {
+    fn keep(&self, boot: &Boot, machine: Machine) {
+        let mut addresses = self.addresses.lock().expect("no panic holds this lock");
+        addresses.insert(boot.instance_id.clone(), boot.address);
         let mut running = self.running.lock().expect("no panic holds this lock");
-        running.insert(instance_id.to_owned(), Arc::new(machine));
+        running.insert(boot.instance_id.clone(), Arc::new(machine));
     }
 
     async fn spec(&self, boot: &Boot) -> MachineResult<MachineSpec> {
@@ -83,7 +94,10 @@ impl QemuMachines {
             network: GuestNetwork {
                 mac: boot.mac.clone(),
                 address: boot.address,
-                forwards: vec![PortForward { host: self.options.ssh_port, guest: GUEST_SSH_PORT }],
+                forwards: vec![PortForward {
+                    host: self.options.inner_port,
+                    guest: GUEST_SSH_PORT,
+                }],
                 metadata_command: Some(command),
             },
         })
@@ -164,7 +178,7 @@ impl Machines for QemuMachines {
         }
         let spec = self.spec(boot).await?;
         match Machine::start(&spec).await {
-            Ok(machine) => self.keep(&boot.instance_id, machine),
+            Ok(machine) => self.keep(boot, machine),
             Err(_) if self.attach(boot).await => {}
             Err(error) => return Err(text(error)),
         }
@@ -174,7 +188,7 @@ impl Machines for QemuMachines {
     async fn attach(&self, boot: &Boot) -> bool {
         match Machine::attach(&self.run_dir(&boot.instance_id)).await {
             Some(machine) => {
-                self.keep(&boot.instance_id, machine);
+                self.keep(boot, machine);
                 true
             }
             None => false,
@@ -227,11 +241,26 @@ impl Machines for QemuMachines {
     }
 
     fn address_is_free(&self, address: Ipv4Addr) -> bool {
-        TcpListener::bind((address, self.options.ssh_port)).is_ok()
+        TcpListener::bind((address, self.options.inner_port)).is_ok()
+    }
+
+    /// QEMU takes connections for a guest that does not listen yet, and ends them when it refuses.
+    async fn until_sshd_listens(&self, _: &str) {}
+
+    async fn connect(&self, instance_id: &str) -> std::io::Result<Line> {
+        let address = {
+            let addresses = self.addresses.lock().expect("no panic holds this lock");
+            addresses.get(instance_id).copied()
+        };
+        let address = address.ok_or(std::io::ErrorKind::NotConnected)?;
+        let stream = TcpStream::connect((address, self.options.inner_port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Line { stream: Box::new(stream), cut: CancellationToken::new() })
     }
 
     async fn forget(&self, instance_id: &str) {
         self.running.lock().expect("no panic holds this lock").remove(instance_id);
+        self.addresses.lock().expect("no panic holds this lock").remove(instance_id);
         let _ = tokio::fs::remove_dir_all(self.run_dir(instance_id)).await;
     }
 }

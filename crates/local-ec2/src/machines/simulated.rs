@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,10 @@ use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg};
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Boot, Delays, Exit, MachineResult, Machines, Transition};
+use super::{Boot, Delays, Exit, Line, MachineResult, Machines, Transition};
 use crate::faults::{Fate, FaultControl, SSH_COMMAND, SSH_LOGIN, Strike};
 
 /// What the SSH server answers to commands that contain a text.
@@ -44,13 +44,11 @@ impl FromStr for Answer {
 }
 
 /// All simulated machines of one server.
-#[derive(Debug)]
 pub(crate) struct SimulatedMachines {
     delays: Delays,
     answers: Arc<Vec<Answer>>,
-    ssh_port: u16,
     faults: Arc<FaultControl>,
-    running: Mutex<HashMap<String, CancellationToken>>,
+    running: Mutex<HashMap<String, Guest>>,
     /// The how-manieth each instance is, by id.
     ordinals: Mutex<HashMap<String, u64>>,
     /// What guests have written, by instance.
@@ -60,16 +58,10 @@ pub(crate) struct SimulatedMachines {
 }
 
 impl SimulatedMachines {
-    pub(crate) fn new(
-        delays: Delays,
-        answers: Vec<Answer>,
-        ssh_port: u16,
-        faults: Arc<FaultControl>,
-    ) -> Self {
+    pub(crate) fn new(delays: Delays, answers: Vec<Answer>, faults: Arc<FaultControl>) -> Self {
         SimulatedMachines {
             delays,
             answers: Arc::new(answers),
-            ssh_port,
             faults,
             running: Mutex::default(),
             ordinals: Mutex::default(),
@@ -91,32 +83,41 @@ impl SimulatedMachines {
         self.delays.drawn(transition, ordinal)
     }
 
-    fn token(&self, instance_id: &str) -> Option<CancellationToken> {
+    fn guest(&self, instance_id: &str) -> Option<Guest> {
         let running = self.running.lock().expect("no panic holds this lock");
-        running.get(instance_id).filter(|token| !token.is_cancelled()).cloned()
+        running.get(instance_id).filter(|guest| !guest.off.is_cancelled()).cloned()
+    }
+
+    fn token(&self, instance_id: &str) -> Option<CancellationToken> {
+        self.guest(instance_id).map(|guest| guest.off)
     }
 
     fn switch_on(&self, boot: &Boot) {
         let off = CancellationToken::new();
-        let mut running = self.running.lock().expect("no panic holds this lock");
-        running.insert(boot.instance_id.clone(), off.clone());
         let login = Login::from_boot(boot);
         let mut consoles = self.consoles.lock().expect("no panic holds this lock");
         consoles.insert(boot.instance_id.clone(), login.console());
+        let config = Arc::new(russh::server::Config {
+            keys: vec![login.host_key.clone()],
+            auth_rejection_time: Duration::ZERO,
+            ..Default::default()
+        });
+        let (up, listens) = watch::channel(false);
         let guest = Guest {
             login: Arc::new(login),
+            config,
             answers: self.answers.clone(),
             faults: self.faults.clone(),
-            off: off.clone(),
             connection: off.child_token(),
+            off,
+            listens,
         };
-        let (address, port, pause) =
-            (boot.address, self.ssh_port, self.delay(Transition::Ssh, &boot.instance_id));
+        let mut running = self.running.lock().expect("no panic holds this lock");
+        running.insert(boot.instance_id.clone(), guest);
+        let pause = self.delay(Transition::Ssh, &boot.instance_id);
         tokio::spawn(async move {
-            tokio::select! {
-                () = off.cancelled() => {}
-                () = guest.serve(address, port, pause) => {}
-            }
+            tokio::time::sleep(pause).await;
+            up.send_replace(true);
         });
     }
 }
@@ -211,6 +212,17 @@ impl Machines for SimulatedMachines {
         true
     }
 
+    async fn until_sshd_listens(&self, instance_id: &str) {
+        if let Some(mut guest) = self.guest(instance_id) {
+            let _ = guest.listens.wait_for(|listens| *listens).await;
+        }
+    }
+
+    async fn connect(&self, instance_id: &str) -> io::Result<Line> {
+        let guest = self.guest(instance_id).ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok(guest.serve())
+    }
+
     async fn forget(&self, instance_id: &str) {
         self.running.lock().expect("no panic holds this lock").remove(instance_id);
         self.consoles.lock().expect("no panic holds this lock").remove(instance_id);
@@ -269,12 +281,8 @@ fn cloud_config(user_data: &[u8]) -> Option<CloudConfig> {
     serde_saphyr::from_str(&part[..end]).ok()
 }
 
-/// A connection, and the same once more to end it by.
-fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
-    let stream = stream.into_std()?;
-    let socket = stream.try_clone()?;
-    Ok((TcpStream::from_std(stream)?, socket))
-}
+/// As much as a connection holds that nobody has read yet, in bytes.
+const CONNECTION: usize = 256 * 1024;
 
 /// How long a command waits for more input before it is answered all the same: a
 /// client at a terminal never closes its side.
@@ -284,46 +292,29 @@ const INPUT_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 struct Guest {
     login: Arc<Login>,
+    config: Arc<russh::server::Config>,
     answers: Arc<Vec<Answer>>,
     faults: Arc<FaultControl>,
     off: CancellationToken,
+    /// Whether sshd is up.
+    listens: watch::Receiver<bool>,
     /// Cuts the connection.
     connection: CancellationToken,
 }
 
 impl Guest {
-    async fn serve(self, address: Ipv4Addr, port: u16, pause: Duration) {
-        tokio::time::sleep(pause).await;
-        let listener = match TcpListener::bind((address, port)).await {
-            Ok(listener) => listener,
-            Err(error) => return tracing::warn!("no SSH server at {address}:{port}: {error}"),
-        };
-        let config = Arc::new(russh::server::Config {
-            keys: vec![self.login.host_key.clone()],
-            auth_rejection_time: Duration::ZERO,
-            ..Default::default()
+    /// A new connection.
+    fn serve(self) -> Line {
+        let cut = self.off.child_token();
+        let guest = Guest { connection: cut.clone(), ..self };
+        let (stream, inner) = tokio::io::duplex(CONNECTION);
+        tokio::spawn(async move {
+            match russh::server::run_stream(guest.config.clone(), inner, guest).await {
+                Ok(session) => drop(session.await),
+                Err(error) => tracing::debug!("SSH connection refused: {error}"),
+            }
         });
-        while let Ok((stream, _)) = listener.accept().await {
-            let connection = self.off.child_token();
-            let guest = Guest { connection: connection.clone(), ..self.clone() };
-            let config = config.clone();
-            tokio::spawn(async move {
-                // As OpenSSH does for what is typed: else an answer in two parts takes 40 ms.
-                let _ = stream.set_nodelay(true);
-                // The session is a task of russh's own: it ends with its socket.
-                let Ok((stream, socket)) = twice(stream) else { return };
-                let session = async {
-                    match russh::server::run_stream(config, stream, guest).await {
-                        Ok(session) => drop(session.await),
-                        Err(error) => tracing::debug!("SSH connection refused: {error}"),
-                    }
-                };
-                tokio::select! {
-                    () = connection.cancelled() => drop(socket.shutdown(Shutdown::Both)),
-                    () = session => {}
-                }
-            });
-        }
+        Line { stream: Box::new(stream), cut }
     }
 
     /// What stands in for the answer to a command or a login, if a fault is due.

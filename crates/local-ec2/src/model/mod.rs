@@ -112,10 +112,21 @@ impl State {
             Instance::PREFIX => self.instances.get_mut(id).map(Resource::tags_mut),
             KeyPair::PREFIX => self.key_pairs.get_mut(id).map(Resource::tags_mut),
             SecurityGroup::PREFIX => self.security_groups.get_mut(id).map(Resource::tags_mut),
+            Rule::PREFIX => {
+                let group = self.group_of_rule(id)?.to_owned();
+                let group = self.security_groups.get_mut(&group)?;
+                group.rules.iter_mut().find(|rule| rule.id == id).map(|rule| &mut rule.tags)
+            }
             Snapshot::PREFIX => self.snapshots.get_mut(id).map(Resource::tags_mut),
             Volume::PREFIX => self.volumes.get_mut(id).map(Resource::tags_mut),
             _ => None,
         }
+    }
+
+    /// The security group that has a rule, by their ids.
+    fn group_of_rule(&self, rule: &str) -> Option<&str> {
+        let has = |group: &&SecurityGroup| group.rules.iter().any(|it| it.id == rule);
+        self.security_groups.iter().find(has).map(|group| group.id.as_str())
     }
 
     /// The region of any resource that there is.
@@ -125,6 +136,7 @@ impl State {
             Instance::PREFIX => self.instances.get(id).map(Resource::region),
             KeyPair::PREFIX => self.key_pairs.get(id).map(Resource::region),
             SecurityGroup::PREFIX => self.security_groups.get(id).map(Resource::region),
+            Rule::PREFIX => self.region_of(self.group_of_rule(id)?),
             Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
             Volume::PREFIX => self.volumes.get(id).map(Resource::region),
             _ => None,

@@ -1,5 +1,5 @@
-//! Security groups. They are kept and told as on EC2, but nothing filters packets here:
-//! an instance is reached from its own machine only.
+//! Security groups, kept and told as on EC2. Those for SSH are enforced by [`crate::gate`]:
+//! nothing else of an instance can be reached.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,10 +32,15 @@ pub(crate) struct Rule {
     pub(crate) ports: Option<(i32, i32)>,
     pub(crate) peer: Peer,
     pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }
 
 impl Rule {
-    /// Whether two rules allow the same; their ids and descriptions do not count.
+    /// What the ids of rules begin with.
+    pub(crate) const PREFIX: &'static str = "sgr";
+
+    /// Whether two rules allow the same; their ids, descriptions and tags do not count.
     pub(crate) fn allows_as(&self, other: &Rule) -> bool {
         self.direction == other.direction
             && self.protocol == other.protocol

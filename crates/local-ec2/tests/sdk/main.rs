@@ -5,6 +5,7 @@ mod auth;
 mod bench;
 mod faults;
 mod fuzz;
+mod gates;
 mod random;
 mod raw;
 mod reference;

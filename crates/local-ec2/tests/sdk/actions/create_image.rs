@@ -57,6 +57,7 @@ async fn a_name_is_given_once_and_must_be_one() {
 /// Whether a connection to an instance's sshd outlives an image of it.
 async fn connection_lives(no_reboot: bool) -> bool {
     let bench = Bench::new().await;
+    bench.let_in().await;
     let instance = bench.running_instance().await;
     let address = bench.instance(&instance).await.public_ip_address.unwrap();
     let mut stream =

@@ -30,6 +30,7 @@ async fn a_protected_instance_is_not_terminated() {
 #[tokio::test]
 async fn a_guest_that_powers_off_ends_as_its_shutdown_behaviour_says() {
     let bench = Bench::new().await;
+    bench.let_in().await;
     let key =
         russh::keys::PrivateKey::random(&mut rand::rng(), russh::keys::Algorithm::Ed25519).unwrap();
     let public = key.public_key().to_openssh().unwrap();

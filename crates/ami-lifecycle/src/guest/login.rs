@@ -1,0 +1,219 @@
+//! Waiting for a login, and telling what keeps it from coming.
+
+use std::mem::{Discriminant, discriminant};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Site;
+use crate::bake::BakeError;
+use crate::event::Event;
+use crate::ingress;
+use crate::own_address;
+use crate::ssh::{Login, Ssh, SshError};
+use crate::template::{Base, HostKey};
+
+/// The pause between two attempts: an attempt is refused at once while there is no sshd, and
+/// costs the network little.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause after a refused login: sshd punishes who fails too often
+/// (`PerSourcePenalties` in <https://man.openbsd.org/sshd_config>).
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// When it is told what is seen: most machines let in before that.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// With the right host key shown, cloud-init has put the login key in place, or will do so within
+/// this time.
+const REFUSED_LIMIT: Duration = Duration::from_secs(60);
+/// The lines of the console that the error has.
+const CONSOLE_LINES: usize = 20;
+
+/// What is known of the machine.
+pub(super) struct Awaited<'a> {
+    pub(super) site: Site<'a>,
+    pub(super) instance: &'a str,
+    /// Its security groups, by name or id.
+    pub(super) groups: &'a [String],
+    pub(super) login: &'a Login,
+    pub(super) deadline: Instant,
+}
+
+/// Tries until there is a login. Until cloud-init has put the keys in place there may be no
+/// sshd, another host key, or a refusal: none of them is trusted, and all may pass.
+pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
+    let Awaited { site, login, deadline, .. } = *awaited;
+    let began = Instant::now();
+    let mut told: Option<Discriminant<SshError>> = None;
+    let mut logged: Option<Discriminant<SshError>> = None;
+    let mut refused: Option<Instant> = None;
+    let mut pause = PAUSE;
+    loop {
+        let error = match Ssh::connect(login).await {
+            Ok(ssh) => return Ok(ssh),
+            Err(error) => error,
+        };
+        let kind = discriminant(&error);
+        if logged.replace(kind) != Some(kind) {
+            tracing::debug!("no login at {}:{} yet: {error}", login.address, login.port);
+        }
+        let is_refused = matches!(error, SshError::Refused { .. });
+        if is_refused {
+            refused.get_or_insert_with(Instant::now);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            (refused, pause) = (None, PAUSE);
+        }
+        let is_proven = site.template.host_key != HostKey::FirstContact;
+        let for_good = is_proven && refused.is_some_and(|since| since.elapsed() > REFUSED_LIMIT);
+        if for_good || Instant::now() > deadline {
+            return Err(no_login(awaited, &error, began.elapsed()).await);
+        }
+        if began.elapsed() > PATIENCE && told.replace(kind) != Some(kind) {
+            let text = format!("no login yet: {}", explain(awaited, &error).await);
+            site.observer.event(Event::Note(text));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn no_login(awaited: &Awaited<'_>, error: &SshError, after: Duration) -> BakeError {
+    let login = awaited.login;
+    let console = awaited.site.cloud.console(awaited.instance).await.unwrap_or_default();
+    BakeError::NoLogin {
+        user: login.user.clone(),
+        address: login.address,
+        port: login.port,
+        after,
+        last: explain(awaited, error).await,
+        console: last_lines(&console),
+    }
+}
+
+/// The last lines that say something. Pure.
+fn last_lines(console: &str) -> Vec<String> {
+    let text = |line: &str| {
+        let line = line.rsplit('\r').find(|part| !part.trim().is_empty()).unwrap_or_default();
+        line.chars().filter(|it| !it.is_control()).collect::<String>()
+    };
+    let lines: Vec<String> = console.lines().map(text).filter(|it| !it.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(CONSOLE_LINES)..].to_vec()
+}
+
+/// What is seen at the port, and what it means.
+async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
+    match error {
+        SshError::Unanswered(_) => {
+            let firewall = firewall(awaited).await.map(|text| format!(": {text}"));
+            format!("{error}{}", firewall.unwrap_or_default())
+        }
+        SshError::PortRefused(_) => {
+            format!("{error}: the machine is there, and no sshd listens at that port")
+        }
+        SshError::HostKey(address) => format!(
+            "{address} shows another host key than this machine's: cloud-init has not set it, or \
+             another machine answers"
+        ),
+        SshError::Refused { user } => {
+            let usual = usual_user(&awaited.site.template.base).filter(|usual| usual != user);
+            let usual = usual.map(|it| format!(" (the usual user of this base is {it})"));
+            format!(
+                "sshd shows the right host key, and refuses the login as {user}{}",
+                usual.unwrap_or_default()
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// What the security groups say of a port that does not answer; `None` when EC2 does not tell.
+async fn firewall(awaited: &Awaited<'_>) -> Option<String> {
+    let Awaited { site, groups, login, .. } = awaited;
+    let names: Vec<String> = match groups.is_empty() {
+        true => vec!["default".into()],
+        false => groups.to_vec(),
+    };
+    let groups = site.cloud.ingress(&names).await.ok()?;
+    let own = own_address_towards(site, login.address).await?;
+    let port = site.template.ssh_port;
+    let rules = ingress::describe(&groups, port);
+    Some(match ingress::admits(&groups, port, own) {
+        true => format!(
+            "the security groups let {own} in at port {port} ({rules}), so the machine is not up \
+             yet, or a route, a network ACL or a firewall is in the way"
+        ),
+        false => format!("no rule lets {own} in at port {port}: {rules}"),
+    })
+}
+
+/// The address that a machine at `other` sees.
+async fn own_address_towards(site: &Site<'_>, other: IpAddr) -> Option<IpAddr> {
+    match is_private(other) {
+        true => own_address::towards(other).ok(),
+        false => site.cloud.own_address().await.ok(),
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(it) => it.is_private() || it.is_loopback() || it.is_link_local(),
+        IpAddr::V6(it) => it.is_loopback() || it.is_unique_local() || it.is_unicast_link_local(),
+    }
+}
+
+/// The user that well-known bases let in
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html>), as far as the
+/// template's words tell. Pure.
+fn usual_user(base: &Base) -> Option<&'static str> {
+    let text = match base {
+        Base::Newest { owner, name } => format!("{owner} {name}"),
+        Base::Ssm(parameter) => parameter.clone(),
+        Base::Ami(_) | Base::Template(_) => return None,
+    };
+    let text = text.to_ascii_lowercase();
+    const USERS: [(&str, &str); 12] = [
+        ("ubuntu", "ubuntu"),
+        ("099720109477", "ubuntu"),
+        ("136693071363", "admin"),
+        ("debian", "admin"),
+        ("al2023", "ec2-user"),
+        ("amzn2", "ec2-user"),
+        ("amazon-linux", "ec2-user"),
+        ("rhel", "ec2-user"),
+        ("rocky", "rocky"),
+        ("almalinux", "ec2-user"),
+        ("suse", "ec2-user"),
+        ("fedora", "fedora"),
+    ];
+    USERS.iter().find(|(part, _)| text.contains(part)).map(|(_, user)| *user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn well_known_bases_have_a_usual_user() {
+        let newest =
+            |owner: &str, name: &str| Base::Newest { owner: owner.into(), name: name.into() };
+        for (base, user) in [
+            (newest("099720109477", "ubuntu/images/hvm-ssd/*"), Some("ubuntu")),
+            (newest("136693071363", "debian-12-amd64-*"), Some("admin")),
+            (newest("amazon", "al2023-ami-2023.*-x86_64"), Some("ec2-user")),
+            (newest("792107900819", "Rocky-9-EC2-Base-*"), Some("rocky")),
+            (Base::Ssm("/aws/service/canonical/ubuntu/server/24.04".into()), Some("ubuntu")),
+            (newest("self", "our-own-*"), None),
+            (Base::Ami("ami-12345678".into()), None),
+        ] {
+            assert_eq!(usual_user(&base), user, "{base}");
+        }
+    }
+
+    #[test]
+    fn the_consoles_last_lines_are_plain_text() {
+        let console = format!("{}\r\n\u{1b}[0mbooting\r\n\r\n10%\rpanic\r\n", "old\n".repeat(40));
+        let lines = last_lines(&console);
+        assert_eq!(lines.len(), CONSOLE_LINES);
+        assert_eq!(lines[CONSOLE_LINES - 2..], ["[0mbooting", "panic"]);
+        assert!(last_lines("").is_empty());
+    }
+}

@@ -1,0 +1,252 @@
+//! The way into an instance: a listener at its address, which lets through whom the instance's
+//! security groups admit, and carries the connection to the machine. Rules are for port 22, or
+//! for the port of the address that stands for it here, as clients take it for sshd's.
+//!
+//! What no rule admits is dropped before there is a connection, by a packet filter on the
+//! listening socket: the client gets no answer, as from a port that a security group filters.
+//! A connection that stands outlives the rule that let it in, as connection tracking has it
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::ec2::Ec2;
+use crate::machines::Line;
+use crate::model::{Direction, Instance, Peer, Rule, State};
+
+/// The port of sshd on EC2.
+const SSHD: i32 = 22;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// All that are open.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    /// The port of an instance's address that leads to its sshd.
+    port: u16,
+    open: Mutex<HashMap<String, Arc<TcpListener>>>,
+}
+
+impl Gates {
+    pub(crate) fn new(port: u16) -> Self {
+        Gates { port, open: Mutex::default() }
+    }
+
+    /// Whether an address can be given to a new instance.
+    pub(crate) fn is_free(&self, address: Ipv4Addr) -> bool {
+        std::net::TcpListener::bind((address, self.port)).is_ok()
+    }
+
+    fn keep(&self, id: &str, listener: &Arc<TcpListener>) {
+        let mut open = self.open.lock().expect("no panic holds this lock");
+        open.insert(id.to_owned(), listener.clone());
+    }
+
+    /// Forgets a gate, unless the instance has another by now.
+    fn forget(&self, id: &str, listener: &Arc<TcpListener>) {
+        let mut open = self.open.lock().expect("no panic holds this lock");
+        if open.get(id).is_some_and(|other| Arc::ptr_eq(other, listener)) {
+            open.remove(id);
+        }
+    }
+}
+
+/// Lets connections in to a machine that runs, until it ends.
+pub(crate) fn open(ec2: &Arc<Ec2>, id: &str, address: Ipv4Addr) {
+    let (ec2, id) = (ec2.clone(), id.to_owned());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = ec2.machines.exited(&id) => {}
+            () = serve(&ec2, &id, address) => {}
+        }
+    });
+}
+
+async fn serve(ec2: &Arc<Ec2>, id: &str, address: Ipv4Addr) {
+    ec2.machines.until_sshd_listens(id).await;
+    let at = SocketAddr::from((address, ec2.gates.port));
+    // The rules may change while the socket is made: what is kept is refreshed.
+    let listener = match listen(at, &filter(&ec2.admitted(id))) {
+        Ok(listener) => Arc::new(listener),
+        Err(error) => return tracing::warn!("nobody reaches {id} at {at}: {error}"),
+    };
+    ec2.gates.keep(id, &listener);
+    let _forget = Forget { ec2, id, listener: &listener };
+    ec2.refresh_gate(id);
+    while let Ok((stream, _)) = listener.accept().await {
+        let (ec2, id) = (ec2.clone(), id.to_owned());
+        tokio::spawn(async move { carry(&ec2, &id, stream).await });
+    }
+}
+
+/// Forgets a gate when it is not served any more, for whatever reason.
+struct Forget<'a> {
+    ec2: &'a Ec2,
+    id: &'a str,
+    listener: &'a Arc<TcpListener>,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.ec2.gates.forget(self.id, self.listener);
+    }
+}
+
+/// Carries one connection until either side ends it.
+async fn carry(ec2: &Ec2, id: &str, mut stream: TcpStream) {
+    let _ = SockRef::from(&stream).detach_filter();
+    // As OpenSSH does for what is typed: else an answer in two parts takes 40 ms.
+    let _ = stream.set_nodelay(true);
+    match ec2.machines.connect(id).await {
+        Ok(Line { stream: mut inner, cut }) => tokio::select! {
+            () = cut.cancelled() => {}
+            _ = tokio::io::copy_bidirectional(&mut stream, &mut inner) => {}
+        },
+        Err(error) => tracing::debug!("no connection to {id}: {error}"),
+    }
+}
+
+fn listen(at: SocketAddr, filter: &[SockFilter]) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&at.into())?;
+    socket.attach_filter(filter)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Ec2 {
+    /// Lets changed rules and memberships take effect at once.
+    pub(crate) fn refresh_gates(&self) {
+        let ids: Vec<String> = {
+            let open = self.gates.open.lock().expect("no panic holds this lock");
+            open.keys().cloned().collect()
+        };
+        ids.iter().for_each(|id| self.refresh_gate(id));
+    }
+
+    fn refresh_gate(&self, id: &str) {
+        let open = self.gates.open.lock().expect("no panic holds this lock");
+        let Some(listener) = open.get(id) else { return };
+        if let Err(error) = SockRef::from(&**listener).attach_filter(&filter(&self.admitted(id))) {
+            tracing::error!("{id} keeps the rules that it had: {error}");
+        }
+    }
+
+    fn admitted(&self, id: &str) -> Vec<Net> {
+        let port = self.gates.port;
+        self.read(|state| {
+            state.instances.get(id).map(|it| admitted(state, it, port)).unwrap_or_default()
+        })
+    }
+}
+
+/// Addresses whose leading bits are these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Net {
+    address: u32,
+    mask: u32,
+}
+
+impl Net {
+    fn parse(cidr: &str) -> Option<Net> {
+        let (address, bits) = cidr.split_once('/')?;
+        let (address, bits): (Ipv4Addr, u32) = (address.parse().ok()?, bits.parse().ok()?);
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        Some(Net { address: u32::from(address) & mask, mask })
+    }
+
+    fn only(address: Ipv4Addr) -> Net {
+        Net { address: address.into(), mask: u32::MAX }
+    }
+}
+
+/// From where an instance's groups let in to its sshd. Pure.
+fn admitted(state: &State, instance: &Instance, port: u16) -> Vec<Net> {
+    let groups = instance.groups.iter().filter_map(|id| state.security_groups.get(id));
+    let rules = groups.flat_map(|group| &group.rules).filter(|rule| is_for_sshd(rule, port));
+    let nets = rules.flat_map(|rule| match &rule.peer {
+        Peer::Cidr(cidr) => Net::parse(cidr).into_iter().collect::<Vec<Net>>(),
+        Peer::Cidr6(_) => Vec::new(),
+        Peer::Group(id) => {
+            let members = state.instances.iter().filter(|it| it.groups.contains(id));
+            members.map(|it| Net::only(it.address)).collect()
+        }
+    });
+    nets.collect()
+}
+
+fn is_for_sshd(rule: &Rule, port: u16) -> bool {
+    let has = |port: i32| rule.ports.is_some_and(|(from, to)| (from..=to).contains(&port));
+    let is_for_tcp = rule.protocol == "tcp" && (has(SSHD) || has(port.into()));
+    rule.direction == Direction::Ingress && (rule.protocol == "-1" || is_for_tcp)
+}
+
+/// A packet filter that lets through what comes from these, in the language of
+/// <https://www.kernel.org/doc/html/latest/networking/filter.html>.
+fn filter(nets: &[Net]) -> Vec<SockFilter> {
+    // Load a word, at a place in the IP header; combine with a mask; compare; return.
+    const LOAD: u16 = 0x20;
+    const AND: u16 = 0x54;
+    const IS_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    /// SKF_NET_OFF, and the source address's place.
+    const SOURCE: u32 = 0xfff0_0000 + 12;
+    let step = |code, skipped, value| SockFilter::new(code, 0, skipped, value);
+    let mut program = Vec::new();
+    for net in nets {
+        program.push(step(LOAD, 0, SOURCE));
+        program.push(step(AND, 0, net.mask));
+        program.push(step(IS_EQUAL, 1, net.address));
+        program.push(step(RETURN, 0, u32::MAX));
+    }
+    program.push(step(RETURN, 0, 0));
+    program
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn connects(to: SocketAddr) -> bool {
+        let connected = TcpStream::connect(to);
+        tokio::time::timeout(Duration::from_millis(300), connected).await.is_ok_and(|it| it.is_ok())
+    }
+
+    #[tokio::test]
+    async fn what_no_rule_admits_gets_no_answer_and_a_connection_outlives_its_rule() {
+        let nets = |cidr| [Net::parse(cidr).unwrap()];
+        let listener = listen("127.0.0.1:0".parse().unwrap(), &filter(&[])).unwrap();
+        let at = listener.local_addr().unwrap();
+        assert!(!connects(at).await);
+        for (cidr, admits) in [("10.0.0.0/8", false), ("127.0.0.0/8", true), ("0.0.0.0/0", true)] {
+            SockRef::from(&listener).attach_filter(&filter(&nets(cidr))).unwrap();
+            assert_eq!(connects(at).await, admits, "{cidr}");
+        }
+        while tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_ok() {}
+        let client = TcpStream::connect(at).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        SockRef::from(&server).detach_filter().unwrap();
+        SockRef::from(&listener).attach_filter(&filter(&[])).unwrap();
+        client.writable().await.unwrap();
+        assert_eq!(client.try_write(b"x").unwrap(), 1);
+        server.readable().await.unwrap();
+        assert_eq!(server.try_read(&mut [0; 8]).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_net_is_its_leading_bits() {
+        assert_eq!(Net::parse("0.0.0.0/0"), Some(Net { address: 0, mask: 0 }));
+        let net = Net { address: 0x0a010200, mask: 0xffff_ff00 };
+        assert_eq!(Net::parse("10.1.2.3/24"), Some(net));
+        assert_eq!(Net::parse("10.1.2.3/32"), Some(Net::only("10.1.2.3".parse().unwrap())));
+    }
+}
