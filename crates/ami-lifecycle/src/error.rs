@@ -175,6 +175,7 @@ fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
         _ if code.ends_with(".NotFound") || code == "InvalidAMIID.Unavailable" => {
             CloudErrorKind::NotFound
         }
+        "DependencyViolation" => CloudErrorKind::InUse,
         _ if code.ends_with(".InUse") => CloudErrorKind::InUse,
         _ => CloudErrorKind::Other,
     }
@@ -230,6 +231,7 @@ mod tests {
             ("RequestLimitExceeded", CloudErrorKind::Throttled),
             ("InvalidAMIID.NotFound", CloudErrorKind::NotFound),
             ("InvalidSnapshot.InUse", CloudErrorKind::InUse),
+            ("DependencyViolation", CloudErrorKind::InUse),
             ("IncorrectInstanceState", CloudErrorKind::Other),
         ] {
             assert_eq!(kind_of_code(code, ""), kind, "{code}");

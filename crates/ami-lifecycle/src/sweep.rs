@@ -202,7 +202,8 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
     let volumes = volumes.filter(|it| it.because == LeftBecause::LeaseEnded);
     let key_pairs = key_pairs.iter().filter_map(of(LeftKind::KeyPair));
     let rules_left = rules.iter().filter_map(|rule| {
-        let it = Tagged { id: rule.id.clone(), tags: rule.tags.clone(), ..Tagged::default() };
+        let (id, state) = (rule.id.clone(), format!("in {}", rule.group));
+        let it = Tagged { id, state, tags: rule.tags.clone() };
         let left = it.left(LeftKind::SecurityGroupRule, is_over(&it)?);
         Some(Leftover { group: Some(rule.group.clone()), ..left })
     });

@@ -35,7 +35,7 @@ impl Made {
             Made::KeyPair(id) | Made::Instance(id) | Made::Image(id) | Made::Backup { id, .. } => {
                 id
             }
-            Made::Access(_) => "rules of a security group",
+            Made::Access(_) => "the rule for SSH",
         }
     }
 }
@@ -88,6 +88,16 @@ pub(crate) enum Undone {
     Done(String),
     /// What is left, and why.
     Left { id: String, error: CloudError },
+}
+
+impl Undone {
+    /// What is left, and why.
+    pub(crate) fn left(self) -> Option<(String, CloudError)> {
+        match self {
+            Undone::Left { id, error } => Some((id, error)),
+            Undone::Done(_) => None,
+        }
+    }
 }
 
 impl Undo {
@@ -254,7 +264,7 @@ impl Undo {
                 Made::Image(_) | Made::Backup { .. } => {
                     format!("deregistered {id} and its snapshots")
                 }
-                Made::Access(_) => format!("removed {id}"),
+                Made::Access(_) => "removed the rule for SSH".into(),
             };
             let outcome = tokio::time::timeout(LIMIT, take_back(cloud, &made, &self.bake)).await;
             let outcome = outcome.unwrap_or_else(|_| {

@@ -96,11 +96,7 @@ pub async fn verify(request: VerifyRequest<'_>) -> Result<Verified, NotVerified>
         Ok(verified) => Ok(verified),
         Err(error) => {
             let undone = undo.run_all(request.cloud).await;
-            let left = undone.into_iter().filter_map(|it| match it {
-                Undone::Left { id, error } => Some((id, error)),
-                Undone::Done(_) => None,
-            });
-            Err(NotVerified { error, left: left.collect() })
+            Err(NotVerified { error, left: undone.into_iter().filter_map(Undone::left).collect() })
         }
     }
 }
@@ -245,11 +241,9 @@ async fn end_all(site: Site<'_>, undo: &mut Undo) {
 
 /// What could not be undone is swept when its lease has ended.
 pub(crate) fn tell_what_is_left(site: Site<'_>, undone: Vec<Undone>) {
-    for undone in undone {
-        if let Undone::Left { id, error } = undone {
-            let text = format!("{id} is left: {error}; `amiable sweep` removes it later");
-            site.observer.event(Event::Warning(text));
-        }
+    for (id, error) in undone.into_iter().filter_map(Undone::left) {
+        let text = format!("{id} is left: {error}; `amiable sweep` removes it later");
+        site.observer.event(Event::Warning(text));
     }
 }
 

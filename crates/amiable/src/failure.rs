@@ -134,6 +134,12 @@ fn of_error(
         }
         details.extend(tail.iter().map(|line| format!("  | {line}")));
     }
+    if let BakeError::NoLogin { console, .. } = error
+        && !console.is_empty()
+    {
+        details.push("the last lines of its console:".to_owned());
+        details.extend(console.iter().map(|line| format!("  | {line}")));
+    }
     if matches!(
         error,
         BakeError::Script { .. }

@@ -39,6 +39,7 @@ pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
 use crate::cloud::{ImageFacts, InstanceFacts};
 use crate::consumer::Holders;
+use crate::error::CloudError;
 use crate::event::{Event, Stage};
 use crate::fleet::Fleet;
 use crate::guest::{Guest, Site};
@@ -440,7 +441,9 @@ impl<'a> Bake<'a> {
         // That EC2 is slow or refuses something is no failure of the AMI's.
         let is_usable = self.undo.has_image() && may_go_on(&error);
         let pending = if is_usable { self.undo.keep_image() } else { None };
-        let mut left = Vec::new();
+        // That goes without saying: it ends with each bake.
+        let closed = self.undo.close_access(self.request.cloud).await.into_iter();
+        let mut left: Vec<(String, CloudError)> = closed.filter_map(Undone::left).collect();
         if !self.undo.is_empty() {
             self.enter(Stage::Undo);
             for undone in self.undo.run_all(self.request.cloud).await {

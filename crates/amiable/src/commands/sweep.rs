@@ -139,10 +139,13 @@ pub(super) fn line(place: &Place, leftover: &Leftover) -> String {
         LeftBecause::LeaseEnded => format!("lease until {lease}"),
         LeftBecause::ProcessEnded => "whose process has ended".into(),
         LeftBecause::ImageDeleted => "its AMI is deleted".into(),
-        LeftBecause::Unused => "nothing is baked any more".into(),
+        LeftBecause::Unused => "nothing is baked in its namespace any more".into(),
     };
     let kind = kind(leftover.kind);
     let place = place.prefix();
+    if leftover.because == LeftBecause::Unused {
+        return format!("{place}{kind} {id}: {why}");
+    }
     format!("{place}{kind} {id} {state}: template {template}, bake {bake} by {operator}, {why}")
 }
 

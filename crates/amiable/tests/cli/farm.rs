@@ -223,6 +223,8 @@ fn volatile(text: &str) -> Option<(&'static str, usize)> {
         ("snap-", "SNAP"),
         ("vol-", "VOL"),
         ("lt-", "TEMPLATE"),
+        ("sgr-", "RULE"),
+        ("sg-", "GROUP"),
         ("i-", "INSTANCE"),
     ];
     // How long something took.

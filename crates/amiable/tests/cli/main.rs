@@ -1,6 +1,7 @@
 //! The command line against simulated machines: snapshots of standard output,
 //! standard error and exit status, in an environment of their own.
 
+mod accesses;
 mod aws_cli;
 mod backups;
 mod bakes;

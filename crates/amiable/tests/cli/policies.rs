@@ -58,6 +58,10 @@ fn a_bake_needs_what_its_policy_allows_and_nothing_else() {
     // An auto scaling group would tell of one; tests/cli/moto.rs has some.
     assert!(policy.remove("DescribeLaunchConfigurations"));
     farm.stdout(&["create", "agent", "-q"]);
+    let mut bake = farm.spawn(&["update", "agent"]);
+    wait_for_line(&mut bake, "  instance i-");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
     farm.stdout(&["update", "agent", "-q"]);
     let mut bake = farm.spawn(&["update", "agent"]);
     wait_for_line(&mut bake, "  image ami-");
@@ -82,6 +86,9 @@ fn the_other_commands_need_what_their_policies_allow_and_nothing_else() {
         let mut policy = restrict(&farm, command);
         // An auto scaling group would tell of one; tests/cli/moto.rs has some.
         policy.remove("DescribeLaunchConfigurations");
+        // The bakes have made the group, and no dead process has left a rule.
+        policy.remove("CreateSecurityGroup");
+        policy.remove("DescribeSecurityGroupRules");
         for run in &runs {
             farm.stdout(run);
         }
@@ -132,6 +139,9 @@ fn a_sweep_needs_what_its_policy_allows_and_nothing_else() {
     // tests/cli/sweeps.rs has a volume that outlives its instance.
     assert!(policy.remove("DeleteVolume"));
     let swept = farm.amiable(&["sweep", "--yes"]);
+    farm.wait_until_empty();
+    // The group can go once nothing has it any more.
+    farm.stdout(&["sweep", "--yes"]);
     assert_eq!(called(&farm), policy, "{swept}");
     assert!(swept.contains("status: 0"), "{swept}");
     free(&farm);
@@ -146,7 +156,9 @@ fn distributing_needs_what_its_policy_allows_and_nothing_else() {
                  share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n\
                  deregistration_protection = true\n";
     farm.edit("amiable.toml", "[template.agent]\n", terms);
-    let policy = restrict(&farm, "update");
+    let mut policy = restrict(&farm, "update");
+    // No dead process has left a rule.
+    policy.remove("DescribeSecurityGroupRules");
     farm.stdout(&["create", "agent", "-q"]);
     for key in ["deprecate_after = \"90d\"\n", "deregistration_protection = true\n"] {
         farm.edit("amiable.toml", key, "");

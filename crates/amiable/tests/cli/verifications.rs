@@ -50,6 +50,21 @@ fn an_ami_that_fails_is_quarantined_and_the_current_one_stays() {
 }
 
 #[test]
+fn that_there_is_no_login_says_nothing_of_the_ami() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "# timeouts = { boot = \"15m\",", "timeouts = { boot = \"3s\",");
+    // The builder's login is the first.
+    farm.stdout(&["local", "fault", "--call", "ssh-login=no,skip=1"]);
+    let told = farm.amiable(&["create", "agent"]);
+    farm.stdout(&["local", "fault", "--off"]);
+    let told = [told, all(&farm, &[&["list"], &["create", "agent"], &["list"]])].join("\n");
+    // How often is tried in the time that there is, depends on the machine.
+    let filters = vec![(r"within \d+ s", "within [SECONDS]")];
+    insta::with_settings!({ filters => filters }, { insta::assert_snapshot!(told) });
+    farm.wait_until_empty();
+}
+
+#[test]
 fn without_verification_an_ami_waits_for_it() {
     let farm = farm_with_verify(0);
     insta::assert_snapshot!(all(
