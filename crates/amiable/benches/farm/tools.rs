@@ -72,6 +72,7 @@ fn aws(farm: &Farm, env: &[(String, String)], args: &[&str]) -> Command {
 const SCRIPT: &str = r#"
 ec2() { aws ec2 "$@" --endpoint-url "$AWS_ENDPOINT_URL" --output text; }
 base=$(ec2 describe-images --owners self --filters Name=name,Values='debian-*' --query 'sort_by(Images,&CreationDate)[-1].ImageId')
+ec2 authorize-security-group-ingress --group-name default --protocol tcp --port 22 --cidr 127.0.0.1/32
 id=$(ec2 run-instances --image-id "$base" --instance-type t3.small --query 'Instances[0].InstanceId')
 ec2 wait instance-running --instance-ids "$id"
 address=$(ec2 describe-instances --instance-ids "$id" --query 'Reservations[0].Instances[0].PublicIpAddress')

@@ -40,6 +40,8 @@ pub(crate) struct Truth {
     pub(crate) volumes: Vec<String>,
     pub(crate) instances: Vec<String>,
     pub(crate) key_pairs: Vec<String>,
+    /// Rules that let somebody in to machines.
+    pub(crate) let_in: Vec<String>,
 }
 
 /// Asks the control socket of a farm's endpoint.
@@ -132,6 +134,7 @@ impl Truth {
         self.volumes.extend(there.volumes);
         self.instances.extend(there.instances);
         self.key_pairs.extend(there.key_pairs);
+        self.let_in.extend(there.let_in);
         self
     }
 
@@ -153,6 +156,10 @@ impl Truth {
         let volumes = client.describe_volumes().send().await.unwrap();
         let instances = client.describe_instances().send().await.unwrap();
         let key_pairs = client.describe_key_pairs().send().await.unwrap();
+        let rules = client.describe_security_group_rules().send().await.unwrap();
+        let let_in = rules.security_group_rules().iter().filter(|it| it.is_egress() == Some(false));
+        // What a group's members may do among themselves lets nobody in.
+        let let_in = let_in.filter(|it| it.referenced_group_info().is_none());
         let state = |image: &Image| image.state().map_or("", |it| it.as_str()).to_owned();
         Truth {
             images: images
@@ -181,6 +188,7 @@ impl Truth {
                 .iter()
                 .filter_map(|it| it.key_name().map(String::from))
                 .collect(),
+            let_in: let_in.filter_map(|it| it.security_group_rule_id().map(String::from)).collect(),
             ..Truth::default()
         }
     }
@@ -231,6 +239,7 @@ impl Truth {
             ("volumes are there", &self.volumes),
             ("snapshots have no image", &self.orphans),
             ("key pairs are there", &self.key_pairs),
+            ("rules let somebody in", &self.let_in),
             ("images are neither current nor previous", &self.unproven),
         ];
         match left.iter().find(|(_, ids)| !ids.is_empty()) {

@@ -32,11 +32,15 @@ pub(crate) fn image(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("`make real-test` sets {variable}"))
 }
 
-/// A key of the tester's own to log in with, which is the key pair `tester`.
+/// A key of the tester's own to log in with, which is the key pair `tester`, and a rule that lets
+/// the tester in to agents.
 pub(crate) fn add_key(farm: &Farm) {
     succeed(farm.command("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "key"]));
     let import = ["ec2", "import-key-pair", "--key-name", "tester"];
     aws(farm, &[&import[..], &["--public-key-material", "fileb://key.pub"]].concat());
+    let rule = ["ec2", "authorize-security-group-ingress", "--group-name", "default"];
+    let from = ["--protocol", "tcp", "--port", "22", "--cidr", "127.0.0.1/32"];
+    aws(farm, &[&rule[..], &from].concat());
 }
 
 pub(crate) fn succeed(mut command: Command) -> String {
