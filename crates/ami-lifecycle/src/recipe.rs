@@ -65,6 +65,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     };
     let pairs = metadata.iter().map(|(key, value)| format!("{key:?}={value:?}"));
     let kept: Vec<&str> = seal.keep.iter().copied().map(SealStep::as_str).collect();
+    let also = if seal.free_space { " free-space" } else { "" };
     let agent = agent
         .as_ref()
         .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
@@ -76,7 +77,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         ("run_as", run_as.clone().unwrap_or_default()),
         ("volume_size", volume_size.map(|size| size.to_string()).unwrap_or_default()),
         ("user_data", user_data.clone().unwrap_or_default()),
-        ("seal", format!("{} {:?}", kept.join(","), seal.script)),
+        ("seal", format!("{} {:?}{also}", kept.join(","), seal.script)),
         ("agent", agent.unwrap_or_default()),
         ("metadata", pairs.collect::<Vec<String>>().join(" ")),
         ("description", description.clone().unwrap_or_default()),

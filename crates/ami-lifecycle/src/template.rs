@@ -262,6 +262,8 @@ impl SealStep {
 pub struct Seal {
     /// Parts that are left out.
     pub keep: BTreeSet<SealStep>,
+    /// Free space is overwritten, too.
+    pub free_space: bool,
     /// A script of the template's own, which runs first; its path in the source.
     pub script: Option<String>,
 }
@@ -270,7 +272,10 @@ impl Seal {
     /// Whether a part of sealing is done.
     #[must_use]
     pub fn does(&self, step: SealStep) -> bool {
-        !self.keep.contains(&step)
+        match step {
+            SealStep::FreeSpace => self.free_space,
+            _ => !self.keep.contains(&step),
+        }
     }
 }
 

@@ -130,6 +130,14 @@ impl Machine {
         device["inserted"]["file"].as_str().map(PathBuf::from)
     }
 
+    /// How much the guest has written to its disks since it was started, in bytes; `None` when it
+    /// has ended.
+    pub async fn written_bytes(&self) -> Option<u64> {
+        let devices = self.monitor.execute("query-blockstats", json!({})).await.ok()?;
+        let devices = devices.as_array()?.iter();
+        Some(devices.filter_map(|device| device["stats"]["wr_bytes"].as_u64()).sum())
+    }
+
     fn pid(&self) -> Option<Pid> {
         let text = std::fs::read_to_string(MachineSpec::pid_file(&self.dir)).ok()?;
         Pid::from_raw(text.trim().parse().ok()?)

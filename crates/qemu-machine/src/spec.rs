@@ -112,11 +112,15 @@ impl MachineSpec {
             add(
                 "-drive",
                 format!(
-                    "if=none,id=disk{index},format=qcow2,discard=unmap,detect-zeroes=unmap,file={}",
+                    "if=none,id=disk{index},format=qcow2,discard=ignore,detect-zeroes=on,file={}",
                     escape(&disk.to_string_lossy())
                 ),
             );
-            add("-device", format!("virtio-blk-pci,drive=disk{index},bootindex={}", index + 1));
+            // As EBS has it: what a guest has written stays until it is overwritten.
+            let no_trim = "discard=off,write-zeroes=off";
+            let first = index + 1;
+            let device = format!("virtio-blk-pci,drive=disk{index},bootindex={first},{no_trim}");
+            add("-device", device);
         }
         add("-netdev", self.network.argument());
         // No option ROM: the guest never boots from the network, and it is a second saved.
@@ -223,7 +227,8 @@ mod tests {
     #[test]
     fn the_first_disk_is_booted_first_and_no_kernel_is_given() {
         let args = spec().arguments();
-        assert!(args.contains(&"virtio-blk-pci,drive=disk0,bootindex=1".to_owned()), "{args:?}");
+        let first = |arg: &String| arg.starts_with("virtio-blk-pci,drive=disk0,bootindex=1,");
+        assert!(args.iter().any(first), "{args:?}");
         assert!(!args.iter().any(|arg| arg == "-kernel"));
     }
 }

@@ -11,7 +11,13 @@
 //! | `histories` | of shells, less, vim, Python, SQL clients, wget |
 //! | `package-caches` | what apt, dnf, yum, zypper and apk have downloaded |
 //! | `logs` | rotated logs and the journal; other logs become empty |
-//! | `free-space` | the bytes of deleted files on the root file system: zeros, then TRIM |
+//! | `free-space` | where a template asks for it: the bytes of deleted files on the root file system |
+//!
+//! What is removed is overwritten first, where it lies, so that no block of the disk has it any
+//! more: EBS knows no TRIM, and a snapshot has every block that was ever written. That reaches
+//! what is there when the machine is sealed. What others have deleted before is in free space:
+//! overwriting all of that writes the whole volume. File systems that write elsewhere what is
+//! overwritten (btrfs) keep the old blocks until those are used again.
 //!
 //! Files that hold keys are rewritten in place: their mode and owner stay.
 
@@ -39,6 +45,16 @@ const HOMES: &str = "homes() { { getent passwd 2>/dev/null || cat /etc/passwd; }
 const IDENTITY: &str = "identity() { for file in /etc/machine-id /etc/ssh/ssh_host_*_key.pub; do \
                         [ ! -s \"$file\" ] || cut -d' ' -f1,2 \"$file\" | sha256sum | cut -c1-12; done; }\n";
 
+/// Overwrites files where they lie, and removes what is to go. A file with another name
+/// elsewhere is left alone, as that one may be in use, and so is lastlog, which is sparse and would
+/// grow to its full size. The blocks must be on the disk before they
+/// are given up: `shred` and `dd` see to it.
+const WIPE: &str = r#"zero='if command -v shred >/dev/null 2>&1; then exec shred -f -n 0 -z "$@"; fi
+for file; do dd if=/dev/zero of="$file" bs=4096 count=$((($(wc -c < "$file") + 4095) / 4096)) conv=notrunc,fsync; done'
+overwrite() { for it; do find "$it" -xdev -type f -links 1 -size +0 ! -name lastlog -exec sh -c "$zero" sh {} + >/dev/null 2>&1 || true; done; }
+wipe() { for it; do [ ! -e "$it" ] || overwrite "$it"; rm -rf "$it"; done; }
+"#;
+
 /// How the line begins that tells the builder's identity.
 pub(crate) const IDENTITY_LINE: &str = "identity ";
 /// How a line begins that the user should see.
@@ -49,8 +65,9 @@ pub(crate) const FAILED_LINE: &str = "failed ";
 /// Seals the machine: as the last command before the stop. Prints the identity that no
 /// instance of the AMI may have.
 pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
-    let mut script = format!("set -e\ncd /\n{HOMES}{IDENTITY}echo {IDENTITY_LINE}$(identity)\n");
-    script += &format!("rm -rf {}\n", quote(work));
+    let mut script =
+        format!("set -e\ncd /\n{HOMES}{IDENTITY}{WIPE}echo {IDENTITY_LINE}$(identity)\n");
+    script += &format!("wipe {}\n", quote(work));
     for step in SealStep::ALL.into_iter().filter(|step| seal.does(*step)) {
         script += &step_text(step, login_key);
     }
@@ -64,27 +81,29 @@ fn step_text(step: SealStep, login_key: &str) -> String {
             "homes | while read -r home; do for file in \"$home\"/.ssh/authorized_keys \"$home\"/.ssh/authorized_keys2; do\n\
              \x20 [ -f \"$file\" ] || continue\n\
              \x20 rest=$(grep -vF -e {key} \"$file\" || true)\n\
+             \x20 overwrite \"$file\"\n\
              \x20 printf '%s' \"${{rest:+$rest\n}}\" > \"$file\"\n\
              done; done\n",
             key = quote(login_key)
         ),
         SealStep::CloudInit => {
             "if command -v cloud-init >/dev/null 2>&1; then\n\
+             \x20 wipe /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem\n\
+             \x20 overwrite /var/log/cloud-init.log /var/log/cloud-init-output.log\n\
              \x20 cloud-init clean --logs >/dev/null 2>&1 || true\n\
-             \x20 rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem\n\
              fi\n"
             .into()
         }
         // Where nothing makes new ones, a machine without any would let nobody in.
         SealStep::HostKeys => format!(
             "if command -v cloud-init >/dev/null 2>&1 || ls /lib/systemd/system/sshd-keygen* /etc/systemd/system/sshd-keygen* 2>/dev/null | grep -q .; then\n\
-             \x20 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub\n\
+             \x20 wipe /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub\n\
              else echo '{WARNING_LINE}the host keys stay in the AMI: nothing on this base makes new ones'\n\
              fi\n"
         ),
         SealStep::MachineId => "if [ -f /etc/machine-id ]; then : > /etc/machine-id; fi\n\
              [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id\n\
-             rm -f /var/lib/systemd/random-seed /var/lib/urandom/random-seed\n"
+             wipe /var/lib/systemd/random-seed /var/lib/urandom/random-seed\n"
             .into(),
         SealStep::Credentials => in_homes(CREDENTIALS),
         SealStep::Histories => in_homes(HISTORIES),
@@ -97,13 +116,14 @@ fn step_text(step: SealStep, login_key: &str) -> String {
             .into()
         }
         SealStep::Logs => {
-            "rm -rf /var/log/journal/*\n\
+            "overwrite /var/log\n\
+             rm -rf /var/log/journal/*\n\
              find /var/log -xdev -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete\n\
              find /var/log -xdev -type f -size +0 -exec sh -c 'for file; do : > \"$file\"; done' sh {} +\n"
                 .into()
         }
-        // TRIM alone leaves what shares a block of the disk with something that is used,
-        // and EBS knows no TRIM: zeros reach everything. What was deleted a moment ago
+        // TRIM alone leaves what shares a block of the disk with something that is used: zeros
+        // reach everything. What was deleted a moment ago
         // counts as free once it is committed. ext4 keeps the last 4096 clusters back for
         // itself (<https://www.kernel.org/doc/html/latest/admin-guide/ext4.html>,
         // reserved_clusters, until the next mount), and fills single holes last: the later
@@ -123,7 +143,7 @@ fn step_text(step: SealStep, login_key: &str) -> String {
 
 fn in_homes(names: &str) -> String {
     format!(
-        "homes | while read -r home; do for name in {names}; do rm -rf \"${{home:?}}/$name\"; done; done\n"
+        "homes | while read -r home; do for name in {names}; do wipe \"${{home:?}}/$name\"; done; done\n"
     )
 }
 
@@ -229,13 +249,13 @@ mod tests {
     fn keep_all_but(step: SealStep) -> Seal {
         let keep: BTreeSet<SealStep> =
             SealStep::ALL.into_iter().filter(|other| *other != step).collect();
-        Seal { keep, script: None }
+        Seal { keep, free_space: step == SealStep::FreeSpace, script: None }
     }
 
     /// Runs a part of sealing for one home, as the tester.
     fn run_step(step: SealStep, home: &std::path::Path) -> Output {
         let homes = format!("homes() {{ echo {}; }}\n", quote(&home.to_string_lossy()));
-        let text = format!("set -e\n{homes}{}", step_text(step, "ssh-ed25519 AAAAbake"));
+        let text = format!("set -e\n{homes}{WIPE}{}", step_text(step, "ssh-ed25519 AAAAbake"));
         Command::new("sh").args(["-c", &text]).output().unwrap()
     }
 
@@ -278,6 +298,44 @@ mod tests {
                 && !exists(".config/git/credentials")
         );
         assert!(exists(".profile") && exists(".config/git"));
+    }
+
+    /// A folder that is all of PATH.
+    fn only(programs: &[&str], bin: &std::path::Path) {
+        std::fs::create_dir(bin).unwrap();
+        for program in programs {
+            let path = std::env::var_os("PATH").unwrap();
+            let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+            let file = files.find(|file| file.is_file()).unwrap();
+            std::os::unix::fs::symlink(file, bin.join(program)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_goes_is_overwritten_where_it_lies_and_its_other_names_are_spared() {
+        use std::io::Read;
+        let basic = ["sh", "find", "rm", "dd", "wc"];
+        for programs in [basic.to_vec(), [&basic[..], &["shred"]].concat()] {
+            let dir = tempfile::tempdir().unwrap();
+            let (bin, work) = (dir.path().join("bin"), dir.path().join("it's work"));
+            only(&programs, &bin);
+            std::fs::create_dir_all(work.join("inner")).unwrap();
+            let secret = work.join("inner/a secret");
+            std::fs::write(&secret, "x".repeat(5000)).unwrap();
+            let mut open = std::fs::File::open(&secret).unwrap();
+            std::fs::write(work.join("shared"), "y").unwrap();
+            std::fs::hard_link(work.join("shared"), dir.path().join("used")).unwrap();
+            let text =
+                format!("set -e\n{WIPE}wipe /nonexistent {}", quote(&work.to_string_lossy()));
+            let mut shell = Command::new("sh");
+            let output = shell.args(["-c", &text]).env_clear().env("PATH", &bin).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            assert!(!work.exists());
+            let mut bytes = Vec::new();
+            open.read_to_end(&mut bytes).unwrap();
+            assert!(bytes.len() >= 5000 && bytes.iter().all(|byte| *byte == 0), "{programs:?}");
+            assert_eq!(std::fs::read_to_string(dir.path().join("used")).unwrap(), "y");
+        }
     }
 
     #[test]

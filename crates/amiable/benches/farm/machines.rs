@@ -112,7 +112,7 @@ fn bare(farm: &Farm, disk: &Path) -> Duration {
     let kvm = farm.status()["machines"].as_str().is_some_and(|it| it.contains("kvm"));
     let (accel, cpu) = if kvm { ("kvm", "host") } else { ("tcg,thread=multi", "max") };
     let drive = format!(
-        "if=none,id=disk0,format=qcow2,discard=unmap,detect-zeroes=unmap,file={}",
+        "if=none,id=disk0,format=qcow2,discard=ignore,detect-zeroes=on,file={}",
         layer.display()
     );
     let net = format!("user,id=net0,ipv6=off,hostfwd=tcp:{BARE}-:22");

@@ -96,8 +96,18 @@ impl<'a> TemplateReader<'_, 'a> {
                 }
             }
         }
+        let mut free_space = false;
+        for name in section.strings("also").unwrap_or_default() {
+            if name.value == SealStep::FreeSpace.as_str() {
+                free_space = true;
+            } else {
+                let message = format!("sealing has no part `{}` besides the usual", name.value);
+                let hint = "there is `free-space`: all else is done unless `keep` names it";
+                self.mistakes.add(name.span, message, Some(hint.into()));
+            }
+        }
         section.refuse_others();
-        Seal { keep, script: self.script_in_source(script, source) }
+        Seal { keep, free_space, script: self.script_in_source(script, source) }
     }
 
     /// `agent = "jenkins"`, or a table with what is special about it.

@@ -22,8 +22,6 @@ ssh_user = "debian"
 instance_type = "t2.small"
 base = { owner = "self", name = "base" }
 source = { path = "source" }
-# What free space holds is canaries.rs' matter.
-seal = { keep = ["free-space"] }
 [template.failing]
 script = "node/fail"
 [template.endless]

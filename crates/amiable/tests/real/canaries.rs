@@ -38,7 +38,6 @@ mark=history plant /root/.bash_history /home/debian/.bash_history /home/debian/.
 mark=credentials plant /root/.git-credentials /home/debian/.aws/credentials /home/debian/.config/breezy/authentication.conf
 mark=log plant /var/log/agent.log
 logger "canary-$(echo log)"
-mark=package plant /var/cache/apt/archives/x.deb /var/lib/apt/lists/x
 mark=deleted plant /home/debian/secret /var/tmp/secret
 mark=sealed plant /etc/agent-secret
 mark=kept plant /etc/agent
@@ -72,6 +71,15 @@ fn secrets(farm: &Farm, disk: &Path) -> BTreeSet<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
 }
 
+/// What each of the endpoint's disks has.
+pub(crate) fn secrets_on_disks(farm: &Farm) -> Vec<BTreeSet<String>> {
+    let disks = flattened(farm);
+    let found: Vec<BTreeSet<String>> = disks.iter().map(|disk| secrets(farm, disk)).collect();
+    eprintln!("canaries: of {} disks: {found:?}", disks.len());
+    disks.iter().for_each(|disk| std::fs::remove_file(disk).unwrap());
+    found
+}
+
 pub(crate) fn none_is_left() {
     let (farm, _) = real_farm();
     farm.write("amiable.toml", CONFIG);
@@ -88,13 +96,13 @@ pub(crate) fn none_is_left() {
     assert!(!info.contains("verified      never"), "{info}");
     farm.wait_until_empty();
 
-    let disks = flattened(&farm);
-    let found: Vec<BTreeSet<String>> = disks.iter().map(|disk| secrets(&farm, disk)).collect();
-    eprintln!("canaries: of {} disks: {found:?}", disks.len());
-    let kept = BTreeSet::from(["canary-kept".to_owned()]);
-    let with_kept = found.iter().filter(|it| **it == kept).count();
-    assert_eq!(with_kept, 1, "the search finds what is to stay: {found:?}");
-    assert!(found.iter().all(|it| it.is_empty() || *it == kept), "{found:?}");
+    let found = secrets_on_disks(&farm);
+    // What scripts delete themselves stays in free space: plain.rs has that overwritten.
+    let stays = ["canary-deleted", "canary-kept", "canary-sealed"];
+    let stays = BTreeSet::from(stays.map(String::from));
+    let with_all = found.iter().filter(|it| **it == stays).count();
+    assert_eq!(with_all, 1, "the search finds what is to stay: {found:?}");
+    assert!(found.iter().all(|it| it.is_empty() || *it == stays), "{found:?}");
 
     let (one, two) = (Agent::start(&farm, &ami), Agent::start(&farm, &ami));
     let identity = "cat /etc/machine-id /etc/ssh/ssh_host_*_key.pub | cut -d' ' -f1,2 | sort";

@@ -1,7 +1,10 @@
 //! A base that has no cloud-init at all: the login key comes by an EC2 key pair, and the
 //! host key is read from the console, or taken at first contact.
 
+use std::collections::BTreeSet;
+
 use crate::agent::{Agent, aloud, amiable, real_farm_from};
+use crate::canaries::secrets_on_disks;
 
 const CONFIG: &str = r#"
 [cloud]
@@ -17,9 +20,8 @@ instance_type = "t2.small"
 base = { owner = "self", name = "base" }
 source = { path = "source" }
 script = "setup"
-# What free space holds is canaries.rs' matter.
-seal = { keep = ["free-space"] }
 [template.console]
+seal = { also = ["free-space"] }
 key_pair = "temporary"
 host_key = "console"
 [template.contact]
@@ -28,14 +30,27 @@ ssh_key_file = "key"
 host_key = "first-contact"
 "#;
 
+/// The word is put together in the guest, so that no log or command line has it whole.
+const SETUP: &str = r#"#!/bin/bash -e
+! command -v cloud-init
+date > /etc/agent
+# Half a MiB, so that it is not in the journal of the file system alone.
+yes "canary-$(echo deleted) many" | head -n 20000 > /root/many || true
+echo "canary-$(echo deleted)" > /var/tmp/one
+sync
+rm /root/many /var/tmp/one
+"#;
+
 pub(crate) fn is_baked_on() {
     let (farm, _) = real_farm_from("AMIABLE_TEST_PLAIN_IMAGE");
     farm.write("amiable.toml", CONFIG);
-    farm.write("source/setup", "#!/bin/sh -e\n! command -v cloud-init\ndate > /etc/agent\n");
+    farm.write("source/setup", SETUP);
     let ami = amiable(&farm, &["create", "console"]);
     let info = farm.stdout(&["info", "console"]);
     assert!(!info.contains("verified      never"), "{info}");
     farm.wait_until_empty();
+    let found = secrets_on_disks(&farm);
+    assert!(found.iter().all(BTreeSet::is_empty), "free space was overwritten: {found:?}");
     let agent = Agent::start(&farm, &ami);
     assert_eq!(agent.ask("ls /etc/agent; ls -d /var/tmp/amiable-* 2>/dev/null"), "/etc/agent");
     // Only the agent's own: neither the builder's key nor its timer is in the AMI.

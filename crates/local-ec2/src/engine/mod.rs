@@ -199,6 +199,10 @@ pub(crate) fn stop(ec2: &Arc<Ec2>, id: String, force: bool) {
 
 /// Presses the power button, and cuts the power when that does not help in time.
 async fn shut_down(ec2: &Ec2, id: &str, force: bool) {
+    // What a snapshot has to take in.
+    if let Some(written) = ec2.machines.written_bytes(id).await {
+        tracing::info!("{id} has written {written} bytes to its disks since it was started");
+    }
     if !force {
         ec2.machines.power_button(id).await;
         if tokio::time::timeout(SHUTDOWN_DEADLINE, ec2.machines.exited(id)).await.is_ok() {

@@ -93,6 +93,9 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// Whether a running machine writes its `disk`th disk to `layer`.
     async fn writes_to(&self, instance_id: &str, disk: usize, layer: &str) -> bool;
 
+    /// How much a running guest has written to its disks, in bytes, where that is counted.
+    async fn written_bytes(&self, instance_id: &str) -> Option<u64>;
+
     /// What the guest wrote to its serial console.
     fn console(&self, instance_id: &str) -> Vec<u8>;
 

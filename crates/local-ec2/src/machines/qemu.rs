@@ -230,6 +230,10 @@ impl Machines for QemuMachines {
         }
     }
 
+    async fn written_bytes(&self, instance_id: &str) -> Option<u64> {
+        self.machine(instance_id)?.written_bytes().await
+    }
+
     fn console(&self, instance_id: &str) -> Vec<u8> {
         std::fs::read(MachineSpec::console(&self.run_dir(instance_id))).unwrap_or_default()
     }

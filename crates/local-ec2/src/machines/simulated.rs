@@ -191,6 +191,10 @@ impl Machines for SimulatedMachines {
         false
     }
 
+    async fn written_bytes(&self, _: &str) -> Option<u64> {
+        None
+    }
+
     fn console(&self, instance_id: &str) -> Vec<u8> {
         let consoles = self.consoles.lock().expect("no panic holds this lock");
         consoles.get(instance_id).cloned().unwrap_or_default().into_bytes()
