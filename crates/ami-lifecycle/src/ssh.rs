@@ -52,6 +52,10 @@ pub(crate) enum SshError {
     Unreachable(SocketAddr, String),
     #[error("{0} accepts connections, but no SSH server answers within {limit} s", limit = LOGIN_LIMIT.as_secs())]
     Silent(SocketAddr),
+    #[error(
+        "{0} accepts connections and closes them: no sshd is up behind it, or it refuses this machine"
+    )]
+    Closed(SocketAddr),
     #[error("the host at {0} has another host key than the one that is demanded")]
     HostKey(IpAddr),
     #[error("the login as {user} was refused")]
@@ -127,7 +131,12 @@ impl Ssh {
         let to = SocketAddr::new(login.address, login.port);
         let stream = connect(to).await?;
         let logged_in = tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login, stream)).await;
-        logged_in.map_err(|_| SshError::Silent(to))?
+        match logged_in.map_err(|_| SshError::Silent(to))? {
+            Err(SshError::Protocol(
+                russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_),
+            )) => Err(SshError::Closed(to)),
+            other => other,
+        }
     }
 
     async fn log_in(login: &Login, stream: TcpStream) -> Result<Ssh, SshError> {

@@ -8,9 +8,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use crate::config::{CloudEndpoint, CloudSettings, Config};
 use crate::console::Console;
@@ -108,11 +111,11 @@ pub(crate) async fn cloud_of(
     console: &Console,
 ) -> Result<Cloud, Failure> {
     let http = match &settings.endpoint {
-        // It has no TLS, and reading the trusted certificates would cost each command time.
+        // It has no TLS, and reading the trusted certificates would cost each command time. No
+        // proxy leads to it.
         CloudEndpoint::Local => Builder::new().build_http(),
-        // Also where the endpoint itself has no TLS: the credentials may come by it.
         CloudEndpoint::Aws | CloudEndpoint::Url(_) => {
-            Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+            Builder::new().build_with_connector_fn(through_proxy)
         }
     };
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -150,6 +153,21 @@ pub(crate) async fn cloud_of(
             .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));
     }
     Ok(Cloud::new(&config, settings.limits))
+}
+
+/// Connects by way of the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, in capitals or
+/// not. TLS is there also where the endpoint has none: the credentials may come by it.
+fn through_proxy(
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    let builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+    let mut builder = builder.tls_provider(Provider::Rustls(CryptoMode::Ring));
+    builder.set_connector_settings(settings.cloned());
+    if let Some(components) = components {
+        builder.set_sleep_impl(components.sleep_impl());
+    }
+    builder.build()
 }
 
 /// The running Jenkins of the configuration, with the token that the environment has.

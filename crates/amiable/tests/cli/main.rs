@@ -18,6 +18,7 @@ mod local;
 mod moto;
 mod plans;
 mod policies;
+mod proxies;
 mod prunes;
 mod reference;
 mod regions;
