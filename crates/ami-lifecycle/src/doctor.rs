@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::bake::resolve_base;
 use crate::cloud::Cloud;
 use crate::error::{CloudError, CloudErrorKind};
+use crate::ingress;
 use crate::naming::Pattern;
 use crate::quotas::{self, Room};
 use crate::rights::Operation;
@@ -25,6 +26,8 @@ const NO_INSTANCE: &str = "i-0123456789abcdef0";
 const NO_IMAGE: &str = "ami-0123456789abcdef0";
 const NO_SNAPSHOT: &str = "snap-0123456789abcdef0";
 const NO_KEY_PAIR: &str = "amiable-doctor";
+const NO_GROUP: &str = "sg-0123456789abcdef0";
+const NO_RULE: &str = "sgr-0123456789abcdef0";
 /// A public key, for a DryRun that makes no key pair of it.
 const PUBLIC_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g doctor";
@@ -133,6 +136,7 @@ pub async fn examine_readiness(
     if templates.iter().any(|template| template.subnet.is_none()) {
         checks.push(default_vpc(cloud).await);
     }
+    checks.extend(access(cloud, templates).await);
     let mut image = None;
     match cloud.fleet(namespace).await {
         Err(error) => checks.push(Check::failed("AMIs", &error)),
@@ -173,6 +177,51 @@ pub async fn examine_readiness(
         }
     }
     checks.extend(auto_scaling(cloud).await);
+    checks
+}
+
+/// Whether security groups let this machine in: those that templates name, each list once, and
+/// amiable's own.
+async fn access(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
+    let own = match cloud.own_address().await {
+        Ok(own) => own,
+        Err(reason) => {
+            return vec![Check {
+                name: "own address".into(),
+                verdict: Verdict::Failed,
+                detail: reason,
+                hint: Some("`ssh_from` says whom to let in, and nothing is asked then"),
+            }];
+        }
+    };
+    let lists: BTreeSet<(&[String], u16)> =
+        templates.iter().map(|it| (&it.security_groups[..], it.ssh_port)).collect();
+    let mut checks = Vec::new();
+    for (groups, port) in lists {
+        if groups.is_empty() {
+            let text = format!("{own} is let in by a security group of amiable's own");
+            checks.push(Check::ok("SSH access", text));
+            continue;
+        }
+        let name = format!("SSH access by {}", groups.join(", "));
+        checks.push(match cloud.ingress(groups).await {
+            Ok(found) if ingress::admits(&found, port, own) => {
+                Check::ok(&name, format!("{own} is let in at port {port}"))
+            }
+            Ok(found) => Check {
+                name,
+                verdict: Verdict::Failed,
+                detail: format!(
+                    "no rule lets {own} in at port {port}: {}",
+                    ingress::describe(&found, port)
+                ),
+                hint: Some(
+                    "add a rule, or leave `security_groups` out: amiable brings its own then",
+                ),
+            },
+            Err(error) => Check::failed(&name, &error),
+        });
+    }
     checks
 }
 
@@ -228,6 +277,37 @@ async fn default_vpc(cloud: &Cloud) -> Check {
 async fn ask_for(cloud: &Cloud, action: &str, from: &str, image: &str) -> Option<Check> {
     let ec2 = cloud.ec2();
     Some(match action {
+        "AuthorizeSecurityGroupIngress" => {
+            let request = ec2.authorize_security_group_ingress().group_id(NO_GROUP);
+            let request = request.ip_protocol("tcp").from_port(22).to_port(22);
+            let request = request.cidr_ip("192.0.2.1/32");
+            right("AuthorizeSecurityGroupIngress", request.dry_run(true).send().await)
+        }
+        "CreateSecurityGroup" => {
+            let request = ec2.create_security_group().group_name("amiable doctor");
+            let request = request.description("for a DryRun");
+            right("CreateSecurityGroup", request.dry_run(true).send().await)
+        }
+        "DeleteSecurityGroup" => {
+            let request = ec2.delete_security_group().group_id(NO_GROUP);
+            right("DeleteSecurityGroup", request.dry_run(true).send().await)
+        }
+        "DescribeSecurityGroupRules" => {
+            let request = ec2.describe_security_group_rules();
+            right("DescribeSecurityGroupRules", request.dry_run(true).send().await)
+        }
+        "DescribeSecurityGroups" => {
+            let request = ec2.describe_security_groups();
+            right("DescribeSecurityGroups", request.dry_run(true).send().await)
+        }
+        "DescribeSubnets" => {
+            right("DescribeSubnets", ec2.describe_subnets().dry_run(true).send().await)
+        }
+        "RevokeSecurityGroupIngress" => {
+            let request = ec2.revoke_security_group_ingress().group_id(NO_GROUP);
+            let request = request.security_group_rule_ids(NO_RULE);
+            right("RevokeSecurityGroupIngress", request.dry_run(true).send().await)
+        }
         "CopyImage" => {
             let request = ec2.copy_image().source_image_id(image).source_region(from);
             right("CopyImage", request.name("amiable doctor").dry_run(true).send().await)

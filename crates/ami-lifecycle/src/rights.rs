@@ -163,6 +163,9 @@ impl Operation {
         if starts && own_group {
             actions.extend(OWN_GROUP);
         }
+        if self == Operation::Doctor && any(|it| !it.security_groups.is_empty()) {
+            actions.insert("ec2:DescribeSecurityGroups");
+        }
         if starts && own_group && any(|it| it.subnet.is_some()) {
             actions.insert("ec2:DescribeSubnets");
         }

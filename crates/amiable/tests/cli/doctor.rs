@@ -22,3 +22,13 @@ fn a_base_that_is_missing_is_told() {
     assert!(text.contains("status: 1"), "{text}");
     assert!(text.contains("FAILED  base of agent"), "{text}");
 }
+
+#[test]
+fn a_group_that_does_not_let_this_machine_in_is_told() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "[defaults]", "[defaults]\nsecurity_groups = [\"default\"]");
+    let text = farm.amiable(&["doctor"]);
+    assert!(text.contains("status: 1"), "{text}");
+    let told = "SSH access by default                       no rule lets [ADDRESS] in at port 2222: ";
+    assert!(text.contains(told), "{text}");
+}
