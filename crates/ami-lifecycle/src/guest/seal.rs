@@ -116,7 +116,12 @@ fn step_text(step: SealStep, login_key: &str) -> String {
             .into()
         }
         SealStep::Logs => {
-            "overwrite /var/log\n\
+            // journald reserves 8 MiB for each file that it writes to; what it has rotated has no
+            // more than its contents, and the new files have next to nothing.
+            "if journalctl --rotate >/dev/null 2>&1; then\n\
+             \x20 find /var/log/journal -type f -name '*.journal' ! -name '*@*' -exec rm -f {} + 2>/dev/null || true\n\
+             fi\n\
+             overwrite /var/log\n\
              rm -rf /var/log/journal/*\n\
              find /var/log -xdev -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete\n\
              find /var/log -xdev -type f -size +0 -exec sh -c 'for file; do : > \"$file\"; done' sh {} +\n"
