@@ -21,7 +21,7 @@ use crate::error::{CloudError, CloudErrorKind};
 use crate::guest::Site;
 use crate::marks::{Marks, claim, lease_end};
 use crate::tags::{self, Tags};
-use crate::takeover::{IsGone, is_dead};
+use crate::takeover::{IsGone, KEPT, is_dead};
 
 /// As many processes of one address can bake at once.
 const MOST_GROUPS: u32 = 50;
@@ -160,7 +160,7 @@ impl Access {
         let name = group_name(&namespace.0, self.vpc.as_deref(), slot);
         let mut tags = asker.marks.on(name.clone());
         tags.insert(tags::LEASE.into(), lease.to_string());
-        let description = format!("amiable for {operator} until {lease}");
+        let description = plain(&format!("amiable for {operator} until {lease}"));
         let admission = Admission {
             port: scope.port,
             from: &scope.from,
@@ -292,18 +292,25 @@ fn conflict(rules: &[OwnRule], bake: &str, is_gone: IsGone<'_>, now: Timestamp) 
     }
     let dead = rules.iter().filter(|rule| {
         let lease = rule.tags.get(tags::LEASE).map(String::as_str);
-        is_dead(&tag(rule, tags::OWNER), lease, is_gone, now)
+        // A machine that is kept is to be looked at after its process has ended.
+        let is_kept = tag(rule, tags::STAGE) == KEPT;
+        is_dead(&tag(rule, tags::OWNER), lease, &|owner: &str| !is_kept && is_gone(owner), now)
     });
     let dead: Vec<&OwnRule> = dead.collect();
     if dead.is_empty() { Conflict::Others } else { Conflict::Dead(ids(dead)) }
 }
 
-/// A group's name. What EC2 does not take in names of groups becomes `-`
+/// What EC2 does not take in names of groups and in descriptions becomes `-`, and what is longer
+/// than it takes is cut
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>).
-fn group_name(namespace: &str, vpc: Option<&str>, slot: u32) -> String {
+fn plain(text: &str) -> String {
     let is_allowed = |it: char| it.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(it);
-    let plain: String =
-        namespace.chars().take(180).map(|it| if is_allowed(it) { it } else { '-' }).collect();
+    text.chars().take(180).map(|it| if is_allowed(it) { it } else { '-' }).collect()
+}
+
+/// A group's name.
+fn group_name(namespace: &str, vpc: Option<&str>, slot: u32) -> String {
+    let plain = plain(namespace);
     let vpc = vpc.map(|vpc| format!("-{vpc}")).unwrap_or_default();
     let slot = if slot == 1 { String::new() } else { format!("-{slot}") };
     format!("amiable-{plain}{vpc}{slot}")
@@ -337,12 +344,18 @@ mod tests {
         assert_eq!(decide(&[&live, &over, &gone, &unknown]), dead);
         let own = rule("own", &[(tags::BAKE, "a"), (tags::OWNER, "gone")]);
         assert_eq!(decide(&[&own, &gone]), Conflict::Own(vec!["own".into()]));
+        let mut kept = gone.clone();
+        kept.tags.insert(tags::STAGE.into(), KEPT.into());
+        assert_eq!(decide(&[&kept]), Conflict::Others);
+        kept.tags.insert(tags::LEASE.into(), before.into());
+        assert_eq!(decide(&[&kept]), Conflict::Dead(vec!["gone".into()]));
     }
 
     #[test]
     fn names_are_what_ec2_takes() {
         assert_eq!(group_name("ci", None, 1), "amiable-ci");
         assert_eq!(group_name("bäckerei|1", Some("vpc-1"), 2), "amiable-b-ckerei-1-vpc-1-2");
+        assert_eq!(plain("amiable for DOM\\user@host"), "amiable for DOM-user@host");
         assert!(group_name(&"n".repeat(300), Some("vpc-00000000000000001"), 50).len() <= 255);
     }
 }

@@ -29,6 +29,7 @@ fn a_group_that_does_not_let_this_machine_in_is_told() {
     farm.edit("amiable.toml", "[defaults]", "[defaults]\nsecurity_groups = [\"default\"]");
     let text = farm.amiable(&["doctor"]);
     assert!(text.contains("status: 1"), "{text}");
-    let told = "SSH access by default                       no rule lets [ADDRESS] in at port 2222: ";
+    let told =
+        "SSH access by default                       no rule lets [ADDRESS] in at port 2222: ";
     assert!(text.contains(told), "{text}");
 }
