@@ -37,11 +37,7 @@ fn a_base_that_cannot_be_baked_on_is_refused_by_name() {
 #[test]
 fn an_aws_refusal_shows_code_message_request_id_and_what_to_do() {
     let farm = Farm::with_example(&[]);
-    farm.edit(
-        "amiable.toml",
-        "# security_groups = [\"default\"]",
-        "security_groups = [\"nosuch\"]",
-    );
+    farm.edit("amiable.toml", "# security_groups = [\"sg-…\"]", "security_groups = [\"nosuch\"]");
     insta::assert_snapshot!(farm.amiable(&["create", "agent"]));
 }
 
