@@ -19,7 +19,7 @@ use crate::bake::BakeError;
 use crate::cloud::{Admission, Cloud, OwnRule};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::guest::Site;
-use crate::marks::{Marks, claim, lease_end};
+use crate::marks::{Marks, lease_end};
 use crate::tags::{self, Tags};
 use crate::takeover::{IsGone, KEPT, is_dead};
 
@@ -168,7 +168,7 @@ impl Access {
             tags: &tags,
         };
         for last_try in [false, true] {
-            let group = self.group(asker, &name, slot).await?;
+            let Some(group) = self.group(asker, &name, slot).await? else { return Ok(false) };
             let rules = match cloud.authorize(&group, &admission).await {
                 // It was swept away since it was found.
                 Err(error) if error.kind == CloudErrorKind::NotFound && !last_try => {
@@ -181,12 +181,11 @@ impl Access {
                 (self.group, self.rules) = (Some(group), rules);
                 return Ok(true);
             }
-            let found = cloud.rules_of_group(namespace, &group).await?;
-            match conflict(&found, &self.bake, asker.is_gone, Timestamp::now()) {
+            let found = cloud.rules_of_group(&group).await?;
+            let own = (&*self.bake, asker.marks.owner);
+            match conflict(&found, own, asker.is_gone, Timestamp::now()) {
                 // The answer to the call that made it was lost.
-                // Or the bake is one that a dead process has begun.
                 Conflict::Own(rules) => {
-                    cloud.tag(&rules, &claim(lease, asker.marks.owner, operator)).await?;
                     (self.group, self.rules) = (Some(group), rules);
                     return Ok(true);
                 }
@@ -199,22 +198,23 @@ impl Access {
         Ok(false)
     }
 
-    /// The group's id; it is made where it is missing.
+    /// The group's id; it is made where it is missing. `None` when the name is another's: it may
+    /// be that of another namespace's group.
     async fn group(
         &mut self,
         asker: &Asker<'_>,
         name: &str,
         slot: u32,
-    ) -> Result<String, CloudError> {
+    ) -> Result<Option<String>, CloudError> {
         if let Some(group) = &self.group {
-            return Ok(group.clone());
+            return Ok(Some(group.clone()));
         }
         let cloud = asker.site.cloud;
         let namespace = asker.marks.namespace;
         if !(asker.is_first && slot == 1)
             && let Some(group) = cloud.group_named(namespace, name).await?
         {
-            return Ok(group);
+            return Ok(Some(group));
         }
         let tags = tags::of([
             (tags::NAME, name.to_owned()),
@@ -222,16 +222,10 @@ impl Access {
             (tags::OPERATOR, asker.marks.operator.to_owned()),
             (tags::VERSION, asker.marks.version.to_owned()),
         ]);
-        if let Some(group) =
-            cloud.create_group(name, DESCRIPTION, self.vpc.as_deref(), &tags).await?
-        {
-            return Ok(group);
+        match cloud.create_group(name, DESCRIPTION, self.vpc.as_deref(), &tags).await? {
+            Some(group) => Ok(Some(group)),
+            None => cloud.group_named(namespace, name).await,
         }
-        let taken = || {
-            let text = format!("the name {name} is taken by a group that amiable did not make");
-            CloudError::answer("CreateSecurityGroup", text)
-        };
-        cloud.group_named(namespace, name).await?.ok_or_else(taken)
     }
 
     /// Lets the rules outlive the asker's bake, too.
@@ -251,7 +245,7 @@ impl Access {
             return Ok(false);
         }
         match (&self.group, self.rules.is_empty()) {
-            (Some(group), false) => drop(cloud.revoke(group, &self.rules).await?),
+            (Some(group), false) => cloud.revoke(group, &self.rules).await?,
             // A call that was to make them has failed, and may have made them all the same.
             _ => {
                 for rule in cloud.rules_of_bake(&self.bake).await? {
@@ -283,10 +277,21 @@ enum Conflict {
 }
 
 /// Why a rule could not be made. Pure.
-fn conflict(rules: &[OwnRule], bake: &str, is_gone: IsGone<'_>, now: Timestamp) -> Conflict {
+fn conflict(
+    rules: &[OwnRule],
+    (bake, owner): (&str, &str),
+    is_gone: IsGone<'_>,
+    now: Timestamp,
+) -> Conflict {
     let ids = |rules: Vec<&OwnRule>| rules.iter().map(|rule| rule.id.clone()).collect();
     let tag = |rule: &OwnRule, key: &str| rule.tags.get(key).cloned().unwrap_or_default();
-    let own: Vec<&OwnRule> = rules.iter().filter(|rule| tag(rule, tags::BAKE) == bake).collect();
+    // A bake that is gone on with has the id that a dead process has given it.
+    let is_own = |rule: &&OwnRule| {
+        tag(rule, tags::BAKE) == bake
+            && tag(rule, tags::OWNER) == owner
+            && tag(rule, tags::STAGE) != KEPT
+    };
+    let own: Vec<&OwnRule> = rules.iter().filter(is_own).collect();
     if !own.is_empty() {
         return Conflict::Own(ids(own));
     }
@@ -336,14 +341,16 @@ mod tests {
         let unknown = rule("unknown", &[]);
         let decide = |rules: &[&OwnRule]| {
             let rules: Vec<OwnRule> = rules.iter().map(|it| (*it).clone()).collect();
-            conflict(&rules, "a", &|owner: &str| owner == "gone", NOW.parse().unwrap())
+            conflict(&rules, ("a", "me"), &|owner: &str| owner == "gone", NOW.parse().unwrap())
         };
         assert_eq!(decide(&[&live, &unknown]), Conflict::Others);
         assert_eq!(decide(&[]), Conflict::Others);
         let dead = Conflict::Dead(vec!["over".into(), "gone".into()]);
         assert_eq!(decide(&[&live, &over, &gone, &unknown]), dead);
-        let own = rule("own", &[(tags::BAKE, "a"), (tags::OWNER, "gone")]);
+        let own = rule("own", &[(tags::BAKE, "a"), (tags::OWNER, "me")]);
         assert_eq!(decide(&[&own, &gone]), Conflict::Own(vec!["own".into()]));
+        let first = [(tags::BAKE, "a"), (tags::LEASE, after), (tags::OWNER, "gone")];
+        assert_eq!(decide(&[&rule("first", &first)]), Conflict::Dead(vec!["first".into()]));
         let mut kept = gone.clone();
         kept.tags.insert(tags::STAGE.into(), KEPT.into());
         assert_eq!(decide(&[&kept]), Conflict::Others);

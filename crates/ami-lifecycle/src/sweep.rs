@@ -254,9 +254,16 @@ pub async fn remove_leftover(
         LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
         LeftKind::SecurityGroupRule => {
             let group = leftover.group.as_deref().unwrap_or_default();
-            cloud.revoke(group, std::slice::from_ref(&leftover.id)).await.map(|_| Vec::new())
+            cloud.revoke(group, std::slice::from_ref(&leftover.id)).await.map(|()| Vec::new())
         }
-        LeftKind::SecurityGroup => cloud.delete_group(&leftover.id).await.map(|_| Vec::new()),
+        LeftKind::SecurityGroup => {
+            // A bake that has begun since has let itself in.
+            if !cloud.rules_of_group(&leftover.id).await?.is_empty() {
+                let text = "a bake has begun to use it";
+                return Err(CloudError::answer("DeleteSecurityGroup", text));
+            }
+            cloud.delete_group(&leftover.id).await.map(|_| Vec::new())
+        }
         LeftKind::Image => {
             cloud.note_image(&leftover.snapshots, &leftover.id).await?;
             if leftover.protected {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     Cloud, CloudError, CloudErrorKind, Namespace, Tagged, Tags, filter, of_bake, of_namespace,
-    read_tags, tag_specification, was_known,
+    read_tags, tag_specification, tags, was_known,
 };
 use crate::ingress::{From, Group, Ingress};
 
@@ -137,13 +137,24 @@ impl Cloud {
     }
 
     /// Takes rules away; what is gone already is no error.
-    pub(crate) async fn revoke(&self, group: &str, rules: &[String]) -> Result<bool, CloudError> {
+    pub(crate) async fn revoke(&self, group: &str, rules: &[String]) -> Result<(), CloudError> {
+        if self.were_revoked(group, rules).await? || rules.len() == 1 {
+            return Ok(());
+        }
+        // Where one of them is gone, EC2 takes none of the others away.
+        for rule in rules {
+            self.were_revoked(group, std::slice::from_ref(rule)).await?;
+        }
+        Ok(())
+    }
+
+    /// `false` when EC2 does not know one of them, or not any more.
+    async fn were_revoked(&self, group: &str, rules: &[String]) -> Result<bool, CloudError> {
         self.turn("RevokeSecurityGroupIngress", (&group, &rules)).await;
         let request = self.ec2.revoke_security_group_ingress().group_id(group);
-        let answer = request.set_security_group_rule_ids(Some(rules.to_vec())).send().await;
-        was_known(
-            answer.map(drop).map_err(|error| CloudError::new("RevokeSecurityGroupIngress", error)),
-        )
+        let request = request.set_security_group_rule_ids(Some(rules.to_vec()));
+        let answer = request.send().await.map(drop);
+        was_known(answer.map_err(|error| CloudError::new("RevokeSecurityGroupIngress", error)))
     }
 
     /// The rules that a bake has made.
@@ -152,12 +163,9 @@ impl Cloud {
     }
 
     /// The rules of a group that amiable has made.
-    pub(crate) async fn rules_of_group(
-        &self,
-        namespace: &Namespace,
-        group: &str,
-    ) -> Result<Vec<OwnRule>, CloudError> {
-        self.rules(vec![of_namespace(namespace), filter("group-id", group)]).await
+    pub(crate) async fn rules_of_group(&self, group: &str) -> Result<Vec<OwnRule>, CloudError> {
+        let any = format!("tag:{}", tags::NAMESPACE);
+        self.rules(vec![filter(&any, "*"), filter("group-id", group)]).await
     }
 
     /// All rules of a namespace.

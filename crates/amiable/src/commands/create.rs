@@ -315,7 +315,7 @@ impl Job<'_> {
             failure.details.extend(kept_text(kept, log));
         }
         if let Some(pending) = &failed.pending {
-            let text = "stays pending: the same command goes on with it";
+            let text = "stays pending: the same command goes on with it, `amiable delete` has it baked anew";
             failure.details.push(format!("{pending} {text}"));
         }
         if let Some(current) = &failed.current

@@ -144,3 +144,33 @@ fn a_login_that_does_not_come_is_explained() {
     insta::with_settings!({ filters => filters }, { insta::assert_snapshot!(told.join("\n")) });
     farm.wait_until_empty();
 }
+
+#[test]
+fn one_rule_that_somebody_took_away_does_not_keep_the_others() {
+    let farm = Farm::with_example(&["--delays", "image=8s"]);
+    let ranges = "[defaults]\nssh_from = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
+    farm.edit("amiable.toml", "[defaults]", ranges);
+    let mut bake = bake(&farm, "agent");
+    let filter = "Name=group-name,Values=amiable-ci";
+    let id = "SecurityGroups[0].GroupId";
+    let id = ec2(&farm, &["describe-security-groups", "--filters", filter, "--query", id]);
+    let rule = ["--protocol", "tcp", "--port", "2222", "--cidr", "10.0.0.0/8"];
+    let revoke = ["revoke-security-group-ingress", "--group-id", &id];
+    ec2(&farm, &[&revoke[..], &rule].concat());
+    assert_eq!(let_in(&farm), ["amiable-ci 127.0.0.0/8"]);
+    assert!(bake.wait().unwrap().success());
+    assert_eq!(let_in(&farm), [""; 0]);
+    farm.wait_until_empty();
+}
+
+#[test]
+fn a_machine_that_is_kept_lets_in_after_the_next_bake_too() {
+    let farm = Farm::with_example(&["--answer", "file=./setup-agent=3"]);
+    let failed = farm.amiable(&["create", "agent", "--on-failure", "keep"]);
+    assert!(failed.contains("status: 1"), "{failed}");
+    assert_eq!(let_in(&farm), ["amiable-ci 127.0.0.1/32"]);
+    farm.edit("amiable.toml", "script = \"setup-agent\"", "script = \"other\"");
+    farm.write("init/other", "#!/bin/sh\n");
+    farm.stdout(&["create", "agent", "-q"]);
+    assert_eq!(let_in(&farm), ["amiable-ci 127.0.0.1/32"], "the kept one's still");
+}

@@ -330,7 +330,7 @@ pub(super) struct DescribeSecurityGroupRules {
 impl Action for DescribeSecurityGroupRules {
     const REFERENCE: Reference = Reference {
         honours: &["SecurityGroupRuleId", "Filter", "MaxResults", "NextToken"],
-        filters: &["group-id", "security-group-rule-id", "tag:KEY", "tag-key"],
+        filters: &["group-id", "security-group-rule-id", "tag:KEY"],
         ..Reference::NONE
     };
 

@@ -16,7 +16,7 @@ enum Seen {
     Open,
     /// Nothing answers.
     Filtered,
-    /// It is told that nobody listens.
+    /// Nobody listens.
     Refused,
 }
 
