@@ -226,6 +226,17 @@ impl MayPass for BakeError {
 }
 
 impl BakeError {
+    /// Whether an image may be good although its bake has failed.
+    pub(super) fn spares_the_image(&self) -> bool {
+        !matches!(
+            self,
+            BakeError::Cancelled
+                | BakeError::ImageFailed { .. }
+                | BakeError::NotEncrypted(_)
+                | BakeError::Quarantined { .. }
+        )
+    }
+
     /// The error of a wait.
     pub(crate) fn waiting(what: &'static str, error: WaitError<BakeError>) -> BakeError {
         match error {

@@ -439,7 +439,7 @@ impl<'a> Bake<'a> {
             self.request.on_failure == OnFailure::Keep && !matches!(error, BakeError::Cancelled);
         let kept = if keep { self.keep().await } else { None };
         // That EC2 is slow or refuses something is no failure of the AMI's.
-        let is_usable = self.undo.has_image() && may_go_on(&error);
+        let is_usable = self.undo.has_image() && error.spares_the_image();
         let pending = if is_usable { self.undo.keep_image() } else { None };
         // That goes without saying: it ends with each bake.
         let closed = self.undo.close_access(self.request.cloud).await.into_iter();
@@ -494,15 +494,4 @@ impl<'a> Bake<'a> {
 /// The day that names have, in UTC.
 fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
-}
-
-/// Whether an image may be good although its bake has failed.
-fn may_go_on(error: &BakeError) -> bool {
-    !matches!(
-        error,
-        BakeError::Cancelled
-            | BakeError::ImageFailed { .. }
-            | BakeError::NotEncrypted(_)
-            | BakeError::Quarantined { .. }
-    )
 }

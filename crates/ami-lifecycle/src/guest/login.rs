@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause after a refused login: sshd punishes who fails too often
 /// (`PerSourcePenalties` in <https://man.openbsd.org/sshd_config>).
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// When it is told what is seen: most machines let in before that.
+/// When the terminal says what is seen: most machines let in before that.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// With the right host key shown, cloud-init has put the login key in place, or will do so within
 /// this time.
