@@ -173,6 +173,22 @@ impl Ssh {
         input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
         mut output: impl FnMut(Stream, String),
     ) -> Result<Ended, SshError> {
+        let mut lines = Lines::default();
+        let ended = self.stream(command, input, |stream, data| {
+            lines.push(stream, data, &mut output);
+        });
+        let ended = ended.await;
+        lines.finish(output);
+        ended
+    }
+
+    /// Runs a command, sends it `input`, and hands out its output as it comes.
+    pub(crate) async fn stream(
+        &self,
+        command: &str,
+        input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
+        mut output: impl FnMut(Stream, &[u8]),
+    ) -> Result<Ended, SshError> {
         let channel = self.handle.channel_open_session().await?;
         channel.exec(true, command).await?;
         let (mut reader, writer) = channel.split();
@@ -184,7 +200,6 @@ impl Ssh {
             let _ = writer.eof().await;
         };
         let receive = async {
-            let mut lines = [Lines::default(), Lines::default()];
             let mut ended = None;
             loop {
                 // sshd keeps a channel open for as long as any child of the command holds
@@ -197,12 +212,8 @@ impl Ssh {
                 };
                 let Some(message) = message else { break };
                 match message {
-                    ChannelMsg::Data { data } => {
-                        lines[0].push(&data, |it| output(Stream::Stdout, it))
-                    }
-                    ChannelMsg::ExtendedData { data, .. } => {
-                        lines[1].push(&data, |it| output(Stream::Stderr, it));
-                    }
+                    ChannelMsg::Data { data } => output(Stream::Stdout, &data),
+                    ChannelMsg::ExtendedData { data, .. } => output(Stream::Stderr, &data),
                     ChannelMsg::ExitStatus { exit_status } => {
                         ended = Some(Ended::Status(exit_status))
                     }
@@ -210,9 +221,6 @@ impl Ssh {
                     _ => {}
                 }
             }
-            let [stdout, stderr] = lines;
-            stdout.finish(|it| output(Stream::Stdout, it));
-            stderr.finish(|it| output(Stream::Stderr, it));
             ended
         };
         // What ends before it has read its input leaves the sender waiting for ever.
@@ -270,24 +278,38 @@ fn preferred(host_keys: Option<&[PublicKey]>) -> Preferred {
     Preferred { key: Cow::Owned(algorithms), ..Preferred::default() }
 }
 
-/// Puts lines together from pieces.
+/// Puts lines together from pieces, and counts what has come.
 #[derive(Debug, Default)]
-struct Lines {
-    rest: Vec<u8>,
+pub(crate) struct Lines {
+    rest: [Vec<u8>; 2],
+    /// How many bytes of standard output and standard error have come.
+    pub(crate) seen: [u64; 2],
 }
 
+const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+
 impl Lines {
-    fn push(&mut self, data: &[u8], mut line: impl FnMut(String)) {
-        self.rest.extend_from_slice(data);
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let whole: Vec<u8> = self.rest.drain(..=end).collect();
-            line(text(&whole));
+    pub(crate) fn push(
+        &mut self,
+        stream: Stream,
+        data: &[u8],
+        mut line: impl FnMut(Stream, String),
+    ) {
+        let which = usize::from(stream == Stream::Stderr);
+        self.seen[which] += data.len() as u64;
+        let rest = &mut self.rest[which];
+        rest.extend_from_slice(data);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let whole: Vec<u8> = rest.drain(..=end).collect();
+            line(stream, text(&whole));
         }
     }
 
-    fn finish(self, mut line: impl FnMut(String)) {
-        if !self.rest.is_empty() {
-            line(text(&self.rest));
+    pub(crate) fn finish(self, mut line: impl FnMut(Stream, String)) {
+        for (stream, rest) in STREAMS.into_iter().zip(self.rest) {
+            if !rest.is_empty() {
+                line(stream, text(&rest));
+            }
         }
     }
 }
@@ -385,9 +407,10 @@ mod tests {
         let mut lines = Lines::default();
         let mut seen = Vec::new();
         for piece in ["on", "e\ntwo\r\n 10%\r100%\nla", "st"] {
-            lines.push(piece.as_bytes(), |line| seen.push(line));
+            lines.push(Stream::Stdout, piece.as_bytes(), |_, line| seen.push(line));
         }
-        lines.finish(|line| seen.push(line));
+        assert_eq!(lines.seen, [23, 0]);
+        lines.finish(|_, line| seen.push(line));
         assert_eq!(seen, ["one", "two", "100%", "last"]);
     }
 }

@@ -332,6 +332,8 @@ pub struct Template {
     pub instance_profile: Option<String>,
     /// The root volume's size in GiB; the base's without one.
     pub volume_size: Option<u64>,
+    /// Its scripts may reboot the machine, and are run again then.
+    pub may_reboot: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// How to get in.
@@ -409,6 +411,7 @@ pub(crate) mod tests {
             subnet: None,
             instance_profile: None,
             volume_size: None,
+            may_reboot: false,
             timeouts: Timeouts {
                 boot: minute,
                 script: minute,

@@ -206,7 +206,7 @@ pub(crate) async fn prove(
         is_gone,
         is_first: false,
     };
-    let started = match machine::start(&order, undo).await {
+    let mut started = match machine::start(&order, undo).await {
         Ok(started) => started,
         Err(error) => {
             let failure = verdict_on_start(error)?;
@@ -214,7 +214,7 @@ pub(crate) async fn prove(
             return Ok(vec![failure]);
         }
     };
-    let failures = examine(site, ami, checkout, &started).await?;
+    let failures = examine(site, ami, checkout, &mut started).await?;
     started.guest.log_out().await;
     end_all(site, undo).await;
     Ok(failures)
@@ -251,13 +251,14 @@ async fn examine(
     site: Site<'_>,
     ami: &Ami,
     checkout: Option<&Checkout>,
-    started: &Started,
+    started: &mut Started,
 ) -> Result<Vec<String>, BakeError> {
-    let (template, guest) = (site.template, &started.guest);
+    let (template, guest) = (site.template, &mut started.guest);
     site.or_cancel(guest.wait_for_cloud_init()).await??;
+    let own_comment = guest.login_label().to_owned();
     let expected = Expected {
         identity: &ami.builder,
-        own_comment: guest.login_label(),
+        own_comment: &own_comment,
         seal: &template.seal,
         agent: template.agent.as_ref(),
     };

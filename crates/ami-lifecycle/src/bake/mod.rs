@@ -314,11 +314,11 @@ impl<'a> Bake<'a> {
 
     /// Does all that is done inside the guest.
     async fn provision(&mut self, started: Started, plan: &Plan) -> Result<Provisioned, BakeError> {
-        let Started { id, guest, .. } = started;
+        let Started { id, mut guest, .. } = started;
         self.enter(Stage::CloudInit);
         self.site().or_cancel(guest.wait_for_cloud_init()).await??;
         self.enter(Stage::Deliver);
-        let revision = self.deliver(&guest, plan).await?;
+        let revision = self.deliver(&mut guest, plan).await?;
         self.enter(Stage::Script);
         self.site().or_cancel(guest.run_init()).await??;
         self.enter(Stage::Seal);
@@ -336,7 +336,7 @@ impl<'a> Bake<'a> {
     }
 
     /// Brings the source to the guest and returns the revision that was checked out.
-    async fn deliver(&self, guest: &Guest, plan: &Plan) -> Result<String, BakeError> {
+    async fn deliver(&self, guest: &mut Guest, plan: &Plan) -> Result<String, BakeError> {
         match &plan.checkout {
             Some(checkout) => {
                 self.site().or_cancel(guest.send(checkout)).await??;

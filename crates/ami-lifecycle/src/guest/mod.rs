@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::PublicKey;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncSeekExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,14 +24,22 @@ pub use user_data::check as check_user_data;
 
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
+use self::remote::{Detached, OnReboot};
 use self::seal::{IDENTITY_LINE, WARNING_LINE};
 use crate::bake::{BakeError, KeptLogin};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, filter};
 use crate::event::{Event, Observer, Stream};
 use crate::source::{self, Checkout};
-use crate::ssh::{Ended, Login, Ssh};
+use crate::ssh::{Ended, Lines, Login, Ssh, SshError};
 use crate::template::{HostKey, Repository, Template};
 use crate::wait;
+
+/// The pause between two attempts to connect again.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// When EC2 is asked first, and then how often, whether a machine that does not let in any more
+/// still lives.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+const LOOKS: Duration = Duration::from_secs(30);
 
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
@@ -69,6 +77,10 @@ pub(crate) struct Found<'a> {
 
 /// A machine that is logged in to.
 pub(crate) struct Guest {
+    cloud: Cloud,
+    instance: String,
+    /// How to get in again, with the host key that was shown.
+    login: Login,
     ssh: Ssh,
     template: Template,
     work: String,
@@ -112,11 +124,15 @@ impl Guest {
         let kept = KeptLogin {
             address,
             port: login.port,
-            user: login.user,
+            user: login.user.clone(),
             private_key: private_text(&keys.login),
             host_key: line_of(&ssh.host_key),
         };
+        let login = Login { host_keys: Some(vec![ssh.host_key.clone()]), ..login };
         let guest = Guest {
+            cloud: site.cloud.clone(),
+            instance: instance.to_owned(),
+            login,
             ssh,
             template: template.clone(),
             work: remote::work_dir(bake),
@@ -137,7 +153,7 @@ impl Guest {
         &self.login_label
     }
 
-    pub(crate) async fn wait_for_cloud_init(&self) -> Result<(), BakeError> {
+    pub(crate) async fn wait_for_cloud_init(&mut self) -> Result<(), BakeError> {
         let limit = self.template.timeouts.boot;
         let command = remote::wait_for_cloud_init(self.template.timeouts.whole());
         let collected = tokio::time::timeout(limit, self.collect(&command)).await;
@@ -156,19 +172,26 @@ impl Guest {
     }
 
     /// Sends a checkout that was made here.
-    pub(crate) async fn send(&self, checkout: &Checkout) -> Result<(), BakeError> {
+    pub(crate) async fn send(&mut self, checkout: &Checkout) -> Result<(), BakeError> {
         let root = checkout.root().to_owned();
         let packed = tokio::task::spawn_blocking(move || source::pack(&root)).await;
         let packed =
             packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let mut packed = tokio::fs::File::from_std(packed);
-        self.own("unpack the checkout", &remote::unpack(&self.work), Some(&mut packed))
-            .await
-            .map(drop)
+        let doing = "unpack the checkout";
+        let limits = self.limits(doing);
+        loop {
+            packed.rewind().await.map_err(|error| BakeError::Connection(error.to_string()))?;
+            let command = remote::unpack(&self.work);
+            match self.own(doing, &command, Some(&mut packed)).await? {
+                Ok(_) => return Ok(()),
+                Err(lost) => self.reconnect(&limits, &lost).await?,
+            }
+        }
     }
 
     /// Checks out on the instance and returns the exact revision.
-    pub(crate) async fn check_out(&self) -> Result<String, BakeError> {
+    pub(crate) async fn check_out(&mut self) -> Result<String, BakeError> {
         let Repository::Vcs { kind, url, revision } = &self.template.source.repository else {
             // The configuration refuses this; a folder here cannot be checked out there.
             return Err(BakeError::Connection(
@@ -176,30 +199,31 @@ impl Guest {
             ));
         };
         let command = remote::check_out(&self.work, *kind, url, revision.as_deref());
-        let lines = self.own("check out the source", &command, None).await?;
+        let lines = self.own_again("check out the source", &command).await?;
         Ok(lines.last().cloned().unwrap_or_default())
     }
 
     /// Runs the init script; its output becomes events.
-    pub(crate) async fn run_init(&self) -> Result<(), BakeError> {
-        let (script, limit) = (&self.template.script, self.template.timeouts.script);
-        self.run_script("the init script", script, limit).await
+    pub(crate) async fn run_init(&mut self) -> Result<(), BakeError> {
+        let (script, limit) = (self.template.script.clone(), self.template.timeouts.script);
+        self.run_script("the init script", &script, limit).await
     }
 
     /// Leaves what Jenkins looks for, runs the template's seal script, and removes what no
     /// AMI should have. Returns the identity that its instances must not have.
-    pub(crate) async fn seal(&self) -> Result<String, BakeError> {
-        let Template { seal, agent, timeouts, boot_script, .. } = &self.template;
+    pub(crate) async fn seal(&mut self) -> Result<String, BakeError> {
+        let Template { seal, agent, timeouts, boot_script, .. } = self.template.clone();
         // With the mark of a base that was an agent itself, no boot script would run.
         let mark = agent.as_ref().map(|agent| agent.init_has_run);
         if let Some(has_run) = mark.or(boot_script.as_ref().map(|_| false)) {
-            self.own("set the mark of Jenkins", &seal::init_mark(has_run), None).await?;
+            self.own_again("set the mark of Jenkins", &seal::init_mark(has_run)).await?;
         }
         if let Some(script) = &seal.script {
             self.run_script("the seal script", script, timeouts.script).await?;
         }
-        let command = seal::seal(&self.work, &self.login_key, seal);
-        let lines = self.own("seal the machine", &command, None).await?;
+        let command = seal::seal(&self.work, &self.login_key, &seal);
+        // Not again: half way, the login key may be gone already.
+        let lines = self.own("seal the machine", &command, None).await??;
         for warning in lines.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
             self.observer.event(Event::Warning(warning.to_owned()));
         }
@@ -209,7 +233,10 @@ impl Guest {
 
     /// Looks for what the bake should not have left, and for what Jenkins needs. Returns
     /// what is wrong.
-    pub(crate) async fn check(&self, expected: &Expected<'_>) -> Result<Vec<String>, BakeError> {
+    pub(crate) async fn check(
+        &mut self,
+        expected: &Expected<'_>,
+    ) -> Result<Vec<String>, BakeError> {
         let (ended, lines) = self.collect(&seal::checks(expected)).await?;
         let failed = lines.iter().filter_map(|line| line.strip_prefix(FAILED_LINE));
         let failed: Vec<String> = failed.map(String::from).collect();
@@ -225,33 +252,99 @@ impl Guest {
     }
 
     /// Runs the template's verify script.
-    pub(crate) async fn run_verify(&self, script: &str) -> Result<(), BakeError> {
+    pub(crate) async fn run_verify(&mut self, script: &str) -> Result<(), BakeError> {
         self.run_script("the verify script", script, self.template.timeouts.verify).await
     }
 
-    /// Runs a script of the checkout; its output becomes events.
+    /// Runs a script of the checkout; its output becomes events. The script does not depend on
+    /// the connection: a lost one is made again, and the output goes on where it was left.
     async fn run_script(
-        &self,
+        &mut self,
         what: &'static str,
         script: &str,
         limit: Duration,
     ) -> Result<(), BakeError> {
+        let limits = Limits { what, limit, deadline: Instant::now() + limit };
         let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
-        let mut tail = Tail::default();
-        let run = self.ssh.run(&command, None, |stream, line| {
+        let name = what.replace(' ', "-");
+        let on_reboot = match self.template.may_reboot {
+            true => OnReboot::Again(self.template.timeouts.whole()),
+            false => OnReboot::Fail,
+        };
+        let work = self.work.clone();
+        let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
+        let (mut lines, mut tail) = (Lines::default(), Tail::default());
+        let observer = self.observer.clone();
+        let mut output = |stream, line: String| {
             tail.push(&line);
-            self.observer.event(Event::Output(stream, line));
-        });
-        let ended = tokio::time::timeout(limit, run).await;
-        let ended = ended.map_err(|_| BakeError::TimedOut { what, limit })??;
-        let script = script.to_owned();
-        match ended {
-            Ended::Status(0) => Ok(()),
-            Ended::Status(status) => {
+            observer.event(Event::Output(stream, line));
+        };
+        let status = loop {
+            let follow = remote::follow(&detached, lines.seen);
+            let run = self.ssh.stream(&follow, None, |stream, data| {
+                lines.push(stream, data, &mut output);
+            });
+            let ended = tokio::time::timeout_at(limits.deadline, run).await;
+            match ended.map_err(|_| limits.error())? {
+                Ok(Ended::Status(status)) => break status,
+                // It was the follower that was killed, as when the machine shuts down.
+                Ok(Ended::Signal) => self.reconnect(&limits, &SshError::Lost).await?,
+                Err(lost) => self.reconnect(&limits, &lost).await?,
+            }
+        };
+        lines.finish(output);
+        match status {
+            0 => Ok(()),
+            status => {
+                let script = script.to_owned();
                 Err(BakeError::Script { what, script, status, tail: tail.into_lines() })
             }
-            Ended::Signal => Err(BakeError::ScriptKilled { what, script }),
         }
+    }
+
+    /// Logs in again, for as long as the work may take and the machine lives.
+    async fn reconnect(&mut self, limits: &Limits, lost: &SshError) -> Result<(), BakeError> {
+        let Guest { instance, .. } = self;
+        let text = format!("the connection to {instance} was lost ({lost}): connecting again");
+        self.observer.event(Event::Warning(text));
+        let mut look = Instant::now() + FIRST_LOOK;
+        loop {
+            match Ssh::connect(&self.login).await {
+                Ok(ssh) => {
+                    self.ssh = ssh;
+                    self.observer.event(Event::Note("connected again".into()));
+                    return Ok(());
+                }
+                Err(error) => tracing::debug!("no new connection to {}: {error}", self.instance),
+            }
+            if Instant::now() > limits.deadline {
+                return Err(limits.error());
+            }
+            if Instant::now() > look {
+                self.check_that_it_lives().await?;
+                look = Instant::now() + LOOKS;
+            }
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    /// A machine that has ended will not let anybody in again.
+    async fn check_that_it_lives(&self) -> Result<(), BakeError> {
+        let mine = vec![filter("instance-id", &self.instance)];
+        match self.cloud.live_instances(mine).await {
+            Ok(found) => {
+                let facts = found.into_iter().next();
+                let (state, reason) = facts.map(|it| (it.state, it.reason)).unwrap_or_default();
+                ended(&self.instance, &state, reason)
+            }
+            Err(error) if error.may_pass() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn limits(&self, what: &'static str) -> Limits {
+        let limit = self.template.timeouts.script;
+        Limits { what, limit, deadline: Instant::now() + limit }
     }
 
     pub(crate) async fn log_out(self) {
@@ -271,13 +364,29 @@ impl Guest {
         sign
     }
 
-    /// Runs a command of amiable's own, which must succeed; returns its standard output.
+    /// Runs a command of amiable's own that may be run again where the connection was lost.
+    async fn own_again(
+        &mut self,
+        doing: &'static str,
+        command: &str,
+    ) -> Result<Vec<String>, BakeError> {
+        let limits = self.limits(doing);
+        loop {
+            match self.own(doing, command, None).await? {
+                Ok(lines) => return Ok(lines),
+                Err(lost) => self.reconnect(&limits, &lost).await?,
+            }
+        }
+    }
+
+    /// Runs a command of amiable's own, which must succeed; returns its standard output, or how
+    /// the connection was lost.
     async fn own(
         &self,
         doing: &'static str,
         command: &str,
         input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
-    ) -> Result<Vec<String>, BakeError> {
+    ) -> Result<Result<Vec<String>, SshError>, BakeError> {
         let (mut stdout, mut tail) = (Vec::new(), Tail::default());
         let ended = self.ssh.run(command, input, |stream, line| {
             tail.push(&line);
@@ -288,21 +397,41 @@ impl Guest {
         let limit = self.template.timeouts.script;
         let ended = tokio::time::timeout(limit, ended).await;
         let ended = ended.map_err(|_| BakeError::TimedOut { what: doing, limit })?;
-        match ended? {
-            Ended::Status(0) => Ok(stdout),
-            Ended::Status(status) => {
+        match ended {
+            Ok(Ended::Status(0)) => Ok(Ok(stdout)),
+            Ok(Ended::Status(status)) => {
                 Err(BakeError::Guest { doing, status, tail: tail.into_lines() })
             }
-            Ended::Signal => {
+            Ok(Ended::Signal) => {
                 Err(BakeError::Connection(format!("a signal ended the command to {doing}")))
             }
+            Err(lost) => Ok(Err(lost)),
         }
     }
 
-    async fn collect(&self, command: &str) -> Result<(Ended, Vec<String>), BakeError> {
-        let mut lines = Vec::new();
-        let ended = self.ssh.run(command, None, |_, line| lines.push(line)).await?;
-        Ok((ended, lines))
+    /// The output of a command that may be run again where the connection was lost.
+    async fn collect(&mut self, command: &str) -> Result<(Ended, Vec<String>), BakeError> {
+        let limits = self.limits("a command on the instance");
+        loop {
+            let mut lines = Vec::new();
+            match self.ssh.run(command, None, |_, line| lines.push(line)).await {
+                Ok(ended) => return Ok((ended, lines)),
+                Err(lost) => self.reconnect(&limits, &lost).await?,
+            }
+        }
+    }
+}
+
+/// How long a piece of work may take.
+struct Limits {
+    what: &'static str,
+    limit: Duration,
+    deadline: Instant,
+}
+
+impl Limits {
+    fn error(&self) -> BakeError {
+        BakeError::TimedOut { what: self.what, limit: self.limit }
     }
 }
 

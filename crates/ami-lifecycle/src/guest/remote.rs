@@ -60,6 +60,8 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
         VcsKind::Bzr => ("brz", "brz"),
     };
     let mut text = format!("set -e\numask 022\n{AS_ROOT}\nmkdir -p {}\n", quote(work));
+    // Where the connection was lost half way, it begins anew.
+    text += &format!("rm -rf {}\n", quote(&dir));
     text += &install(program, package);
     text += "export GIT_TERMINAL_PROMPT=0\n";
     for command in clone_commands(kind, url, revision, &dir) {
@@ -113,7 +115,7 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
          \x20   *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
          \x20 esac\n\
          fi\n\
-         set -- env DEBIAN_FRONTEND=noninteractive \"$@\"\n\
+         set -- env DEBIAN_FRONTEND=noninteractive AMIABLE_BOOT=\"${{AMIABLE_BOOT:-1}}\" \"$@\"\n\
          if [ \"$(id -un)\" = {user} ]; then exec \"$@\" </dev/null\n\
          elif [ \"$(id -u)\" = 0 ]; then exec runuser -u {user} -- \"$@\" </dev/null\n\
          else exec sudo -n -H -u {user} -- \"$@\" </dev/null\n\
@@ -121,6 +123,92 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
         folder = quote(&format!("{checkout}/{folder}")),
         file = quote(file),
         user = quote(user),
+    )
+}
+
+/// Whether a script may reboot the machine, and is run again then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnReboot {
+    /// That is a failure.
+    Fail,
+    /// It is run again; the machine gets a new deadline, as a timer does not outlive a boot.
+    Again(Duration),
+}
+
+/// What is run in the guest by itself, whatever becomes of the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Detached<'a> {
+    /// The folder of the bake.
+    pub(crate) work: &'a str,
+    /// A word that no other command of this bake has.
+    pub(crate) name: &'a str,
+    /// What is run.
+    pub(crate) command: &'a str,
+    pub(crate) on_reboot: OnReboot,
+}
+
+/// Starts a command that runs by itself, unless it was started before, and follows it: prints what
+/// it has printed since the bytes that were `seen` of its two outputs, until it has ended, and
+/// ends with its status.
+pub(crate) fn follow(detached: &Detached<'_>, seen: [u64; 2]) -> String {
+    let Detached { work, name, command, on_reboot } = detached;
+    let run = format!("{work}/run-{name}");
+    let rebooted = match on_reboot {
+        OnReboot::Fail => {
+            "echo 'the machine was rebooted while the script ran: `reboot = \"allowed\"` \
+                           lets it be run again then' >&2\n\
+                           \x20 exit 255\n"
+                .to_owned()
+        }
+        OnReboot::Again(whole) => format!(
+            "as_root sh -c {} >/dev/null 2>&1 </dev/null\n\
+             \x20 rm -f \"$run/status\"\n\
+             \x20 start $(($(cat \"$run/count\") + 1))\n",
+            quote(&deadline(*whole))
+        ),
+    };
+    // The one that runs the script writes its status by one move, so that it is whole.
+    let kept = format!(
+        "({command})\necho $? > \"$run/status.new\"\nmv \"$run/status.new\" \"$run/status\"\n"
+    );
+    format!(
+        "{AS_ROOT}\n\
+         export run={run}\n\
+         out={out} err={err}\n\
+         boot_id() {{ cat /proc/sys/kernel/random/boot_id 2>/dev/null; }}\n\
+         start() {{\n\
+         \x20 boot_id > \"$run/boot\"\n\
+         \x20 echo \"$1\" > \"$run/count\"\n\
+         \x20 by=nohup; ! command -v setsid >/dev/null 2>&1 || by=setsid\n\
+         \x20 AMIABLE_BOOT=$1 $by sh -c {kept} >> \"$run/out\" 2>> \"$run/err\" </dev/null &\n\
+         \x20 echo $! > \"$run/pid\"\n\
+         }}\n\
+         was_cut() {{ [ ! -e \"$run/status\" ] || [ \"$(cat \"$run/status\")\" -gt 128 ]; }}\n\
+         mkdir -p {work}\n\
+         if mkdir \"$run\" 2>/dev/null; then start 1\n\
+         elif was_cut && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
+         \x20 {rebooted}\
+         fi\n\
+         while :; do\n\
+         \x20 ended=yes\n\
+         \x20 if [ ! -e \"$run/status\" ] && kill -0 \"$(cat \"$run/pid\")\" 2>/dev/null; then ended=; fi\n\
+         \x20 size=$(wc -c < \"$run/out\")\n\
+         \x20 [ \"$size\" -le $out ] || {{ tail -c +$((out + 1)) \"$run/out\" | head -c $((size - out)); out=$size; }}\n\
+         \x20 size=$(wc -c < \"$run/err\")\n\
+         \x20 [ \"$size\" -le $err ] || {{ tail -c +$((err + 1)) \"$run/err\" | head -c $((size - err)) >&2; err=$size; }}\n\
+         \x20 [ -z \"$ended\" ] || break\n\
+         \x20 sleep 0.3 2>/dev/null || sleep 1\n\
+         done\n\
+         status=137\n\
+         [ ! -e \"$run/status\" ] || status=$(cat \"$run/status\")\n\
+         # What was killed may have been so by the machine's shutdown, which comes here, too.\n\
+         [ \"$status\" -le 128 ] || sleep 5\n\
+         exit \"$status\"\n",
+        run = quote(&run),
+        work = quote(work),
+        out = seen[0],
+        err = seen[1],
+        kept = quote(&kept),
     )
 }
 
@@ -165,7 +253,7 @@ mod tests {
     fn a_client_that_is_missing_is_installed_and_then_checks_out() {
         let dir = tempfile::tempdir().unwrap();
         let (bin, log) = (dir.path().join("bin"), dir.path().join("log"));
-        only(&["sh", "id", "mkdir", "env", "ln"], &bin);
+        only(&["sh", "id", "mkdir", "env", "ln", "rm"], &bin);
         write_program(
             &bin.join("apt-get"),
             &format!(
@@ -237,6 +325,67 @@ mod tests {
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("there is no ./setup in "));
     }
 
+    fn detached<'a>(work: &'a str, command: &'a str, on_reboot: OnReboot) -> Detached<'a> {
+        Detached { work, name: "init", command, on_reboot }
+    }
+
+    #[test]
+    fn what_is_followed_again_goes_on_where_it_was_left_and_ends_with_its_status() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let script = "echo one; echo two >&2; sleep 1; echo three; exit 7";
+        let script = detached(&work, script, OnReboot::Fail);
+        let output = sh(&follow(&script, [0, 0]), dir.path());
+        assert_eq!(output.status.code(), Some(7));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(
+            (text(&output.stdout), text(&output.stderr)),
+            ("one\nthree\n".into(), "two\n".into())
+        );
+        let again = sh(&follow(&script, [4, 2]), dir.path());
+        assert_eq!(again.status.code(), Some(7));
+        assert_eq!((text(&again.stdout), text(&again.stderr)), ("three\n".into(), "o\n".into()));
+    }
+
+    #[test]
+    fn a_follower_that_is_killed_leaves_what_it_follows() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let script = "sleep 2; echo whole";
+        let script = detached(&work, script, OnReboot::Fail);
+        let mut first = Command::new("sh").args(["-c", &follow(&script, [0, 0])]).spawn().unwrap();
+        while !dir.path().join("run-init/pid").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let output = sh(&follow(&script, [0, 0]), dir.path());
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"whole\n"[..]));
+    }
+
+    #[test]
+    fn a_script_that_reboots_is_run_again_where_that_is_allowed() {
+        for (on_reboot, code, told) in [
+            (OnReboot::Again(Duration::from_secs(9)), Some(0), "boot 2\n"),
+            (OnReboot::Fail, Some(255), ""),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let work = dir.path().to_string_lossy().into_owned();
+            // The deadline is not set on the tester's own machine.
+            let follow = |seen| {
+                let text = follow(&detached(&work, "echo boot $AMIABLE_BOOT", on_reboot), seen);
+                text.replace("as_root sh -c", "true")
+            };
+            assert_eq!(sh(&follow([0, 0]), dir.path()).stdout, b"boot 1\n");
+            // As the next boot finds it when the first was cut off.
+            std::fs::remove_file(dir.path().join("run-init/status")).unwrap();
+            std::fs::write(dir.path().join("run-init/boot"), "another").unwrap();
+            let output = sh(&follow([7, 0]), dir.path());
+            assert_eq!(output.status.code(), code, "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), told);
+        }
+    }
+
     #[test]
     fn words_are_quoted_only_where_they_must_be() {
         assert_eq!(quote("node/setup-1.2"), "node/setup-1.2");
@@ -253,6 +402,8 @@ mod tests {
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),
             run_script("/w", "a/b", Some("ci")),
+            follow(&detached("/w", "it's", OnReboot::Fail), [0, 0]),
+            follow(&detached("/w", "it's", OnReboot::Again(Duration::from_secs(9))), [1, 2]),
         ];
         for command in commands {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();

@@ -107,6 +107,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 .of("volume_size")
                 .number("volume_size", LARGEST_VOLUME)
                 .map(|it| it.value),
+            may_reboot: self.may_reboot(),
             timeouts: self.timeouts(),
             keep: self.keep(),
             max_age: self.days("max_age"),
@@ -371,6 +372,19 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             self.mistakes.add(self.own.span.clone(), message, None);
         }
         all
+    }
+
+    fn may_reboot(&self) -> bool {
+        match self.text("reboot") {
+            None => false,
+            Some(text) if text.value == "allowed" => true,
+            Some(text) => {
+                let message = format!("`reboot` cannot be `{}`", text.value);
+                let hint = "there is `allowed`: a script that reboots the machine is run again";
+                self.mistakes.add(text.span, message, Some(hint.into()));
+                false
+            }
+        }
     }
 
     fn ssh_port(&self) -> u16 {
