@@ -282,8 +282,8 @@ fn preferred(host_keys: Option<&[PublicKey]>) -> Preferred {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     rest: [Vec<u8>; 2],
-    /// How many bytes of standard output and standard error have come.
-    pub(crate) seen: [u64; 2],
+    /// How many bytes of standard output have come.
+    pub(crate) seen: u64,
 }
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
@@ -295,9 +295,10 @@ impl Lines {
         data: &[u8],
         mut line: impl FnMut(Stream, String),
     ) {
-        let which = usize::from(stream == Stream::Stderr);
-        self.seen[which] += data.len() as u64;
-        let rest = &mut self.rest[which];
+        let rest = &mut self.rest[usize::from(stream == Stream::Stderr)];
+        if stream == Stream::Stdout {
+            self.seen += data.len() as u64;
+        }
         rest.extend_from_slice(data);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let whole: Vec<u8> = rest.drain(..=end).collect();
@@ -409,7 +410,7 @@ mod tests {
         for piece in ["on", "e\ntwo\r\n 10%\r100%\nla", "st"] {
             lines.push(Stream::Stdout, piece.as_bytes(), |_, line| seen.push(line));
         }
-        assert_eq!(lines.seen, [23, 0]);
+        assert_eq!(lines.seen, 23);
         lines.finish(|_, line| seen.push(line));
         assert_eq!(seen, ["one", "two", "100%", "last"]);
     }

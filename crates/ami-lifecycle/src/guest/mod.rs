@@ -267,9 +267,10 @@ impl Guest {
         let limits = Limits { what, limit, deadline: Instant::now() + limit };
         let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
         let name = what.replace(' ', "-");
-        let on_reboot = match self.template.may_reboot {
-            true => OnReboot::Again(self.template.timeouts.whole()),
-            false => OnReboot::Fail,
+        let on_reboot = if self.template.may_reboot {
+            OnReboot::Again(self.template.timeouts.whole())
+        } else {
+            OnReboot::Fail
         };
         let work = self.work.clone();
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };

@@ -135,6 +135,9 @@ pub(crate) enum OnReboot {
     Again(Duration),
 }
 
+/// How often a script may be run: one that reboots the machine whenever it runs has no end.
+const MOST_BOOTS: u32 = 10;
+
 /// What is run in the guest by itself, whatever becomes of the connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Detached<'a> {
@@ -147,69 +150,86 @@ pub(crate) struct Detached<'a> {
     pub(crate) on_reboot: OnReboot,
 }
 
+/// Whether systemd is about to shut the machine down: it may let a script return before.
+const IS_STOPPING: &str = "is_stopping() {\n\
+    \x20 [ \"$(systemctl is-system-running 2>/dev/null)\" = stopping ] && return\n\
+    \x20 logind='org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager'\n\
+    \x20 [ \"$(busctl get-property $logind PreparingForShutdown 2>/dev/null)\" = 'b true' ]\n\
+    }\n";
+
 /// Starts a command that runs by itself, unless it was started before, and follows it: prints what
-/// it has printed since the bytes that were `seen` of its two outputs, until it has ended, and
-/// ends with its status.
-pub(crate) fn follow(detached: &Detached<'_>, seen: [u64; 2]) -> String {
+/// it has printed after the first `seen` bytes, in the order it came, until it has ended, and ends
+/// with its status.
+pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
     let Detached { work, name, command, on_reboot } = detached;
     let run = format!("{work}/run-{name}");
-    let rebooted = match on_reboot {
-        OnReboot::Fail => {
-            "echo 'the machine was rebooted while the script ran: `reboot = \"allowed\"` \
-                           lets it be run again then' >&2\n\
-                           \x20 exit 255\n"
-                .to_owned()
-        }
-        OnReboot::Again(whole) => format!(
-            "as_root sh -c {} >/dev/null 2>&1 </dev/null\n\
-             \x20 rm -f \"$run/status\"\n\
-             \x20 start $(($(cat \"$run/count\") + 1))\n",
-            quote(&deadline(*whole))
-        ),
-    };
-    // The one that runs the script writes its status by one move, so that it is whole.
+    // It writes its status by one move, so that it is whole; and none when a shutdown ends it.
     let kept = format!(
-        "({command})\necho $? > \"$run/status.new\"\nmv \"$run/status.new\" \"$run/status\"\n"
+        "{IS_STOPPING}({command})\n\
+         echo $? > \"$run/status.new\"\n\
+         ! is_stopping || sleep 600\n\
+         mv \"$run/status.new\" \"$run/status\"\n"
     );
     format!(
         "{AS_ROOT}\n\
          export run={run}\n\
-         out={out} err={err}\n\
+         seen={seen}\n\
          boot_id() {{ cat /proc/sys/kernel/random/boot_id 2>/dev/null; }}\n\
          start() {{\n\
          \x20 boot_id > \"$run/boot\"\n\
          \x20 echo \"$1\" > \"$run/count\"\n\
          \x20 by=nohup; ! command -v setsid >/dev/null 2>&1 || by=setsid\n\
-         \x20 AMIABLE_BOOT=$1 $by sh -c {kept} >> \"$run/out\" 2>> \"$run/err\" </dev/null &\n\
+         \x20 AMIABLE_BOOT=$1 $by sh -c {kept} >> \"$run/output\" 2>&1 </dev/null &\n\
          \x20 echo $! > \"$run/pid\"\n\
          }}\n\
-         was_cut() {{ [ ! -e \"$run/status\" ] || [ \"$(cat \"$run/status\")\" -gt 128 ]; }}\n\
          mkdir -p {work}\n\
          if mkdir \"$run\" 2>/dev/null; then start 1\n\
-         elif was_cut && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
-         \x20 {rebooted}\
+         elif [ ! -e \"$run/status\" ] && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
+         {rebooted}\
          fi\n\
+         pid=$(cat \"$run/pid\")\n\
          while :; do\n\
          \x20 ended=yes\n\
-         \x20 if [ ! -e \"$run/status\" ] && kill -0 \"$(cat \"$run/pid\")\" 2>/dev/null; then ended=; fi\n\
-         \x20 size=$(wc -c < \"$run/out\")\n\
-         \x20 [ \"$size\" -le $out ] || {{ tail -c +$((out + 1)) \"$run/out\" | head -c $((size - out)); out=$size; }}\n\
-         \x20 size=$(wc -c < \"$run/err\")\n\
-         \x20 [ \"$size\" -le $err ] || {{ tail -c +$((err + 1)) \"$run/err\" | head -c $((size - err)) >&2; err=$size; }}\n\
+         \x20 if [ ! -e \"$run/status\" ] && kill -0 \"$pid\" 2>/dev/null; then ended=; fi\n\
+         \x20 size=$(wc -c < \"$run/output\")\n\
+         \x20 if [ \"$size\" -gt $seen ]; then\n\
+         \x20   tail -c +$((seen + 1)) \"$run/output\" | head -c $((size - seen))\n\
+         \x20   seen=$size\n\
+         \x20 fi\n\
          \x20 [ -z \"$ended\" ] || break\n\
          \x20 sleep 0.3 2>/dev/null || sleep 1\n\
          done\n\
-         status=137\n\
-         [ ! -e \"$run/status\" ] || status=$(cat \"$run/status\")\n\
-         # What was killed may have been so by the machine's shutdown, which comes here, too.\n\
-         [ \"$status\" -le 128 ] || sleep 5\n\
-         exit \"$status\"\n",
+         [ -e \"$run/status\" ] || sleep 5\n\
+         # What is killed without a status may be so by the machine's shutdown, which comes here, too.\n\
+         [ -e \"$run/status\" ] || exit 137\n\
+         exit \"$(cat \"$run/status\")\"\n",
         run = quote(&run),
         work = quote(work),
-        out = seen[0],
-        err = seen[1],
         kept = quote(&kept),
+        rebooted = after_reboot(*on_reboot),
     )
+}
+
+/// What is done on a machine that was rebooted while the script ran.
+fn after_reboot(on_reboot: OnReboot) -> String {
+    match on_reboot {
+        OnReboot::Fail => "\x20 echo 'the machine was rebooted while the script ran: \
+             `reboot = \"allowed\"` lets it be run again then' >&2\n\
+             \x20 exit 255\n"
+            .to_owned(),
+        OnReboot::Again(whole) => format!(
+            "\x20 count=$(($(cat \"$run/count\") + 1))\n\
+             \x20 if [ $count -gt {MOST_BOOTS} ]; then\n\
+             \x20   echo 'the script has rebooted the machine {MOST_BOOTS} times: \
+             let it look at AMIABLE_BOOT' >&2\n\
+             \x20   exit 255\n\
+             \x20 fi\n\
+             \x20 as_root sh -c {deadline} >/dev/null 2>&1 </dev/null\n\
+             \x20 ! command -v cloud-init >/dev/null 2>&1 || cloud-init status --wait >/dev/null 2>&1\n\
+             \x20 start $count\n",
+            deadline = quote(&deadline(whole))
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -333,18 +353,15 @@ mod tests {
     fn what_is_followed_again_goes_on_where_it_was_left_and_ends_with_its_status() {
         let dir = tempfile::tempdir().unwrap();
         let work = dir.path().to_string_lossy().into_owned();
-        let script = "echo one; echo two >&2; sleep 1; echo three; exit 7";
+        let script = "echo one; echo two >&2; echo three; sleep 1; echo four; exit 7";
         let script = detached(&work, script, OnReboot::Fail);
-        let output = sh(&follow(&script, [0, 0]), dir.path());
+        let output = sh(&follow(&script, 0), dir.path());
         assert_eq!(output.status.code(), Some(7));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(
-            (text(&output.stdout), text(&output.stderr)),
-            ("one\nthree\n".into(), "two\n".into())
-        );
-        let again = sh(&follow(&script, [4, 2]), dir.path());
+        // Both outputs are one, in the order in which they came.
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "one\ntwo\nthree\nfour\n");
+        let again = sh(&follow(&script, 6), dir.path());
         assert_eq!(again.status.code(), Some(7));
-        assert_eq!((text(&again.stdout), text(&again.stderr)), ("three\n".into(), "o\n".into()));
+        assert_eq!(String::from_utf8_lossy(&again.stdout), "o\nthree\nfour\n");
     }
 
     #[test]
@@ -353,14 +370,28 @@ mod tests {
         let work = dir.path().to_string_lossy().into_owned();
         let script = "sleep 2; echo whole";
         let script = detached(&work, script, OnReboot::Fail);
-        let mut first = Command::new("sh").args(["-c", &follow(&script, [0, 0])]).spawn().unwrap();
+        let mut first = Command::new("sh").args(["-c", &follow(&script, 0)]).spawn().unwrap();
         while !dir.path().join("run-init/pid").exists() {
             std::thread::sleep(Duration::from_millis(10));
         }
         first.kill().unwrap();
         first.wait().unwrap();
-        let output = sh(&follow(&script, [0, 0]), dir.path());
+        let output = sh(&follow(&script, 0), dir.path());
         assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"whole\n"[..]));
+    }
+
+    #[test]
+    fn a_script_whose_runner_is_killed_has_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let script = detached(&work, "kill -9 $$; sleep 2", OnReboot::Fail);
+        assert_eq!(sh(&follow(&script, 0), dir.path()).status.code(), Some(137));
+    }
+
+    /// As the next boot finds a script that was cut off.
+    fn reboot(run: &Path) {
+        std::fs::remove_file(run.join("status")).unwrap();
+        std::fs::write(run.join("boot"), "another").unwrap();
     }
 
     #[test]
@@ -376,13 +407,20 @@ mod tests {
                 let text = follow(&detached(&work, "echo boot $AMIABLE_BOOT", on_reboot), seen);
                 text.replace("as_root sh -c", "true")
             };
-            assert_eq!(sh(&follow([0, 0]), dir.path()).stdout, b"boot 1\n");
-            // As the next boot finds it when the first was cut off.
-            std::fs::remove_file(dir.path().join("run-init/status")).unwrap();
-            std::fs::write(dir.path().join("run-init/boot"), "another").unwrap();
-            let output = sh(&follow([7, 0]), dir.path());
+            assert_eq!(sh(&follow(0), dir.path()).stdout, b"boot 1\n");
+            let run = dir.path().join("run-init");
+            reboot(&run);
+            let output = sh(&follow(7), dir.path());
             assert_eq!(output.status.code(), code, "{output:?}");
             assert_eq!(String::from_utf8_lossy(&output.stdout), told);
+            if code == Some(0) {
+                reboot(&run);
+                std::fs::write(run.join("count"), "10").unwrap();
+                let output = sh(&follow(14), dir.path());
+                assert_eq!(output.status.code(), Some(255));
+                let told = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(told.contains("rebooted the machine 10 times"), "{told}");
+            }
         }
     }
 
@@ -402,8 +440,8 @@ mod tests {
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),
             run_script("/w", "a/b", Some("ci")),
-            follow(&detached("/w", "it's", OnReboot::Fail), [0, 0]),
-            follow(&detached("/w", "it's", OnReboot::Again(Duration::from_secs(9))), [1, 2]),
+            follow(&detached("/w", "it's", OnReboot::Fail), 0),
+            follow(&detached("/w", "it's", OnReboot::Again(Duration::from_secs(9))), 3),
         ];
         for command in commands {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
