@@ -16,7 +16,8 @@ use crate::gate::Gates;
 use crate::imds::MetadataServices;
 use crate::lag::Lagging;
 use crate::machines::Machines;
-use crate::model::{Instance, State, unreachable_layers};
+use crate::model::{Instance, State, Subnet, unreachable_layers};
+use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 use crate::store::Store;
 
@@ -151,22 +152,18 @@ impl Ec2 {
         self.read(|state| state.instances.get(id).cloned())
     }
 
-    /// A loopback address that no instance has: all of 127.64.0.0/10 but the ends of its /24s.
+    /// An address of a subnet that nobody has.
     pub(crate) fn free_address(
         &self,
         state: &State,
+        subnet: &Subnet,
         taken: &HashSet<Ipv4Addr>,
     ) -> ApiResult<Ipv4Addr> {
-        let used: HashSet<Ipv4Addr> =
-            state.instances.iter().map(|instance| instance.address).collect();
+        let used: HashSet<Ipv4Addr> = network::addresses_in_use(state).collect();
+        let (first, last) = network::usable(subnet.cidr);
         let mut random = rand::rng();
         for _ in 0..1000 {
-            let address = Ipv4Addr::new(
-                127,
-                random.random_range(64..128),
-                random.random_range(0..=255),
-                random.random_range(1..255),
-            );
+            let address = Ipv4Addr::from(random.random_range(first..=last));
             if !used.contains(&address)
                 && !taken.contains(&address)
                 && self.gates.is_free(address)

@@ -12,12 +12,14 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use ipnet::Ipv4Net;
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::ec2::Ec2;
 use crate::machines::Line;
 use crate::model::{Direction, Instance, Peer, Rule, State};
+use crate::network;
 
 /// The port of sshd on EC2.
 const SSHD: i32 = 22;
@@ -35,6 +37,11 @@ pub(crate) struct Gates {
 impl Gates {
     pub(crate) fn new(port: u16) -> Self {
         Gates { port, open: Mutex::default() }
+    }
+
+    /// Whether a port stands for sshd's.
+    pub(crate) fn is_sshd(&self, port: u16) -> bool {
+        port == self.port || i32::from(port) == SSHD
     }
 
     /// Whether an address can be given to a new instance.
@@ -139,7 +146,12 @@ impl Ec2 {
         }
     }
 
-    fn admitted(&self, id: &str) -> Vec<Net> {
+    /// Whether an instance's rules let an address in.
+    pub(crate) fn admits(&self, id: &str, from: Ipv4Addr) -> bool {
+        self.admitted(id).iter().any(|net| net.contains(&from))
+    }
+
+    fn admitted(&self, id: &str) -> Vec<Ipv4Net> {
         let port = self.gates.port;
         self.read(|state| {
             state.instances.get(id).map(|it| admitted(state, it, port)).unwrap_or_default()
@@ -147,39 +159,34 @@ impl Ec2 {
     }
 }
 
-/// Addresses whose leading bits are these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Net {
-    address: u32,
-    mask: u32,
-}
-
-impl Net {
-    fn parse(cidr: &str) -> Option<Net> {
-        let (address, bits) = cidr.split_once('/')?;
-        let (address, bits): (Ipv4Addr, u32) = (address.parse().ok()?, bits.parse().ok()?);
-        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-        Some(Net { address: u32::from(address) & mask, mask })
-    }
-
-    fn only(address: Ipv4Addr) -> Net {
-        Net { address: address.into(), mask: u32::MAX }
-    }
-}
-
-/// From where an instance's groups let in to its sshd. Pure.
-fn admitted(state: &State, instance: &Instance, port: u16) -> Vec<Net> {
+/// From where an instance's groups let in to its sshd. Pure. One without a public address is
+/// reached from inside the VPC only.
+fn admitted(state: &State, instance: &Instance, port: u16) -> Vec<Ipv4Net> {
     let groups = instance.groups.iter().filter_map(|id| state.security_groups.get(id));
     let rules = groups.flat_map(|group| &group.rules).filter(|rule| is_for_sshd(rule, port));
     let nets = rules.flat_map(|rule| match &rule.peer {
-        Peer::Cidr(cidr) => Net::parse(cidr).into_iter().collect::<Vec<Net>>(),
+        Peer::Cidr(cidr) => cidr.parse().into_iter().collect::<Vec<Ipv4Net>>(),
         Peer::Cidr6(_) => Vec::new(),
-        Peer::Group(id) => {
-            let members = state.instances.iter().filter(|it| it.groups.contains(id));
-            members.map(|it| Net::only(it.address)).collect()
-        }
+        Peer::Group(id) => members(state, id),
     });
-    nets.collect()
+    if instance.is_public {
+        return nets.collect();
+    }
+    nets.filter_map(|net| common(net, network::CIDR)).collect()
+}
+
+/// The addresses of what is in a security group.
+fn members(state: &State, group: &String) -> Vec<Ipv4Net> {
+    let instances = state.instances.iter().filter(|it| it.groups.contains(group));
+    let endpoints = state.connect_endpoints.iter().filter(|it| it.groups.contains(group));
+    let addresses = instances.map(|it| it.address).chain(endpoints.map(|it| it.address));
+    addresses.map(Ipv4Net::from).collect()
+}
+
+/// What is in both.
+fn common(one: Ipv4Net, other: Ipv4Net) -> Option<Ipv4Net> {
+    let narrow = if one.prefix_len() >= other.prefix_len() { one } else { other };
+    (one.contains(&narrow) && other.contains(&narrow)).then_some(narrow)
 }
 
 fn is_for_sshd(rule: &Rule, port: u16) -> bool {
@@ -190,7 +197,7 @@ fn is_for_sshd(rule: &Rule, port: u16) -> bool {
 
 /// A packet filter that lets through what comes from these, in the language of
 /// <https://www.kernel.org/doc/html/latest/networking/filter.html>.
-fn filter(nets: &[Net]) -> Vec<SockFilter> {
+fn filter(nets: &[Ipv4Net]) -> Vec<SockFilter> {
     // Load a word, at a place in the IP header; combine with a mask; compare; return.
     const LOAD: u16 = 0x20;
     const AND: u16 = 0x54;
@@ -202,8 +209,8 @@ fn filter(nets: &[Net]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     for net in nets {
         program.push(step(LOAD, 0, SOURCE));
-        program.push(step(AND, 0, net.mask));
-        program.push(step(IS_EQUAL, 1, net.address));
+        program.push(step(AND, 0, net.netmask().into()));
+        program.push(step(IS_EQUAL, 1, net.network().into()));
         program.push(step(RETURN, 0, u32::MAX));
     }
     program.push(step(RETURN, 0, 0));
@@ -223,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_no_rule_admits_gets_no_answer_and_a_connection_outlives_its_rule() {
-        let nets = |cidr| [Net::parse(cidr).unwrap()];
+        let nets = |cidr: &str| [cidr.parse().unwrap()];
         let listener = listen("127.0.0.1:0".parse().unwrap(), &filter(&[])).unwrap();
         let at = listener.local_addr().unwrap();
         assert!(!connects(at).await);
@@ -243,10 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_net_is_its_leading_bits() {
-        assert_eq!(Net::parse("0.0.0.0/0"), Some(Net { address: 0, mask: 0 }));
-        let net = Net { address: 0x0a010200, mask: 0xffff_ff00 };
-        assert_eq!(Net::parse("10.1.2.3/24"), Some(net));
-        assert_eq!(Net::parse("10.1.2.3/32"), Some(Net::only("10.1.2.3".parse().unwrap())));
+    fn what_is_in_both_networks_is_the_narrower_one_or_nothing() {
+        for (one, other, both) in [
+            ("0.0.0.0/0", "127.64.0.0/10", Some("127.64.0.0/10")),
+            ("127.64.0.9/32", "127.64.0.0/10", Some("127.64.0.9/32")),
+            ("127.0.0.1/32", "127.64.0.0/10", None),
+        ] {
+            let both: Option<Ipv4Net> = both.map(|net| net.parse().unwrap());
+            assert_eq!(common(one.parse().unwrap(), other.parse().unwrap()), both, "{one}");
+        }
     }
 }

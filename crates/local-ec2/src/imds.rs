@@ -186,8 +186,10 @@ impl Service {
         add(&format!("{card}/owner-id"), ACCOUNT.into());
         add("placement/availability-zone", network::zone(&instance.region));
         add("placement/region", instance.region.clone());
-        add("public-hostname", network::public_dns_name(instance.address));
-        add("public-ipv4", instance.address.to_string());
+        if instance.is_public {
+            add("public-hostname", network::public_dns_name(instance.address));
+            add("public-ipv4", instance.address.to_string());
+        }
         add("reservation-id", instance.reservation_id.clone());
         add("security-groups", self.group_names(instance).join("\n"));
         if let Some((name, key)) = self.public_key(instance) {

@@ -36,6 +36,7 @@ mod reference;
 mod server;
 mod store;
 mod throttle;
+mod tunnel;
 
 pub use control::{ControlError, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};

@@ -1,8 +1,10 @@
-//! The one network there is: fixed ids, names and numbers that clients ask about.
+//! The one VPC there is, and what is in it from the beginning.
 
 use std::net::Ipv4Addr;
 
-use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
+use ipnet::Ipv4Net;
+
+use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, new_id};
 
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";
 pub(crate) const SUBNET_ID: &str = "subnet-00000000000000001";
@@ -10,9 +12,26 @@ pub(crate) const DEFAULT_GROUP_ID: &str = "sg-00000000000000001";
 pub(crate) const DEFAULT_GROUP_NAME: &str = "default";
 
 /// The loopback addresses that instances get.
-pub(crate) const CIDR: &str = "127.64.0.0/10";
-/// How many these are: all but the ends of each /24.
-pub(crate) const ADDRESSES: u32 = (1 << 14) * 254;
+pub(crate) const CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 10);
+/// Those of the default subnet: half of them, so that there is room for more subnets.
+const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 11);
+
+/// The subnet of instances that were stored before there were several.
+pub(crate) fn default_subnet() -> String {
+    SUBNET_ID.into()
+}
+
+/// The first and the last address that EC2 gives away: it keeps the first four and the last
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>).
+pub(crate) fn usable(cidr: Ipv4Net) -> (u32, u32) {
+    (u32::from(cidr.network()) + 4, u32::from(cidr.broadcast()) - 1)
+}
+
+/// The addresses of all network interfaces.
+pub(crate) fn addresses_in_use(state: &State) -> impl Iterator<Item = Ipv4Addr> {
+    let instances = state.instances.iter().map(|it| it.address);
+    instances.chain(state.connect_endpoints.iter().map(|it| it.address))
+}
 
 /// The one zone of a region.
 pub(crate) fn zone(region: &str) -> String {
@@ -51,6 +70,19 @@ fn allow_all(direction: Direction, peer: Peer) -> Rule {
 /// What EC2 lets every new group do: talk to everyone.
 pub(crate) fn allow_all_egress() -> Rule {
     allow_all(Direction::Egress, Peer::Cidr("0.0.0.0/0".into()))
+}
+
+/// Adds the VPC's default subnet, where it is missing.
+pub(crate) fn ensure_default_subnet(state: &mut State) {
+    if state.subnets.get(SUBNET_ID).is_none() {
+        state.subnets.insert(Subnet {
+            id: SUBNET_ID.into(),
+            cidr: DEFAULT_CIDR,
+            map_public_ip: true,
+            region: String::new(),
+            tags: Tags::new(),
+        });
+    }
 }
 
 /// Adds the VPC's default security group, and says whether it was missing: it is never

@@ -28,6 +28,7 @@ use crate::network;
 use crate::protocol::auth::{self, AccessKey};
 use crate::protocol::{ApiError, ApiResult, Params};
 use crate::store::{Store, StoreError};
+use crate::tunnel;
 
 /// EC2's requests are small; user data is the largest part, at most 16 KiB.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -130,7 +131,8 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
             MachineKind::Simulated { delays, .. } => delays.api,
         },
     });
-    let router = Router::new().fallback(answer).with_state(service);
+    let tunnels = axum::routing::get(tunnel::open);
+    let router = Router::new().route(tunnel::PATH, tunnels).fallback(answer).with_state(service);
     let router = router.into_make_service_with_connect_info::<Cutter>();
     let listener = CuttableListener { listener, faults: ec2.faults.clone() };
     tokio::select! {
@@ -158,6 +160,7 @@ fn check_qemu() -> Result<(), ServeError> {
 /// Makes what is there from the beginning, where it is missing.
 pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {
     ec2.change(|state| {
+        network::ensure_default_subnet(state);
         if network::ensure_default_group(state)
             && matches!(config.machines, MachineKind::Simulated { .. })
         {
@@ -209,9 +212,9 @@ fn inner_port(ssh_port: u16) -> u16 {
     if ssh_port == u16::MAX { ssh_port - 1 } else { ssh_port + 1 }
 }
 
-struct Service {
-    ec2: Arc<Ec2>,
-    key: AccessKey,
+pub(crate) struct Service {
+    pub(crate) ec2: Arc<Ec2>,
+    pub(crate) key: AccessKey,
     /// Added to every call, for simulated machines.
     delay: Duration,
 }

@@ -1,6 +1,7 @@
 //! Instances that exist: describe, start, stop, reboot, terminate, console.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -282,7 +283,7 @@ impl Action for DescribeInstances {
             "tag-key",
             "vpc-id",
         ],
-        notes: "The public and the private address are one loopback address; SSH is at the port \
+        notes: "A public address is the private one, a loopback address; SSH is at the port \
                 that `amiable local start --ssh-port` says (2222).",
     };
 
@@ -326,6 +327,7 @@ pub(super) fn values(state: &State, instance: &Instance, filter: &str) -> Option
         "instance.group-name" => {
             groups(state, instance).into_iter().map(|(_, name)| name.to_owned()).collect()
         }
+        "ip-address" => public_address(instance).iter().map(Ipv4Addr::to_string).collect(),
         "key-name" => instance.key_name.clone().into_iter().collect(),
         "state-reason-code" => instance.state_reason.iter().map(|it| it.code.clone()).collect(),
         _ => vec![match filter {
@@ -336,13 +338,13 @@ pub(super) fn values(state: &State, instance: &Instance, filter: &str) -> Option
             "instance-state-code" => instance.state.code().to_string(),
             "instance-state-name" => instance.state.name().into(),
             "instance-type" => instance.instance_type.clone(),
-            "ip-address" | "private-ip-address" => instance.address.to_string(),
+            "private-ip-address" => instance.address.to_string(),
             "launch-time" => instance.launch_time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
             "owner-id" => ACCOUNT.into(),
             "reservation-id" => instance.reservation_id.clone(),
             "root-device-name" => instance.root_device_name.clone(),
             "root-device-type" => "ebs".into(),
-            "subnet-id" => network::SUBNET_ID.into(),
+            "subnet-id" => instance.subnet_id.clone(),
             "vpc-id" => network::VPC_ID.into(),
             _ => return None,
         }],
@@ -370,13 +372,18 @@ pub(super) fn write_reservation(xml: &mut Xml, state: &State, id: &str, instance
     xml.list("instancesSet", instances, |xml, instance| write(xml, state, instance));
 }
 
+/// One that has ended has none any more.
+fn public_address(instance: &Instance) -> Option<Ipv4Addr> {
+    (instance.is_public && instance.state.is_live()).then_some(instance.address)
+}
+
 fn write(xml: &mut Xml, state: &State, instance: &Instance) {
-    let live = instance.state.is_live();
+    let public = public_address(instance);
     xml.text("instanceId", &instance.id);
     xml.text("imageId", &instance.image_id);
     write_state(xml, "instanceState", instance.state);
     xml.text("privateDnsName", network::private_dns_name(instance.address));
-    xml.option("dnsName", live.then(|| network::public_dns_name(instance.address)));
+    xml.option("dnsName", public.map(network::public_dns_name));
     if let Some(reason) = &instance.state_reason {
         xml.text("reason", &reason.message);
     }
@@ -389,10 +396,10 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance) {
         xml.text("tenancy", "default");
     });
     xml.node("monitoring", |xml| xml.text("state", "disabled"));
-    xml.text("subnetId", network::SUBNET_ID);
+    xml.text("subnetId", &instance.subnet_id);
     xml.text("vpcId", network::VPC_ID);
     xml.text("privateIpAddress", instance.address);
-    xml.option("ipAddress", live.then_some(instance.address));
+    xml.option("ipAddress", public);
     write_groups(xml, state, instance);
     if let Some(reason) = &instance.state_reason {
         xml.node("stateReason", |xml| {

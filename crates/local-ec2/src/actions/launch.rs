@@ -36,12 +36,21 @@ pub(super) struct RunInstances {
     user_data: Option<String>,
     client_token: Option<String>,
     shutdown_behavior: ShutdownBehavior,
-    /// Ids and names of security groups.
-    groups: Vec<String>,
+    place: Place,
     termination_protected: bool,
     tags_in_metadata: bool,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
+}
+
+/// Where in the network an instance is to be.
+#[derive(Debug, PartialEq)]
+struct Place {
+    subnet: String,
+    /// Ids and names of security groups.
+    groups: Vec<String>,
+    /// Whether it gets a public address; as the subnet has it where nothing is said.
+    is_public: Option<bool>,
 }
 
 /// What the caller says of a block device of the image.
@@ -68,6 +77,8 @@ impl Action for RunInstances {
             "SecurityGroup",
             "SecurityGroupId",
             "SubnetId",
+            "NetworkInterface.AssociatePublicIpAddress",
+            "NetworkInterface.DeviceIndex",
             "NetworkInterface.SecurityGroupId",
             "NetworkInterface.SubnetId",
             "MetadataOptions.HttpEndpoint",
@@ -90,9 +101,7 @@ impl Action for RunInstances {
             "MetadataOptions.HttpPutResponseHopLimit",
             "MetadataOptions.HttpTokens",
             "Monitoring",
-            "NetworkInterface.AssociatePublicIpAddress",
             "NetworkInterface.DeleteOnTermination",
-            "NetworkInterface.DeviceIndex",
             "Placement.AvailabilityZone",
             "Placement.Tenancy",
         ],
@@ -126,7 +135,7 @@ impl Action for RunInstances {
             shutdown_behavior: params
                 .string("InstanceInitiatedShutdownBehavior")
                 .map_or(Ok(ShutdownBehavior::Stop), |text| ShutdownBehavior::parse(&text))?,
-            groups: decode_network(params)?,
+            place: decode_place(params)?,
             termination_protected: params.flag("DisableApiTermination")?,
             tags_in_metadata: decode_metadata_options(params)?,
             devices: decode_devices(params)?,
@@ -153,20 +162,53 @@ impl Action for RunInstances {
     }
 }
 
-/// The security groups; there is one subnet.
-fn decode_network(params: &Params) -> ApiResult<Vec<String>> {
-    let mut groups = params.list("SecurityGroup");
-    groups.extend(params.list("SecurityGroupId"));
-    let mut subnets: Vec<String> = params.string("SubnetId").into_iter().collect();
-    for card in params.structures("NetworkInterface") {
-        groups.extend(card.list("SecurityGroupId"));
-        subnets.extend(card.string("SubnetId"));
+/// Subnet and groups are those of the launch or of its one network interface, never of both
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+fn decode_place(params: &Params) -> ApiResult<Place> {
+    let (names, ids) = (params.list("SecurityGroup"), params.list("SecurityGroupId"));
+    let subnet = params.string("SubnetId");
+    if subnet.is_some() && !names.is_empty() {
+        let message = "The parameter groupName cannot be used with the parameter subnet";
+        return Err(ApiError::combination(message));
     }
-    if let Some(subnet) = subnets.iter().find(|subnet| *subnet != network::SUBNET_ID) {
-        let message = format!("The subnet ID '{subnet}' does not exist");
-        return Err(ApiError::new("InvalidSubnetID.NotFound", message));
+    let groups = [names, ids].concat();
+    let mut cards = params.structures("NetworkInterface").into_iter();
+    let Some(card) = cards.next() else {
+        let subnet = subnet.unwrap_or_else(network::default_subnet);
+        return Ok(Place { subnet, groups, is_public: None });
+    };
+    if cards.next().is_some() {
+        let message = "Instances have one network interface here";
+        return Err(ApiError::new("Unsupported", message));
     }
-    Ok(groups)
+    let twice = |what: &str| {
+        ApiError::combination(format!(
+            "Network interfaces and an instance-level {what} may not be specified on the same request"
+        ))
+    };
+    if !groups.is_empty() {
+        return Err(twice("security groups"));
+    }
+    if subnet.is_some() {
+        return Err(twice("subnet ID"));
+    }
+    match card.parsed::<u32>("DeviceIndex")? {
+        Some(0) => {}
+        Some(_) => {
+            let message =
+                "When specifying network interfaces, you must include a device at index 0.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        None => {
+            let message = "Each network interface requires a device index.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+    }
+    Ok(Place {
+        subnet: card.string("SubnetId").unwrap_or_else(network::default_subnet),
+        groups: card.list("SecurityGroupId"),
+        is_public: card.parsed("AssociatePublicIpAddress")?,
+    })
 }
 
 /// Whether the guest may read its tags. The metadata service here is always on and
@@ -249,11 +291,12 @@ impl RunInstances {
             return Err(ApiError::not_found::<KeyPair>(name));
         }
         let groups = self.group_ids(state, region)?;
+        let subnet = find(&state.subnets, &self.place.subnet)?.clone();
         let reservation = new_id("r");
         let mut new = Vec::new();
         let mut addresses = HashSet::new();
         for launch_index in 0..self.most {
-            let address = ec2.free_address(state, &addresses)?;
+            let address = ec2.free_address(state, &subnet, &addresses)?;
             addresses.insert(address);
             let id = new_id("i");
             let attachments = self.attach_volumes(state, &image, &id, region)?;
@@ -271,6 +314,8 @@ impl RunInstances {
                 key_name: self.key_name.clone(),
                 user_data: self.user_data.clone(),
                 address,
+                subnet_id: subnet.id.clone(),
+                is_public: self.place.is_public.unwrap_or(subnet.map_public_ip),
                 mac: new_mac(),
                 client_token: self.client_token.clone(),
                 request: request.to_owned(),
@@ -289,7 +334,7 @@ impl RunInstances {
     }
 
     fn group_ids(&self, state: &State, region: &str) -> ApiResult<Vec<String>> {
-        if self.groups.is_empty() {
+        if self.place.groups.is_empty() {
             return Ok(vec![network::DEFAULT_GROUP_ID.into()]);
         }
         let find = |text: &String| {
@@ -297,7 +342,7 @@ impl RunInstances {
             let group = find_group(state, region, is_id.then_some(text.as_str()), Some(text))?;
             Ok(group.id.clone())
         };
-        self.groups.iter().map(find).collect()
+        self.place.groups.iter().map(find).collect()
     }
 
     fn image(&self, state: &State) -> ApiResult<Image> {

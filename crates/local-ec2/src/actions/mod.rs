@@ -2,6 +2,7 @@
 //! from the parameters and then run.
 
 mod account;
+mod connect_endpoints;
 mod encryption;
 mod identity;
 mod image_attributes;
@@ -21,12 +22,14 @@ mod query;
 mod security_groups;
 mod security_rules;
 mod snapshots;
+mod subnets;
 mod tags;
 mod volumes;
 
 use crate::ec2::Call;
 use crate::model::{
-    Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, Volume, id_is_valid,
+    ConnectEndpoint, Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, Subnet, Volume,
+    id_is_valid,
 };
 use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Reference, Xml};
 use crate::throttle::Demand;
@@ -98,13 +101,17 @@ actions! {
     "AuthorizeSecurityGroupIngress" => security_rules::AuthorizeSecurityGroupIngress,
     "CopyImage" => new_images::CopyImage,
     "CreateImage" => new_images::CreateImage,
+    "CreateInstanceConnectEndpoint" => connect_endpoints::CreateInstanceConnectEndpoint,
     "CreateKeyPair" => key_pairs::CreateKeyPair,
     "CreateSecurityGroup" => security_groups::CreateSecurityGroup,
     "CreateSnapshot" => snapshots::CreateSnapshot,
+    "CreateSubnet" => subnets::CreateSubnet,
     "CreateTags" => tags::CreateTags,
+    "DeleteInstanceConnectEndpoint" => connect_endpoints::DeleteInstanceConnectEndpoint,
     "DeleteKeyPair" => key_pairs::DeleteKeyPair,
     "DeleteSecurityGroup" => security_groups::DeleteSecurityGroup,
     "DeleteSnapshot" => snapshots::DeleteSnapshot,
+    "DeleteSubnet" => subnets::DeleteSubnet,
     "DeleteTags" => tags::DeleteTags,
     "DeleteVolume" => volumes::DeleteVolume,
     "DeregisterImage" => images::DeregisterImage,
@@ -114,6 +121,7 @@ actions! {
     "DescribeImageReferences" => image_protection::DescribeImageReferences,
     "DescribeImages" => images::DescribeImages,
     "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
+    "DescribeInstanceConnectEndpoints" => connect_endpoints::DescribeInstanceConnectEndpoints,
     "DescribeInstanceStatus" => instance_status::DescribeInstanceStatus,
     "DescribeInstanceTypeOfferings" => instance_types::DescribeInstanceTypeOfferings,
     "DescribeInstanceTypes" => instance_types::DescribeInstanceTypes,
@@ -123,7 +131,7 @@ actions! {
     "DescribeSecurityGroupRules" => security_rules::DescribeSecurityGroupRules,
     "DescribeSecurityGroups" => security_groups::DescribeSecurityGroups,
     "DescribeSnapshots" => snapshots::DescribeSnapshots,
-    "DescribeSubnets" => network::DescribeSubnets,
+    "DescribeSubnets" => subnets::DescribeSubnets,
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,
     "DescribeVpcs" => network::DescribeVpcs,
@@ -135,6 +143,7 @@ actions! {
     "ImportKeyPair" => key_pairs::ImportKeyPair,
     "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,
     "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
+    "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
     "RegisterImage" => new_images::RegisterImage,
     "ResetImageAttribute" => image_attributes::ResetImageAttribute,
@@ -197,5 +206,7 @@ fn missing(id: &str) -> ApiError {
         .or_else(|| of::<SecurityGroup>(id))
         .or_else(|| of::<Snapshot>(id))
         .or_else(|| of::<Volume>(id))
+        .or_else(|| of::<Subnet>(id))
+        .or_else(|| of::<ConnectEndpoint>(id))
         .unwrap_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))
 }

@@ -65,10 +65,7 @@ impl Action for CreateSecurityGroup {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        if let Some(vpc) = self.vpc_id.filter(|vpc| vpc != network::VPC_ID) {
-            let message = format!("The vpc ID '{vpc}' does not exist");
-            return Err(ApiError::new("InvalidVpcID.NotFound", message));
-        }
+        super::network::check_vpc(&self.vpc_id)?;
         let group = SecurityGroup {
             id: new_id("sg"),
             name: self.name,
@@ -148,6 +145,7 @@ fn is_in_use(state: &State, id: &str) -> bool {
         .instances
         .iter()
         .any(|it| it.terminated_at.is_none() && it.groups.iter().any(|group| group == id))
+        || state.connect_endpoints.iter().any(|it| it.groups.iter().any(|group| group == id))
         || state.security_groups.iter().any(|it| it.id != id && it.rules.iter().any(by_rule))
 }
 

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Resource, Tags};
+use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 
 /// Where an instance is in its life
@@ -119,6 +120,11 @@ pub(crate) struct Instance {
     pub(crate) user_data: Option<String>,
     /// The loopback address that stands for the instance.
     pub(crate) address: Ipv4Addr,
+    #[serde(default = "network::default_subnet")]
+    pub(crate) subnet_id: String,
+    /// It has a public address, by which it is reached from outside its VPC.
+    #[serde(default = "yes")]
+    pub(crate) is_public: bool,
     pub(crate) mac: String,
     pub(crate) client_token: Option<String>,
     /// The parameters that came with the client token, to tell a repeat from a misuse.
@@ -138,6 +144,11 @@ pub(crate) struct Instance {
     #[serde(default)]
     pub(crate) tags_in_metadata: bool,
     pub(crate) tags: Tags,
+}
+
+/// What is said of instances that were stored before there were private ones.
+fn yes() -> bool {
+    true
 }
 
 impl Record for Instance {

@@ -1,21 +1,25 @@
 //! What the endpoint remembers: one file a kind of resource, and the tables that hold them.
 
+mod connect_endpoint;
 mod ids;
 mod image;
 mod instance;
 mod key_pair;
 mod security_group;
 mod storage;
+mod subnet;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use connect_endpoint::ConnectEndpoint;
 pub(crate) use ids::{id_is_valid, new_id};
 pub(crate) use image::{Image, ImageMapping, ImageState, Permission, RootDeviceType};
 pub(crate) use instance::{Attachment, Instance, InstanceState, ShutdownBehavior, StateReason};
 pub(crate) use key_pair::KeyPair;
 pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
 pub(crate) use storage::{Layer, Snapshot, SnapshotState, Switch, Volume, unreachable_layers};
+pub(crate) use subnet::Subnet;
 pub(crate) use table::{Record, Resource, RowChange, Table};
 
 /// Tags of a resource, sorted by key.
@@ -85,12 +89,14 @@ macro_rules! state {
 }
 
 state! {
+    connect_endpoints: ConnectEndpoint,
     images: Image,
     instances: Instance,
     key_pairs: KeyPair,
     layers: Layer,
     security_groups: SecurityGroup,
     snapshots: Snapshot,
+    subnets: Subnet,
     volumes: Volume,
 }
 
@@ -108,6 +114,7 @@ impl State {
     /// The tags of any taggable resource.
     pub(crate) fn tags_mut(&mut self, id: &str) -> Option<&mut Tags> {
         match id.split('-').next()? {
+            ConnectEndpoint::PREFIX => self.connect_endpoints.get_mut(id).map(Resource::tags_mut),
             Image::PREFIX => self.images.get_mut(id).map(Resource::tags_mut),
             Instance::PREFIX => self.instances.get_mut(id).map(Resource::tags_mut),
             KeyPair::PREFIX => self.key_pairs.get_mut(id).map(Resource::tags_mut),
@@ -118,6 +125,7 @@ impl State {
                 group.rules.iter_mut().find(|rule| rule.id == id).map(|rule| &mut rule.tags)
             }
             Snapshot::PREFIX => self.snapshots.get_mut(id).map(Resource::tags_mut),
+            Subnet::PREFIX => self.subnets.get_mut(id).map(Resource::tags_mut),
             Volume::PREFIX => self.volumes.get_mut(id).map(Resource::tags_mut),
             _ => None,
         }
@@ -132,12 +140,14 @@ impl State {
     /// The region of any resource that there is.
     pub(crate) fn region_of(&self, id: &str) -> Option<&str> {
         match id.split('-').next()? {
+            ConnectEndpoint::PREFIX => self.connect_endpoints.get(id).map(Resource::region),
             Image::PREFIX => self.images.get(id).map(Resource::region),
             Instance::PREFIX => self.instances.get(id).map(Resource::region),
             KeyPair::PREFIX => self.key_pairs.get(id).map(Resource::region),
             SecurityGroup::PREFIX => self.security_groups.get(id).map(Resource::region),
             Rule::PREFIX => self.region_of(self.group_of_rule(id)?),
             Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
+            Subnet::PREFIX => self.subnets.get(id).map(Resource::region),
             Volume::PREFIX => self.volumes.get(id).map(Resource::region),
             _ => None,
         }
@@ -153,6 +163,8 @@ impl State {
             .chain(of(&self.key_pairs))
             .chain(of(&self.security_groups))
             .chain(of(&self.snapshots))
+            .chain(of(&self.subnets))
+            .chain(of(&self.connect_endpoints))
             .chain(of(&self.volumes))
             .collect()
     }
@@ -176,6 +188,8 @@ impl State {
             .chain(of(&self.key_pairs, region))
             .chain(of(&self.security_groups, region))
             .chain(of(&self.snapshots, region))
+            .chain(of(&self.subnets, region))
+            .chain(of(&self.connect_endpoints, region))
             .chain(of(&self.volumes, region))
             .collect()
     }

@@ -1,9 +1,12 @@
 //! Signature Version 4, checked by signing the request again with AWS' own signer
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
 use axum::http::request::Parts;
 use jiff::Timestamp;
@@ -12,6 +15,9 @@ use super::{ApiError, ApiResult};
 
 /// How far a request's date may lie from the server's clock: what EC2 allows.
 const LONGEST_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// The longest life of a signature in a query, in seconds: a week.
+const LONGEST_EXPIRY: u64 = 7 * 24 * 3600;
 
 /// The form of X-Amz-Date.
 const DATE: &str = "%Y%m%dT%H%M%SZ";
@@ -76,6 +82,64 @@ pub(crate) fn check(
     Ok(Scope { region: authorization.region.into(), service: authorization.service.into() })
 }
 
+/// Checks a request that has its signature in its query and no body
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>).
+pub(crate) fn check_presigned(parts: &Parts, key: &AccessKey, now: SystemTime) -> ApiResult<Scope> {
+    let query = parts.uri.query().unwrap_or_default();
+    let incomplete = || {
+        let message = "The query has no Signature Version 4 of host and date";
+        ApiError::new("IncompleteSignature", message)
+    };
+    let found: BTreeMap<String, String> =
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let field = |name: &str| found.get(&format!("X-Amz-{name}")).ok_or_else(incomplete);
+    if field("Algorithm")? != "AWS4-HMAC-SHA256" || field("SignedHeaders")? != "host" {
+        return Err(incomplete());
+    }
+    let credential: Vec<&str> = field("Credential")?.split('/').collect();
+    let [key_id, day, region, service, "aws4_request"] = credential[..] else {
+        return Err(incomplete());
+    };
+    let (date, expires) = (field("Date")?, field("Expires")?);
+    let time = read_date(date)?;
+    let expires: u64 = expires.parse().map_err(|_| incomplete())?;
+    if key_id != key.id || date.get(..8) != Some(day) {
+        return Err(ApiError::auth_failure());
+    }
+    let expires = Duration::from_secs(expires.min(LONGEST_EXPIRY));
+    let is_early = time.duration_since(now).is_ok_and(|skew| skew > LONGEST_SKEW);
+    if is_early || now.duration_since(time).is_ok_and(|age| age > expires) {
+        return Err(ApiError::new("RequestExpired", "Request has expired."));
+    }
+    let rest: Vec<&str> = query.split('&').filter(|it| !it.starts_with("X-Amz-")).collect();
+    let host = text_header(parts, "host").unwrap_or_default();
+    let uri = format!("http://{host}{}?{}", parts.uri.path(), rest.join("&"));
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(expires);
+    let identity = aws_sigv4_identity(key);
+    let wrong =
+        |error: &dyn std::fmt::Display| ApiError::new("IncompleteSignature", error.to_string());
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(time)
+        .settings(settings)
+        .build()
+        .map_err(|error| wrong(&error))?
+        .into();
+    let headers = [("host", host)].into_iter();
+    let request =
+        SignableRequest::new(parts.method.as_str(), uri, headers, SignableBody::Bytes(b""));
+    let expected = sign(request.map_err(|error| wrong(&error))?, &params);
+    let expected = expected.map_err(|error| wrong(&error))?;
+    if !same(expected.signature(), field("Signature")?) {
+        return Err(ApiError::auth_failure());
+    }
+    Ok(Scope { region: region.into(), service: service.into() })
+}
+
 fn text_header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
@@ -108,8 +172,11 @@ impl<'a> Authorization<'a> {
 }
 
 fn date(parts: &Parts) -> ApiResult<SystemTime> {
+    read_date(text_header(parts, "x-amz-date").unwrap_or_default())
+}
+
+fn read_date(text: &str) -> ApiResult<SystemTime> {
     let missing = || ApiError::new("IncompleteSignature", "X-Amz-Date is missing or not a date");
-    let text = text_header(parts, "x-amz-date").ok_or_else(missing)?;
     let civil = jiff::civil::DateTime::strptime(DATE, text).map_err(|_| missing())?;
     // Reading takes fewer digits, too; signing knows one form only.
     if civil.strftime(DATE).to_string() != text {

@@ -91,6 +91,40 @@ impl Bench {
         id
     }
 
+    /// A subnet whose instances have no public address.
+    pub(crate) async fn private_subnet(&self) -> String {
+        self.subnet("127.96.7.0/24").await
+    }
+
+    pub(crate) async fn subnet(&self, cidr: &str) -> String {
+        let vpcs = self.client.describe_vpcs().send().await.unwrap();
+        let request = self.client.create_subnet().cidr_block(cidr);
+        let request = request.set_vpc_id(vpcs.vpcs()[0].vpc_id.clone());
+        request.send().await.unwrap().subnet.unwrap().subnet_id.unwrap()
+    }
+
+    /// An EC2 Instance Connect Endpoint that carries tunnels.
+    pub(crate) async fn connect_endpoint(&self, subnet: &str) -> String {
+        let request = self.client.create_instance_connect_endpoint().subnet_id(subnet);
+        let endpoint = request.send().await.unwrap().instance_connect_endpoint.unwrap();
+        let id = endpoint.instance_connect_endpoint_id.unwrap();
+        eventually(async || {
+            let describe = self.client.describe_instance_connect_endpoints();
+            let answer = describe.instance_connect_endpoint_ids(&id).send().await.unwrap();
+            let state = answer.instance_connect_endpoints()[0].state()?.as_str().to_owned();
+            (state == "create-complete").then_some(())
+        })
+        .await;
+        id
+    }
+
+    /// Starts an instance in a subnet.
+    pub(crate) async fn launch_in(&self, subnet: &str) -> String {
+        let request = self.client.run_instances().image_id(self.base().await).subnet_id(subnet);
+        let request = request.instance_type(InstanceType::T3Micro).min_count(1).max_count(1);
+        request.send().await.unwrap().instances()[0].instance_id().unwrap().to_owned()
+    }
+
     pub(crate) async fn launch(&self, image: &str) -> String {
         let answer = self
             .client

@@ -92,6 +92,19 @@ async fn an_instances_groups_count_together_and_can_be_changed() {
 }
 
 #[tokio::test]
+async fn a_private_address_is_reached_from_inside_the_vpc_only() {
+    let bench = Bench::new().await;
+    let id = bench.launch_in(&bench.private_subnet().await).await;
+    bench.wait_for_state(&id, "running").await;
+    let instance = bench.instance(&id).await;
+    let group = instance.security_groups()[0].group_id().unwrap().to_owned();
+    let_in(&bench, &group, (22, 22), "0.0.0.0/0").await;
+    let to = SocketAddr::new(instance.private_ip_address.unwrap().parse().unwrap(), 2222);
+    eventually(async || (look("127.64.1.1", to).await == Seen::Open).then_some(())).await;
+    assert_eq!(look("127.0.0.1", to).await, Seen::Filtered);
+}
+
+#[tokio::test]
 async fn after_a_restart_the_rules_hold_still() {
     let mut bench = Bench::new().await;
     bench.let_in().await;

@@ -13,3 +13,4 @@ mod regions;
 mod reset;
 mod restart;
 mod scale;
+mod tunnels;

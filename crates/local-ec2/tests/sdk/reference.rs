@@ -109,9 +109,14 @@ async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
         bench.client.create_tags().resources(image).tags(tag("a", "b")).send().await.unwrap();
         create(&bench, &format!("group-{number}")).await;
     }
-    // There is one VPC and one subnet, so there is never more of these; and references are
-    // those of an image.
-    let single = ["DescribeVpcs", "DescribeSubnets", "DescribeImageReferences"];
+    let subnet = bench.private_subnet().await;
+    for number in 0..6 {
+        bench.subnet(&format!("127.97.{number}.0/24")).await;
+        let create = bench.client.create_instance_connect_endpoint().subnet_id(&subnet);
+        create.send().await.unwrap();
+    }
+    // There is one VPC, so there is never more of these; and references are those of an image.
+    let single = ["DescribeVpcs", "DescribeImageReferences"];
     let paged =
         |it: &ActionReference| it.honours.contains(&"NextToken") && !single.contains(&it.name);
     for action in reference().iter().filter(|action| paged(action)) {

@@ -1,7 +1,10 @@
 //! RunInstances.
 
 use crate::bench::{Bench, code, tagged};
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType, ResourceType};
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, InstanceNetworkInterfaceSpecification, InstanceType,
+    ResourceType,
+};
 
 #[tokio::test]
 async fn an_instance_comes_up_with_an_address_of_its_own() {
@@ -89,4 +92,40 @@ async fn instances_of_one_request_are_one_reservation() {
     let answer = bench.client.describe_instances().send().await.unwrap();
     let sizes: Vec<usize> = answer.reservations().iter().map(|it| it.instances().len()).collect();
     assert_eq!(sizes, [3]);
+}
+
+#[tokio::test]
+async fn a_network_interface_says_where_it_is_and_the_launch_does_not() {
+    let bench = Bench::new().await;
+    let (base, subnet) = (bench.base().await, bench.private_subnet().await);
+    let run = || {
+        let request = bench.client.run_instances().image_id(&base).min_count(1).max_count(1);
+        request.instance_type(InstanceType::T3Micro)
+    };
+    let card = || InstanceNetworkInterfaceSpecification::builder().subnet_id(&subnet);
+    let public = card().device_index(0).associate_public_ip_address(true).build();
+    for (request, expected) in [
+        (run().subnet_id(&subnet).security_groups("default"), "InvalidParameterCombination"),
+        (
+            run().subnet_id(&subnet).network_interfaces(public.clone()),
+            "InvalidParameterCombination",
+        ),
+        (
+            run().security_groups("default").network_interfaces(public.clone()),
+            "InvalidParameterCombination",
+        ),
+        (run().network_interfaces(card().build()), "InvalidParameterValue"),
+        (run().subnet_id("subnet-0123456789abcdef0"), "InvalidSubnetID.NotFound"),
+    ] {
+        assert_eq!(code(request.send().await), expected);
+    }
+    let answer = run().network_interfaces(public).send().await.unwrap();
+    let instance = &answer.instances()[0];
+    assert_eq!(instance.subnet_id(), Some(subnet.as_str()));
+    assert!(instance.private_ip_address().unwrap().starts_with("127.96.7."));
+    assert!(instance.public_ip_address().is_some());
+    let private = InstanceNetworkInterfaceSpecification::builder().device_index(0);
+    let private = private.associate_public_ip_address(false).build();
+    let answer = run().network_interfaces(private).send().await.unwrap();
+    assert_eq!(answer.instances()[0].public_ip_address(), None);
 }
