@@ -20,8 +20,11 @@ use crate::cloud::{Admission, Cloud, OwnRule};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::guest::Site;
 use crate::marks::{Marks, lease_end};
+use crate::own_address;
+use crate::reach::{AddressKind, Connect};
 use crate::tags::{self, Tags};
 use crate::takeover::{IsGone, KEPT, is_dead};
+use crate::template::Template;
 
 /// As many processes of one address can bake at once.
 const MOST_GROUPS: u32 = 50;
@@ -69,17 +72,35 @@ pub(crate) struct Asker<'a> {
 pub(crate) async fn scope(asker: &Asker<'_>) -> Result<Scope, BakeError> {
     let Asker { site, marks, .. } = asker;
     let template = site.template;
-    let mut from = template.ssh_from.clone();
-    if from.is_empty() {
-        let address = site.or_cancel(site.cloud.own_address()).await?;
-        from.push(crate::ingress::only(address.map_err(BakeError::OwnAddress)?));
-    }
+    let from = site.or_cancel(sources(site.cloud, template)).await??;
     Ok(Scope {
         namespace: marks.namespace.0.clone(),
         subnet: template.subnet.clone(),
         port: template.ssh_port,
         from,
     })
+}
+
+/// From where a template's machines see connections come. By Session Manager none come from
+/// outside; who is at the other end of another program in the VPC is not known, so it may be any
+/// address of the VPC.
+pub(crate) async fn sources(cloud: &Cloud, template: &Template) -> Result<Vec<IpNet>, BakeError> {
+    if !template.ssh_from.is_empty() {
+        return Ok(template.ssh_from.clone());
+    }
+    let subnet = template.subnet.as_deref();
+    let own = match (&template.reach.connect, template.reach.address) {
+        (Some(Connect::SessionManager), _) => return Ok(Vec::new()),
+        (Some(_), _) => return Ok(cloud.networks(subnet).await?.to_vec()),
+        (None, Some(AddressKind::Private)) => {
+            let networks = cloud.networks(subnet).await?;
+            let first = networks.first().ok_or_else(|| "there is no default VPC".to_owned());
+            first.and_then(|first| own_address::towards(first.network()))
+        }
+        (None, Some(AddressKind::Ipv6)) => own_address::towards(own_address::ANY_IPV6.into()),
+        (None, Some(AddressKind::Public) | None) => cloud.own_address().await,
+    };
+    Ok(vec![crate::ingress::only(own.map_err(BakeError::OwnAddress)?)])
 }
 
 impl Accesses {
@@ -169,6 +190,10 @@ impl Access {
         };
         for last_try in [false, true] {
             let Some(group) = self.group(asker, &name, slot).await? else { return Ok(false) };
+            if scope.from.is_empty() {
+                self.group = Some(group);
+                return Ok(true);
+            }
             let rules = match cloud.authorize(&group, &admission).await {
                 // It was swept away since it was found.
                 Err(error) if error.kind == CloudErrorKind::NotFound && !last_try => {

@@ -4,6 +4,7 @@
 mod facts;
 mod images;
 mod machines;
+mod network;
 mod security_groups;
 mod sharing;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use ipnet::IpNet;
 use rand::RngExt;
 use tokio::sync::OnceCell;
 
@@ -33,6 +35,7 @@ use crate::shared::Shared;
 use crate::sweep::Tagged;
 use crate::tags::{self, Tags};
 use crate::template::Namespace;
+use crate::tunnel::Programs;
 use crate::watch::Watch;
 
 /// Images a page: DescribeImages may time out for large unpaged answers, and
@@ -82,6 +85,7 @@ struct Siblings {
     clouds: Mutex<BTreeMap<String, Cloud>>,
     /// Under which address AWS sees this machine, once that was asked.
     own_address: OnceCell<IpAddr>,
+    programs: Arc<Programs>,
 }
 
 /// What several bakes ask at the same time.
@@ -91,17 +95,20 @@ struct Reads {
     machines: Shared<Arc<Vec<InstanceFacts>>>,
     images: Shared<Option<ImageFacts>>,
     newest: Shared<Option<ImageFacts>>,
+    networks: Shared<Arc<Vec<IpNet>>>,
     machines_awaited: Watch<InstanceFacts>,
     images_awaited: Watch<ImageFacts>,
 }
 
 impl Cloud {
-    /// Uses what the caller has configured: credentials, region, endpoint.
+    /// Uses what the caller has configured: credentials, region, endpoint, and how programs are
+    /// started that connect to machines.
     #[must_use]
-    pub fn new(config: &aws_config::SdkConfig, limits: Limits) -> Cloud {
+    pub fn new(config: &aws_config::SdkConfig, limits: Limits, programs: Programs) -> Cloud {
         let clouds = Mutex::default();
         let own_address = OnceCell::new();
-        let siblings = Siblings { config: config.clone(), limits, clouds, own_address };
+        let programs = Arc::new(programs);
+        let siblings = Siblings { config: config.clone(), limits, clouds, own_address, programs };
         Cloud::with_siblings(config, limits, Arc::new(siblings))
     }
 
@@ -181,6 +188,11 @@ impl Cloud {
         own_address.get_or_try_init(ask).await.copied()
     }
 
+    /// What programs that connect to machines are started with.
+    pub(crate) fn programs(&self) -> &Arc<Programs> {
+        &self.siblings.programs
+    }
+
     pub(crate) fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
         &self.autoscaling
     }
@@ -244,13 +256,6 @@ impl Cloud {
         let answer = answer.map_err(|error| CloudError::new("DescribeAvailabilityZones", error))?;
         let zones = answer.availability_zones.unwrap_or_default();
         Ok(zones.into_iter().filter_map(|zone| zone.zone_name).collect())
-    }
-
-    /// The region's default VPC, by id.
-    pub(crate) async fn default_vpc(&self) -> Result<Option<String>, CloudError> {
-        let answer = self.ec2.describe_vpcs().filters(filter("is-default", "true")).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeVpcs", error))?;
-        Ok(answer.vpcs.unwrap_or_default().into_iter().find_map(|vpc| vpc.vpc_id))
     }
 
     /// All AMIs of a namespace.

@@ -10,14 +10,17 @@ use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
     ImageAttributeName, LaunchPermission, LaunchPermissionModifications, Tag,
 };
+use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::access;
 use crate::bake::resolve_base;
 use crate::cloud::Cloud;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::ingress;
 use crate::naming::Pattern;
 use crate::quotas::{self, Room};
+use crate::reach::Connect;
 use crate::rights::Operation;
 use crate::template::{Namespace, Template};
 
@@ -136,7 +139,7 @@ pub async fn examine_readiness(
     if templates.iter().any(|template| template.subnet.is_none()) {
         checks.push(default_vpc(cloud).await);
     }
-    checks.extend(access(cloud, templates).await);
+    checks.extend(ways_in(cloud, templates).await);
     let mut image = None;
     match cloud.fleet(namespace).await {
         Err(error) => checks.push(Check::failed("AMIs", &error)),
@@ -180,49 +183,101 @@ pub async fn examine_readiness(
     checks
 }
 
-/// Whether security groups let this machine in: those that templates name, each list once, and
-/// amiable's own.
-async fn access(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
-    let own = match cloud.own_address().await {
-        Ok(own) => own,
-        Err(reason) => {
-            return vec![Check {
+/// Whether machines of templates can be reached: each way once.
+async fn ways_in(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
+    let mut ways: Vec<&Template> = Vec::new();
+    let way = |it: &Template| {
+        (
+            it.reach.clone(),
+            it.security_groups.clone(),
+            it.ssh_port,
+            it.ssh_from.clone(),
+            it.subnet.clone(),
+        )
+    };
+    for template in templates {
+        if ways.iter().all(|other| way(other) != way(template)) {
+            ways.push(template);
+        }
+    }
+    let mut checks = Vec::new();
+    for template in ways {
+        if template.reach.connect == Some(Connect::InstanceConnect) {
+            checks.push(connect_endpoint(cloud, template).await);
+        }
+        checks.extend(groups_let_in(cloud, template).await);
+    }
+    let mut seen = BTreeSet::new();
+    checks.retain(|check| seen.insert(check.name.clone() + &check.detail));
+    checks
+}
+
+/// Whether security groups let in whom they must: those that a template names, or amiable's own.
+async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
+    let Template { security_groups: groups, ssh_port: port, .. } = template;
+    // Who is at the other end of a program's connection is not known.
+    if template.reach.connect.is_some() && !groups.is_empty() {
+        return None;
+    }
+    let sources = match access::sources(cloud, template).await {
+        Ok(sources) if sources.is_empty() => return None,
+        Ok(sources) => sources,
+        Err(error) => {
+            return Some(Check {
                 name: "own address".into(),
                 verdict: Verdict::Failed,
-                detail: reason,
+                detail: error.to_string(),
                 hint: Some("`ssh_from` says whom to let in, and nothing is asked then"),
-            }];
+            });
         }
     };
-    let lists: BTreeSet<(&[String], u16)> =
-        templates.iter().map(|it| (&it.security_groups[..], it.ssh_port)).collect();
-    let mut checks = Vec::new();
-    for (groups, port) in lists {
-        if groups.is_empty() {
-            let text = format!("{own} is let in by a security group of amiable's own");
-            checks.push(Check::ok("SSH access", text));
-            continue;
-        }
-        let name = format!("SSH access by {}", groups.join(", "));
-        checks.push(match cloud.ingress(groups).await {
-            Ok(found) if ingress::admits(&found, port, own) => {
-                Check::ok(&name, format!("{own} is let in at port {port}"))
-            }
-            Ok(found) => Check {
-                name,
-                verdict: Verdict::Failed,
-                detail: format!(
-                    "no rule lets {own} in at port {port}: {}",
-                    ingress::describe(&found, port)
-                ),
-                hint: Some(
-                    "add a rule, or leave `security_groups` out: amiable brings its own then",
-                ),
-            },
-            Err(error) => Check::failed(&name, &error),
-        });
+    let is_one = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
+    let texts =
+        sources.iter().map(|it| if is_one(it) { it.addr().to_string() } else { it.to_string() });
+    let own = texts.collect::<Vec<String>>().join(", ");
+    if groups.is_empty() {
+        let text = format!("{own} is let in by a security group of amiable's own");
+        return Some(Check::ok("SSH access", text));
     }
-    checks
+    let name = format!("SSH access by {}", groups.join(", "));
+    Some(match cloud.ingress(groups).await {
+        Ok(found) if sources.iter().any(|it| ingress::admits(&found, *port, it.addr())) => {
+            Check::ok(&name, format!("{own} is let in at port {port}"))
+        }
+        Ok(found) => Check {
+            name,
+            verdict: Verdict::Failed,
+            detail: format!(
+                "no rule lets {own} in at port {port}: {}",
+                ingress::describe(&found, *port)
+            ),
+            hint: Some("add a rule, or leave `security_groups` out: amiable brings its own then"),
+        },
+        Err(error) => Check::failed(&name, &error),
+    })
+}
+
+/// Whether there is an endpoint by which `connect = "instance-connect"` gets to the template's VPC.
+async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
+    let name = "EC2 Instance Connect Endpoint";
+    let vpc = match &template.subnet {
+        Some(subnet) => cloud.vpc_of(subnet).await.map(Some),
+        None => cloud.default_vpc().await,
+    };
+    let vpc = match vpc {
+        Ok(vpc) => vpc.unwrap_or_default(),
+        Err(error) => return Check::failed(name, &error),
+    };
+    match cloud.connect_endpoints(&vpc).await {
+        Ok(found) if found.is_empty() => Check {
+            name: name.into(),
+            verdict: Verdict::Failed,
+            detail: format!("{vpc} has none"),
+            hint: Some("`aws ec2 create-instance-connect-endpoint --subnet-id …` makes one"),
+        },
+        Ok(found) => Check::ok(name, format!("{} in {vpc}", found.join(", "))),
+        Err(error) => Check::failed(name, &error),
+    }
 }
 
 /// The regions that AMIs are copied to, each once.
@@ -299,6 +354,10 @@ async fn ask_for(cloud: &Cloud, action: &str, from: &str, image: &str) -> Option
         "DescribeSecurityGroups" => {
             let request = ec2.describe_security_groups();
             right("DescribeSecurityGroups", request.dry_run(true).send().await)
+        }
+        "DescribeInstanceConnectEndpoints" => {
+            let request = ec2.describe_instance_connect_endpoints();
+            right("DescribeInstanceConnectEndpoints", request.dry_run(true).send().await)
         }
         "DescribeSubnets" => {
             right("DescribeSubnets", ec2.describe_subnets().dry_run(true).send().await)

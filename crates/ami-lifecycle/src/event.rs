@@ -81,6 +81,8 @@ pub enum Event {
     Warning(String),
     /// A line that the script wrote.
     Output(Stream, String),
+    /// A line that a program wrote which connects to a machine: for the log.
+    Tunnel(String),
     /// A stage has ended well.
     Done(Stage, Duration),
 }

@@ -29,6 +29,13 @@ pub(crate) enum From {
     Other(String),
 }
 
+impl Group {
+    /// Whether it has this id or this name.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.id == text || self.name == text
+    }
+}
+
 impl Ingress {
     fn is_for(&self, port: u16) -> bool {
         let port = i32::from(port);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::access::{self, Asker};
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::{InstanceFacts, Launch, filter};
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Event;
 use crate::guest::{Found, Guest, GuestKeys, Site, ended};
 use crate::marks::{Marks, new_bake};
@@ -103,13 +103,29 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
 async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
     let Order { site, marks, is_gone, is_first, .. } = *order;
     if !site.template.security_groups.is_empty() {
-        return Ok(site.template.security_groups.clone());
+        return named_groups(site).await;
     }
     let asker = Asker { site, marks, is_gone, is_first };
     let scope = access::scope(&asker).await?;
     undo.access(&scope);
     // Not cancelled half way: what is made must be known to be taken back.
     Ok(vec![site.cloud.accesses().join(&asker, &scope).await?])
+}
+
+/// The template's own. A network interface takes groups by id only.
+async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
+    let named = &site.template.security_groups;
+    let by_id = named.iter().all(|group| group.starts_with("sg-"));
+    if by_id || site.template.reach.public_ip.is_none() {
+        return Ok(named.clone());
+    }
+    let found = site.cloud.ingress(named).await?;
+    if let Some(missing) = named.iter().find(|it| found.iter().all(|group| !group.is(it))) {
+        let message = format!("there is no security group {missing}");
+        let error = CloudError::answer("DescribeSecurityGroups", message);
+        return Err(CloudError { kind: CloudErrorKind::NotFound, ..error }.into());
+    }
+    Ok(found.into_iter().map(|group| group.id).collect())
 }
 
 async fn launch(
@@ -133,6 +149,7 @@ async fn launch(
         instance_type: &template.instance_type,
         security_groups: groups,
         subnet: template.subnet.as_deref(),
+        public_ip: template.reach.public_ip,
         instance_profile: template.instance_profile.as_deref(),
         volume_size: order.volume_size,
         encrypts: (&order.encrypts, key),
@@ -189,8 +206,13 @@ async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<IpAddr, BakeErr
     let judge = |found: &[InstanceFacts]| {
         // EC2 may not show it yet.
         let Some(facts) = judge(order, id, found)? else { return Ok(None) };
-        let stays = facts.is_public || facts.state == "running";
-        Ok::<_, BakeError>(facts.address.filter(|_| stays))
+        let reach = &site.template.reach;
+        let address = reach.address_of(facts);
+        if address.is_none() && facts.state == "running" {
+            let reason = reach.missing();
+            return Err(BakeError::NoAddress { instance: id.to_owned(), reason });
+        }
+        Ok(address)
     };
     let ask = async |ids| site.cloud.machines_with(order.marks.namespace, ids).await;
     let limit = site.template.timeouts.boot;

@@ -1,12 +1,16 @@
 //! Under which address this machine is seen by the instances that it logs in to.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::http;
 
 /// AWS's own service that answers with the caller's public address.
 const CHECK: &str = "https://checkip.amazonaws.com";
+
+/// An address that no route but one to the whole Internet leads to: it is for documentation
+/// (<https://www.rfc-editor.org/rfc/rfc3849>).
+pub(crate) const ANY_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 /// It answers within a second, or not at all.
 const LIMIT: Duration = Duration::from_secs(10);

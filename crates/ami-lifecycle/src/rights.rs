@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub use self::policy::{PolicyRequest, policy};
 use crate::consumer::Consumer;
 use crate::naming::Pattern;
+use crate::reach::{AddressKind, Connect};
 use crate::template::{Base, HostKey, KeyPair, Template};
 
 /// What a person does with amiable.
@@ -169,6 +170,7 @@ impl Operation {
         if starts && own_group && any(|it| it.subnet.is_some()) {
             actions.insert("ec2:DescribeSubnets");
         }
+        actions.extend(self.reach_actions(templates));
         if starts && any(|it| it.host_key == HostKey::Console || it.agent.is_some()) {
             actions.insert("ec2:GetConsoleOutput");
         }
@@ -201,6 +203,38 @@ fn all_consumers(templates: &[Template]) -> impl Iterator<Item = &Consumer> + Cl
 }
 
 impl Operation {
+    /// What it, and the programs that it starts, call to reach machines.
+    fn reach_actions(self, templates: &[Template]) -> BTreeSet<&'static str> {
+        let mut actions = BTreeSet::new();
+        let starts = matches!(self, Operation::Bake | Operation::Verify);
+        for template in templates {
+            let by_program = template.reach.connect.as_ref();
+            let is_inside = match by_program {
+                Some(connect) => *connect != Connect::SessionManager,
+                None => template.reach.address == Some(AddressKind::Private),
+            };
+            let asks_for_networks =
+                template.security_groups.is_empty() && template.ssh_from.is_empty();
+            if starts && is_inside && asks_for_networks {
+                actions.insert("ec2:DescribeVpcs");
+            }
+            match by_program {
+                Some(Connect::SessionManager) if starts => {
+                    actions.insert("ssm:StartSession");
+                }
+                Some(Connect::InstanceConnect) if starts => {
+                    actions.insert("ec2-instance-connect:OpenTunnel");
+                    actions.insert("ec2:DescribeInstanceConnectEndpoints");
+                }
+                Some(Connect::InstanceConnect) if self == Operation::Doctor => {
+                    actions.insert("ec2:DescribeInstanceConnectEndpoints");
+                }
+                _ => {}
+            }
+        }
+        actions
+    }
+
     /// What it calls to distribute, in the regions that AMIs are copied to and the first.
     fn distribution_actions(self, templates: &[Template]) -> Vec<&'static str> {
         let any = |is_so: fn(&Template) -> bool| templates.iter().any(is_so);

@@ -11,10 +11,11 @@ use russh::client::{self, Handle, Handler};
 use russh::keys::PublicKeyOrCertificate;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{ChannelMsg, Disconnect, Preferred};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::event::Stream;
+use crate::tunnel::{Route, Tunnel};
 
 /// How long a connection may take to be accepted. Linux sends the first packet again after 1 s
 /// and 3 s; what filters a port answers none of them.
@@ -37,6 +38,8 @@ pub(crate) struct Login {
     pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) key: Arc<PrivateKey>,
+    /// The way there; directly without one.
+    pub(crate) route: Option<Route>,
     /// The host keys that are accepted; `None`: whichever comes first.
     pub(crate) host_keys: Option<Vec<PublicKey>>,
 }
@@ -62,6 +65,10 @@ pub(crate) enum SshError {
     Refused { user: String },
     #[error("the connection was lost")]
     Lost,
+    #[error("{program} could not be started: {reason}")]
+    NotStarted { program: String, reason: String },
+    #[error("{program} {how}")]
+    Tunnel { program: String, how: String },
     #[error(transparent)]
     Protocol(#[from] russh::Error),
 }
@@ -78,6 +85,8 @@ pub(crate) struct Ssh {
     handle: Handle<ExpectHostKey>,
     /// The host key that was shown.
     pub(crate) host_key: PublicKey,
+    /// What carries it.
+    tunnel: Option<Tunnel>,
 }
 
 struct ExpectHostKey {
@@ -128,6 +137,9 @@ impl From<HandlerError> for SshError {
 impl Ssh {
     /// Connects, demands the host key and logs in.
     pub(crate) async fn connect(login: &Login) -> Result<Ssh, SshError> {
+        if let Some(route) = &login.route {
+            return Ssh::connect_by(route, login).await;
+        }
         let to = SocketAddr::new(login.address, login.port);
         let stream = connect(to).await?;
         let logged_in = tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login, stream)).await;
@@ -139,7 +151,20 @@ impl Ssh {
         }
     }
 
-    async fn log_in(login: &Login, stream: TcpStream) -> Result<Ssh, SshError> {
+    /// The same by way of a program.
+    async fn connect_by(route: &Route, login: &Login) -> Result<Ssh, SshError> {
+        let (tunnel, stream) = route.open()?;
+        match tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login, stream)).await {
+            Ok(Ok(ssh)) => Ok(Ssh { tunnel: Some(tunnel), ..ssh }),
+            Ok(Err(error @ (SshError::HostKey(_) | SshError::Refused { .. }))) => Err(error),
+            Ok(Err(_)) | Err(_) => Err(tunnel.failure().await),
+        }
+    }
+
+    async fn log_in(
+        login: &Login,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Ssh, SshError> {
         let config = client::Config {
             keepalive_interval: Some(KEEPALIVE),
             preferred: preferred(login.host_keys.as_deref()),
@@ -163,7 +188,7 @@ impl Ssh {
             return Err(SshError::Refused { user: login.user.clone() });
         }
         let host_key = shown.get().cloned().ok_or(SshError::Lost)?;
-        Ok(Ssh { handle, host_key })
+        Ok(Ssh { handle, host_key, tunnel: None })
     }
 
     /// Runs a command, sends it `input`, and hands out its output line by line.
@@ -234,6 +259,7 @@ impl Ssh {
 
     /// Ends with the connection.
     pub(crate) async fn until_closed(self) {
+        let _open = self.tunnel;
         let _ = self.handle.await;
     }
 
@@ -391,6 +417,7 @@ mod tests {
             port: address.port(),
             user: "admin".into(),
             key: Arc::new(new_key()),
+            route: None,
             host_keys: Some(vec![expected.public_key().clone()]),
         })
         .await

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::consumer::{BootScript, Consumer};
 use crate::distribution::Distribution;
 use crate::prune::Keep;
+use crate::reach::Reach;
 
 /// The processor architecture, in EC2's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -229,15 +230,15 @@ pub enum SealStep {
 impl SealStep {
     /// All of them, in the order in which they are done.
     pub const ALL: [SealStep; 9] = [
-        SealStep::LoginKeys,
         SealStep::CloudInit,
-        SealStep::HostKeys,
-        SealStep::MachineId,
         SealStep::Credentials,
         SealStep::Histories,
         SealStep::PackageCaches,
-        SealStep::Logs,
         SealStep::FreeSpace,
+        SealStep::MachineId,
+        SealStep::HostKeys,
+        SealStep::LoginKeys,
+        SealStep::Logs,
     ];
 
     /// Its name in the configuration.
@@ -328,6 +329,8 @@ pub struct Template {
     pub ssh_from: Vec<IpNet>,
     /// The subnet to launch in; the default VPC's without one.
     pub subnet: Option<String>,
+    /// How its machines are reached.
+    pub reach: Reach,
     /// An instance profile for the bake, by name.
     pub instance_profile: Option<String>,
     /// The root volume's size in GiB; the base's without one.
@@ -409,6 +412,7 @@ pub(crate) mod tests {
             security_groups: Vec::new(),
             ssh_from: Vec::new(),
             subnet: None,
+            reach: Reach::default(),
             instance_profile: None,
             volume_size: None,
             may_reboot: false,

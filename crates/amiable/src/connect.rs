@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ami_lifecycle::{Cloud, Consumers, JenkinsServer};
+use ami_lifecycle::{Cloud, Consumers, JenkinsServer, Programs};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -18,7 +18,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use crate::config::{CloudEndpoint, CloudSettings, Config};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::{local, surroundings};
+use crate::{guard, local, surroundings};
+
+/// By this `aws` knows the endpoint, too
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// The region of the local endpoint where none is configured.
 const LOCAL_REGION: &str = "us-east-1";
@@ -128,9 +132,13 @@ pub(crate) async fn cloud_of(
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
+    let mut variables = Vec::new();
     match &settings.endpoint {
         CloudEndpoint::Aws => {}
-        CloudEndpoint::Url(url) => loader = loader.endpoint_url(url),
+        CloudEndpoint::Url(url) => {
+            variables.push((ENDPOINT, Some(url.clone())));
+            loader = loader.endpoint_url(url);
+        }
         CloudEndpoint::Local => {
             let endpoint = local::ensure_running(console).await?;
             let key = Credentials::new(
@@ -140,6 +148,13 @@ pub(crate) async fn cloud_of(
                 None,
                 "local",
             );
+            variables = vec![
+                (ENDPOINT, Some(endpoint.url())),
+                ("AWS_ACCESS_KEY_ID", Some(endpoint.access_key_id.clone())),
+                ("AWS_SECRET_ACCESS_KEY", Some(endpoint.secret_access_key.clone())),
+                ("AWS_SESSION_TOKEN", None),
+                ("AWS_PROFILE", None),
+            ];
             let region = settings.region.clone().unwrap_or_else(|| LOCAL_REGION.into());
             loader = loader
                 .endpoint_url(endpoint.url())
@@ -152,7 +167,13 @@ pub(crate) async fn cloud_of(
         return Err(Failure::usage("no region is configured")
             .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));
     }
-    Ok(Cloud::new(&config, settings.limits))
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let programs = Programs {
+        guard: guard::command(),
+        profile: settings.profile.clone(),
+        variables: variables.collect(),
+    };
+    Ok(Cloud::new(&config, settings.limits, programs))
 }
 
 /// Connects by way of the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, in capitals or

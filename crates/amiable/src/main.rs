@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod console;
 mod failure;
+mod guard;
 mod import;
 mod interrupt;
 mod local;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
     // QEMU starts this program once for each metadata request of a guest, so that
     // way in is found before anything else is set up.
     if let Some(outcome) = local::relay_if_asked() {
+        return outcome;
+    }
+    if let Some(outcome) = guard::guard_if_asked() {
         return outcome;
     }
     let cli = Cli::parse();

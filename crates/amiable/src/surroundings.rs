@@ -22,6 +22,15 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Where a program is, by its name in PATH or by its path.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).map(|folder| folder.join(name));
+    let places: Vec<PathBuf> =
+        if name.contains('/') { vec![name.into()] } else { folders.collect() };
+    places.into_iter().find(|file| file.is_file())
+}
+
 /// Where the local endpoint keeps everything.
 pub(crate) fn local_folder() -> Result<PathBuf, Failure> {
     match env::var_os("AMIABLE_LOCAL_DIR").filter(|path| !path.is_empty()) {

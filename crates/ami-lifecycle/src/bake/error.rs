@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Stage;
 use crate::fleet::Refusal;
+use crate::guest::quote;
 use crate::naming::NamingError;
 use crate::source::SourceError;
 use crate::ssh::SshError;
@@ -86,6 +87,14 @@ pub enum BakeError {
         last: String,
         /// The last lines of the console, where EC2 has them.
         console: Vec<String>,
+    },
+    /// It runs, and has no address of the kind that is asked for.
+    #[error("{instance} cannot be reached: {reason}")]
+    NoAddress {
+        /// Which.
+        instance: String,
+        /// What it lacks.
+        reason: &'static str,
     },
     /// Nobody knows whom a security group is to let in.
     #[error("the address of this machine, as AWS sees it, could not be determined: {0}")]
@@ -343,4 +352,16 @@ pub struct KeptLogin {
     pub private_key: String,
     /// The host key, as a line of known_hosts has it.
     pub host_key: String,
+    /// The program by which it is reached, for OpenSSH's ProxyCommand.
+    pub proxy_command: Option<String>,
+}
+
+impl KeptLogin {
+    /// The argument of `ssh` for its [`proxy_command`](Self::proxy_command), quoted for a shell,
+    /// after a space; nothing without one.
+    #[must_use]
+    pub fn proxy_option(&self) -> String {
+        let option = |it: &String| format!(" -o {}", quote(&format!("ProxyCommand={it}")));
+        self.proxy_command.as_ref().map(option).unwrap_or_default()
+    }
 }

@@ -45,15 +45,17 @@ pub struct ImageFacts {
 }
 
 /// What amiable needs to know of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InstanceFacts {
     pub(crate) id: String,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
-    /// The public address where there is one, else the private one.
-    pub(crate) address: Option<IpAddr>,
-    /// It is the public one: no other will come.
-    pub(crate) is_public: bool,
+    /// Its public IPv4 address.
+    pub(crate) public: Option<IpAddr>,
+    /// Its private IPv4 address.
+    pub(crate) private: Option<IpAddr>,
+    /// Its IPv6 address.
+    pub(crate) ipv6: Option<IpAddr>,
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
     /// The image that it was started from.
@@ -104,14 +106,14 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
 
 pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
     let state = instance.state.and_then(|state| state.name);
-    let is_public = instance.public_ip_address.is_some();
-    let address = instance.public_ip_address.or(instance.private_ip_address);
+    let address = |text: Option<String>| text.and_then(|text| text.parse().ok());
     InstanceFacts {
         id: instance.instance_id.unwrap_or_default(),
         state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
         reason: instance.state_reason.and_then(|reason| reason.message),
-        address: address.and_then(|address| address.parse().ok()),
-        is_public,
+        public: address(instance.public_ip_address),
+        private: address(instance.private_ip_address),
+        ipv6: address(instance.ipv6_address),
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
         image: instance.image_id.unwrap_or_default(),
         tags: read_tags(instance.tags),

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::builders::EbsBlockDeviceBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataOptionsRequest, ResourceType, ShutdownBehavior,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, ResourceType,
+    ShutdownBehavior,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +29,9 @@ pub(crate) struct Launch<'a> {
     pub(crate) instance_type: &'a str,
     pub(crate) security_groups: &'a [String],
     pub(crate) subnet: Option<&'a str>,
+    /// Whether it gets a public address; as its subnet has it where that is not said. Groups are
+    /// by id then.
+    pub(crate) public_ip: Option<bool>,
     pub(crate) instance_profile: Option<&'a str>,
     pub(crate) volume_size: Option<u64>,
     /// The devices that are encrypted, and with which key; the account's default without one.
@@ -47,8 +52,6 @@ impl Cloud {
     pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
         let options =
             InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
-        let (ids, names): (Vec<_>, Vec<_>) =
-            launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
         let profile = launch
             .instance_profile
             .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
@@ -61,9 +64,6 @@ impl Cloud {
             .max_count(1)
             .client_token(launch.client_token)
             .set_key_name(launch.key_pair.map(String::from))
-            .set_security_group_ids(Some(ids))
-            .set_security_groups(Some(names))
-            .set_subnet_id(launch.subnet.map(String::from))
             .set_iam_instance_profile(profile)
             .set_block_device_mappings(block_devices(launch))
             .user_data(STANDARD.encode(launch.user_data))
@@ -72,6 +72,7 @@ impl Cloud {
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
+        let request = placed(request, launch);
         tracing::debug!("RunInstances {}", launch.image);
         let answer = self
             .patient(async || {
@@ -280,6 +281,24 @@ impl Cloud {
         let answer = self.ec2.delete_volume().volume_id(id).send().await;
         was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteVolume", error)))
     }
+}
+
+/// Subnet and groups are said of the launch, or of its network interface where a public address is
+/// asked for: EC2 takes them in one place only.
+fn placed(request: RunInstancesFluentBuilder, launch: &Launch<'_>) -> RunInstancesFluentBuilder {
+    let subnet = launch.subnet.map(String::from);
+    let (ids, names): (Vec<_>, Vec<_>) =
+        launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
+    let Some(public_ip) = launch.public_ip else {
+        let request = request.set_security_group_ids(Some(ids)).set_security_groups(Some(names));
+        return request.set_subnet_id(subnet);
+    };
+    let card = InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .associate_public_ip_address(public_ip)
+        .set_subnet_id(subnet)
+        .set_groups(Some(ids));
+    request.network_interfaces(card.build())
 }
 
 /// What is asked of the image's devices; nothing, where they are good as they are.

@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{
 use ipnet::IpNet;
 
 use super::{
-    Cloud, CloudError, CloudErrorKind, Namespace, Tagged, Tags, filter, of_bake, of_namespace,
-    read_tags, tag_specification, tags, was_known,
+    Cloud, CloudError, Namespace, Tagged, Tags, filter, of_bake, of_namespace, read_tags,
+    tag_specification, tags, was_known,
 };
 use crate::ingress::{From, Group, Ingress};
 
@@ -194,18 +194,6 @@ impl Cloud {
         self.turn("DeleteSecurityGroup", id).await;
         let answer = self.ec2.delete_security_group().group_id(id).send().await;
         was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteSecurityGroup", error)))
-    }
-
-    /// The VPC that a subnet is in.
-    pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<String, CloudError> {
-        self.turn("DescribeSubnets", subnet).await;
-        let answer = self.ec2.describe_subnets().subnet_ids(subnet).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeSubnets", error))?;
-        let found = answer.subnets.unwrap_or_default().into_iter().find_map(|it| it.vpc_id);
-        found.ok_or_else(|| CloudError {
-            kind: CloudErrorKind::NotFound,
-            ..CloudError::answer("DescribeSubnets", format!("there is no subnet {subnet}"))
-        })
     }
 }
 

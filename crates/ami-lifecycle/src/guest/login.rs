@@ -17,6 +17,8 @@ use crate::template::{Base, HostKey};
 /// The pause between two attempts: an attempt is refused at once while there is no sshd, and
 /// costs the network little.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The pause where each attempt starts a program.
+const TUNNEL_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause after a refused login: sshd punishes who fails too often
 /// (`PerSourcePenalties` in <https://man.openbsd.org/sshd_config>).
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -46,7 +48,8 @@ pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
     let mut told: Option<Discriminant<SshError>> = None;
     let mut logged: Option<Discriminant<SshError>> = None;
     let mut refused: Option<Instant> = None;
-    let mut pause = PAUSE;
+    let shortest = if login.route.is_some() { TUNNEL_PAUSE } else { PAUSE };
+    let mut pause = shortest;
     loop {
         let error = match Ssh::connect(login).await {
             Ok(ssh) => return Ok(ssh),
@@ -61,10 +64,11 @@ pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
             refused.get_or_insert_with(Instant::now);
             pause = (pause * 2).min(LONGEST_PAUSE);
         } else {
-            (refused, pause) = (None, PAUSE);
+            (refused, pause) = (None, shortest);
         }
         let is_proven = site.template.host_key != HostKey::FirstContact;
-        let for_good = is_proven && refused.is_some_and(|since| since.elapsed() > REFUSED_LIMIT);
+        let for_good = is_proven && refused.is_some_and(|since| since.elapsed() > REFUSED_LIMIT)
+            || matches!(error, SshError::NotStarted { .. });
         if for_good || Instant::now() > deadline {
             return Err(no_login(awaited, &error, began.elapsed()).await);
         }
@@ -113,7 +117,7 @@ async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
     match error {
         SshError::Unanswered(_) => {
             let firewall = firewall(awaited).await.map(|text| format!(": {text}"));
-            format!("{error}{}", firewall.unwrap_or_default())
+            format!("{error}{}{}", firewall.unwrap_or_default(), without_public(awaited))
         }
         SshError::PortRefused(_) => {
             format!("{error}: the machine is there, and no sshd listens at that port")
@@ -132,6 +136,16 @@ async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
         }
         _ => error.to_string(),
     }
+}
+
+/// The way out where a private address is used for want of a public one.
+fn without_public(awaited: &Awaited<'_>) -> &'static str {
+    let reach = &awaited.site.template.reach;
+    if reach.address.is_some() || reach.connect.is_some() || !is_private(awaited.login.address) {
+        return "";
+    }
+    "; the instance has no public address: `public_ip = true` asks for one, `connect` names another \
+     way in, and `address = \"private\"` says that this one is reached (by a VPN)"
 }
 
 /// What the security groups say of a port that does not answer; `None` when EC2 does not tell.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use keys::GuestKeys;
+pub(crate) use remote::quote;
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
@@ -29,9 +30,11 @@ use self::seal::{IDENTITY_LINE, WARNING_LINE};
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::{Cloud, filter};
 use crate::event::{Event, Observer, Stream};
+use crate::reach::Target;
 use crate::source::{self, Checkout};
 use crate::ssh::{Ended, Lines, Login, Ssh, SshError};
 use crate::template::{HostKey, Repository, Template};
+use crate::tunnel::Route;
 use crate::wait;
 
 /// The pause between two attempts to connect again.
@@ -40,6 +43,9 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// still lives.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 const LOOKS: Duration = Duration::from_secs(30);
+
+/// How long a new connection is tried for where the last command may have kept it from ever coming.
+const DOOR_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
@@ -105,8 +111,11 @@ impl Guest {
             HostKey::Console => Some(host_keys_on_console(site, instance).await?),
             HostKey::FirstContact => None,
         };
+        let route = route(site, found);
+        let proxy_command = route.as_ref().map(Route::proxy_command);
         let login = Login {
             address,
+            route,
             port: template.ssh_port,
             user: template.ssh_user.clone(),
             key: keys.login.clone(),
@@ -127,6 +136,7 @@ impl Guest {
             user: login.user.clone(),
             private_key: private_text(&keys.login),
             host_key: line_of(&ssh.host_key),
+            proxy_command,
         };
         let login = Login { host_keys: Some(vec![ssh.host_key.clone()]), ..login };
         let guest = Guest {
@@ -222,9 +232,11 @@ impl Guest {
             self.run_script("the seal script", script, timeouts.script).await?;
         }
         let command = seal::seal(&self.work, &self.login_key, &seal);
-        // Not again: half way, the login key may be gone already.
-        let lines = self.own("seal the machine", &command, None).await??;
-        for warning in lines.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
+        let lines = self.own_again("seal the machine", &command).await?;
+        let command = seal::close_the_door(&self.login_key, &seal);
+        let limits = Limits::new("seal the machine", DOOR_LIMIT);
+        let rest = self.own_within(&limits, &command).await?;
+        for warning in rest.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
             self.observer.event(Event::Warning(warning.to_owned()));
         }
         let identity = lines.iter().find_map(|line| line.strip_prefix(IDENTITY_LINE));
@@ -264,7 +276,7 @@ impl Guest {
         script: &str,
         limit: Duration,
     ) -> Result<(), BakeError> {
-        let limits = Limits { what, limit, deadline: Instant::now() + limit };
+        let limits = Limits::new(what, limit);
         let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
         let name = what.replace(' ', "-");
         let on_reboot = if self.template.may_reboot {
@@ -344,8 +356,7 @@ impl Guest {
     }
 
     fn limits(&self, what: &'static str) -> Limits {
-        let limit = self.template.timeouts.script;
-        Limits { what, limit, deadline: Instant::now() + limit }
+        Limits::new(what, self.template.timeouts.script)
     }
 
     pub(crate) async fn log_out(self) {
@@ -372,10 +383,18 @@ impl Guest {
         command: &str,
     ) -> Result<Vec<String>, BakeError> {
         let limits = self.limits(doing);
+        self.own_within(&limits, command).await
+    }
+
+    async fn own_within(
+        &mut self,
+        limits: &Limits,
+        command: &str,
+    ) -> Result<Vec<String>, BakeError> {
         loop {
-            match self.own(doing, command, None).await? {
+            match self.own(limits.what, command, None).await? {
                 Ok(lines) => return Ok(lines),
-                Err(lost) => self.reconnect(&limits, &lost).await?,
+                Err(lost) => self.reconnect(limits, &lost).await?,
             }
         }
     }
@@ -423,6 +442,21 @@ impl Guest {
     }
 }
 
+/// The program by which a machine is reached, where there is one.
+fn route(site: Site<'_>, found: &Found<'_>) -> Option<Route> {
+    let connect = site.template.reach.connect.as_ref()?;
+    let programs = site.cloud.programs();
+    let target = Target {
+        instance: found.instance,
+        address: found.address,
+        port: site.template.ssh_port,
+        region: site.cloud.region(),
+        profile: programs.profile.as_deref(),
+    };
+    let words = connect.words(&target);
+    Some(Route { words, programs: programs.clone(), observer: site.observer.clone() })
+}
+
 /// How long a piece of work may take.
 struct Limits {
     what: &'static str,
@@ -431,6 +465,10 @@ struct Limits {
 }
 
 impl Limits {
+    fn new(what: &'static str, limit: Duration) -> Limits {
+        Limits { what, limit, deadline: Instant::now() + limit }
+    }
+
     fn error(&self) -> BakeError {
         BakeError::TimedOut { what: self.what, limit: self.limit }
     }

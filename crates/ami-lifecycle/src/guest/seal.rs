@@ -62,13 +62,28 @@ pub(crate) const WARNING_LINE: &str = "warning ";
 /// How a line begins that tells of a failed check.
 pub(crate) const FAILED_LINE: &str = "failed ";
 
-/// Seals the machine: as the last command before the stop. Prints the identity that no
-/// instance of the AMI may have.
+/// Seals the machine as far as somebody may still log in, and do it again. Prints the identity
+/// that no instance of the AMI may have.
 pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
-    let mut script =
-        format!("set -e\ncd /\n{HOMES}{IDENTITY}{WIPE}echo {IDENTITY_LINE}$(identity)\n");
-    script += &format!("wipe {}\n", quote(work));
-    for step in SealStep::ALL.into_iter().filter(|step| seal.does(*step)) {
+    let begin = format!("echo {IDENTITY_LINE}$(identity)\nwipe {}\n", quote(work));
+    part(&begin, login_key, seal, |step| !closes_the_door(step))
+}
+
+/// The rest of sealing, as the last command before the stop. It takes a moment only: when the
+/// connection is lost meanwhile, there may be no other.
+pub(crate) fn close_the_door(login_key: &str, seal: &Seal) -> String {
+    part("", login_key, seal, closes_the_door)
+}
+
+/// After these nobody logs in any more; and logs tell of all that was done before.
+fn closes_the_door(step: SealStep) -> bool {
+    use SealStep::{HostKeys, LoginKeys, Logs, MachineId};
+    matches!(step, MachineId | HostKeys | LoginKeys | Logs)
+}
+
+fn part(begin: &str, login_key: &str, seal: &Seal, is_meant: fn(SealStep) -> bool) -> String {
+    let mut script = format!("set -e\ncd /\n{HOMES}{IDENTITY}{WIPE}{begin}");
+    for step in SealStep::ALL.into_iter().filter(|step| is_meant(*step) && seal.does(*step)) {
         script += &step_text(step, login_key);
     }
     script += "sync\n";
@@ -345,7 +360,8 @@ mod tests {
 
     #[test]
     fn a_part_that_is_turned_off_is_not_done() {
-        let text = seal("/w", "key", &keep_all_but(SealStep::Logs));
+        let only = keep_all_but(SealStep::Logs);
+        let text = seal("/w", "key", &only) + &close_the_door("key", &only);
         assert!(
             text.contains("/var/log") && !text.contains("fstrim") && !text.contains("cloud-init")
         );
@@ -386,7 +402,8 @@ mod tests {
             seal: &default,
             agent: Some(&agent),
         };
-        for command in [seal("/w", "it's", &default), checks(&expected), init_mark(true)] {
+        let (first, rest) = (seal("/w", "it's", &default), close_the_door("it's", &default));
+        for command in [first, rest, checks(&expected), init_mark(true)] {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
             assert!(output.status.success(), "{command}\n{output:?}");
         }

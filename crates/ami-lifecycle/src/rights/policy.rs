@@ -83,6 +83,8 @@ enum Group {
     Keys,
     /// iam:PassRole.
     PassRole,
+    /// ssm:StartSession, with machines that have the namespace's tag.
+    Sessions,
     /// ssm:GetParameter, of bases and consumers.
     Parameters,
     /// ssm:PutParameter, of consumers.
@@ -96,6 +98,7 @@ fn group(action: &str, by_tag: bool) -> Group {
         Some(("iam", _)) => Group::PassRole,
         Some(("kms", _)) => Group::Keys,
         Some(("ssm", "PutParameter")) => Group::OwnParameters,
+        Some(("ssm", "StartSession")) => Group::Sessions,
         Some(("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate")) => {
             Group::LaunchTemplates
         }
@@ -157,6 +160,7 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
             "Resource": "*",
             "Condition": { "StringEquals": { "iam:PassedToService": "ec2.amazonaws.com" } },
         })],
+        (Group::Sessions, only) => sessions(only),
         (Group::Parameters, _) => vec![json!({
             "Sid": "AmiableParameters",
             "Effect": "Allow",
@@ -176,6 +180,28 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
             "Resource": consumers(request.templates),
         })],
     }
+}
+
+/// A session is with a machine, by a document
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-quickstart.html>).
+fn sessions(only: Option<&Namespace>) -> Vec<Value> {
+    let mut machines = json!({
+        "Sid": "AmiableSessions",
+        "Effect": "Allow",
+        "Action": ["ssm:StartSession"],
+        "Resource": "arn:aws:ec2:*:*:instance/*",
+    });
+    if let Some(namespace) = only {
+        let key = format!("ssm:resourceTag/{}", tags::NAMESPACE);
+        machines["Condition"] = json!({ "StringEquals": { key: namespace.0 } });
+    }
+    let document = json!({
+        "Sid": "AmiableSessionDocument",
+        "Effect": "Allow",
+        "Action": ["ssm:StartSession"],
+        "Resource": "arn:aws:ssm:*:*:document/AWS-StartSSHSession",
+    });
+    vec![machines, document]
 }
 
 /// The ARNs of the parameters that name bases. AWS' own public ones belong to no account.
@@ -216,6 +242,7 @@ fn parameter(name: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reach::{Connect, Reach};
     use crate::template::tests::template;
     use crate::template::{HostKey, KeyPair};
 
@@ -325,5 +352,43 @@ mod tests {
         assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
         assert!(statement(&policy, "AmiableNew").is_some());
         assert!(statement(&policy, "AmiableNewRules").is_some());
+    }
+
+    #[test]
+    fn ways_in_need_rights_of_their_own() {
+        let by = |connect| {
+            let reach = Reach { connect: Some(connect), ..Reach::default() };
+            Template { reach, ..template() }
+        };
+        let of = |template: Template, operation: Operation| {
+            let plain = operation.actions(&[self::template()], &pattern("a-{generation}"));
+            let all = operation.actions(&[template], &pattern("a-{generation}"));
+            all.difference(&plain).copied().collect::<Vec<&str>>()
+        };
+        assert_eq!(
+            of(by(Connect::InstanceConnect), Operation::Bake),
+            [
+                "ec2-instance-connect:OpenTunnel",
+                "ec2:DescribeInstanceConnectEndpoints",
+                "ec2:DescribeVpcs"
+            ]
+        );
+        let doctor = of(by(Connect::InstanceConnect), Operation::Doctor);
+        assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints"]);
+        let session = by(Connect::SessionManager);
+        assert_eq!(of(session.clone(), Operation::Verify), ["ssm:StartSession"]);
+        let request = PolicyRequest {
+            operations: &[Operation::Bake],
+            templates: &[session],
+            pattern: &pattern("a-{generation}"),
+            only: Some(&Namespace("ci".into())),
+        };
+        let policy = policy(&request);
+        let sessions = statement(&policy, "AmiableSessions").unwrap();
+        assert_eq!(
+            sessions["Condition"]["StringEquals"]["ssm:resourceTag/amiable:namespace"],
+            "ci"
+        );
+        assert!(statement(&policy, "AmiableSessionDocument").is_some());
     }
 }

@@ -378,9 +378,10 @@ fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
             write_private(&key, &login.private_key).and_then(|()| write_private(&known, &host));
         lines.push(match written {
             Ok(()) => format!(
-                "log in: ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={} -p {} {}@{}",
+                "log in: ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={}{} -p {} {}@{}",
                 key.display(),
                 known.display(),
+                login.proxy_option(),
                 login.port,
                 login.user,
                 login.address

@@ -1,6 +1,8 @@
 //! `amiable doctor`.
 
-use ami_lifecycle::{Check, ConsumerState, Sight, Verdict};
+use std::collections::BTreeSet;
+
+use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Verdict};
 use clap::Args;
 
 use super::{Outcome, json, load_config};
@@ -9,6 +11,7 @@ use crate::config::Config;
 use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
+use crate::surroundings;
 
 /// Check credentials, region, network, bases, quotas and rights, without doing anything
 ///
@@ -25,6 +28,7 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     let cloud = connect::cloud(&config, console).await?;
     let Config { namespace, pattern, templates, .. } = &config;
     let mut checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
+    checks.extend(programs(templates));
     if let Ok(fleet) = cloud.fleet(namespace).await {
         let jenkins = connect::jenkins(&config);
         let consumers = connect::consumers(&config, jenkins.as_ref());
@@ -40,6 +44,20 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
     if failed { Err(Failure::told(Status::Failed)) } else { Ok(()) }
+}
+
+/// The programs that connect to machines must be on this machine.
+fn programs(templates: &[Template]) -> Vec<Check> {
+    let ways = templates.iter().filter_map(|template| template.reach.connect.as_ref());
+    let programs: BTreeSet<&str> = ways.flat_map(Connect::programs).collect();
+    let look = |program: &str| {
+        let found = surroundings::program(program);
+        let verdict = if found.is_some() { Verdict::Ok } else { Verdict::Failed };
+        let missing = || format!("{program} is not on this machine");
+        let detail = found.map_or_else(missing, |path| path.display().to_string());
+        Check { name: format!("program: {program}"), verdict, detail, hint: None }
+    };
+    programs.into_iter().map(look).collect()
 }
 
 /// A consumer must be readable.

@@ -7,6 +7,7 @@ mod consumer;
 mod diagnostic;
 mod distribution;
 mod guest;
+mod reach;
 mod reader;
 mod schema;
 mod template;

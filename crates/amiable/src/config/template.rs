@@ -102,6 +102,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             security_groups: self.security_groups(),
             ssh_from: self.ssh_from(),
             subnet: self.text("subnet").map(|text| text.value.to_owned()),
+            reach: self.reach(),
             instance_profile: self.text("instance_profile").map(|text| text.value.to_owned()),
             volume_size: self
                 .of("volume_size")

@@ -87,6 +87,7 @@ impl Observer for BakeView {
                 self.write_log(&format!("{mark} {line}"));
                 self.console.message(&format!("{template} {mark} {line}"));
             }
+            Event::Tunnel(line) => self.write_log(&format!("connection: {line}")),
             Event::Done(stage, time) => {
                 self.write_log(&format!(
                     "== {}: done in {:.1} s",

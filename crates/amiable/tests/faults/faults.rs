@@ -107,9 +107,11 @@ impl Fault {
     pub(crate) fn is_got_over(self, point: &Point) -> bool {
         let is_command = matches!(point, Point::Call { action, .. } if action == "ssh");
         match self {
-            Fault::Cut | Fault::Lost => !is_command,
             Fault::Fails => !is_command,
-            Fault::Throttled
+            // A connection that is lost is made again, and the command with it.
+            Fault::Cut
+            | Fault::Lost
+            | Fault::Throttled
             | Fault::Broken
             | Fault::BrokenAfter
             | Fault::NotFound

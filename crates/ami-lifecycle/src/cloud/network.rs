@@ -1,0 +1,77 @@
+//! VPCs, subnets and the ways in to them.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{Filter, Vpc};
+use ipnet::IpNet;
+
+use super::{Cloud, CloudError, CloudErrorKind, filter};
+
+/// The states of an endpoint that carries tunnels.
+const COMPLETE: [&str; 4] =
+    ["create-complete", "update-in-progress", "update-failed", "update-complete"];
+
+impl Cloud {
+    /// The region's default VPC, by id.
+    pub(crate) async fn default_vpc(&self) -> Result<Option<String>, CloudError> {
+        let vpcs = self.vpcs(filter("is-default", "true")).await?;
+        Ok(vpcs.into_iter().find_map(|vpc| vpc.vpc_id))
+    }
+
+    /// The addresses of the VPC that a subnet is in; of the default VPC without one. Who asks the
+    /// same at the same time shares the answer.
+    pub(crate) async fn networks(
+        &self,
+        subnet: Option<&str>,
+    ) -> Result<Arc<Vec<IpNet>>, CloudError> {
+        let read = async || {
+            let which = match subnet {
+                Some(subnet) => filter("vpc-id", &self.vpc_of(subnet).await?),
+                None => filter("is-default", "true"),
+            };
+            Ok(Arc::new(self.vpcs(which).await?.iter().flat_map(networks).collect()))
+        };
+        self.reads.networks.get(subnet.unwrap_or_default(), read).await
+    }
+
+    async fn vpcs(&self, filter: Filter) -> Result<Vec<Vpc>, CloudError> {
+        self.turn("DescribeVpcs", &filter).await;
+        let answer = self.ec2.describe_vpcs().filters(filter).send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeVpcs", error))?;
+        Ok(answer.vpcs.unwrap_or_default())
+    }
+
+    /// The EC2 Instance Connect Endpoints that carry tunnels to a VPC, by id.
+    pub(crate) async fn connect_endpoints(&self, vpc: &str) -> Result<Vec<String>, CloudError> {
+        self.turn("DescribeInstanceConnectEndpoints", vpc).await;
+        let states = COMPLETE.map(String::from).to_vec();
+        let states = Filter::builder().name("state").set_values(Some(states)).build();
+        let request = self.ec2.describe_instance_connect_endpoints();
+        let answer = request.filters(filter("vpc-id", vpc)).filters(states).send().await;
+        let action = "DescribeInstanceConnectEndpoints";
+        let answer = answer.map_err(|error| CloudError::new(action, error))?;
+        let found = answer.instance_connect_endpoints.unwrap_or_default().into_iter();
+        Ok(found.filter_map(|it| it.instance_connect_endpoint_id).collect())
+    }
+
+    /// The VPC that a subnet is in.
+    pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<String, CloudError> {
+        self.turn("DescribeSubnets", subnet).await;
+        let answer = self.ec2.describe_subnets().subnet_ids(subnet).send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeSubnets", error))?;
+        let found = answer.subnets.unwrap_or_default().into_iter().find_map(|it| it.vpc_id);
+        found.ok_or_else(|| CloudError {
+            kind: CloudErrorKind::NotFound,
+            ..CloudError::answer("DescribeSubnets", format!("there is no subnet {subnet}"))
+        })
+    }
+}
+
+fn networks(vpc: &Vpc) -> impl Iterator<Item = IpNet> {
+    let more = vpc.cidr_block_association_set().iter().filter_map(|it| it.cidr_block());
+    let mut all: Vec<IpNet> =
+        vpc.cidr_block().into_iter().chain(more).filter_map(|cidr| cidr.parse().ok()).collect();
+    all.sort();
+    all.dedup();
+    all.into_iter()
+}

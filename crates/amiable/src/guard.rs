@@ -1,0 +1,82 @@
+//! A program that connects to a machine is started by way of this one, which ends it, with all
+//! that it has started, when the bake has ended: also when that was killed. `aws
+//! ec2-instance-connect open-tunnel`, for one, goes on when its standard input has ended.
+
+use std::ffi::OsString;
+use std::os::unix::process::{ExitStatusExt, parent_id};
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{Signal, getpgrp, kill_process_group};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The first argument when this program is a guard. The second is the number of the process that
+/// has started it, the others are what it runs.
+const GUARD: &str = "guard-program";
+
+/// How often is looked whether the parent lives.
+const LOOKS: Duration = Duration::from_millis(500);
+/// How long a program may take to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+/// What a shell ends with when it finds no program.
+const NOT_FOUND: u8 = 127;
+
+/// What a program and its arguments are added to. Nothing where this program's own file is gone.
+pub(crate) fn command() -> Vec<OsString> {
+    let own = std::env::current_exe().into_iter();
+    own.flat_map(|own| [own.into_os_string(), GUARD.into()]).collect()
+}
+
+/// Guards a program when this one was started for that.
+pub(crate) fn guard_if_asked() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != GUARD {
+        return None;
+    }
+    let parent: u32 = args.next()?.to_str()?.parse().ok()?;
+    let words: Vec<OsString> = args.collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let code = match runtime {
+        Ok(runtime) => runtime.block_on(guard(parent, &words)),
+        Err(_) => 1,
+    };
+    Some(ExitCode::from(code))
+}
+
+#[expect(clippy::print_stderr, reason = "it speaks for a program that could not be started")]
+async fn guard(parent: u32, words: &[OsString]) -> u8 {
+    let Some((program, arguments)) = words.split_first() else { return NOT_FOUND };
+    // Else the signal to the group would end this process before it has seen to the others.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return 1 };
+    let mut child = match Command::new(program).args(arguments).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("{} could not be started: {error}", program.display());
+            return NOT_FOUND;
+        }
+    };
+    tokio::select! {
+        status = child.wait() => return status.map_or(1, code),
+        _ = terminated.recv() => {}
+        () = ended(parent) => {}
+    }
+    let _ = kill_process_group(getpgrp(), Signal::TERM);
+    let _ = tokio::time::timeout(GRACE, child.wait()).await;
+    // What it has started may live still; this ends the guard, too.
+    let _ = kill_process_group(getpgrp(), Signal::KILL);
+    1
+}
+
+/// Returns when this process has lost its parent.
+async fn ended(parent: u32) {
+    while parent_id() == parent {
+        tokio::time::sleep(LOOKS).await;
+    }
+}
+
+/// The exit status as a shell has it.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
