@@ -81,8 +81,8 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let groups = groups(order, undo).await?;
     let id = launch(order, &keys, (key_pair, &groups), undo).await?;
     site.observer.event(Event::Note(format!("instance {id}")));
-    let address = wait_for_address(order, &id).await?;
-    let found = Found { instance: &id, address, groups: &groups };
+    let (address, is_public) = wait_for_address(order, &id).await?;
+    let found = Found { instance: &id, address, is_public, groups: &groups };
     let looked = AtomicBool::new(false);
     let (guest, login) = tokio::select! {
         reached = Guest::reach(*site, &found, keys, &marks.bake) => reached?,
@@ -199,8 +199,8 @@ pub(crate) async fn found_all_the_same(
 }
 
 /// Waits until the machine has the address that it will keep. The same look shows who else
-/// bakes the template.
-async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<IpAddr, BakeError> {
+/// bakes the template. Returns the address, and whether it is the public one.
+async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
     let Order { site, .. } = order;
     let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
     let judge = |found: &[InstanceFacts]| {
@@ -212,7 +212,7 @@ async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<IpAddr, BakeErr
             let reason = reach.missing();
             return Err(BakeError::NoAddress { instance: id.to_owned(), reason });
         }
-        Ok(address)
+        Ok(address.map(|it| (it, facts.public == Some(it))))
     };
     let ask = async |ids| site.cloud.machines_with(order.marks.namespace, ids).await;
     let limit = site.template.timeouts.boot;

@@ -19,12 +19,15 @@ use crate::ssh::SshError;
 /// How long a program may take to end and to say why, after its output has ended.
 const END: Duration = Duration::from_secs(2);
 
+/// What a guard ends with, as shells do, when there is no such program.
+const NOT_FOUND: i32 = 127;
+
 /// What programs that connect to machines are started with.
 #[derive(Debug, Clone, Default)]
 pub struct Programs {
     /// A command that gets the number of this process and another command as arguments, runs that,
     /// and ends it, with all that it has started, when this process has ended or the command gets
-    /// SIGTERM. Without one, what such a program starts may outlive this process.
+    /// SIGTERM; its exit status is the other's, or 127 when that could not be started. Without one, what such a program starts may outlive this process.
     pub guard: Vec<OsString>,
     /// The AWS profile that is configured.
     pub profile: Option<String>,
@@ -127,6 +130,13 @@ impl Tunnel {
         let status = tokio::time::timeout(END, self.child.wait()).await.ok().and_then(Result::ok);
         if status.is_some() {
             let _ = tokio::time::timeout(END, &mut self.telling).await;
+        }
+        if status.and_then(|it| it.code()) == Some(NOT_FOUND) {
+            let reason = self.last_line.lock().expect("no panic holds this lock").take();
+            return SshError::NotStarted {
+                program: self.program.clone(),
+                reason: reason.unwrap_or_default(),
+            };
         }
         let how = match status {
             None => "makes no connection".to_owned(),

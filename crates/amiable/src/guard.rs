@@ -7,9 +7,10 @@ use std::os::unix::process::{ExitStatusExt, parent_id};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::{Signal, getpgrp, kill_process_group};
-use tokio::process::Command;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 /// The first argument when this program is a guard. The second is the number of the process that
 /// has started it, the others are what it runs.
@@ -19,6 +20,8 @@ const GUARD: &str = "guard-program";
 const LOOKS: Duration = Duration::from_millis(500);
 /// How long a program may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
+/// The pause between two looks whether it has.
+const STEP: Duration = Duration::from_millis(20);
 /// What a shell ends with when it finds no program.
 const NOT_FOUND: u8 = 127;
 
@@ -47,25 +50,40 @@ pub(crate) fn guard_if_asked() -> Option<ExitCode> {
 #[expect(clippy::print_stderr, reason = "it speaks for a program that could not be started")]
 async fn guard(parent: u32, words: &[OsString]) -> u8 {
     let Some((program, arguments)) = words.split_first() else { return NOT_FOUND };
-    // Else the signal to the group would end this process before it has seen to the others.
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return 1 };
-    let mut child = match Command::new(program).args(arguments).spawn() {
+    // A group of its own, which can be ended and this process with its exit status is not in.
+    let mut child = match Command::new(program).args(arguments).process_group(0).spawn() {
         Ok(child) => child,
         Err(error) => {
-            eprintln!("{} could not be started: {error}", program.display());
+            eprintln!("{error}");
             return NOT_FOUND;
         }
     };
-    tokio::select! {
-        status = child.wait() => return status.map_or(1, code),
-        _ = terminated.recv() => {}
-        () = ended(parent) => {}
+    let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+    let status = tokio::select! {
+        status = child.wait() => status.map_or(1, code),
+        _ = terminated.recv() => 1,
+        () = ended(parent) => 1,
+    };
+    if let Some(group) = group {
+        end(group, child).await;
     }
-    let _ = kill_process_group(getpgrp(), Signal::TERM);
-    let _ = tokio::time::timeout(GRACE, child.wait()).await;
-    // What it has started may live still; this ends the guard, too.
-    let _ = kill_process_group(getpgrp(), Signal::KILL);
-    1
+    status
+}
+
+/// Ends what is left of a group: the program, and what it has started.
+async fn end(group: Pid, mut child: Child) {
+    let _ = kill_process_group(group, Signal::TERM);
+    let end = Instant::now() + GRACE;
+    while test_kill_process_group(group).is_ok() {
+        if Instant::now() > end {
+            let _ = kill_process_group(group, Signal::KILL);
+            return;
+        }
+        // A member that has ended counts until its parent has asked for it.
+        let _ = child.try_wait();
+        tokio::time::sleep(STEP).await;
+    }
 }
 
 /// Returns when this process has lost its parent.

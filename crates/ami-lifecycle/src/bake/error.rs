@@ -283,8 +283,8 @@ impl BakeError {
                 "`ssh_from = [\"203.0.113.9/32\"]` says whom to let in, and nothing is asked then".into()
             }
             BakeError::NoLogin { port, .. } => format!(
-                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that the security \
-                 groups let this machine reach port {port}"
+                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} is \
+                 reached from here (security groups, `public_ip`, `connect`)"
             ),
             BakeError::Busy(Busy { template, lease, .. }) => format!(
                 "wait for that bake; if it is dead, its lease ends at {lease}, and \

@@ -34,6 +34,7 @@ const CONSOLE_LINES: usize = 20;
 pub(super) struct Awaited<'a> {
     pub(super) site: Site<'a>,
     pub(super) instance: &'a str,
+    pub(super) is_public: bool,
     /// Its security groups, by name or id.
     pub(super) groups: &'a [String],
     pub(super) login: &'a Login,
@@ -141,7 +142,7 @@ async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
 /// The way out where a private address is used for want of a public one.
 fn without_public(awaited: &Awaited<'_>) -> &'static str {
     let reach = &awaited.site.template.reach;
-    if reach.address.is_some() || reach.connect.is_some() || !is_private(awaited.login.address) {
+    if awaited.is_public || reach.address.is_some() || reach.connect.is_some() {
         return "";
     }
     "; the instance has no public address: `public_ip = true` asks for one, `connect` names another \

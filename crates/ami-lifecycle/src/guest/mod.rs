@@ -77,6 +77,8 @@ impl Site<'_> {
 pub(crate) struct Found<'a> {
     pub(crate) instance: &'a str,
     pub(crate) address: IpAddr,
+    /// It is the public one.
+    pub(crate) is_public: bool,
     /// Its security groups, by name or id.
     pub(crate) groups: &'a [String],
 }
@@ -103,7 +105,7 @@ impl Guest {
         keys: GuestKeys,
         bake: &str,
     ) -> Result<(Guest, KeptLogin), BakeError> {
-        let Found { instance, address, groups } = *found;
+        let Found { instance, address, is_public, groups } = *found;
         let template = site.template;
         let deadline = Instant::now() + template.timeouts.boot;
         let host_keys = match template.host_key {
@@ -121,7 +123,7 @@ impl Guest {
             key: keys.login.clone(),
             host_keys,
         };
-        let awaited = Awaited { site, instance, groups, login: &login, deadline };
+        let awaited = Awaited { site, instance, is_public, groups, login: &login, deadline };
         let ssh = site.or_cancel(login::log_in(&awaited)).await??;
         if template.host_key == HostKey::FirstContact {
             site.warn(format!(

@@ -43,7 +43,6 @@ impl<'a> TemplateReader<'_, 'a> {
                 other => {
                     let message = format!("`connect` cannot be `{other}`");
                     let hint = did_you_mean(other, &NAMED);
-                    let hint = format!("{hint}; or {{ bastion = … }}, {{ command = [ … ] }}");
                     self.mistakes.add(value.span(), message, Some(hint));
                     None
                 }

@@ -5,7 +5,7 @@ use std::process::Child;
 use crate::farm::{Farm, wait_for_line};
 
 /// What `aws ec2` answers, with its arguments.
-fn ec2(farm: &Farm, args: &[&str]) -> String {
+pub(crate) fn ec2(farm: &Farm, args: &[&str]) -> String {
     let env = farm.endpoint_env();
     let (_, url) = env.iter().find(|(key, _)| key == "AWS_ENDPOINT_URL").unwrap();
     let more = ["--output", "text", "--region", "us-east-1", "--endpoint-url", url];
@@ -16,7 +16,7 @@ fn ec2(farm: &Farm, args: &[&str]) -> String {
 }
 
 /// Whom amiable's own groups let in, with the group's name, sorted.
-fn let_in(farm: &Farm) -> Vec<String> {
+pub(crate) fn let_in(farm: &Farm) -> Vec<String> {
     let query = "SecurityGroups[].IpPermissions[].[IpRanges[].CidrIp]";
     let mut all = Vec::new();
     for group in groups(farm) {

@@ -26,4 +26,5 @@ mod rollbacks;
 mod rolls;
 mod sweeps;
 mod takeovers;
+mod tunnels;
 mod verifications;
