@@ -138,8 +138,8 @@ impl CloudError {
             }
             CloudErrorKind::Throttled => "EC2 asks for fewer requests: wait a moment and try again",
             CloudErrorKind::Limit => {
-                "a quota of the account is used up, or EC2 has no such machine free: choose another \
-                 `instance_type`, or ask for a higher quota"
+                "a quota of the account is used up, or EC2 has no such machine free in that zone: choose \
+                 another `instance_type` or a `subnet` in another zone, or ask for a higher quota"
             }
             CloudErrorKind::Unreachable => {
                 "check `endpoint` and `region` under [cloud], and the network"
@@ -170,7 +170,10 @@ fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
         "MissingInput" if message.contains("default VPC") => CloudErrorKind::NoDefaultVpc,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" => CloudErrorKind::Throttled,
         "InvalidAction" | "UnknownOperationException" => CloudErrorKind::NoSuchAction,
-        "InsufficientInstanceCapacity" => CloudErrorKind::Limit,
+        "InsufficientInstanceCapacity" | "InsufficientFreeAddressesInSubnet" => {
+            CloudErrorKind::Limit
+        }
+        "Unsupported" if message.contains("Availability Zone") => CloudErrorKind::Limit,
         _ if code.ends_with("LimitExceeded") => CloudErrorKind::Limit,
         _ if code.ends_with(".NotFound") || code == "InvalidAMIID.Unavailable" => {
             CloudErrorKind::NotFound
@@ -228,6 +231,8 @@ mod tests {
             ("UnauthorizedOperation", CloudErrorKind::NotAuthorized),
             ("VPCIdNotSpecified", CloudErrorKind::NoDefaultVpc),
             ("InstanceLimitExceeded", CloudErrorKind::Limit),
+            ("VcpuLimitExceeded", CloudErrorKind::Limit),
+            ("InsufficientInstanceCapacity", CloudErrorKind::Limit),
             ("RequestLimitExceeded", CloudErrorKind::Throttled),
             ("InvalidAMIID.NotFound", CloudErrorKind::NotFound),
             ("InvalidSnapshot.InUse", CloudErrorKind::InUse),

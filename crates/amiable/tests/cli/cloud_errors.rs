@@ -80,3 +80,15 @@ fn an_instance_that_nobody_can_log_in_to_is_given_up_in_time() {
     insta::with_settings!({ filters => filters }, { insta::assert_snapshot!(text) });
     farm.wait_until_empty();
 }
+
+#[test]
+fn what_ec2_has_no_room_for_is_told_with_a_way_out() {
+    let farm = Farm::with_example(&[]);
+    let mut told = Vec::new();
+    for code in ["InstanceLimitExceeded", "Unsupported", "VcpuLimitExceeded"] {
+        farm.stdout(&["local", "fault", "--call", &format!("RunInstances={code}")]);
+        told.push(farm.amiable(&["create", "agent"]));
+    }
+    insta::assert_snapshot!(told.join("\n"));
+    assert_eq!(farm.status()["instances"].as_array().unwrap().len(), 0);
+}

@@ -12,6 +12,7 @@ mod endpoint;
 mod farm;
 mod packer;
 mod plain;
+mod tunnels;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -31,7 +32,7 @@ const fn test(name: &'static str, run: fn()) -> RealTest {
 }
 
 /// Those that take longest come first; the very first mostly waits.
-const TESTS: [RealTest; 8] = [
+const TESTS: [RealTest; 10] = [
     test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
     test("bakes::the_demo_is_baked_and_an_ami_based_on_it_outlives_it", bakes::demo),
     test("canaries::none_is_in_the_ami_and_two_instances_of_it_differ", canaries::none_is_left),
@@ -41,8 +42,13 @@ const TESTS: [RealTest; 8] = [
         ..test("packer::builds_an_ami_and_leaves_nothing", packer::builds)
     },
     test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
+    test("tunnels::a_bake_goes_on_when_its_tunnel_breaks", tunnels::broken),
     test("bakes::a_failing_script_leaves_nothing", bakes::failing_script),
     test("endpoint::the_console_says_why_an_ami_does_not_boot", endpoint::console),
+    RealTest {
+        program: "sshd",
+        ..test("tunnels::a_real_sshd_leads_to_machines", tunnels::bastion)
+    },
 ];
 
 fn main() {
@@ -52,8 +58,8 @@ fn main() {
         Trial::ignorable_test(name, move || {
             if !is_there(program) {
                 let reason = format!(
-                    "{program} is not on this machine: `make setup-test` \
-                                      installs it where the distribution has it"
+                    "{program} is not on this machine: `make setup-test` installs what it may \
+                     where the distribution has it"
                 );
                 return Ok(Completion::ignored_with(reason));
             }
@@ -66,5 +72,6 @@ fn main() {
 
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders.any(|folder| folder.join(program).is_file())
 }

@@ -25,6 +25,8 @@ seal = { also = ["free-space"] }
 key_pair = "temporary"
 host_key = "console"
 [template.contact]
+script = "upgrade"
+reboot = "allowed"
 key_pair = "tester"
 ssh_key_file = "key"
 host_key = "first-contact"
@@ -41,10 +43,19 @@ sync
 rm /root/many /var/tmp/one
 "#;
 
+/// A script that returns before systemd has ended the machine, as scripts do.
+const UPGRADE: &str = r#"#!/bin/sh -e
+echo "boot $AMIABLE_BOOT"
+cat /proc/sys/kernel/random/boot_id >> /var/lib/boots
+if [ "$AMIABLE_BOOT" = 1 ]; then reboot; exit; fi
+sort -u /var/lib/boots | wc -l
+"#;
+
 pub(crate) fn is_baked_on() {
     let (farm, _) = real_farm_from("AMIABLE_TEST_PLAIN_IMAGE");
     farm.write("amiable.toml", CONFIG);
     farm.write("source/setup", SETUP);
+    farm.write("source/upgrade", UPGRADE);
     let ami = amiable(&farm, &["create", "console"]);
     let info = farm.stdout(&["info", "console"]);
     assert!(!info.contains("verified      never"), "{info}");
@@ -61,5 +72,7 @@ pub(crate) fn is_baked_on() {
         aloud(farm.command("amiable", &["create", "contact"]), "create contact");
     assert_eq!(status, Some(0), "{text}");
     assert_eq!(text.matches("host_key = \"first-contact\" asks for no proof").count(), 2, "{text}");
+    assert!(text.contains("| boot 1\n") && text.contains("| boot 2\n"), "{text}");
+    assert!(text.contains("contact | 2\n"), "it ran under two boots: {text}");
     farm.wait_until_empty();
 }

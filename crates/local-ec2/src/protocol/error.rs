@@ -18,6 +18,32 @@ pub(crate) struct ApiError {
 /// What an action returns.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
+/// EC2's own words where clients may look at them.
+fn injected_message(code: &str) -> &'static str {
+    match code {
+        "InsufficientInstanceCapacity" => {
+            "We currently do not have sufficient t3.small capacity in the Availability Zone you \
+             requested (us-east-1a). Our system will be working on provisioning additional capacity."
+        }
+        "InstanceLimitExceeded" => {
+            "You have requested more instances (1) than your current instance limit of 0 allows for \
+             the specified instance type. Please visit http://aws.amazon.com/contact-us/ec2-request \
+             to request an adjustment to this limit."
+        }
+        "Unsupported" => {
+            "Your requested instance type (t3.small) is not supported in your requested Availability \
+             Zone (us-east-1a). Please retry your request by not specifying an Availability Zone or \
+             choosing us-east-1b, us-east-1c."
+        }
+        "VcpuLimitExceeded" => {
+            "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the \
+             instance bucket that the specified instance type belongs to. Please visit \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+        }
+        _ => "This failure was asked for by `local fault`.",
+    }
+}
+
 impl ApiError {
     /// A client error: status 400.
     pub(crate) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
@@ -87,7 +113,7 @@ impl ApiError {
             "InsufficientInstanceCapacity" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        ApiError { status, ..Self::new(code, "This failure was asked for by `local fault`.") }
+        ApiError { status, ..Self::new(code, injected_message(code)) }
     }
 
     /// A required parameter is missing.
