@@ -39,7 +39,7 @@ fault-sample: export AMIABLE_FAULT_SAMPLE ?= $(shell date +%Y%m%d)
 fault-sample: fault-test
 
 # What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About forty minutes once
-# built; AMIABLE_BENCH=unchanged,plan,list,single,many,local measures some of it and writes nothing.
+# built; AMIABLE_BENCH=unchanged,plan,list,single,many,written,local measures some of it and writes nothing.
 bench: setup-test
 	image="$$(scripts/base-image)" && \
 	  AMIABLE_TEST_BASE_IMAGE="$$image" cargo bench --locked -p amiable --bench farm

@@ -19,7 +19,7 @@ use crate::engine;
 use crate::faults::{CallCounts, Faults};
 use crate::model::{
     Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
-    State, Tags, new_id,
+    State, Tags, VolumeType, new_id,
 };
 use crate::protocol::ApiResult;
 use crate::server::{self, ServerConfig};
@@ -355,6 +355,7 @@ impl Imported {
             size_gib,
             delete_on_termination: true,
             encrypted: false,
+            volume_type: VolumeType::default(),
         };
         insert_image(
             state,

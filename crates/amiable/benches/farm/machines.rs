@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::agent::{Agent, aws, real_farm, succeed};
 use crate::farm::Farm;
 use crate::fleet::client;
-use crate::report::Report;
+use crate::report::{Report, Target};
 
 /// Boots of each kind, interleaved.
 const ROUNDS: usize = 3;
@@ -36,6 +36,70 @@ pub(crate) fn local(report: &mut Report, with_boots: bool) {
         boots(report, &farm, &base, &runtime);
     }
     images(report, &farm, &base, &runtime);
+}
+
+/// Templates that differ in what sealing does, and nothing else.
+const SEALS: &str = r#"
+[cloud]
+endpoint = "local"
+[naming]
+namespace = "bench"
+pattern = "{template}-{generation}"
+[defaults]
+system = "test"
+os = "debian"
+ssh_user = "debian"
+instance_type = "t2.small"
+base = { owner = "self", name = "base" }
+source = { path = "source" }
+script = "setup"
+[template.nothing]
+seal = { keep = ["login-keys", "cloud-init", "host-keys", "machine-id", "credentials", "histories", "package-caches", "logs"] }
+[template.default]
+[template.free-space]
+seal = { also = ["free-space"] }
+"#;
+/// What sealing may write by default, in MiB.
+const MOST_WRITTEN: f64 = 16.0;
+
+/// How much a bake with an empty script writes to the builder's disk, until it is stopped.
+pub(crate) fn written(report: &mut Report) {
+    if std::env::var_os("AMIABLE_TEST_BASE_IMAGE").is_none() {
+        return;
+    }
+    let (farm, _) = real_farm();
+    farm.write("amiable.toml", SEALS);
+    farm.write("source/setup", "true\n");
+    report.section("What a bake writes to the builder's disk", &[
+        "A base of 2 GiB with an empty script, from the boot to the stop, as QEMU counts it. What \
+         sealing adds is what EBS and the snapshot have to take in.",
+    ]);
+    report.line("| sealed | written |");
+    report.line("|---|---|");
+    let mut of = |template: &str| {
+        let create = ["create", template, "--no-verify"];
+        let output = farm.command("amiable", &create).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{text}");
+        let (_, rest) = text.split_once("  instance ").expect("the builder's id");
+        let id = rest.split_whitespace().next().unwrap_or_default();
+        let logs = farm.stdout(&["local", "logs"]);
+        let line = logs.lines().rfind(|it| it.contains(&format!("{id} has written ")));
+        let bytes = line.and_then(|it| it.split(" has written ").nth(1)?.split(' ').next());
+        let bytes: f64 = bytes.and_then(|it| it.parse().ok()).expect("a number of bytes");
+        let mib = bytes / f64::from(1 << 20);
+        report.line(&format!("| {template} | {mib:.1} MiB |"));
+        mib
+    };
+    let (nothing, default) = (of("nothing"), of("default"));
+    of("free-space");
+    report.targets(&[Target {
+        what: "MiB that sealing writes by default",
+        wanted: MOST_WRITTEN,
+        got: vec![default - nothing],
+        decimals: 1,
+        why: "",
+    }]);
 }
 
 /// From RunInstances to the first words of sshd, beside QEMU alone with the same disk.

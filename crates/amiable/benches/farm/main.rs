@@ -73,6 +73,9 @@ fn main() {
     if wanted("many") {
         fleet::many(&mut report);
     }
+    if wanted("written") {
+        machines::written(&mut report);
+    }
     if wanted("local") || wanted("images") {
         machines::local(&mut report, wanted("local"));
     }

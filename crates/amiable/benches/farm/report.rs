@@ -76,7 +76,7 @@ impl Report {
         let model = machine.lines().find_map(|it| it.strip_prefix("model name")?.split_once(": "));
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let text = format!(
-            "# Benchmarks\n\nMade by `make bench`, which makes them again. All but the last two sections on the simulated endpoint: 50 ms for each \
+            "# Benchmarks\n\nMade by `make bench`, which makes them again. All but the last three sections on the simulated endpoint: 50 ms for each \
              call; running after about 10 s, its sshd 15 s later, stopped after 8 s, an image after 30 s, \
              terminated after 20 s, each drawn from a normal distribution with a deviation of 10 % by the seed that is \
              shown. \"Looks\" are DescribeInstances and DescribeImages, those before \

@@ -187,7 +187,9 @@ pub(super) fn write_mappings(xml: &mut Xml, image: &Image) {
             xml.text("snapshotId", &mapping.snapshot_id);
             xml.text("volumeSize", mapping.size_gib);
             xml.text("deleteOnTermination", mapping.delete_on_termination);
-            xml.text("volumeType", "gp3");
+            xml.text("volumeType", &mapping.volume_type.name);
+            xml.option("iops", mapping.volume_type.iops);
+            xml.option("throughput", mapping.volume_type.throughput);
             xml.text("encrypted", mapping.encrypted);
         });
     });

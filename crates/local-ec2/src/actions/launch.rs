@@ -11,13 +11,13 @@ use super::encryption::Encryption;
 use super::instances::write_reservation;
 use super::query::{find, required_id};
 use super::security_groups::find_group;
-use super::{Action, Call};
+use super::{Action, Call, volume_type};
 use crate::ec2::Ec2;
 use crate::engine;
 use crate::instance_type::InstanceType;
 use crate::model::{
     Attachment, Image, ImageState, Instance, InstanceState, KeyPair, RootDeviceType,
-    ShutdownBehavior, Snapshot, State, Tags, Volume, new_id,
+    ShutdownBehavior, Snapshot, State, Tags, Volume, VolumeType, new_id,
 };
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
@@ -37,6 +37,7 @@ pub(super) struct RunInstances {
     client_token: Option<String>,
     shutdown_behavior: ShutdownBehavior,
     place: Place,
+    zone: Option<String>,
     termination_protected: bool,
     tags_in_metadata: bool,
     devices: BTreeMap<String, Device>,
@@ -58,6 +59,7 @@ struct Place {
 struct Device {
     size_gib: Option<u64>,
     delete_on_termination: Option<bool>,
+    volume_type: Option<VolumeType>,
     /// Its volume counts as encrypted, with this key where one is named.
     encryption: Option<Encryption>,
 }
@@ -88,13 +90,15 @@ impl Action for RunInstances {
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
             "BlockDeviceMapping.Ebs.Encrypted",
             "BlockDeviceMapping.Ebs.KmsKeyId",
+            "BlockDeviceMapping.Ebs.VolumeType",
+            "BlockDeviceMapping.Ebs.Iops",
+            "BlockDeviceMapping.Ebs.Throughput",
+            "Placement.AvailabilityZone",
+            "Placement.Tenancy",
             "TagSpecification",
         ],
         ignores: &[
-            "BlockDeviceMapping.Ebs.Iops",
             "BlockDeviceMapping.Ebs.SnapshotId",
-            "BlockDeviceMapping.Ebs.Throughput",
-            "BlockDeviceMapping.Ebs.VolumeType",
             "CreditSpecification",
             "EbsOptimized",
             "MetadataOptions.HttpProtocolIpv6",
@@ -102,12 +106,10 @@ impl Action for RunInstances {
             "MetadataOptions.HttpTokens",
             "Monitoring",
             "NetworkInterface.DeleteOnTermination",
-            "Placement.AvailabilityZone",
-            "Placement.Tenancy",
         ],
         notes: "The metadata service always wants a token. An instance has at most the CPUs of \
                 its host, and a quarter of its memory. Devices that the image has not are \
-                refused, and so is an InstanceProfile: there is no IAM here. Encryption is told, not done.",
+                refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are told, not done.",
         ..Reference::NONE
     };
 
@@ -136,6 +138,7 @@ impl Action for RunInstances {
                 .string("InstanceInitiatedShutdownBehavior")
                 .map_or(Ok(ShutdownBehavior::Stop), |text| ShutdownBehavior::parse(&text))?,
             place: decode_place(params)?,
+            zone: decode_placement(params)?,
             termination_protected: params.flag("DisableApiTermination")?,
             tags_in_metadata: decode_metadata_options(params)?,
             devices: decode_devices(params)?,
@@ -211,6 +214,18 @@ fn decode_place(params: &Params) -> ApiResult<Place> {
     })
 }
 
+/// The zone that is asked for. Hosts are shared here.
+fn decode_placement(params: &Params) -> ApiResult<Option<String>> {
+    let placement = params.structure("Placement");
+    match placement.string("Tenancy").as_deref() {
+        None | Some("default") => Ok(placement.string("AvailabilityZone")),
+        Some(other) => Err(ApiError::new(
+            "Unsupported",
+            format!("The tenancy '{other}' is not supported here"),
+        )),
+    }
+}
+
 /// Whether the guest may read its tags. The metadata service here is always on and
 /// always wants a token, so only what contradicts that is refused.
 fn decode_metadata_options(params: &Params) -> ApiResult<bool> {
@@ -252,6 +267,7 @@ fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
             Device {
                 size_gib: ebs.parsed("VolumeSize")?,
                 delete_on_termination: ebs.parsed("DeleteOnTermination")?,
+                volume_type: volume_type::decode(&ebs)?,
                 encryption: Encryption::decode(&ebs)?,
             },
         );
@@ -289,6 +305,10 @@ impl RunInstances {
             && !state.key_pairs.of_region(region).any(|key| key.name == *name)
         {
             return Err(ApiError::not_found::<KeyPair>(name));
+        }
+        if let Some(zone) = self.zone.as_ref().filter(|zone| **zone != network::zone(region)) {
+            let message = format!("Invalid availability zone: [{zone}]");
+            return Err(ApiError::new("InvalidParameterValue", message));
         }
         let groups = self.group_ids(state, region)?;
         let subnet = find(&state.subnets, &self.place.subnet)?.clone();
@@ -402,6 +422,9 @@ impl RunInstances {
                 parent_layer,
                 layer: None,
                 switch: None,
+                volume_type: device
+                    .and_then(|device| device.volume_type.clone())
+                    .unwrap_or_else(|| mapping.volume_type.clone()),
                 kms_key: asked.map(|it| it.key(region)).or(inherited),
                 tags: self.tags.get("volume").cloned().unwrap_or_default(),
             };

@@ -24,6 +24,7 @@ mod security_rules;
 mod snapshots;
 mod subnets;
 mod tags;
+mod volume_type;
 mod volumes;
 
 use crate::ec2::Call;

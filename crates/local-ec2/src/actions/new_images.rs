@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::encryption::Encryption;
 use super::query::{find, required_id};
-use super::{Action, Call};
+use super::{Action, Call, volume_type};
 use crate::engine;
 use crate::model::{
     Image, ImageMapping, ImageState, Instance, InstanceState, Resource, RootDeviceType, Snapshot,
-    SnapshotState, State, Tags, new_id,
+    SnapshotState, State, Tags, VolumeType, new_id,
 };
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
@@ -142,6 +142,7 @@ impl CreateImage {
             let volume = state.volumes.get(&attachment.volume_id);
             let size_gib = volume.map_or(0, |volume| volume.size_gib);
             let kms_key = volume.and_then(|volume| volume.kms_key.clone());
+            let volume_type = volume.map(|volume| volume.volume_type.clone()).unwrap_or_default();
             let snapshot = Snapshot {
                 id: new_id("snap"),
                 volume_id: attachment.volume_id.clone(),
@@ -160,6 +161,7 @@ impl CreateImage {
                 size_gib,
                 delete_on_termination: attachment.delete_on_termination,
                 encrypted: snapshot.kms_key.is_some(),
+                volume_type,
             });
             state.snapshots.insert(snapshot);
         }
@@ -191,8 +193,8 @@ pub(super) struct RegisterImage {
     root_device_name: String,
     /// A manifest in S3: the image is of the instance-store kind.
     location: Option<String>,
-    /// Device, snapshot, delete on termination.
-    devices: Vec<(String, String, bool)>,
+    /// Device, snapshot, delete on termination, type.
+    devices: Vec<(String, String, bool, VolumeType)>,
     tags: Tags,
 }
 
@@ -207,14 +209,14 @@ impl Action for RegisterImage {
             "BlockDeviceMapping.DeviceName",
             "BlockDeviceMapping.Ebs.SnapshotId",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "BlockDeviceMapping.Ebs.VolumeType",
+            "BlockDeviceMapping.Ebs.Iops",
+            "BlockDeviceMapping.Ebs.Throughput",
             "TagSpecification",
         ],
         ignores: &[
             "BlockDeviceMapping.Ebs.Encrypted",
-            "BlockDeviceMapping.Ebs.Iops",
-            "BlockDeviceMapping.Ebs.Throughput",
             "BlockDeviceMapping.Ebs.VolumeSize",
-            "BlockDeviceMapping.Ebs.VolumeType",
             "BootMode",
             "EnaSupport",
             "ImdsSupport",
@@ -233,7 +235,9 @@ impl Action for RegisterImage {
         for mapping in params.structures("BlockDeviceMapping") {
             let ebs = mapping.structure("Ebs");
             let delete = ebs.parsed("DeleteOnTermination")?.unwrap_or(true);
-            devices.push((mapping.required("DeviceName")?, ebs.required("SnapshotId")?, delete));
+            let kind = volume_type::decode(&ebs)?.unwrap_or_default();
+            let (device, snapshot) = (mapping.required("DeviceName")?, ebs.required("SnapshotId")?);
+            devices.push((device, snapshot, delete, kind));
         }
         Ok(RegisterImage {
             name,
@@ -256,7 +260,7 @@ impl Action for RegisterImage {
 impl RegisterImage {
     fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
         let mut mappings = Vec::new();
-        for (device, snapshot_id, delete_on_termination) in self.devices {
+        for (device, snapshot_id, delete_on_termination, volume_type) in self.devices {
             let snapshot = find(&state.snapshots, &snapshot_id)?;
             if snapshot.state != SnapshotState::Completed {
                 let message = format!("Snapshot {snapshot_id} is {}", snapshot.state.name());
@@ -268,6 +272,7 @@ impl RegisterImage {
                 snapshot_id,
                 delete_on_termination,
                 encrypted: snapshot.kms_key.is_some(),
+                volume_type,
             });
         }
         let has_root = mappings.iter().any(|mapping| mapping.device == self.root_device_name);

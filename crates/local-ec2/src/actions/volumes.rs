@@ -93,7 +93,10 @@ fn write(xml: &mut Xml, state: &State, volume: &Volume) {
         xml.text("deleteOnTermination", attachment.delete_on_termination);
     });
     xml.tags(&volume.tags);
-    xml.text("volumeType", "gp3");
+    let (iops, throughput) = volume.volume_type.performance();
+    xml.text("volumeType", &volume.volume_type.name);
+    xml.option("iops", iops);
+    xml.option("throughput", throughput);
     xml.text("encrypted", volume.kms_key.is_some());
     xml.option("kmsKeyId", volume.kms_key.as_ref());
 }

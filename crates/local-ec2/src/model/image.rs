@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::{Record, Resource, Tags, VolumeType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +51,8 @@ pub(crate) struct ImageMapping {
     /// Its snapshot counts as encrypted.
     #[serde(default)]
     pub(crate) encrypted: bool,
+    #[serde(default)]
+    pub(crate) volume_type: VolumeType,
 }
 
 /// Someone who may launch an image besides its owner.

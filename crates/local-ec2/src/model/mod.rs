@@ -18,7 +18,9 @@ pub(crate) use image::{Image, ImageMapping, ImageState, Permission, RootDeviceTy
 pub(crate) use instance::{Attachment, Instance, InstanceState, ShutdownBehavior, StateReason};
 pub(crate) use key_pair::KeyPair;
 pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
-pub(crate) use storage::{Layer, Snapshot, SnapshotState, Switch, Volume, unreachable_layers};
+pub(crate) use storage::{
+    Layer, Snapshot, SnapshotState, Switch, Volume, VolumeType, unreachable_layers,
+};
 pub(crate) use subnet::Subnet;
 pub(crate) use table::{Record, Resource, RowChange, Table};
 

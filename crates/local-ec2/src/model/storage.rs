@@ -98,6 +98,36 @@ impl Resource for Snapshot {
     }
 }
 
+/// What kind of disk a volume counts as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeType {
+    pub(crate) name: String,
+    /// What was asked for, where it was.
+    pub(crate) iops: Option<u32>,
+    /// In MiB/s, where it was asked for.
+    pub(crate) throughput: Option<u32>,
+}
+
+impl Default for VolumeType {
+    fn default() -> Self {
+        VolumeType { name: "gp3".into(), iops: None, throughput: None }
+    }
+}
+
+/// What gp3 volumes have where nothing is asked for
+/// (<https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html>).
+const GP3: (u32, u32) = (3000, 125);
+
+impl VolumeType {
+    /// IOPS, and throughput in MiB/s, as EC2 tells them.
+    pub(crate) fn performance(&self) -> (Option<u32>, Option<u32>) {
+        if self.name != "gp3" {
+            return (self.iops, None);
+        }
+        (self.iops.or(Some(GP3.0)), self.throughput.or(Some(GP3.1)))
+    }
+}
+
 /// One volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Volume {
@@ -114,6 +144,8 @@ pub(crate) struct Volume {
     /// A running machine was told, or is about to be told, to write elsewhere.
     #[serde(default)]
     pub(crate) switch: Option<Switch>,
+    #[serde(default)]
+    pub(crate) volume_type: VolumeType,
     /// The KMS key that it counts as encrypted with.
     #[serde(default)]
     pub(crate) kms_key: Option<String>,

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, code, tagged};
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, InstanceNetworkInterfaceSpecification, InstanceType,
-    ResourceType,
+    Placement, ResourceType, Tenancy, VolumeType,
 };
 
 #[tokio::test]
@@ -81,6 +81,50 @@ async fn wrong_parameters_are_refused_with_ec2s_codes() {
     );
     let none = bench.client.describe_instances().send().await.unwrap();
     assert!(none.reservations().is_empty(), "a refusal leaves nothing behind");
+}
+
+#[tokio::test]
+async fn a_volume_is_of_the_type_that_was_asked_for_and_an_image_of_it_too() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |ebs: EbsBlockDevice| {
+        let mapping = BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(ebs).build();
+        let request = bench.client.run_instances().image_id(&base).min_count(1).max_count(1);
+        request.instance_type(InstanceType::T3Micro).block_device_mappings(mapping).send()
+    };
+    let of = |kind: VolumeType| EbsBlockDevice::builder().volume_type(kind);
+    for (ebs, expected) in [
+        (of(VolumeType::Gp2).iops(3000), "InvalidParameterCombination"),
+        (of(VolumeType::Io2), "MissingParameter"),
+        (of(VolumeType::Gp3).iops(100), "InvalidParameterValue"),
+        (of(VolumeType::St1).throughput(200), "InvalidParameterCombination"),
+        (of("gp9".into()), "InvalidParameterValue"),
+    ] {
+        assert_eq!(code(run(ebs.build()).await), expected);
+    }
+    let answer = run(of(VolumeType::Gp3).iops(4000).build()).await.unwrap();
+    let id = answer.instances()[0].instance_id().unwrap();
+    let volume = bench.volume_of(id).await;
+    assert_eq!((volume.iops(), volume.throughput()), (Some(4000), Some(125)));
+    bench.wait_for_state(id, "running").await;
+    let image = bench.image_of(id, "fast").await;
+    let answer = bench.client.describe_images().image_ids(image).send().await.unwrap();
+    assert_eq!(answer.images()[0].block_device_mappings()[0].ebs().unwrap().iops(), Some(4000));
+}
+
+#[tokio::test]
+async fn a_zone_or_tenancy_that_is_not_there_is_refused() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |placement: Placement| {
+        let request = bench.client.run_instances().image_id(&base).min_count(1).max_count(1);
+        request.instance_type(InstanceType::T3Micro).placement(placement).send()
+    };
+    let zone = |name: &str| Placement::builder().availability_zone(name).build();
+    assert_eq!(code(run(zone("us-east-1f")).await), "InvalidParameterValue");
+    let dedicated = Placement::builder().tenancy(Tenancy::Dedicated).build();
+    assert_eq!(code(run(dedicated).await), "Unsupported");
+    run(zone("us-east-1a")).await.unwrap();
 }
 
 #[tokio::test]
