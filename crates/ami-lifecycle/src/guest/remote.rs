@@ -150,9 +150,10 @@ pub(crate) struct Detached<'a> {
     pub(crate) on_reboot: OnReboot,
 }
 
-/// Whether systemd is about to shut the machine down: it may let a script return before.
+/// Whether systemd is about to shut the machine down: it may let a script return before. Root asks
+/// systemd itself, also when D-Bus has ended already.
 const IS_STOPPING: &str = "is_stopping() {\n\
-    \x20 [ \"$(systemctl is-system-running 2>/dev/null)\" = stopping ] && return\n\
+    \x20 [ \"$(as_root systemctl is-system-running 2>/dev/null)\" = stopping ] && return\n\
     \x20 logind='org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager'\n\
     \x20 [ \"$(busctl get-property $logind PreparingForShutdown 2>/dev/null)\" = 'b true' ]\n\
     }\n";
@@ -165,11 +166,18 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
     let run = format!("{work}/run-{name}");
     // It writes its status by one move, so that it is whole; and none when a shutdown ends it.
     let kept = format!(
-        "{IS_STOPPING}({command})\n\
+        "{AS_ROOT}\n{IS_STOPPING}({command})\n\
          echo $? > \"$run/status.new\"\n\
          ! is_stopping || sleep 600\n\
          mv \"$run/status.new\" \"$run/status\"\n"
     );
+    // Of a script that may reboot the machine, no end is one until the machine has stayed up.
+    let (was_cut, settle) = match on_reboot {
+        OnReboot::Fail => ("[ ! -e \"$run/status\" ]", ""),
+        OnReboot::Again(_) => {
+            ("[ \"$(cat \"$run/status\" 2>/dev/null || echo 0)\" = 0 ]", "sleep 3\n")
+        }
+    };
     format!(
         "{AS_ROOT}\n\
          export run={run}\n\
@@ -178,13 +186,14 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          start() {{\n\
          \x20 boot_id > \"$run/boot\"\n\
          \x20 echo \"$1\" > \"$run/count\"\n\
+         \x20 rm -f \"$run/status\"\n\
          \x20 by=nohup; ! command -v setsid >/dev/null 2>&1 || by=setsid\n\
          \x20 AMIABLE_BOOT=$1 $by sh -c {kept} >> \"$run/output\" 2>&1 </dev/null &\n\
          \x20 echo $! > \"$run/pid\"\n\
          }}\n\
          mkdir -p {work}\n\
          if mkdir \"$run\" 2>/dev/null; then start 1\n\
-         elif [ ! -e \"$run/status\" ] && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
+         elif {was_cut} && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
          {rebooted}\
          fi\n\
          pid=$(cat \"$run/pid\")\n\
@@ -199,6 +208,7 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          \x20 [ -z \"$ended\" ] || break\n\
          \x20 sleep 0.3 2>/dev/null || sleep 1\n\
          done\n\
+         {settle}\
          [ -e \"$run/status\" ] || sleep 5\n\
          # What is killed without a status may be so by the machine's shutdown, which comes here, too.\n\
          [ -e \"$run/status\" ] || exit 137\n\
@@ -388,39 +398,47 @@ mod tests {
         assert_eq!(sh(&follow(&script, 0), dir.path()).status.code(), Some(137));
     }
 
-    /// As the next boot finds a script that was cut off.
-    fn reboot(run: &Path) {
-        std::fs::remove_file(run.join("status")).unwrap();
-        std::fs::write(run.join("boot"), "another").unwrap();
-    }
-
     #[test]
     fn a_script_that_reboots_is_run_again_where_that_is_allowed() {
-        for (on_reboot, code, told) in [
-            (OnReboot::Again(Duration::from_secs(9)), Some(0), "boot 2\n"),
-            (OnReboot::Fail, Some(255), ""),
+        let again = OnReboot::Again(Duration::from_secs(9));
+        // With the status that is there after the reboot: none, or that of a script which returned
+        // before systemd ended the machine.
+        for (on_reboot, status, code, told) in [
+            (again, None, Some(0), "boot 2\n"),
+            (again, Some("0\n"), Some(0), "boot 2\n"),
+            (again, Some("3\n"), Some(3), ""),
+            (OnReboot::Fail, None, Some(255), ""),
+            (OnReboot::Fail, Some("0\n"), Some(0), ""),
         ] {
             let dir = tempfile::tempdir().unwrap();
             let work = dir.path().to_string_lossy().into_owned();
-            // The deadline is not set on the tester's own machine.
+            // The deadline is not set on the tester's own machine, and nothing is to settle.
             let follow = |seen| {
                 let text = follow(&detached(&work, "echo boot $AMIABLE_BOOT", on_reboot), seen);
-                text.replace("as_root sh -c", "true")
+                text.replace("as_root sh -c", "true").replace("\nsleep 3\n", "\n")
             };
             assert_eq!(sh(&follow(0), dir.path()).stdout, b"boot 1\n");
             let run = dir.path().join("run-init");
-            reboot(&run);
+            let reboot = |status: Option<&str>| {
+                match status {
+                    Some(status) => std::fs::write(run.join("status"), status).unwrap(),
+                    None => std::fs::remove_file(run.join("status")).unwrap(),
+                }
+                std::fs::write(run.join("boot"), "another").unwrap();
+            };
+            reboot(status);
             let output = sh(&follow(7), dir.path());
-            assert_eq!(output.status.code(), code, "{output:?}");
+            assert_eq!(output.status.code(), code, "{status:?} {output:?}");
             assert_eq!(String::from_utf8_lossy(&output.stdout), told);
-            if code == Some(0) {
-                reboot(&run);
-                std::fs::write(run.join("count"), "10").unwrap();
-                let output = sh(&follow(14), dir.path());
-                assert_eq!(output.status.code(), Some(255));
-                let told = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(told.contains("rebooted the machine 10 times"), "{told}");
+            if told.is_empty() {
+                continue;
             }
+            reboot(None);
+            std::fs::write(run.join("count"), "10").unwrap();
+            let output = sh(&follow(14), dir.path());
+            assert_eq!(output.status.code(), Some(255));
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(told.contains("rebooted the machine 10 times"), "{told}");
         }
     }
 
