@@ -218,6 +218,15 @@ impl Operation {
             if starts && is_inside && asks_for_networks {
                 actions.insert("ec2:DescribeVpcs");
             }
+            // A network interface takes groups by id.
+            let by_name = template.security_groups.iter().any(|it| !it.starts_with("sg-"));
+            if starts && by_name && template.reach.public_ip.is_some() {
+                actions.insert("ec2:DescribeSecurityGroups");
+            }
+            let looks_for_vpc = self == Operation::Doctor && is_inside;
+            if looks_for_vpc && template.subnet.is_some() {
+                actions.insert("ec2:DescribeSubnets");
+            }
             match by_program {
                 Some(Connect::SessionManager) if starts => {
                     actions.insert("ssm:StartSession");

@@ -114,9 +114,11 @@ impl Route {
 
 /// Tells what a program writes to standard error, until nobody has it open any more.
 async fn tell(stderr: ChildStderr, observer: Arc<dyn Observer>, last: Arc<Mutex<Option<String>>>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.trim().is_empty() {
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        // Whoever closes the pipe at a byte that is no UTF-8 ends the program that writes to it.
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if line.is_empty() {
             continue;
         }
         observer.event(Event::Tunnel(line.clone()));

@@ -25,10 +25,12 @@ const STEP: Duration = Duration::from_millis(20);
 /// What a shell ends with when it finds no program.
 const NOT_FOUND: u8 = 127;
 
-/// What a program and its arguments are added to. Nothing where this program's own file is gone.
+/// What a program and its arguments are added to. On Linux this leads to the running program also
+/// when its file was replaced or is gone (proc_pid_exe(5)).
 pub(crate) fn command() -> Vec<OsString> {
-    let own = std::env::current_exe().into_iter();
-    own.flat_map(|own| [own.into_os_string(), GUARD.into()]).collect()
+    let running = std::path::PathBuf::from("/proc/self/exe");
+    let own = if running.exists() { Ok(running) } else { std::env::current_exe() };
+    own.into_iter().flat_map(|own| [own.into_os_string(), GUARD.into()]).collect()
 }
 
 /// Guards a program when this one was started for that.

@@ -330,10 +330,15 @@ impl Guest {
                     self.observer.event(Event::Note("connected again".into()));
                     return Ok(());
                 }
-                Err(error) => tracing::debug!("no new connection to {}: {error}", self.instance),
-            }
-            if Instant::now() > limits.deadline {
-                return Err(limits.error());
+                Err(error) => {
+                    tracing::debug!("no new connection to {}: {error}", self.instance);
+                    let for_good = matches!(error, SshError::NotStarted { .. });
+                    if for_good || Instant::now() > limits.deadline {
+                        // Of the way, not of what was run: it decides nothing about an AMI.
+                        let text = format!("no new connection to {}: {error}", self.instance);
+                        return Err(BakeError::Connection(text));
+                    }
+                }
             }
             if Instant::now() > look {
                 self.check_that_it_lives().await?;

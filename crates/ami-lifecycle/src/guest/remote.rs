@@ -164,10 +164,17 @@ const IS_STOPPING: &str = "is_stopping() {\n\
 pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
     let Detached { work, name, command, on_reboot } = detached;
     let run = format!("{work}/run-{name}");
-    // It writes its status by one move, so that it is whole; and none when a shutdown ends it.
+    // A pipe is in between, as a script may open /dev/stderr anew, which cuts a file off; a daemon
+    // may hold it for ever. It writes its status by one move, so that it is whole; and none when a shutdown ends it.
     let kept = format!(
-        "{AS_ROOT}\n{IS_STOPPING}({command})\n\
+        "{AS_ROOT}\n{IS_STOPPING}\
+         rm -f \"$run/pipe\"\n\
+         mkfifo \"$run/pipe\"\n\
+         cat < \"$run/pipe\" >> \"$run/output\" &\n\
+         cat=$!\n\
+         ({command}) > \"$run/pipe\" 2>&1\n\
          echo $? > \"$run/status.new\"\n\
+         for it in 1 2 3 4 5; do ! kill -0 $cat 2>/dev/null || sleep 0.2 2>/dev/null || sleep 1; done\n\
          ! is_stopping || sleep 600\n\
          mv \"$run/status.new\" \"$run/status\"\n"
     );
@@ -193,6 +200,7 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          }}\n\
          mkdir -p {work}\n\
          if mkdir \"$run\" 2>/dev/null; then start 1\n\
+         elif [ ! -d \"$run\" ]; then echo \"the folder $run cannot be made\" >&2; exit 126\n\
          elif {was_cut} && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
          {rebooted}\
          fi\n\
@@ -236,7 +244,7 @@ fn after_reboot(on_reboot: OnReboot) -> String {
              \x20 fi\n\
              \x20 as_root sh -c {deadline} >/dev/null 2>&1 </dev/null\n\
              \x20 ! command -v cloud-init >/dev/null 2>&1 || cloud-init status --wait >/dev/null 2>&1\n\
-             \x20 start $count\n",
+             \x20 if mkdir \"$run/boot-$count\" 2>/dev/null; then start $count; else sleep 2; fi\n",
             deadline = quote(&deadline(whole))
         ),
     }
@@ -372,6 +380,21 @@ mod tests {
         let again = sh(&follow(&script, 6), dir.path());
         assert_eq!(again.status.code(), Some(7));
         assert_eq!(String::from_utf8_lossy(&again.stdout), "o\nthree\nfour\n");
+    }
+
+    #[test]
+    fn a_script_that_opens_its_outputs_anew_cuts_nothing_off_and_its_daemons_hold_nothing_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let script = "for it in 1 2 3; do echo line $it; done; sleep 1; (sleep 20; touch late) & \
+                      echo warning > /dev/stderr; echo why > /dev/stdout; exit 3";
+        let script = detached(&work, script, OnReboot::Fail);
+        let text = format!("cd {work}\n{}", follow(&script, 0));
+        let output = sh(&text, dir.path());
+        assert_eq!(output.status.code(), Some(3));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(told, "line 1\nline 2\nline 3\nwarning\nwhy\n");
+        assert!(!dir.path().join("late").exists(), "the daemon was not waited for");
     }
 
     #[test]

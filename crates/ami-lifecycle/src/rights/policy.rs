@@ -201,7 +201,14 @@ fn sessions(only: Option<&Namespace>) -> Vec<Value> {
         "Action": ["ssm:StartSession"],
         "Resource": "arn:aws:ssm:*:*:document/AWS-StartSSHSession",
     });
-    vec![machines, document]
+    // The plugin's own calls, and that of `aws` where it finds no plugin.
+    let own = json!({
+        "Sid": "AmiableOwnSessions",
+        "Effect": "Allow",
+        "Action": ["ssm:TerminateSession", "ssmmessages:OpenDataChannel"],
+        "Resource": "arn:aws:ssm:*:*:session/${aws:userid}-*",
+    });
+    vec![machines, document, own]
 }
 
 /// The ARNs of the parameters that name bases. AWS' own public ones belong to no account.
@@ -375,6 +382,10 @@ mod tests {
         );
         let doctor = of(by(Connect::InstanceConnect), Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints"]);
+        let in_subnet =
+            Template { subnet: Some("subnet-1".into()), ..by(Connect::InstanceConnect) };
+        let doctor = of(in_subnet, Operation::Doctor);
+        assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints", "ec2:DescribeSubnets"]);
         let session = by(Connect::SessionManager);
         assert_eq!(of(session.clone(), Operation::Verify), ["ssm:StartSession"]);
         let request = PolicyRequest {
