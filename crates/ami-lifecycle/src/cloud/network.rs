@@ -69,6 +69,8 @@ impl Cloud {
 
 fn networks(vpc: &Vpc) -> impl Iterator<Item = IpNet> {
     let more = vpc.cidr_block_association_set().iter().filter_map(|it| it.cidr_block());
+    let ipv6 = vpc.ipv6_cidr_block_association_set().iter().filter_map(|it| it.ipv6_cidr_block());
+    let more = more.chain(ipv6);
     let mut all: Vec<IpNet> =
         vpc.cidr_block().into_iter().chain(more).filter_map(|cidr| cidr.parse().ok()).collect();
     all.sort();

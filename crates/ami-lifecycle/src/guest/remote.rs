@@ -244,6 +244,9 @@ fn after_reboot(on_reboot: OnReboot) -> String {
              \x20 fi\n\
              \x20 as_root sh -c {deadline} >/dev/null 2>&1 </dev/null\n\
              \x20 ! command -v cloud-init >/dev/null 2>&1 || cloud-init status --wait >/dev/null 2>&1\n\
+             \x20 # What was seen and did not reach the disk: the rest must not be taken for it.\n\
+             \x20 touch \"$run/output\"; size=$(wc -c < \"$run/output\")\n\
+             \x20 [ \"$size\" -ge $seen ] || head -c $((seen - size)) /dev/zero >> \"$run/output\"\n\
              \x20 if mkdir \"$run/boot-$count\" 2>/dev/null; then start $count; else sleep 2; fi\n",
             deadline = quote(&deadline(whole))
         ),
@@ -448,6 +451,8 @@ mod tests {
                     None => std::fs::remove_file(run.join("status")).unwrap(),
                 }
                 std::fs::write(run.join("boot"), "another").unwrap();
+                // As after a hard reboot.
+                std::fs::write(run.join("output"), "bo").unwrap();
             };
             reboot(status);
             let output = sh(&follow(7), dir.path());
