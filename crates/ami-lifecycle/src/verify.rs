@@ -273,7 +273,7 @@ async fn examine(
         }
         match site.or_cancel(guest.run_verify(script)).await? {
             Ok(()) => {}
-            Err(error @ (BakeError::Script { .. } | BakeError::ScriptKilled { .. })) => {
+            Err(error @ BakeError::Script { .. }) => {
                 failures.push(error.to_string());
             }
             Err(error @ BakeError::TimedOut { .. }) => failures.push(error.to_string()),

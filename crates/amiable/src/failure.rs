@@ -143,7 +143,6 @@ fn of_error(
     if matches!(
         error,
         BakeError::Script { .. }
-            | BakeError::ScriptKilled { .. }
             | BakeError::Guest { .. }
             | BakeError::Connection(_)
             | BakeError::Quarantined { .. }

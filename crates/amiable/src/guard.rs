@@ -49,7 +49,7 @@ pub(crate) fn guard_if_asked() -> Option<ExitCode> {
     Some(ExitCode::from(code))
 }
 
-#[expect(clippy::print_stderr, reason = "it speaks for a program that could not be started")]
+#[expect(clippy::print_stderr, reason = "the only way to say why the other program did not start")]
 async fn guard(parent: u32, words: &[OsString]) -> u8 {
     let Some((program, arguments)) = words.split_first() else { return NOT_FOUND };
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return 1 };

@@ -124,14 +124,6 @@ pub enum BakeError {
         /// Its last lines.
         tail: Vec<String>,
     },
-    /// A script of the template was killed.
-    #[error("{what} {script} was ended by a signal")]
-    ScriptKilled {
-        /// What it is.
-        what: &'static str,
-        /// Its path.
-        script: String,
-    },
     /// EC2 could not make the image.
     #[error("the image {image} is {state}{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     ImageFailed {

@@ -1,6 +1,7 @@
 //! A machine of amiable's, as seen through SSH: the builder, and the one that proves an AMI.
 
 mod console;
+mod detached;
 mod keys;
 mod login;
 mod remote;
@@ -23,9 +24,9 @@ pub(crate) use remote::quote;
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
+use self::detached::{Detached, OnReboot};
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
-use self::remote::{Detached, OnReboot};
 use self::seal::{IDENTITY_LINE, WARNING_LINE};
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::{Cloud, filter};
@@ -295,7 +296,7 @@ impl Guest {
             observer.event(Event::Output(stream, line));
         };
         let status = loop {
-            let follow = remote::follow(&detached, lines.seen);
+            let follow = detached::follow(&detached, lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
                 lines.push(stream, data, &mut output);
             });

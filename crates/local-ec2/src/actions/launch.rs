@@ -109,7 +109,7 @@ impl Action for RunInstances {
         ],
         notes: "The metadata service always wants a token. An instance has at most the CPUs of \
                 its host, and a quarter of its memory. Devices that the image has not are \
-                refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are told, not done.",
+                refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are described, and change nothing.",
         ..Reference::NONE
     };
 

@@ -1,4 +1,4 @@
-//! What kind of disk a volume counts as. All are files here: it is told, not done.
+//! The type of a volume. It is stored and described; the disk itself is a file whatever its type.
 
 use crate::model::VolumeType;
 use crate::protocol::{ApiError, ApiResult, Params};
