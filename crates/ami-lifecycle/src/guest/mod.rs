@@ -6,15 +6,15 @@ mod keys;
 mod login;
 mod remote;
 mod seal;
+mod session;
 mod user_data;
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::PublicKey;
-use tokio::io::{AsyncRead, AsyncSeekExt};
+use tokio::io::AsyncSeekExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,32 +24,22 @@ pub(crate) use remote::quote;
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
-use self::detached::{Detached, OnReboot};
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
 use self::seal::{IDENTITY_LINE, WARNING_LINE};
+use self::session::Limits;
 use crate::bake::{BakeError, KeptLogin};
-use crate::cloud::{Cloud, filter};
-use crate::event::{Event, Observer, Stream};
+use crate::cloud::Cloud;
+use crate::event::{Event, Observer};
 use crate::reach::Target;
 use crate::source::{self, Checkout};
-use crate::ssh::{Ended, Lines, Login, Ssh, SshError};
+use crate::ssh::{Ended, Login, Ssh};
 use crate::template::{HostKey, Repository, Template};
 use crate::tunnel::Route;
 use crate::wait;
 
-/// The pause between two attempts to connect again.
-const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// When EC2 is asked first, and then how often, whether a machine that does not let in any more
-/// still lives.
-const FIRST_LOOK: Duration = Duration::from_secs(10);
-const LOOKS: Duration = Duration::from_secs(30);
-
 /// How long a new connection is tried for where the last command may have kept it from ever coming.
 const DOOR_LIMIT: Duration = Duration::from_secs(60);
-
-/// How many of a command's last lines are kept for the error.
-const TAIL: usize = 20;
 
 /// Where a machine is brought up, and who is told about it.
 #[derive(Clone, Copy)]
@@ -271,102 +261,6 @@ impl Guest {
         self.run_script("the verify script", script, self.template.timeouts.verify).await
     }
 
-    /// Runs a script of the checkout; its output becomes events. The script does not depend on
-    /// the connection: a lost one is made again, and the output goes on where it was left.
-    async fn run_script(
-        &mut self,
-        what: &'static str,
-        script: &str,
-        limit: Duration,
-    ) -> Result<(), BakeError> {
-        let limits = Limits::new(what, limit);
-        let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
-        let name = what.replace(' ', "-");
-        let on_reboot = if self.template.may_reboot {
-            OnReboot::Again(self.template.timeouts.whole())
-        } else {
-            OnReboot::Fail
-        };
-        let work = self.work.clone();
-        let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
-        let (mut lines, mut tail) = (Lines::default(), Tail::default());
-        let observer = self.observer.clone();
-        let mut output = |stream, line: String| {
-            tail.push(&line);
-            observer.event(Event::Output(stream, line));
-        };
-        let status = loop {
-            let follow = detached::follow(&detached, lines.seen);
-            let run = self.ssh.stream(&follow, None, |stream, data| {
-                lines.push(stream, data, &mut output);
-            });
-            let ended = tokio::time::timeout_at(limits.deadline, run).await;
-            match ended.map_err(|_| limits.error())? {
-                Ok(Ended::Status(status)) => break status,
-                // It was the follower that was killed, as when the machine shuts down.
-                Ok(Ended::Signal) => self.reconnect(&limits, &SshError::Lost).await?,
-                Err(lost) => self.reconnect(&limits, &lost).await?,
-            }
-        };
-        lines.finish(output);
-        match status {
-            0 => Ok(()),
-            status => {
-                let script = script.to_owned();
-                Err(BakeError::Script { what, script, status, tail: tail.into_lines() })
-            }
-        }
-    }
-
-    /// Logs in again, for as long as the work may take and the machine lives.
-    async fn reconnect(&mut self, limits: &Limits, lost: &SshError) -> Result<(), BakeError> {
-        let Guest { instance, .. } = self;
-        let text = format!("the connection to {instance} was lost ({lost}): connecting again");
-        self.observer.event(Event::Warning(text));
-        let mut look = Instant::now() + FIRST_LOOK;
-        loop {
-            match Ssh::connect(&self.login).await {
-                Ok(ssh) => {
-                    self.ssh = ssh;
-                    self.observer.event(Event::Note("connected again".into()));
-                    return Ok(());
-                }
-                Err(error) => {
-                    tracing::debug!("no new connection to {}: {error}", self.instance);
-                    let for_good = matches!(error, SshError::NotStarted { .. });
-                    if for_good || Instant::now() > limits.deadline {
-                        // Of the way, not of what was run: it decides nothing about an AMI.
-                        let text = format!("no new connection to {}: {error}", self.instance);
-                        return Err(BakeError::Connection(text));
-                    }
-                }
-            }
-            if Instant::now() > look {
-                self.check_that_it_lives().await?;
-                look = Instant::now() + LOOKS;
-            }
-            tokio::time::sleep(RECONNECT_PAUSE).await;
-        }
-    }
-
-    /// A machine that has ended will not let anybody in again.
-    async fn check_that_it_lives(&self) -> Result<(), BakeError> {
-        let mine = vec![filter("instance-id", &self.instance)];
-        match self.cloud.live_instances(mine).await {
-            Ok(found) => {
-                let facts = found.into_iter().next();
-                let (state, reason) = facts.map(|it| (it.state, it.reason)).unwrap_or_default();
-                ended(&self.instance, &state, reason)
-            }
-            Err(error) if error.may_pass() => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn limits(&self, what: &'static str) -> Limits {
-        Limits::new(what, self.template.timeouts.script)
-    }
-
     pub(crate) async fn log_out(self) {
         self.ssh.close().await;
     }
@@ -383,71 +277,6 @@ impl Guest {
         });
         sign
     }
-
-    /// Runs a command of amiable's own that may be run again where the connection was lost.
-    async fn own_again(
-        &mut self,
-        doing: &'static str,
-        command: &str,
-    ) -> Result<Vec<String>, BakeError> {
-        let limits = self.limits(doing);
-        self.own_within(&limits, command).await
-    }
-
-    async fn own_within(
-        &mut self,
-        limits: &Limits,
-        command: &str,
-    ) -> Result<Vec<String>, BakeError> {
-        loop {
-            match self.own(limits.what, command, None).await? {
-                Ok(lines) => return Ok(lines),
-                Err(lost) => self.reconnect(limits, &lost).await?,
-            }
-        }
-    }
-
-    /// Runs a command of amiable's own, which must succeed; returns its standard output, or how
-    /// the connection was lost.
-    async fn own(
-        &self,
-        doing: &'static str,
-        command: &str,
-        input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
-    ) -> Result<Result<Vec<String>, SshError>, BakeError> {
-        let (mut stdout, mut tail) = (Vec::new(), Tail::default());
-        let ended = self.ssh.run(command, input, |stream, line| {
-            tail.push(&line);
-            if stream == Stream::Stdout {
-                stdout.push(line);
-            }
-        });
-        let limit = self.template.timeouts.script;
-        let ended = tokio::time::timeout(limit, ended).await;
-        let ended = ended.map_err(|_| BakeError::TimedOut { what: doing, limit })?;
-        match ended {
-            Ok(Ended::Status(0)) => Ok(Ok(stdout)),
-            Ok(Ended::Status(status)) => {
-                Err(BakeError::Guest { doing, status, tail: tail.into_lines() })
-            }
-            Ok(Ended::Signal) => {
-                Err(BakeError::Connection(format!("a signal ended the command to {doing}")))
-            }
-            Err(lost) => Ok(Err(lost)),
-        }
-    }
-
-    /// The output of a command that may be run again where the connection was lost.
-    async fn collect(&mut self, command: &str) -> Result<(Ended, Vec<String>), BakeError> {
-        let limits = self.limits("a command on the instance");
-        loop {
-            let mut lines = Vec::new();
-            match self.ssh.run(command, None, |_, line| lines.push(line)).await {
-                Ok(ended) => return Ok((ended, lines)),
-                Err(lost) => self.reconnect(&limits, &lost).await?,
-            }
-        }
-    }
 }
 
 /// The program by which a machine is reached, where there is one.
@@ -463,40 +292,6 @@ fn route(site: Site<'_>, found: &Found<'_>) -> Option<Route> {
     };
     let words = connect.words(&target);
     Some(Route { words, programs: programs.clone(), observer: site.observer.clone() })
-}
-
-/// How long a piece of work may take.
-struct Limits {
-    what: &'static str,
-    limit: Duration,
-    deadline: Instant,
-}
-
-impl Limits {
-    fn new(what: &'static str, limit: Duration) -> Limits {
-        Limits { what, limit, deadline: Instant::now() + limit }
-    }
-
-    fn error(&self) -> BakeError {
-        BakeError::TimedOut { what: self.what, limit: self.limit }
-    }
-}
-
-/// The last lines of an output.
-#[derive(Debug, Default)]
-struct Tail(VecDeque<String>);
-
-impl Tail {
-    fn push(&mut self, line: &str) {
-        if self.0.len() == TAIL {
-            self.0.pop_front();
-        }
-        self.0.push_back(line.to_owned());
-    }
-
-    fn into_lines(self) -> Vec<String> {
-        self.0.into()
-    }
 }
 
 /// Waits until a machine has written its host keys to the console. EC2 may be minutes late
