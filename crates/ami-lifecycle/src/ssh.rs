@@ -67,6 +67,8 @@ pub(crate) enum SshError {
     Lost,
     #[error("{program} could not be started: {reason}")]
     NotStarted { program: String, reason: String },
+    #[error("this {program} does not know the command: {reason}")]
+    NotUsable { program: String, reason: String },
     #[error("{program} {how}")]
     Tunnel { program: String, how: String },
     #[error(transparent)]
@@ -122,6 +124,13 @@ impl Handler for ExpectHostKey {
         }
         let _ = self.shown.set(key.clone());
         Ok(true)
+    }
+}
+
+impl SshError {
+    /// Whether the same would come again and again.
+    pub(crate) fn is_for_good(&self) -> bool {
+        matches!(self, SshError::NotStarted { .. } | SshError::NotUsable { .. })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connections by way of a program, such as `ssh -W` and `aws ec2-instance-connect open-tunnel`.
 //! What it carries is SSH with a host key that is demanded, so it need not be trusted.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::process::{ExitStatus, Stdio};
@@ -21,6 +22,13 @@ const END: Duration = Duration::from_secs(2);
 
 /// What a guard ends with, as shells do, when there is no such program.
 const NOT_FOUND: i32 = 127;
+
+/// What `aws` ends with when it does not know a command: its first version, and the second
+/// (<https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-returncodes.html>).
+const USAGE: [i32; 2] = [2, 252];
+
+/// How many lines of a program's standard error are looked at for the one that says most.
+const TAIL: usize = 10;
 
 /// What programs that connect to machines are started with.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +66,7 @@ pub(crate) struct Tunnel {
     program: String,
     /// Ends when nobody writes to standard error any more.
     telling: JoinHandle<()>,
-    last_line: Arc<Mutex<Option<String>>>,
+    last_lines: Arc<Mutex<VecDeque<String>>>,
 }
 
 /// What it reads and writes.
@@ -105,15 +113,19 @@ impl Route {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(not_started(std::io::ErrorKind::BrokenPipe.into()));
         };
-        let last_line = Arc::default();
-        let telling = tokio::spawn(tell(stderr, self.observer.clone(), Arc::clone(&last_line)));
-        let tunnel = Tunnel { child, program: self.program().to_owned(), telling, last_line };
+        let last_lines = Arc::default();
+        let telling = tokio::spawn(tell(stderr, self.observer.clone(), Arc::clone(&last_lines)));
+        let tunnel = Tunnel { child, program: self.program().to_owned(), telling, last_lines };
         Ok((tunnel, join(stdout, stdin)))
     }
 }
 
 /// Tells what a program writes to standard error, until nobody has it open any more.
-async fn tell(stderr: ChildStderr, observer: Arc<dyn Observer>, last: Arc<Mutex<Option<String>>>) {
+async fn tell(
+    stderr: ChildStderr,
+    observer: Arc<dyn Observer>,
+    last: Arc<Mutex<VecDeque<String>>>,
+) {
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         // Whoever closes the pipe at a byte that is no UTF-8 ends the program that writes to it.
@@ -122,7 +134,11 @@ async fn tell(stderr: ChildStderr, observer: Arc<dyn Observer>, last: Arc<Mutex<
             continue;
         }
         observer.event(Event::Tunnel(line.clone()));
-        *last.lock().expect("no panic holds this lock") = Some(line);
+        let mut last = last.lock().expect("no panic holds this lock");
+        if last.len() == TAIL {
+            last.pop_front();
+        }
+        last.push_back(line);
     }
 }
 
@@ -133,21 +149,29 @@ impl Tunnel {
         if status.is_some() {
             let _ = tokio::time::timeout(END, &mut self.telling).await;
         }
-        if status.and_then(|it| it.code()) == Some(NOT_FOUND) {
-            let reason = self.last_line.lock().expect("no panic holds this lock").take();
-            return SshError::NotStarted {
-                program: self.program.clone(),
-                reason: reason.unwrap_or_default(),
-            };
+        let program = self.program.clone();
+        let said = said(&self.last_lines.lock().expect("no panic holds this lock"));
+        let code = status.and_then(|it| it.code());
+        if code == Some(NOT_FOUND) {
+            return SshError::NotStarted { program, reason: said.unwrap_or_default() };
+        }
+        if program == "aws" && code.is_some_and(|code| USAGE.contains(&code)) {
+            return SshError::NotUsable { program, reason: said.unwrap_or_default() };
         }
         let how = match status {
             None => "makes no connection".to_owned(),
             Some(status) => ended(status),
         };
-        let last = self.last_line.lock().expect("no panic holds this lock").take();
-        let last = last.map(|line| format!(": {}", line.trim())).unwrap_or_default();
-        SshError::Tunnel { program: self.program.clone(), how: format!("{how}{last}") }
+        let said = said.map(|line| format!(": {line}")).unwrap_or_default();
+        SshError::Tunnel { program, how: format!("{how}{said}") }
     }
+}
+
+/// The last line that speaks of an error, else the last one. Pure.
+fn said(lines: &VecDeque<String>) -> Option<String> {
+    let is_error = |line: &&String| line.to_ascii_lowercase().contains("error");
+    let line = lines.iter().rev().find(is_error).or(lines.back());
+    line.map(|line| line.trim().to_owned())
 }
 
 fn ended(status: ExitStatus) -> String {
@@ -202,6 +226,15 @@ mod tests {
         let missing = Route { words: vec!["no-such-program".into()], ..route("") };
         let error = missing.open().unwrap_err().to_string();
         assert!(error.starts_with("no-such-program could not be started: "), "{error}");
+    }
+
+    #[test]
+    fn the_line_that_says_most_is_quoted() {
+        let lines = |lines: &[&str]| said(&lines.iter().map(|it| it.to_string()).collect());
+        let usage = ["usage: aws", "aws: error: argument operation: Invalid choice", "help"];
+        assert_eq!(lines(&usage).as_deref(), Some(usage[1]));
+        assert_eq!(lines(&["one", " two "]).as_deref(), Some("two"));
+        assert_eq!(lines(&[]), None);
     }
 
     #[tokio::test]

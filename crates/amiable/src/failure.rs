@@ -144,6 +144,7 @@ fn of_error(
         error,
         BakeError::Script { .. }
             | BakeError::Guest { .. }
+            | BakeError::ScriptCut { .. }
             | BakeError::Connection(_)
             | BakeError::Quarantined { .. }
     ) {

@@ -124,6 +124,14 @@ pub enum BakeError {
         /// Its last lines.
         tail: Vec<String>,
     },
+    /// A script of the template was not run to its end, by no fault of the script's own.
+    #[error("{what} was not run to its end: {reason}")]
+    ScriptCut {
+        /// What it is.
+        what: &'static str,
+        /// What kept it from that.
+        reason: String,
+    },
     /// EC2 could not make the image.
     #[error("the image {image} is {state}{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     ImageFailed {

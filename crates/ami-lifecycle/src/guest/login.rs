@@ -69,7 +69,7 @@ pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
         }
         let is_proven = site.template.host_key != HostKey::FirstContact;
         let for_good = is_proven && refused.is_some_and(|since| since.elapsed() > REFUSED_LIMIT)
-            || matches!(error, SshError::NotStarted { .. });
+            || error.is_for_good();
         if for_good || Instant::now() > deadline {
             return Err(no_login(awaited, &error, began.elapsed()).await);
         }

@@ -26,7 +26,7 @@ pub use user_data::check as check_user_data;
 
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
-use self::seal::{IDENTITY_LINE, WARNING_LINE};
+use self::seal::{BOOT_LINE, IDENTITY_LINE, WARNING_LINE};
 use self::session::Limits;
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::Cloud;
@@ -226,7 +226,8 @@ impl Guest {
         }
         let command = seal::seal(&self.work, &self.login_key, &seal);
         let lines = self.own_again("seal the machine", &command).await?;
-        let command = seal::close_the_door(&self.login_key, &seal);
+        let boot = lines.iter().find_map(|line| line.strip_prefix(BOOT_LINE)).unwrap_or_default();
+        let command = seal::close_the_door(&self.login_key, &seal, boot);
         let limits = Limits::new("seal the machine", DOOR_LIMIT);
         let rest = self.own_within(&limits, &command).await?;
         for warning in rest.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {

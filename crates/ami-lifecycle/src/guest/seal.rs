@@ -45,6 +45,9 @@ const HOMES: &str = "homes() { { getent passwd 2>/dev/null || cat /etc/passwd; }
 const IDENTITY: &str = "identity() { for file in /etc/machine-id /etc/ssh/ssh_host_*_key.pub; do \
                         [ ! -s \"$file\" ] || cut -d' ' -f1,2 \"$file\" | sha256sum | cut -c1-12; done; }\n";
 
+/// Prints what tells one boot of the machine from the others (proc_sys_kernel(5)).
+const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id 2>/dev/null";
+
 /// Overwrites files where they lie, and removes what is to go. A file with another name
 /// elsewhere is left alone, as that one may be in use, and so is lastlog, which is sparse and would
 /// grow to its full size. The blocks must be on the disk before they
@@ -57,6 +60,8 @@ wipe() { for it; do [ ! -e "$it" ] || overwrite "$it"; rm -rf "$it"; done; }
 
 /// How the line begins that tells the builder's identity.
 pub(crate) const IDENTITY_LINE: &str = "identity ";
+/// How the line begins that tells the boot under which the machine was sealed.
+pub(crate) const BOOT_LINE: &str = "boot ";
 /// How a line begins that the user should see.
 pub(crate) const WARNING_LINE: &str = "warning ";
 /// How a line begins that tells of a failed check.
@@ -65,14 +70,22 @@ pub(crate) const FAILED_LINE: &str = "failed ";
 /// Seals the machine as far as somebody may still log in, and do it again. Prints the identity
 /// that no instance of the AMI may have.
 pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
-    let begin = format!("echo {IDENTITY_LINE}$(identity)\nwipe {}\n", quote(work));
+    let begin = format!(
+        "echo {IDENTITY_LINE}$(identity)\necho {BOOT_LINE}$({BOOT_ID})\nwipe {}\n",
+        quote(work)
+    );
     part(&begin, login_key, seal, |step| !closes_the_door(step))
 }
 
 /// The rest of sealing, as the last command before the stop. It takes a moment only: when the
-/// connection is lost meanwhile, there may be no other.
-pub(crate) fn close_the_door(login_key: &str, seal: &Seal) -> String {
-    part("", login_key, seal, closes_the_door)
+/// connection is lost meanwhile, there may be no other. After a reboot since the first part,
+/// cloud-init may have begun anew: then it fails.
+pub(crate) fn close_the_door(login_key: &str, seal: &Seal, boot: &str) -> String {
+    let begin = format!(
+        "[ \"$({BOOT_ID})\" = {} ] || {{ echo 'the machine was rebooted while it was sealed' >&2; exit 1; }}\n",
+        quote(boot)
+    );
+    part(&begin, login_key, seal, closes_the_door)
 }
 
 /// After these nobody logs in any more; and logs tell of all that was done before.
@@ -359,9 +372,22 @@ mod tests {
     }
 
     #[test]
+    fn the_door_is_closed_under_the_boot_that_was_sealed_only() {
+        let nothing = Seal { keep: SealStep::ALL.into(), ..Seal::default() };
+        let own = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        for (boot, code) in [(own.trim(), 0), ("another", 1)] {
+            let text = close_the_door("key", &nothing, boot);
+            // The tester stands for root.
+            let text = text.replace("as_root sh -c", "sh -c");
+            let output = Command::new("sh").args(["-c", &text]).output().unwrap();
+            assert_eq!(output.status.code(), Some(code), "{output:?}");
+        }
+    }
+
+    #[test]
     fn a_part_that_is_turned_off_is_not_done() {
         let only = keep_all_but(SealStep::Logs);
-        let text = seal("/w", "key", &only) + &close_the_door("key", &only);
+        let text = seal("/w", "key", &only) + &close_the_door("key", &only, "");
         assert!(
             text.contains("/var/log") && !text.contains("fstrim") && !text.contains("cloud-init")
         );
@@ -402,7 +428,7 @@ mod tests {
             seal: &default,
             agent: Some(&agent),
         };
-        let (first, rest) = (seal("/w", "it's", &default), close_the_door("it's", &default));
+        let (first, rest) = (seal("/w", "it's", &default), close_the_door("it's", &default, "b"));
         for command in [first, rest, checks(&expected), init_mark(true)] {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
             assert!(output.status.success(), "{command}\n{output:?}");

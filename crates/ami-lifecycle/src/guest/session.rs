@@ -42,10 +42,14 @@ impl Guest {
         };
         let work = self.work.clone();
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
-        let (mut lines, mut tail) = (Lines::default(), Tail::default());
+        let (mut lines, mut tail, mut own) = (Lines::default(), Tail::default(), None);
         let observer = self.observer.clone();
         let mut output = |stream, line: String| {
             tail.push(&line);
+            // Both outputs of the script come as one: this is the follower's.
+            if stream == Stream::Stderr {
+                own = Some(line.clone());
+            }
             observer.event(Event::Output(stream, line));
         };
         let status = loop {
@@ -62,9 +66,10 @@ impl Guest {
             }
         };
         lines.finish(output);
-        match status {
-            0 => Ok(()),
-            status => {
+        match (status, own) {
+            (0, _) => Ok(()),
+            (_, Some(reason)) => Err(BakeError::ScriptCut { what, reason }),
+            (status, None) => {
                 let script = script.to_owned();
                 Err(BakeError::Script { what, script, status, tail: tail.into_lines() })
             }
@@ -90,8 +95,7 @@ impl Guest {
                 }
                 Err(error) => {
                     tracing::debug!("no new connection to {}: {error}", self.instance);
-                    let for_good = matches!(error, SshError::NotStarted { .. });
-                    if for_good || Instant::now() > limits.deadline {
+                    if error.is_for_good() || Instant::now() > limits.deadline {
                         // Of the way, not of what was run: it decides nothing about an AMI.
                         let text = format!("no new connection to {}: {error}", self.instance);
                         return Err(BakeError::Connection(text));
