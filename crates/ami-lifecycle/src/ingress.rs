@@ -10,6 +10,8 @@ use ipnet::IpNet;
 pub(crate) struct Group {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The VPC that it is of.
+    pub(crate) vpc: String,
     pub(crate) rules: Vec<Ingress>,
 }
 
@@ -96,7 +98,7 @@ mod tests {
     }
 
     fn group(rules: Vec<Ingress>) -> Group {
-        Group { id: "sg-1".into(), name: "ssh".into(), rules }
+        Group { id: "sg-1".into(), name: "ssh".into(), vpc: "vpc-1".into(), rules }
     }
 
     #[test]

@@ -112,14 +112,17 @@ async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeE
     Ok(vec![site.cloud.accesses().join(&asker, &scope).await?])
 }
 
-/// The template's own. A network interface takes groups by id only.
+/// The template's own. A network interface takes groups by id only. Groups of several VPCs may
+/// have one name; where names are allowed, the machine is in the default VPC.
 async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
     let named = &site.template.security_groups;
     let by_id = named.iter().all(|group| group.starts_with("sg-"));
     if by_id || site.template.reach.public_ip.is_none() {
         return Ok(named.clone());
     }
-    let found = site.cloud.ingress(named).await?;
+    let vpc = site.cloud.default_vpc().await?.unwrap_or_default();
+    let mut found = site.cloud.ingress(named).await?;
+    found.retain(|group| group.vpc == vpc || named.contains(&group.id));
     if let Some(missing) = named.iter().find(|it| found.iter().all(|group| !group.is(it))) {
         let message = format!("there is no security group {missing}");
         let error = CloudError::answer("DescribeSecurityGroups", message);

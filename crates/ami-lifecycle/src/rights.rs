@@ -221,7 +221,7 @@ impl Operation {
             // A network interface takes groups by id.
             let by_name = template.security_groups.iter().any(|it| !it.starts_with("sg-"));
             if starts && by_name && template.reach.public_ip.is_some() {
-                actions.insert("ec2:DescribeSecurityGroups");
+                actions.extend(["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"]);
             }
             let looks_for_vpc = self == Operation::Doctor && is_inside;
             if looks_for_vpc && template.subnet.is_some() {

@@ -128,6 +128,11 @@ impl Handler for ExpectHostKey {
 }
 
 impl SshError {
+    /// Whether a program that should connect has not.
+    pub(crate) fn is_of_program(&self) -> bool {
+        self.is_for_good() || matches!(self, SshError::Tunnel { .. })
+    }
+
     /// Whether the same would come again and again.
     pub(crate) fn is_for_good(&self) -> bool {
         matches!(self, SshError::NotStarted { .. } | SshError::NotUsable { .. })

@@ -85,6 +85,8 @@ pub enum BakeError {
         after: Duration,
         /// What was seen at the end, and what it means.
         last: String,
+        /// It is the program of `connect` that made no connection.
+        by_program: bool,
         /// The last lines of the console, where EC2 has them.
         console: Vec<String>,
     },
@@ -281,6 +283,11 @@ impl BakeError {
             BakeError::Cloud(error) => error.hint()?.into(),
             BakeError::OwnAddress(_) => {
                 "`ssh_from = [\"203.0.113.9/32\"]` says whom to let in, and nothing is asked then".into()
+            }
+            BakeError::NoLogin { by_program: true, .. } => {
+                "check `connect`, and try its program by hand; `amiable doctor` looks whether programs and \
+                 endpoint are there, and \"instance-connect\" needs version 2.12 of `aws` or newer"
+                    .into()
             }
             BakeError::NoLogin { port, .. } => format!(
                 "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} is \

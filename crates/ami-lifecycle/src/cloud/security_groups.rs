@@ -227,6 +227,7 @@ fn group(group: SecurityGroup) -> Group {
     Group {
         id: group.group_id.unwrap_or_default(),
         name: group.group_name.unwrap_or_default(),
+        vpc: group.vpc_id.unwrap_or_default(),
         rules: permissions.flat_map(ingress).collect(),
     }
 }

@@ -90,6 +90,7 @@ async fn no_login(awaited: &Awaited<'_>, error: &SshError, after: Duration) -> B
         port: login.port,
         after,
         last: explain(awaited, error).await,
+        by_program: error.is_of_program(),
         console: last_lines(&console),
     }
 }

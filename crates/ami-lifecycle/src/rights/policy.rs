@@ -386,6 +386,13 @@ mod tests {
             Template { subnet: Some("subnet-1".into()), ..by(Connect::InstanceConnect) };
         let doctor = of(in_subnet, Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints", "ec2:DescribeSubnets"]);
+        let by_name = Template {
+            security_groups: vec!["ssh".into()],
+            reach: Reach { public_ip: Some(true), ..Reach::default() },
+            ..template()
+        };
+        let bake = Operation::Bake.actions(&[by_name], &pattern("a-{generation}"));
+        assert!(bake.contains("ec2:DescribeSecurityGroups") && bake.contains("ec2:DescribeVpcs"));
         let session = by(Connect::SessionManager);
         assert_eq!(of(session.clone(), Operation::Verify), ["ssm:StartSession"]);
         let request = PolicyRequest {

@@ -11,11 +11,11 @@ use super::template::TemplateReader;
 const NAMED: [&str; 2] = ["session-manager", "instance-connect"];
 
 impl<'a> TemplateReader<'_, 'a> {
-    pub(super) fn reach(&self) -> Reach {
+    pub(super) fn reach(&self, ssh_port: u16) -> Reach {
         let public_ip = self.of("public_ip").boolean("public_ip");
         let (address, connect) = (self.address(), self.connect());
         let reach = Reach { public_ip, address, connect };
-        self.check_reach(&reach);
+        self.check_reach(&reach, ssh_port);
         reach
     }
 
@@ -92,7 +92,7 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     /// What must hold between the keys.
-    fn check_reach(&self, reach: &Reach) {
+    fn check_reach(&self, reach: &Reach, ssh_port: u16) {
         let mistake = |key: &'static str, message: &str, hint: &str| {
             if let Some(value) = self.of(key).get(key) {
                 self.mistakes.add(value.span(), message, Some(hint.into()));
@@ -107,6 +107,12 @@ impl<'a> TemplateReader<'_, 'a> {
         if by_service && reach.address.is_some_and(|it| it != AddressKind::Private) {
             let message = "`connect` goes to the private address";
             mistake("address", message, "leave `address` out");
+        }
+        // The local endpoint's is another one; AWS' takes this and RDP's.
+        if reach.connect == Some(Connect::InstanceConnect) && ssh_port != 22 && !self.local {
+            let message =
+                format!("an EC2 Instance Connect Endpoint leads to port 22, not to {ssh_port}");
+            mistake("ssh_port", &message, "leave `ssh_port` out, or choose another `connect`");
         }
         let has_profile = self.text("instance_profile").is_some();
         if reach.connect == Some(Connect::SessionManager) && !has_profile {

@@ -88,6 +88,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let base = self.base();
         let agent = self.agent();
         let (distribution, consumers) = self.distribution(self.consumers());
+        let ssh_port = self.ssh_port();
         let init_has_run = agent.as_ref().is_some_and(|agent| agent.init_has_run);
         let template = Template {
             name: name.to_owned(),
@@ -98,11 +99,11 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             instance_type: self
                 .text("instance_type")
                 .map_or_else(|| DEFAULT_INSTANCE_TYPE.into(), |text| text.value.to_owned()),
-            ssh_port: self.ssh_port(),
+            ssh_port,
             security_groups: self.security_groups(),
             ssh_from: self.ssh_from(),
             subnet: self.text("subnet").map(|text| text.value.to_owned()),
-            reach: self.reach(),
+            reach: self.reach(ssh_port),
             instance_profile: self.text("instance_profile").map(|text| text.value.to_owned()),
             volume_size: self
                 .of("volume_size")

@@ -11,6 +11,11 @@ use crate::farm::{Farm, wait_for_line};
 /// The tests' own `aws`.
 const OPEN_TUNNEL: &str = include_str!("open_tunnel.py");
 
+/// What AWS CLI 1.45 says of a command that it does not know.
+const OLD_AWS: &str = "#!/bin/sh\necho 'usage: aws [options] <command> <subcommand> [parameters]' >&2\n\
+                       echo 'aws: error: argument operation: Invalid choice, valid choices are:' >&2\n\
+                       echo 'help' >&2\nexit 2\n";
+
 /// Connects from an address inside the VPC, and notes its number. What it starts goes on by itself.
 const RELAY: &str = r#"#!/usr/bin/python3
 import os, socket, subprocess, sys, threading
@@ -68,6 +73,11 @@ fn executable(farm: &Farm, name: &str, text: &str) {
 /// `amiable` with the tests' own `aws` in PATH.
 fn with_open_tunnel(farm: &Farm, args: &[&str]) -> Command {
     executable(farm, "bin/aws", OPEN_TUNNEL);
+    with_bin(farm, args)
+}
+
+/// `amiable` with the farm's own programs before all others.
+fn with_bin(farm: &Farm, args: &[&str]) -> Command {
     let mut command = farm.command("amiable", args);
     let path = std::env::var("PATH").unwrap();
     command.env("PATH", format!("{}:{path}", farm.path("bin").display()));
@@ -190,6 +200,10 @@ fn a_way_that_leads_nowhere_says_why() {
     executable(&farm, "broken", "#!/bin/sh\necho no route to \"$1\" >&2\nexit 3\n");
     change("connect = { command = [\"./broken\", \"{instance}\"] }");
     told.push(farm.amiable(&["create", "agent"]));
+    executable(&farm, "bin/aws", OLD_AWS);
+    change("connect = \"instance-connect\"");
+    let mut create = with_bin(&farm, &["create", "agent"]);
+    told.push(farm.transcript(&["create", "agent"], &create.output().unwrap()));
     change("connect = { bastion = \"nobody@127.0.0.1:1\" }");
     let output = farm.command("amiable", &["create", "agent"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -207,6 +221,10 @@ fn a_way_that_leads_nowhere_says_why() {
         change(wrong);
         told.push(farm.amiable(&["validate"]));
     }
+    farm.edit("amiable.toml", "endpoint = \"local\"", "# endpoint = \"local\"");
+    change("connect = \"instance-connect\"\nssh_port = 2022");
+    told.push(farm.amiable(&["validate"]));
+    farm.edit("amiable.toml", "# endpoint = \"local\"", "endpoint = \"local\"");
     change("public_ip = false\naddress = \"ipv6\"");
     told.push(farm.amiable(&["create", "agent"]));
     let filters = vec![
