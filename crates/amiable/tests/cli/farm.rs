@@ -89,6 +89,13 @@ impl Farm {
         std::fs::write(self.path(name), text).unwrap();
     }
 
+    /// Writes a program.
+    pub(crate) fn write_program(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(name, text);
+        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
     /// Replaces a text in a file, which must be there.
     pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(name)).unwrap();
@@ -111,6 +118,14 @@ impl Farm {
             // The SDK would look for credentials on the network otherwise.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
+        command
+    }
+
+    /// The same with the farm's own programs, those in `bin`, before all others.
+    pub(crate) fn command_with_bin(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = self.command(program, args);
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command
     }
 

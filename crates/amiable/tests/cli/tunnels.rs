@@ -56,7 +56,7 @@ fn connect_endpoint(farm: &Farm) {
 
 /// A call that `aws` may be too old for.
 fn query(farm: &Farm, parameters: &[&str]) -> String {
-    executable(farm, "bin/aws", OPEN_TUNNEL);
+    farm.write_program("bin/aws", OPEN_TUNNEL);
     let aws = farm.path("bin/aws").display().to_string();
     let mut command = farm.command(&aws, &[&["query"], parameters].concat());
     let output = command.envs(farm.endpoint_env()).output().unwrap();
@@ -64,24 +64,10 @@ fn query(farm: &Farm, parameters: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn executable(farm: &Farm, name: &str, text: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    farm.write(name, text);
-    std::fs::set_permissions(farm.path(name), PermissionsExt::from_mode(0o755)).unwrap();
-}
-
 /// `amiable` with the tests' own `aws` in PATH.
 fn with_open_tunnel(farm: &Farm, args: &[&str]) -> Command {
-    executable(farm, "bin/aws", OPEN_TUNNEL);
-    with_bin(farm, args)
-}
-
-/// `amiable` with the farm's own programs before all others.
-fn with_bin(farm: &Farm, args: &[&str]) -> Command {
-    let mut command = farm.command("amiable", args);
-    let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", farm.path("bin").display()));
-    command
+    farm.write_program("bin/aws", OPEN_TUNNEL);
+    farm.command_with_bin("amiable", args)
 }
 
 /// The numbers that relays have noted.
@@ -144,7 +130,7 @@ fn in_a_private_subnet_only_a_way_in_leads_to_an_ami() {
 #[test]
 fn a_lost_tunnel_is_made_again_and_ends_with_the_bake() {
     let farm = private_farm(&["--delays", "image=5s"], BY_RELAY);
-    executable(&farm, "relay", RELAY);
+    farm.write_program("relay", RELAY);
     let mut bake = farm.spawn(&["create", "agent"]);
     wait_for_line(&mut bake, "waiting for cloud-init");
     let first = relays(&farm)[0];
@@ -170,7 +156,7 @@ fn a_lost_tunnel_is_made_again_and_ends_with_the_bake() {
 fn no_tunnel_outlives_a_bake_that_is_interrupted_or_killed() {
     for signal in [Signal::INT, Signal::KILL] {
         let farm = private_farm(&["--delays", "ssh=1s,image=60s"], BY_RELAY);
-        executable(&farm, "relay", RELAY);
+        farm.write_program("relay", RELAY);
         // The command waits, so that the tunnel is open.
         farm.stdout(&["local", "fault", "--call", "ssh=wait:60s"]);
         let mut bake = farm.spawn(&["create", "agent"]);
@@ -197,12 +183,12 @@ fn a_way_that_leads_nowhere_says_why() {
         farm.edit("amiable.toml", &way, &to);
         way = to;
     };
-    executable(&farm, "broken", "#!/bin/sh\necho no route to \"$1\" >&2\nexit 3\n");
+    farm.write_program("broken", "#!/bin/sh\necho no route to \"$1\" >&2\nexit 3\n");
     change("connect = { command = [\"./broken\", \"{instance}\"] }");
     told.push(farm.amiable(&["create", "agent"]));
-    executable(&farm, "bin/aws", OLD_AWS);
+    farm.write_program("bin/aws", OLD_AWS);
     change("connect = \"instance-connect\"");
-    let mut create = with_bin(&farm, &["create", "agent"]);
+    let mut create = farm.command_with_bin("amiable", &["create", "agent"]);
     told.push(farm.transcript(&["create", "agent"], &create.output().unwrap()));
     change("connect = { bastion = \"nobody@127.0.0.1:1\" }");
     let output = farm.command("amiable", &["create", "agent"]).output().unwrap();

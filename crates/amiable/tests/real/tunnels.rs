@@ -1,8 +1,7 @@
 //! Machines that are reached by programs: on virtual machines, and through a real sshd.
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -51,19 +50,6 @@ connect = { command = ["./relay", "{address}", "{port}"] }
 
 const SETUP: &str = "#!/bin/sh -e\necho begun\nsleep 15\necho 'slept its fill'\n";
 
-fn executable(farm: &Farm, name: &str, text: &str) {
-    farm.write(name, text);
-    std::fs::set_permissions(farm.path(name), PermissionsExt::from_mode(0o755)).unwrap();
-}
-
-/// A program with the farm's own programs before all others.
-fn command(farm: &Farm, program: &str, args: &[&str]) -> Command {
-    let mut command = farm.command(program, args);
-    let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", farm.path("bin").display()));
-    command
-}
-
 /// The processes that are a tunnel to an instance of this farm, by what is in their command lines.
 fn tunnels(words: &[&str]) -> Vec<Pid> {
     let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
@@ -78,7 +64,7 @@ fn tunnels(words: &[&str]) -> Vec<Pid> {
 
 /// A bake whose tunnel is killed while its script runs goes on.
 fn bake_through_a_broken_tunnel(farm: &Farm, template: &str, words: &[&str]) {
-    let mut bake = command(farm, "amiable", &["create", template, "--no-verify"]);
+    let mut bake = farm.command_with_bin("amiable", &["create", template, "--no-verify"]);
     let mut bake = bake.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for_line(&mut bake, "| begun");
     let open = tunnels(words);
@@ -105,9 +91,9 @@ pub(crate) fn broken() {
     let subnet = aws(&farm, &[&create[..], &["--query", "Subnet.SubnetId"]].concat());
     farm.write("amiable.toml", &CONFIG.replace("SUBNET", &subnet));
     farm.write("source/setup", SETUP);
-    executable(&farm, "relay", RELAY);
+    farm.write_program("relay", RELAY);
     bake_through_a_broken_tunnel(&farm, "relay", &["relay 127.96.7.", " 2222"]);
-    executable(&farm, "bin/aws", OPEN_TUNNEL);
+    farm.write_program("bin/aws", OPEN_TUNNEL);
     let here = farm.path("bin/aws").display().to_string();
     let query = |words: &[&str]| {
         let mut query = farm.command(&here, &[&["query"], words].concat());
@@ -153,7 +139,7 @@ impl Sshd {
         );
         // OpenSSH looks for the configuration in the home that the system knows, not in HOME.
         let ssh = format!("#!/bin/sh\nexec /usr/bin/ssh -F {here}/ssh_config \"$@\"\n");
-        executable(farm, "bin/ssh", &ssh);
+        farm.write_program("bin/ssh", &ssh);
         // Debian's package makes it when its service starts.
         let _ = std::fs::create_dir_all("/run/sshd");
         let log = std::fs::File::create(farm.path("sshd.log")).unwrap();
@@ -182,7 +168,8 @@ pub(crate) fn bastion() {
     // The bastion is on this machine, not in the VPC.
     let way = "[defaults]\nssh_from = [\"127.0.0.1\"]\nconnect = { bastion = \"bastion\" }";
     farm.edit("amiable.toml", "[defaults]", way);
-    let (status, _, text) = aloud(command(&farm, "amiable", &["create", "agent"]), "bastion");
+    let (status, _, text) =
+        aloud(farm.command_with_bin("amiable", &["create", "agent"]), "bastion");
     assert_eq!(status, Some(0), "{text}");
     let log = std::fs::read_to_string(farm.path("sshd.log")).unwrap();
     let logins = log.matches("Accepted publickey").count();

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::Tags;
+use super::table::resource;
 
 /// One endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,30 +24,11 @@ pub(crate) struct ConnectEndpoint {
     pub(crate) tags: Tags,
 }
 
-impl Record for ConnectEndpoint {
-    const TABLE: &'static str = "connect_endpoints";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for ConnectEndpoint {
-    const PREFIX: &'static str = "eice";
-    const TYPE: &'static str = "instance-connect-endpoint";
-    const MALFORMED: &'static str = "InvalidInstanceConnectEndpointId";
-    const NOT_FOUND: &'static str = "InvalidInstanceConnectEndpointId";
-    const NOUN: &'static str = "instanceConnectEndpoint ID";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(ConnectEndpoint {
+    table: "connect_endpoints",
+    prefix: "eice",
+    kind: "instance-connect-endpoint",
+    malformed: "InvalidInstanceConnectEndpointId",
+    not_found: "InvalidInstanceConnectEndpointId",
+    noun: "instanceConnectEndpoint ID",
+});

@@ -16,7 +16,8 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::Tags;
+use super::table::resource;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 
@@ -151,30 +152,11 @@ fn yes() -> bool {
     true
 }
 
-impl Record for Instance {
-    const TABLE: &'static str = "instances";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for Instance {
-    const PREFIX: &'static str = "i";
-    const TYPE: &'static str = "instance";
-    const MALFORMED: &'static str = "InvalidInstanceID";
-    const NOT_FOUND: &'static str = "InvalidInstanceID";
-    const NOUN: &'static str = "instance ID";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(Instance {
+    table: "instances",
+    prefix: "i",
+    kind: "instance",
+    malformed: "InvalidInstanceID",
+    not_found: "InvalidInstanceID",
+    noun: "instance ID",
+});

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::Tags;
+use super::table::resource;
 
 /// One key pair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,30 +22,11 @@ pub(crate) struct KeyPair {
     pub(crate) tags: Tags,
 }
 
-impl Record for KeyPair {
-    const TABLE: &'static str = "key_pairs";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for KeyPair {
-    const PREFIX: &'static str = "key";
-    const TYPE: &'static str = "key-pair";
-    const MALFORMED: &'static str = "InvalidKeyPair";
-    const NOT_FOUND: &'static str = "InvalidKeyPair";
-    const NOUN: &'static str = "key pair";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(KeyPair {
+    table: "key_pairs",
+    prefix: "key",
+    kind: "key-pair",
+    malformed: "InvalidKeyPair",
+    not_found: "InvalidKeyPair",
+    noun: "key pair",
+});

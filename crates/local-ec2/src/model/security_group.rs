@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::Tags;
+use super::table::resource;
 
 /// Who may talk to the instances of a group, or be talked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,30 +62,11 @@ pub(crate) struct SecurityGroup {
     pub(crate) tags: Tags,
 }
 
-impl Record for SecurityGroup {
-    const TABLE: &'static str = "security_groups";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for SecurityGroup {
-    const PREFIX: &'static str = "sg";
-    const TYPE: &'static str = "security-group";
-    const MALFORMED: &'static str = "InvalidGroupId";
-    const NOT_FOUND: &'static str = "InvalidGroup";
-    const NOUN: &'static str = "security group";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(SecurityGroup {
+    table: "security_groups",
+    prefix: "sg",
+    kind: "security-group",
+    malformed: "InvalidGroupId",
+    not_found: "InvalidGroup",
+    noun: "security group",
+});

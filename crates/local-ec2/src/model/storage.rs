@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::table::resource;
 use super::{Record, Resource, State, Tags};
 use crate::network::region_of_zone;
 
@@ -70,33 +71,14 @@ pub(crate) struct Snapshot {
     pub(crate) tags: Tags,
 }
 
-impl Record for Snapshot {
-    const TABLE: &'static str = "snapshots";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for Snapshot {
-    const PREFIX: &'static str = "snap";
-    const TYPE: &'static str = "snapshot";
-    const MALFORMED: &'static str = "InvalidSnapshotID";
-    const NOT_FOUND: &'static str = "InvalidSnapshot";
-    const NOUN: &'static str = "snapshot";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(Snapshot {
+    table: "snapshots",
+    prefix: "snap",
+    kind: "snapshot",
+    malformed: "InvalidSnapshotID",
+    not_found: "InvalidSnapshot",
+    noun: "snapshot",
+});
 
 /// What kind of disk a volume counts as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags};
+use super::Tags;
+use super::table::resource;
 
 /// One subnet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,30 +18,11 @@ pub(crate) struct Subnet {
     pub(crate) tags: Tags,
 }
 
-impl Record for Subnet {
-    const TABLE: &'static str = "subnets";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Resource for Subnet {
-    const PREFIX: &'static str = "subnet";
-    const TYPE: &'static str = "subnet";
-    const MALFORMED: &'static str = "InvalidSubnetID";
-    const NOT_FOUND: &'static str = "InvalidSubnetID";
-    const NOUN: &'static str = "subnet ID";
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
+resource!(Subnet {
+    table: "subnets",
+    prefix: "subnet",
+    kind: "subnet",
+    malformed: "InvalidSubnetID",
+    not_found: "InvalidSubnetID",
+    noun: "subnet ID",
+});

@@ -48,6 +48,47 @@ pub(crate) trait Resource: Record {
     fn tags_mut(&mut self) -> &mut Tags;
 }
 
+/// Makes a [`Resource`] of a struct with `id`, `region` and `tags`.
+macro_rules! resource {
+    ($type:ident {
+        table: $table:literal,
+        prefix: $prefix:literal,
+        kind: $kind:literal,
+        malformed: $malformed:literal,
+        not_found: $not_found:literal,
+        noun: $noun:literal,
+    }) => {
+        impl $crate::model::Record for $type {
+            const TABLE: &'static str = $table;
+
+            fn id(&self) -> &str {
+                &self.id
+            }
+        }
+
+        impl $crate::model::Resource for $type {
+            const PREFIX: &'static str = $prefix;
+            const TYPE: &'static str = $kind;
+            const MALFORMED: &'static str = $malformed;
+            const NOT_FOUND: &'static str = $not_found;
+            const NOUN: &'static str = $noun;
+
+            fn region(&self) -> &str {
+                &self.region
+            }
+
+            fn tags(&self) -> &$crate::model::Tags {
+                &self.tags
+            }
+
+            fn tags_mut(&mut self) -> &mut $crate::model::Tags {
+                &mut self.tags
+            }
+        }
+    };
+}
+pub(crate) use resource;
+
 /// What a change did to one row.
 #[derive(Debug, Clone)]
 pub(crate) struct RowChange<T> {
