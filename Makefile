@@ -46,6 +46,7 @@ bench: setup-test
 
 # The same commands on real virtual machines.
 real-test:
-	images="$$(scripts/base-image cloud-init without-cloud-init busybox)" && set -- $$images && \
+	images="$$(scripts/base-image cloud-init without-cloud-init busybox first-boot)" && set -- $$images && \
 	  AMIABLE_TEST_BASE_IMAGE="$$1" AMIABLE_TEST_PLAIN_IMAGE="$$2" AMIABLE_TEST_BUSYBOX_IMAGE="$$3" \
+	  AMIABLE_TEST_FIRST_BOOT_IMAGE="$$4" \
 	  cargo test --locked --workspace --test real

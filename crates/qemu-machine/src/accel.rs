@@ -32,7 +32,9 @@ impl Accelerator {
     pub(crate) fn cpu(self) -> &'static str {
         match self {
             Accelerator::Kvm => "host",
-            Accelerator::Tcg => "max",
+            // TCG repeats `rep movsb` byte by byte, with which the kernel copies and clears pages
+            // where the processor says that it is fast: without, writing a file takes 40 % less.
+            Accelerator::Tcg => "max,erms=off,fsrm=off",
         }
     }
 }

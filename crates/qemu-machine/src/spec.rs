@@ -73,7 +73,8 @@ impl GuestNetwork {
 
 const GUEST: Ipv4Addr = Ipv4Addr::new(169, 254, 2, 15);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 2, 2);
-const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(169, 254, 2, 3);
+/// EC2's own (<https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>).
+const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
 impl MachineSpec {
     /// Where the serial console is written.

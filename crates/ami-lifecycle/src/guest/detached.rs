@@ -4,18 +4,15 @@
 //! A folder of its own has the output (both streams, in the order in which they came), the exit
 //! status once there is one, the boot under which the script runs, and how often it was run.
 
-use std::time::Duration;
-
-use super::keys::deadline;
 use super::remote::{AS_ROOT, quote};
 
 /// Whether a script may reboot the machine, and is run again then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnReboot {
+pub(crate) enum OnReboot<'a> {
     /// That is a failure.
     Fail,
-    /// It is run again; the machine gets a new deadline, as a timer does not outlive a boot.
-    Again(Duration),
+    /// It is run again, after what every boot needs: text for the shell.
+    Again(&'a str),
 }
 
 /// How often a script may be run: one that reboots the machine whenever it runs has no end.
@@ -30,7 +27,7 @@ pub(crate) struct Detached<'a> {
     pub(crate) name: &'a str,
     /// What is run.
     pub(crate) command: &'a str,
-    pub(crate) on_reboot: OnReboot,
+    pub(crate) on_reboot: OnReboot<'a>,
 }
 
 /// Whether systemd is about to shut the machine down: it may let a script return before. Root asks
@@ -41,6 +38,12 @@ const IS_STOPPING: &str = "is_stopping() {\n\
     \x20 [ \"$(busctl get-property $logind PreparingForShutdown 2>/dev/null)\" = 'b true' ]\n\
     }\n";
 
+/// Why a script has failed that says nothing itself, as no output finds a place either.
+const FULL_DISK: &str = "if [ \"$status\" != 0 ]; then\n\
+    \x20 set -- $(df -Pk \"$run\" 2>/dev/null | tail -n 1)\n\
+    \x20 [ \"${4-1}\" != 0 ] || echo \"no space is left on $6 (df: $2 KiB, 0 available)\"\n\
+    fi\n";
+
 /// Starts a command that runs by itself, unless it was started before, and follows it: prints what
 /// it has printed after the first `seen` bytes, in the order it came, until it has ended, and ends
 /// with its status.
@@ -48,15 +51,18 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
     let Detached { work, name, command, on_reboot } = detached;
     let run = format!("{work}/run-{name}");
     // A pipe is in between, as a script may open /dev/stderr anew, which cuts a file off; a daemon
-    // may hold it for ever. It writes its status by one move, so that it is whole; and none when a shutdown ends it.
+    // may hold it for ever. It writes its status by one move, so that it is whole; and none when a
+    // shutdown ends it. The file has its place on the disk from the beginning, as the script may
+    // fill the disk: the status is its first line.
     let kept = format!(
         "{AS_ROOT}\n{IS_STOPPING}\
          rm -f \"$run/pipe\"\n\
          mkfifo \"$run/pipe\"\n\
+         echo none > \"$run/status.new\"\n\
          cat < \"$run/pipe\" >> \"$run/output\" &\n\
          cat=$!\n\
          ({command}) > \"$run/pipe\" 2>&1\n\
-         echo $? > \"$run/status.new\"\n\
+         echo $? 1<> \"$run/status.new\"\n\
          for it in 1 2 3 4 5; do ! kill -0 $cat 2>/dev/null || sleep 0.2 2>/dev/null || sleep 1; done\n\
          ! is_stopping || sleep 600\n\
          mv \"$run/status.new\" \"$run/status\"\n"
@@ -64,9 +70,10 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
     // Of a script that may reboot the machine, no end is one until the machine has stayed up.
     let (was_cut, settle) = match on_reboot {
         OnReboot::Fail => ("[ ! -e \"$run/status\" ]", ""),
-        OnReboot::Again(_) => {
-            ("[ \"$(cat \"$run/status\" 2>/dev/null || echo 0)\" = 0 ]", "sleep 3\n")
-        }
+        OnReboot::Again(_) => (
+            "{ status=0; [ ! -e \"$run/status\" ] || read -r status < \"$run/status\"; [ \"$status\" = 0 ]; }",
+            "sleep 3\n",
+        ),
     };
     format!(
         "{AS_ROOT}\n\
@@ -103,7 +110,9 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          [ -e \"$run/status\" ] || sleep 5\n\
          # What is killed without a status may be so by the machine's shutdown, which comes here, too.\n\
          [ -e \"$run/status\" ] || exit 137\n\
-         exit \"$(cat \"$run/status\")\"\n",
+         read -r status < \"$run/status\"\n\
+         {FULL_DISK}\
+         exit \"$status\"\n",
         run = quote(&run),
         work = quote(work),
         kept = quote(&kept),
@@ -112,26 +121,25 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
 }
 
 /// What is done on a machine that was rebooted while the script ran.
-fn after_reboot(on_reboot: OnReboot) -> String {
+fn after_reboot(on_reboot: OnReboot<'_>) -> String {
     match on_reboot {
         OnReboot::Fail => "\x20 echo 'the machine was rebooted while the script ran: \
              `reboot = \"allowed\"` lets it be run again then' >&2\n\
              \x20 exit 255\n"
             .to_owned(),
-        OnReboot::Again(whole) => format!(
+        OnReboot::Again(prepare) => format!(
             "\x20 count=$(($(cat \"$run/count\") + 1))\n\
              \x20 if [ $count -gt {MOST_BOOTS} ]; then\n\
              \x20   echo 'the script has rebooted the machine {MOST_BOOTS} times: \
              let it look at AMIABLE_BOOT' >&2\n\
              \x20   exit 255\n\
              \x20 fi\n\
-             \x20 as_root sh -c {deadline} >/dev/null 2>&1 </dev/null\n\
-             \x20 ! command -v cloud-init >/dev/null 2>&1 || cloud-init status --wait >/dev/null 2>&1\n\
+             \x20 sh -c {prepare} >/dev/null 2>&1 </dev/null\n\
              \x20 # What was seen and did not reach the disk: the rest must not be taken for it.\n\
              \x20 touch \"$run/output\"; size=$(wc -c < \"$run/output\")\n\
              \x20 [ \"$size\" -ge $seen ] || head -c $((seen - size)) /dev/zero >> \"$run/output\"\n\
              \x20 if mkdir \"$run/boot-$count\" 2>/dev/null; then start $count; else sleep 2; fi\n",
-            deadline = quote(&deadline(whole))
+            prepare = quote(prepare)
         ),
     }
 }
@@ -139,11 +147,12 @@ fn after_reboot(on_reboot: OnReboot) -> String {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::Duration;
 
     use super::*;
     use crate::guest::remote::tests::sh;
 
-    fn detached<'a>(work: &'a str, command: &'a str, on_reboot: OnReboot) -> Detached<'a> {
+    fn detached<'a>(work: &'a str, command: &'a str, on_reboot: OnReboot<'a>) -> Detached<'a> {
         Detached { work, name: "init", command, on_reboot }
     }
 
@@ -193,6 +202,30 @@ mod tests {
         assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"whole\n"[..]));
     }
 
+    /// Runs a script whose folder is on a disk of its own that has little room, in name spaces of
+    /// its own; none where the tester may not make these.
+    fn on_a_small_disk(script: &str) -> Option<(Option<i32>, String)> {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let text = follow(&detached(&work, script, OnReboot::Fail), 0);
+        let mount = format!("mount -t tmpfs -o size=64k small {work}");
+        let text = format!("{mount} || exit 99\ncd {work}\n{text}");
+        let output = Command::new("unshare").args(["-rm", "sh", "-c", &text]).output().ok()?;
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code() != Some(99)).then_some((output.status.code(), told))
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "why a test is skipped should not be mute")]
+    fn a_script_that_fills_the_disk_ends_with_its_own_status_and_the_reason() {
+        let script = "cat /dev/zero > big; echo more | tee -a big 2>/dev/null; exit 3";
+        let Some((code, told)) = on_a_small_disk(script) else {
+            return eprintln!("skipped: no name spaces for a small disk on this machine");
+        };
+        assert_eq!(code, Some(3), "{told}");
+        assert!(told.contains("no space is left on /tmp"), "{told}");
+    }
+
     #[test]
     fn a_script_whose_runner_is_killed_has_failed() {
         let dir = tempfile::tempdir().unwrap();
@@ -203,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_script_that_reboots_is_run_again_where_that_is_allowed() {
-        let again = OnReboot::Again(Duration::from_secs(9));
+        let again = OnReboot::Again("echo prepared > \"$run/prepared\"");
         // With the status that is there after the reboot: none, or that of a script which returned
         // before systemd ended the machine.
         for (on_reboot, status, code, told) in [
@@ -215,10 +248,10 @@ mod tests {
         ] {
             let dir = tempfile::tempdir().unwrap();
             let work = dir.path().to_string_lossy().into_owned();
-            // The deadline is not set on the tester's own machine, and nothing is to settle.
+            // Nothing is to settle.
             let follow = |seen| {
                 let text = follow(&detached(&work, "echo boot $AMIABLE_BOOT", on_reboot), seen);
-                text.replace("as_root sh -c", "true").replace("\nsleep 3\n", "\n")
+                text.replace("\nsleep 3\n", "\n")
             };
             assert_eq!(sh(&follow(0), dir.path()).stdout, b"boot 1\n");
             let run = dir.path().join("run-init");
@@ -235,6 +268,7 @@ mod tests {
             let output = sh(&follow(7), dir.path());
             assert_eq!(output.status.code(), code, "{status:?} {output:?}");
             assert_eq!(String::from_utf8_lossy(&output.stdout), told);
+            assert_eq!(run.join("prepared").exists(), !told.is_empty());
             if told.is_empty() {
                 continue;
             }
@@ -249,7 +283,7 @@ mod tests {
 
     #[test]
     fn following_is_a_command_that_a_posix_shell_reads() {
-        for on_reboot in [OnReboot::Fail, OnReboot::Again(Duration::from_secs(9))] {
+        for on_reboot in [OnReboot::Fail, OnReboot::Again("it's")] {
             let command = follow(&detached("/w", "it's", on_reboot), 3);
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();
             assert!(output.status.success(), "{command}\n{output:?}");

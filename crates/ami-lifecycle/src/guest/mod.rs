@@ -4,6 +4,7 @@ mod console;
 mod detached;
 mod keys;
 mod login;
+mod quiet;
 mod remote;
 mod seal;
 mod session;

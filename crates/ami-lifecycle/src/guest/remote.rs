@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::keys::deadline;
+use super::quiet;
 use crate::source::{clone_commands, revision_command};
-use crate::template::VcsKind;
+use crate::template::{Timeouts, VcsKind};
 
 /// Quotes a word for the shell.
 pub(crate) fn quote(word: &str) -> String {
@@ -43,6 +44,19 @@ pub(crate) fn wait_for_cloud_init(whole: Duration) -> String {
          [ \"$status\" = 0 ] || cloud-init status --long\n\
          exit \"$status\"\n",
         deadline = quote(&deadline(whole)),
+    )
+}
+
+/// What a machine needs that a script has rebooted: a new deadline, as a timer does not outlive a
+/// boot, and the quiet that it had before.
+pub(crate) fn after_reboot(work: &str, timeouts: &Timeouts) -> String {
+    format!(
+        "{AS_ROOT}\n\
+         as_root sh -c {deadline}\n\
+         ! command -v cloud-init >/dev/null 2>&1 || cloud-init status --wait\n\
+         {quiet}",
+        deadline = quote(&deadline(timeouts.whole())),
+        quiet = quiet::quiet(work, timeouts.boot, timeouts.whole()),
     )
 }
 
@@ -157,7 +171,7 @@ pub(super) mod tests {
         found.unwrap_or_else(|| panic!("{program} is there: `make setup-test` installs it"))
     }
 
-    fn write_program(file: &Path, text: &str) {
+    pub(in crate::guest) fn write_program(file: &Path, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         std::fs::write(file, text).unwrap();
         std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
@@ -251,6 +265,7 @@ pub(super) mod tests {
     fn every_command_is_one_that_a_posix_shell_reads() {
         let commands = [
             wait_for_cloud_init(Duration::from_secs(90)),
+            after_reboot("/it's", &crate::template::tests::template().timeouts),
             unpack("/w"),
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),

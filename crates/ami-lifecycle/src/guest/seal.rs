@@ -21,6 +21,7 @@
 //!
 //! Files that hold keys are rewritten in place: their mode and owner stay.
 
+use super::quiet::release_snaps;
 use super::remote::{AS_ROOT, quote};
 use crate::template::{JenkinsAgent, Seal, SealStep};
 
@@ -71,7 +72,8 @@ pub(crate) const FAILED_LINE: &str = "failed ";
 /// that no instance of the AMI may have.
 pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
     let begin = format!(
-        "echo {IDENTITY_LINE}$(identity)\necho {BOOT_LINE}$({BOOT_ID})\nwipe {}\n",
+        "echo {IDENTITY_LINE}$(identity)\necho {BOOT_LINE}$({BOOT_ID})\n{}wipe {}\n",
+        release_snaps(work),
         quote(work)
     );
     part(&begin, login_key, seal, |step| !closes_the_door(step))

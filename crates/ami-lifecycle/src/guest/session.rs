@@ -8,11 +8,12 @@ use tokio::io::AsyncRead;
 use tokio::time::Instant;
 
 use super::detached::{self, Detached, OnReboot};
-use super::{Guest, ended, remote};
+use super::{Guest, ended, quiet, remote};
 use crate::bake::BakeError;
 use crate::cloud::filter;
 use crate::event::{Event, Stream};
 use crate::ssh::{Ended, Lines, Ssh, SshError};
+use crate::template::Timeouts;
 
 /// The pause between two attempts to connect again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// still lives.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 const LOOKS: Duration = Duration::from_secs(30);
+/// How much later than the guest itself amiable gives up on the guest's package work.
+const QUIET_GRACE: Duration = Duration::from_secs(30);
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
 
@@ -35,11 +38,9 @@ impl Guest {
         let limits = Limits::new(what, limit);
         let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
         let name = what.replace(' ', "-");
-        let on_reboot = if self.template.may_reboot {
-            OnReboot::Again(self.template.timeouts.whole())
-        } else {
-            OnReboot::Fail
-        };
+        let prepare = remote::after_reboot(&self.work, &self.template.timeouts);
+        let on_reboot =
+            if self.template.may_reboot { OnReboot::Again(&prepare) } else { OnReboot::Fail };
         let work = self.work.clone();
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
         let (mut lines, mut tail, mut own) = (Lines::default(), Tail::default(), None);
@@ -178,6 +179,33 @@ impl Guest {
                 Err(BakeError::Connection(format!("a signal ended the command to {doing}")))
             }
             Err(lost) => Ok(Err(lost)),
+        }
+    }
+
+    /// Waits until the machine's own package work is over, and lets none begin in this boot.
+    pub(crate) async fn quiet(&mut self) -> Result<(), BakeError> {
+        let Timeouts { boot, .. } = self.template.timeouts;
+        let limits = Limits::new("the instance's own package work", boot + QUIET_GRACE);
+        let command = quiet::quiet(&self.work, boot, self.template.timeouts.whole());
+        let observer = self.observer.clone();
+        loop {
+            let run = self.ssh.run(&command, None, |_, line| {
+                if let Some(by) = line.strip_prefix(quiet::BUSY_LINE) {
+                    let text = format!("waiting for the instance's own package work: {by}");
+                    observer.event(Event::Note(text));
+                }
+            });
+            let ended = tokio::time::timeout_at(limits.deadline, run).await;
+            match ended.map_err(|_| limits.error())? {
+                Ok(Ended::Status(quiet::STILL_BUSY)) => {
+                    // The script may need no packages: it is not failed for that.
+                    let text = format!("the instance's own package work takes more than {boot:?}");
+                    self.observer.event(Event::Warning(text));
+                    return Ok(());
+                }
+                Ok(_) => return Ok(()),
+                Err(lost) => self.reconnect(&limits, &lost).await?,
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::agent::{Agent, add_key, aloud, amiable, image, real_farm, succeed};
+use crate::agent::{Agent, add_key, aloud, amiable, image, real_farm_from, succeed};
 use crate::farm::{Farm, wait_for_line};
 
 const CONFIG: &str = r#"
@@ -24,10 +24,12 @@ base = { owner = "self", name = "base" }
 source = { path = "source" }
 [template.failing]
 script = "node/fail"
+key_pair = "temporary"
+host_key = "first-contact"
 [template.endless]
 script = "node/sleep"
 # Longer than a boot beside other guests takes.
-timeouts = { bake = "600s" }
+timeouts = { bake = "300s" }
 "#;
 
 /// A template based on the demo's AMI, which has git: it is checked out on the instance, and notes
@@ -121,8 +123,9 @@ pub(crate) fn demo() {
     let revision = succeed(farm.command("sh", &["-ec", commit]));
     let (_server, url) = GitServer::start(&farm);
     farm.write("amiable.toml", &format!("{CONFIG}{}", SECOND.replace("URL", &url)));
-    let second = amiable(&farm, &["create", "second"]);
-    let info = farm.stdout(&["info", "second", "--output", "json"]);
+    // The agent below proves it.
+    let second = amiable(&farm, &["create", "second", "--no-verify"]);
+    let info = farm.stdout(&["info", &second, "--output", "json"]);
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
     assert_eq!(info["source"]["revision"], revision);
     assert_eq!(info["base_ami"], first);
@@ -153,15 +156,15 @@ fn add_scripts(farm: &Farm) {
     farm.write("source/node/sleep", "sleep 900\n");
 }
 
-fn farm_with_scripts() -> Farm {
-    let (farm, _) = real_farm();
+fn farm_with_scripts(base: &str) -> Farm {
+    let (farm, _) = real_farm_from(base);
     farm.write("amiable.toml", CONFIG);
     add_scripts(&farm);
     farm
 }
 
 pub(crate) fn failing_script() {
-    let farm = farm_with_scripts();
+    let farm = farm_with_scripts("AMIABLE_TEST_BUSYBOX_IMAGE");
     let (status, _, text) =
         aloud(farm.command("amiable", &["create", "failing"]), "create failing");
     assert_eq!(status, Some(1), "{text}");
@@ -173,7 +176,7 @@ pub(crate) fn failing_script() {
 }
 
 pub(crate) fn nobody_owns_it() {
-    let farm = farm_with_scripts();
+    let farm = farm_with_scripts("AMIABLE_TEST_BASE_IMAGE");
     let mut bake = farm.spawn(&["create", "endless"]);
     wait_for_line(&mut bake, "running the init script");
     bake.kill().unwrap();

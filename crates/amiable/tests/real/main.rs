@@ -10,6 +10,7 @@ mod endpoint;
 #[path = "../cli/farm.rs"]
 #[expect(dead_code, reason = "the simulated lane uses more of it")]
 mod farm;
+mod first_boot;
 mod packer;
 mod plain;
 mod tunnels;
@@ -31,17 +32,21 @@ const fn test(name: &'static str, run: fn()) -> RealTest {
     RealTest { name, program: "qemu-system-x86_64", run }
 }
 
-/// Those that take longest come first; the very first mostly waits.
-const TESTS: [RealTest; 10] = [
+/// Those that take longest come first; the very first mostly waits, and so does the third.
+const TESTS: [RealTest; 11] = [
     test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
     test("bakes::the_demo_is_baked_and_an_ami_based_on_it_outlives_it", bakes::demo),
+    test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
     test("canaries::none_is_in_the_ami_and_two_instances_of_it_differ", canaries::none_is_left),
+    test(
+        "first_boot::the_bases_own_package_work_is_over_when_the_script_runs",
+        first_boot::package_work,
+    ),
     test("plain::a_base_without_cloud_init_is_baked_on", plain::is_baked_on),
     RealTest {
         program: "packer",
         ..test("packer::builds_an_ami_and_leaves_nothing", packer::builds)
     },
-    test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
     test("tunnels::a_bake_goes_on_when_its_tunnel_breaks", tunnels::broken),
     test("bakes::a_failing_script_leaves_nothing", bakes::failing_script),
     test("endpoint::the_console_says_why_an_ami_does_not_boot", endpoint::console),
