@@ -219,7 +219,7 @@ mod tests {
     fn the_metadata_command_is_quoted_for_the_shell_and_then_for_qemu() {
         assert_eq!(
             spec().network.argument(),
-            "user,id=net0,net=169.254.0.0/16,host=169.254.2.2,dns=169.254.2.3,dhcpstart=169.254.2.15,\
+            "user,id=net0,net=169.254.0.0/16,host=169.254.2.2,dns=169.254.169.253,dhcpstart=169.254.2.15,\
              ipv6=off,hostfwd=tcp:127.1.2.3:2222-:22,\
              guestfwd=tcp:169.254.169.254:80-cmd:'/opt/it'\\''s,, here' 'relay'"
         );
