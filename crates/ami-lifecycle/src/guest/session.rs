@@ -203,7 +203,18 @@ impl Guest {
                     self.observer.event(Event::Warning(text));
                     return Ok(());
                 }
-                Ok(_) => return Ok(()),
+                Ok(Ended::Status(0)) => return Ok(()),
+                Ok(ended) => {
+                    let how = match ended {
+                        Ended::Status(status) => format!("exit status {status}"),
+                        Ended::Signal => "a signal ended the command".into(),
+                    };
+                    let text = format!(
+                        "it could not be determined whether the instance works on packages: {how}"
+                    );
+                    self.observer.event(Event::Warning(text));
+                    return Ok(());
+                }
                 Err(lost) => self.reconnect(&limits, &lost).await?,
             }
         }
