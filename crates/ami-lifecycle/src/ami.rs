@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cloud::ImageFacts;
+use crate::deleting::Standing;
 use crate::distribution;
 use crate::tags::{self, Tags};
 
@@ -124,6 +125,9 @@ pub struct Ami {
     /// What decided on its contents.
     #[serde(skip)]
     pub(crate) recipe: String,
+    /// What a decision to delete it is based on.
+    #[serde(skip)]
+    pub(crate) standing: Standing,
     /// Which keys of its template did, with digests of their values.
     #[serde(skip)]
     pub(crate) config: String,
@@ -168,8 +172,8 @@ impl Ami {
             generation: tag(tags::GENERATION).parse().unwrap_or(0),
             status: Status::Pending,
             region: region.to_owned(),
-            promoted: image.tags.get(tags::PROMOTED).cloned(),
-            verified: image.tags.get(tags::VERIFIED).cloned(),
+            promoted: image.tags.get(tags::PROMOTED).cloned().filter(|it| !it.is_empty()),
+            verified: image.tags.get(tags::VERIFIED).cloned().filter(|it| !it.is_empty()),
             quarantined: image.tags.get(tags::QUARANTINED).cloned().filter(|it| !it.is_empty()),
             reason: image.tags.get(tags::REASON).cloned(),
             base_ami: tag(tags::BASE),
@@ -187,6 +191,7 @@ impl Ami {
             owner: tag(tags::OWNER),
             boot_script: image.tags.get(tags::BOOT_SCRIPT).cloned(),
             recipe: tag(tags::RECIPE),
+            standing: Standing::of(&image.tags),
             config: tag(tags::CONFIG),
             took: tag(tags::TOOK),
             builder: tag(tags::BUILDER),

@@ -263,12 +263,28 @@ impl Cloud {
     /// # Errors
     /// When a call fails.
     pub async fn fleet(&self, namespace: &Namespace) -> Result<Arc<Fleet>, CloudError> {
-        let read = async || {
-            let images = self.images(Some("self"), vec![of_namespace(namespace)]).await?;
-            let amis = images.into_iter().map(|image| Ami::read(image, &self.region));
-            Ok(Arc::new(Fleet::new(amis.collect())))
-        };
+        let read = async || Ok(Arc::new(Fleet::new(self.amis(namespace, None).await?)));
         self.reads.fleets.get(&namespace.0, read).await
+    }
+
+    /// The AMIs of a template as they are now: nobody's earlier question is shared.
+    pub(crate) async fn amis_of(
+        &self,
+        namespace: &Namespace,
+        template: &str,
+    ) -> Result<Vec<Ami>, CloudError> {
+        self.amis(namespace, Some(filter(&format!("tag:{}", tags::TEMPLATE), template))).await
+    }
+
+    async fn amis(
+        &self,
+        namespace: &Namespace,
+        more: Option<Filter>,
+    ) -> Result<Vec<Ami>, CloudError> {
+        let filters = [of_namespace(namespace)].into_iter().chain(more).collect();
+        let images = self.images(Some("self"), filters).await?;
+        let images = images.into_iter().filter(|image| is_of(namespace, &image.tags));
+        Ok(images.map(|image| Ami::read(image, &self.region)).collect())
     }
 
     /// All images of an owner that pass the filters, from all pages.
@@ -371,8 +387,37 @@ fn was_known(answer: Result<(), CloudError>) -> Result<bool, CloudError> {
     }
 }
 
+/// A filter for just this value.
 pub(crate) fn filter(name: &str, value: &str) -> Filter {
-    Filter::builder().name(name).values(value).build()
+    any_of(name, [value])
+}
+
+/// A filter for just these values: EC2 reads `*`, `?` and `\` in them as wildcards
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
+pub(crate) fn any_of(name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Filter {
+    let values = values.into_iter().map(|value| literal(value.as_ref()));
+    Filter::builder().name(name).set_values(Some(values.collect())).build()
+}
+
+/// A filter for what matches a pattern that people have written.
+pub(crate) fn matching(name: &str, pattern: &str) -> Filter {
+    Filter::builder().name(name).values(pattern).build()
+}
+
+fn literal(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
+/// Whether something is a namespace's: what is like EC2 may read a filter more widely.
+fn is_of(namespace: &Namespace, tags: &Tags) -> bool {
+    tags.get(tags::NAMESPACE) == Some(&namespace.0)
 }
 
 fn of_namespace(namespace: &Namespace) -> Filter {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, ImageFacts};
 use crate::consumer::Holders;
+use crate::deleting::{self, Actor, Claim, NotDeleted, Standing, Target};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
@@ -69,6 +70,9 @@ pub struct Deletion {
     pub deregistered: bool,
     /// Why it should stay.
     pub objections: Vec<Objection>,
+    /// What that was decided on.
+    #[serde(skip)]
+    pub(crate) standing: Standing,
 }
 
 /// What a deletion did.
@@ -110,6 +114,7 @@ pub async fn examine(
         snapshots,
         deregistered: true,
         objections: Vec::new(),
+        standing: Standing::default(),
     }))
 }
 
@@ -124,6 +129,7 @@ impl Deletion {
             snapshots: ami.snapshots.clone(),
             deregistered: false,
             objections: current.into_iter().chain(protected).collect(),
+            standing: ami.standing.clone(),
         }
     }
 }
@@ -131,6 +137,7 @@ impl Deletion {
 fn of_others(image: ImageFacts) -> Deletion {
     let protected = image.protected.then_some(Objection::Protected);
     Deletion {
+        standing: Standing::of(&image.tags),
         snapshots: image.block_devices.into_iter().map(|device| device.snapshot).collect(),
         ami: image.id,
         name: image.name,
@@ -158,25 +165,29 @@ pub async fn add_users(cloud: &Cloud, holders: &Holders, deletions: &mut [Deleti
     }
 }
 
-/// Deregisters the AMI, then deletes its snapshots. Which these are is noted on them
-/// first, so that a deletion that is interrupted is finished by the same command. A
-/// snapshot that another image uses stays; one that cannot be deleted does not keep the
-/// others.
+/// Deregisters the AMI, then deletes its snapshots. It is claimed and looked at again first: what was
+/// made current or verified since the decision stays. Which snapshots it has is noted on them, so that a
+/// deletion that is interrupted is finished by the same command. A snapshot that another
+/// image uses stays; one that cannot be deleted does not keep the others.
 ///
 /// # Errors
-/// When the AMI cannot be deregistered: it stays then, with its snapshots.
+/// When the AMI is not deregistered: it stays then, with its snapshots.
 pub async fn delete(
     cloud: &Cloud,
     deletion: &Deletion,
+    actor: Actor<'_>,
     observer: &dyn Observer,
-) -> Result<Deleted, CloudError> {
+) -> Result<Deleted, NotDeleted> {
     if !deletion.deregistered {
-        cloud.note_image(&deletion.snapshots, &deletion.ami).await?;
-        if deletion.objections.contains(&Objection::Protected) {
-            cloud.unprotect(&deletion.ami).await?;
+        let target = Target::Image(&deletion.ami);
+        if let Some(claim) = deleting::claim(cloud, target, &deletion.standing, actor).await? {
+            if let Err(error) = deregister(cloud, deletion, &claim).await {
+                claim.withdraw(cloud).await;
+                return Err(error);
+            }
+            let text = format!("deregistered {} ({})", deletion.ami, deletion.name);
+            observer.event(Event::Note(text));
         }
-        cloud.deregister(&deletion.ami).await?;
-        observer.event(Event::Note(format!("deregistered {} ({})", deletion.ami, deletion.name)));
     }
     let mut deleted = Deleted::default();
     for snapshot in &deletion.snapshots {
@@ -190,6 +201,27 @@ pub async fn delete(
         }
     }
     Ok(deleted)
+}
+
+async fn deregister(
+    cloud: &Cloud,
+    deletion: &Deletion,
+    claim: &Claim<'_>,
+) -> Result<(), NotDeleted> {
+    let has = |objection: &Objection| deletion.objections.contains(objection);
+    let knows = deletion
+        .objections
+        .iter()
+        .any(|it| matches!(it, Objection::Current(_) | Objection::OutsideNamespace));
+    if !knows && let Some(template) = deleting::has_become_current(cloud, claim).await? {
+        return Err(NotDeleted::Current(template));
+    }
+    cloud.note_image(&deletion.snapshots, &deletion.ami).await?;
+    if has(&Objection::Protected) {
+        cloud.unprotect(&deletion.ami).await?;
+    }
+    cloud.deregister(&deletion.ami).await?;
+    Ok(())
 }
 
 /// Deletes a snapshot, unless images use it: these are returned. It counts as in use for a

@@ -23,6 +23,7 @@ use crate::ami::{Ami, Status};
 use crate::bake::{BakeError, until_available};
 use crate::cloud::{Cloud, ImageFacts};
 use crate::consumer::{Consumer, Consumers, Holders};
+use crate::deleting::{Actor, Target, adopt, promote};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
@@ -210,7 +211,7 @@ impl<'a> Elsewhere<'a> {
             written.extend(tags::promotion(time, self.reason()));
             written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
         }
-        self.cloud.tag(std::slice::from_ref(&ami.ami), &written).await?;
+        promote(&self.cloud, &ami, &written, self.request.is_gone).await?;
         Ok(Distributed { ami, how, terms: settled.changed })
     }
 
@@ -222,7 +223,7 @@ impl<'a> Elsewhere<'a> {
             return Ok(());
         }
         let claim = claim(self.lease(), owner, operator);
-        Ok(self.cloud.tag(std::slice::from_ref(&ami.ami), &claim).await?)
+        Ok(adopt(&self.cloud, Target::Image(&ami.ami), &claim, is_gone).await?)
     }
 
     fn lease(&self) -> Timestamp {
@@ -273,6 +274,8 @@ impl<'a> Elsewhere<'a> {
 
     /// A failure is only told: `sweep` is there for what stays.
     async fn remove(&self, removed: &[&Ami], holders: &Holders) -> Result<(), BakeError> {
+        let DistributeRequest { operator, owner, is_gone, .. } = *self.request;
+        let actor = Actor { operator, owner, is_gone };
         for ami in removed {
             let leftover = Leftover::of_image(LeftBecause::ProcessEnded, ami);
             let named = leftover.named_by(holders).filter(|_| ami.status != Status::Failed);
@@ -280,7 +283,7 @@ impl<'a> Elsewhere<'a> {
                 self.note(format!("{} stays: {why}", ami.ami));
                 continue;
             }
-            match self.site().or_cancel(remove_leftover(&self.cloud, &leftover)).await? {
+            match self.site().or_cancel(remove_leftover(&self.cloud, &leftover, actor)).await? {
                 Ok(_) => {
                     self.note(format!("removed {}, which is {} and no good", ami.ami, ami.state))
                 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::Filter;
-
-use crate::cloud::{Cloud, ImageFacts, MOST_VALUES};
+use crate::cloud::{Cloud, ImageFacts, MOST_VALUES, any_of};
 use crate::error::CloudError;
 use crate::tags;
 
@@ -61,7 +59,7 @@ pub async fn look_up(
         ids.iter().map(|id| (id.clone(), KnownAmi::default())).collect();
     for ids in ids.chunks(MOST_VALUES) {
         // By filter: an unknown id in a list of ids fails the whole call.
-        let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec())).build();
+        let filter = any_of("image-id", ids);
         for owner in [None, Some("self")] {
             for image in cloud.images(owner, vec![filter.clone()]).await? {
                 known.insert(image.id.clone(), KnownAmi::of(image, owner.is_some()));

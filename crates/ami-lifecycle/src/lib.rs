@@ -18,6 +18,7 @@ mod bake;
 mod cloud;
 mod consumer;
 mod delete;
+mod deleting;
 mod distribute;
 mod distribution;
 mod doctor;
@@ -69,6 +70,7 @@ pub use consumer::{
     RollTarget, Rolled, ScriptText, ServerError, Sight, Value, examine_consumers, plan_roll, roll,
 };
 pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
+pub use deleting::{Actor, NotDeleted, NotPromoted};
 pub use distribute::{DistributeRequest, Distributed, How, distribute};
 pub use distribution::{Destination, Distribution, Encryption, Principal};
 pub use doctor::{Check, Verdict, examine_readiness};

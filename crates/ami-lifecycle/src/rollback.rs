@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
-use crate::error::CloudError;
+use crate::deleting::{Actor, NotPromoted, promote};
 use crate::fleet::Fleet;
 use crate::tags;
 
@@ -53,9 +53,9 @@ pub enum RollbackError {
     /// There is nothing to roll back to.
     #[error(transparent)]
     Refused(#[from] NoRollback),
-    /// A call failed.
+    /// It was not made current.
     #[error(transparent)]
-    Cloud(#[from] CloudError),
+    NotPromoted(#[from] NotPromoted),
 }
 
 /// A template that was rolled back, or forward.
@@ -109,13 +109,14 @@ impl Fleet {
 /// Rolls a template back, or forward. A repeat with the same generation changes nothing.
 ///
 /// # Errors
-/// When there is nothing to roll back to, or the write fails: the current AMI stays then.
+/// When there is nothing to roll back to, somebody deletes it, or the write fails: the current AMI
+/// stays then.
 pub async fn rollback(
     cloud: &Cloud,
     fleet: &Fleet,
     template: &str,
     to: Option<u64>,
-    operator: &str,
+    actor: Actor<'_>,
 ) -> Result<RolledBack, RollbackError> {
     let ami = fleet.rollback_target(template, to)?.clone();
     let from = fleet.current(template).filter(|current| current.ami != ami.ami).cloned();
@@ -123,8 +124,8 @@ pub async fn rollback(
         return Ok(RolledBack { ami, from: None });
     }
     let time = fleet.promotion_time(template, Timestamp::now());
-    let reason = reason(&ami, from.as_ref(), operator);
-    cloud.tag(std::slice::from_ref(&ami.ami), &tags::promotion(time, reason)).await?;
+    let reason = reason(&ami, from.as_ref(), actor.operator);
+    promote(cloud, &ami, &tags::promotion(time, reason), actor.is_gone).await?;
     Ok(RolledBack { ami, from })
 }
 

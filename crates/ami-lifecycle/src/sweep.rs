@@ -9,6 +9,7 @@ use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, OwnRule};
 use crate::consumer::Holders;
 use crate::delete::drop_snapshot;
+use crate::deleting::{Actor, NotDeleted, Standing, Target, claim};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
@@ -76,6 +77,9 @@ pub struct Leftover {
     /// The security group of a rule.
     #[serde(skip)]
     pub(crate) group: Option<String>,
+    /// What that was decided on.
+    #[serde(skip)]
+    pub(crate) standing: Standing,
 }
 
 /// An instance or snapshot with its tags.
@@ -105,6 +109,7 @@ impl Leftover {
             snapshots: Vec::new(),
             protected: false,
             group: None,
+            standing: Standing::of(tags),
         }
     }
 
@@ -121,6 +126,7 @@ impl Leftover {
             snapshots: ami.snapshots.clone(),
             protected: ami.protected,
             group: None,
+            standing: ami.standing.clone(),
         }
     }
 }
@@ -238,45 +244,71 @@ pub async fn find_leftovers(
     Ok(leftovers(&fleet, &all, is_gone, now))
 }
 
-/// Removes one of them. What is gone already is no error; a snapshot that an image of
-/// others uses stays. Returns such images.
+/// Removes one of them, if it is nobody's still. An image or an instance, which a bake may go on with,
+/// is claimed first. What is gone already is no error; a snapshot that an image of others uses
+/// stays. Returns such images.
 ///
 /// # Errors
-/// When a call fails.
+/// When it has come into use, or a call fails.
 pub async fn remove_leftover(
     cloud: &Cloud,
     leftover: &Leftover,
-) -> Result<Vec<String>, CloudError> {
+    actor: Actor<'_>,
+) -> Result<Vec<String>, NotDeleted> {
+    let Leftover { id, standing, .. } = leftover;
     match leftover.kind {
-        LeftKind::Instance => cloud.terminate(&leftover.id).await.map(|_| Vec::new()),
-        LeftKind::Snapshot => drop_snapshot(cloud, &leftover.id).await,
-        LeftKind::Volume => cloud.delete_volume(&leftover.id).await.map(|_| Vec::new()),
-        LeftKind::KeyPair => cloud.delete_key_pair(&leftover.id).await.map(|()| Vec::new()),
-        LeftKind::SecurityGroupRule => {
-            let group = leftover.group.as_deref().unwrap_or_default();
-            cloud.revoke(group, std::slice::from_ref(&leftover.id)).await.map(|()| Vec::new())
-        }
-        LeftKind::SecurityGroup => {
-            // A bake that has begun since has let itself in.
-            if !cloud.rules_of_group(&leftover.id).await?.is_empty() {
-                let text = "a bake has begun to use it";
-                return Err(CloudError::answer("DeleteSecurityGroup", text));
+        LeftKind::Instance => {
+            if let Some(claim) = claim(cloud, Target::Instance(id), standing, actor).await?
+                && let Err(error) = cloud.terminate(id).await
+            {
+                claim.withdraw(cloud).await;
+                return Err(error.into());
             }
-            cloud.delete_group(&leftover.id).await.map(|_| Vec::new())
         }
         LeftKind::Image => {
-            cloud.note_image(&leftover.snapshots, &leftover.id).await?;
-            if leftover.protected {
-                cloud.unprotect(&leftover.id).await?;
+            if let Some(claim) = claim(cloud, Target::Image(id), standing, actor).await?
+                && let Err(error) = deregister(cloud, leftover).await
+            {
+                claim.withdraw(cloud).await;
+                return Err(error.into());
             }
-            cloud.deregister(&leftover.id).await?;
             let mut users = Vec::new();
             for snapshot in &leftover.snapshots {
                 users.extend(drop_snapshot(cloud, snapshot).await?);
             }
-            Ok(users)
+            return Ok(users);
+        }
+        // EC2 itself refuses where an image or an instance uses it.
+        LeftKind::Snapshot => return Ok(drop_snapshot(cloud, id).await?),
+        LeftKind::Volume => drop(cloud.delete_volume(id).await?),
+        LeftKind::KeyPair => {
+            let pairs = cloud.key_pair_tags(id).await?;
+            if pairs.is_some_and(|tags| Standing::of(&tags) != *standing) {
+                return Err(NotDeleted::InUse);
+            }
+            cloud.delete_key_pair(id).await?;
+        }
+        LeftKind::SecurityGroupRule => {
+            let group = leftover.group.as_deref().unwrap_or_default();
+            cloud.revoke(group, std::slice::from_ref(id)).await?;
+        }
+        LeftKind::SecurityGroup => {
+            // A bake that has begun since has let itself in.
+            if !cloud.rules_of_group(id).await?.is_empty() {
+                return Err(NotDeleted::InUse);
+            }
+            cloud.delete_group(id).await?;
         }
     }
+    Ok(Vec::new())
+}
+
+async fn deregister(cloud: &Cloud, leftover: &Leftover) -> Result<(), CloudError> {
+    cloud.note_image(&leftover.snapshots, &leftover.id).await?;
+    if leftover.protected {
+        cloud.unprotect(&leftover.id).await?;
+    }
+    cloud.deregister(&leftover.id).await.map(drop)
 }
 
 #[cfg(test)]

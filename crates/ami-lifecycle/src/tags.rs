@@ -29,6 +29,7 @@
 //! | `amiable:backup-of` | image, snapshot | the AMI that it was copied from, to give up its name |
 //! | `amiable:copy-of` | image, snapshot | the AMI in the template's first region that it was copied from |
 //! | `amiable:distribution` | image | the terms that it is given to others on, each with a digest |
+//! | `amiable:deleting` | image, instance | until when, by which process and by whom it is being deleted; empty when it is not |
 //! | `amiable:image` | snapshot | the AMI that is being deleted with it |
 //! | any other | image, snapshot | the template's metadata |
 
@@ -97,6 +98,8 @@ pub const NO_LEASE: &str = "none";
 pub const REASON: &str = "amiable:reason";
 /// The AMI that this one is a copy of, made before that one gave up its name.
 pub const BACKUP_OF: &str = "amiable:backup-of";
+/// Who is deleting it, and until when.
+pub const DELETING: &str = "amiable:deleting";
 /// The AMI that a snapshot is being deleted with.
 pub const IMAGE: &str = "amiable:image";
 

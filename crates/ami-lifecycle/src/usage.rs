@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
-use aws_sdk_ec2::types::{Filter, LaunchTemplateVersion};
+use aws_sdk_ec2::types::LaunchTemplateVersion;
 use serde::Serialize;
 
-use crate::cloud::{Cloud, InstanceFacts, MOST_VALUES};
+use crate::cloud::{Cloud, InstanceFacts, MOST_VALUES, any_of};
 use crate::consumer::Holders;
 use crate::error::{CloudError, CloudErrorKind};
 
@@ -129,7 +129,7 @@ type Found = Result<Vec<(String, User)>, CloudError>;
 async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
     let mut found = Vec::new();
     for amis in amis.chunks(MOST_VALUES) {
-        let images = Filter::builder().name("image-id").set_values(Some(amis.to_vec())).build();
+        let images = any_of("image-id", amis);
         let instances = cloud.live_instances(vec![images]).await?;
         let user = |it: InstanceFacts| (it.image, User::Instance { id: it.id, state: it.state });
         found.extend(instances.into_iter().map(user));

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ami::{Ami, Status};
 use crate::bake::BakeError;
 use crate::cloud::Cloud;
+use crate::deleting::promote;
 use crate::error::CloudError;
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
@@ -153,7 +154,7 @@ async fn verify_and_tell(
     }
     let quarantined = tags.get(tags::QUARANTINED).is_some_and(|time| !time.is_empty());
     if !tags.is_empty() {
-        cloud.tag(std::slice::from_ref(&ami.ami), &tags).await?;
+        promote(cloud, ami, &tags, request.is_gone).await?;
     }
     tell_what_is_left(site, undo.close_access(cloud).await);
     Ok(Verified { failures, promoted, quarantined })

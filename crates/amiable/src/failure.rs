@@ -1,7 +1,7 @@
 //! How a command fails: what is said, and the exit status.
 
 pub(crate) use ami_lifecycle::chain;
-use ami_lifecycle::{BakeError, CloudError, FailedIn, NotVerified};
+use ami_lifecycle::{BakeError, CloudError, FailedIn, NotDeleted, NotPromoted, NotVerified};
 
 use crate::config::{self, ConfigError};
 
@@ -76,6 +76,24 @@ impl From<CloudError> for Failure {
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl From<NotDeleted> for Failure {
+    fn from(error: NotDeleted) -> Failure {
+        match error {
+            NotDeleted::Cloud(error) => error.into(),
+            other => Failure::failed(other.to_string()),
+        }
+    }
+}
+
+impl From<NotPromoted> for Failure {
+    fn from(error: NotPromoted) -> Failure {
+        match error {
+            NotPromoted::Cloud(error) => error.into(),
+            other => Failure::failed(other.to_string()),
         }
     }
 }

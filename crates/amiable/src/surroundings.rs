@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+use ami_lifecycle::Actor;
+
 use crate::failure::Failure;
 
 /// A folder of the XDG Base Directory Specification, or its default below HOME
@@ -54,6 +56,11 @@ pub(crate) fn owner() -> String {
         return String::new();
     };
     format!("{place}.{pid}.{start}")
+}
+
+/// This process, as what it changes tells of it.
+pub(crate) fn actor<'a>(operator: &'a str, owner: &'a str) -> Actor<'a> {
+    Actor { operator, owner, is_gone: &is_gone }
 }
 
 /// Whether the process of an owner has ended for certain: it was of this machine, and is

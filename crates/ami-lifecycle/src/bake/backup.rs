@@ -170,7 +170,8 @@ impl Bake<'_> {
         cloud.tag(std::slice::from_ref(&copy), &kept).await?;
         self.undo.keep_backup();
         let deletion = Deletion::of_namespace(original);
-        let deleted = delete::delete(cloud, &deletion, observer.as_ref()).await?;
+        let deleted =
+            delete::delete(cloud, &deletion, self.request.actor(), observer.as_ref()).await?;
         if self.current.as_ref() == Some(&original.ami) {
             self.current = Some(copy);
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::Filter;
 
 use crate::bake::BakeError;
-use crate::cloud::{Cloud, ImageFacts, PARAMETERS, filter};
+use crate::cloud::{Cloud, ImageFacts, PARAMETERS, filter, matching};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::naming::matches_wildcards;
@@ -170,7 +170,7 @@ async fn newest(
     template: &Template,
 ) -> Result<ImageFacts, BakeError> {
     let filters = vec![
-        filter("name", name),
+        matching("name", name),
         filter("state", "available"),
         filter("architecture", template.arch.as_str()),
     ];

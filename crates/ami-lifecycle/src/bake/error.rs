@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::deleting::{NotDeleted, NotPromoted};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Stage;
 use crate::fleet::Refusal;
@@ -64,6 +65,20 @@ pub enum BakeError {
     /// A call of the API.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// Somebody deletes what it would make current, or go on with.
+    #[error("{operator} is deleting {resource}")]
+    BeingDeleted {
+        /// The AMI or instance.
+        resource: String,
+        /// Who, as `user@host`.
+        operator: String,
+    },
+    /// What it would make current, or go on with, is not there any more.
+    #[error("{0} is gone")]
+    Gone(String),
+    /// The AMI whose name it is to have was not deleted.
+    #[error("the AMI that has its name is not deleted: {0}")]
+    NameNotFreed(NotDeleted),
     /// The instance ended by itself.
     #[error("the instance {instance} ended{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     InstanceEnded {
@@ -228,6 +243,27 @@ fn is_about_groups(error: &CloudError) -> bool {
     const ACTIONS: [&str; 3] =
         ["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"];
     error.kind == CloudErrorKind::NotAuthorized && ACTIONS.contains(&error.action)
+}
+
+impl From<NotPromoted> for BakeError {
+    fn from(error: NotPromoted) -> BakeError {
+        match error {
+            NotPromoted::BeingDeleted { ami, operator } => {
+                BakeError::BeingDeleted { resource: ami, operator }
+            }
+            NotPromoted::Gone(id) => BakeError::Gone(id),
+            NotPromoted::Cloud(error) => BakeError::Cloud(error),
+        }
+    }
+}
+
+impl From<NotDeleted> for BakeError {
+    fn from(error: NotDeleted) -> BakeError {
+        match error {
+            NotDeleted::Cloud(error) => BakeError::Cloud(error),
+            other => BakeError::NameNotFreed(other),
+        }
+    }
 }
 
 impl MayPass for BakeError {

@@ -39,6 +39,7 @@ pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
 use crate::cloud::{ImageFacts, InstanceFacts};
 use crate::consumer::Holders;
+use crate::deleting::{Target, adopt};
 use crate::error::CloudError;
 use crate::event::{Event, Stage};
 use crate::fleet::Fleet;
@@ -245,7 +246,7 @@ impl<'a> Bake<'a> {
                 self.warn(format!("{} stays: {why}", leftover.id));
                 continue;
             }
-            match remove_leftover(cloud, leftover).await {
+            match remove_leftover(cloud, leftover, self.request.actor()).await {
                 Ok(_) => self.note(format!(
                     "removed {}, which a bake of {} that is dead has left",
                     leftover.id, leftover.operator
@@ -258,7 +259,8 @@ impl<'a> Bake<'a> {
     async fn adopt_image(&mut self, ami: &Ami) -> Result<NewImage, BakeError> {
         self.enter(Stage::Image);
         self.continue_as(&ami.bake);
-        self.request.cloud.tag(std::slice::from_ref(&ami.ami), &self.marks.claim()).await?;
+        let BakeRequest { cloud, is_gone, .. } = *self.request;
+        adopt(cloud, Target::Image(&ami.ami), &self.marks.claim(), is_gone).await?;
         self.undo.image(&ami.ami);
         self.note(format!(
             "going on with {} ({}), which {} has begun",
@@ -271,7 +273,8 @@ impl<'a> Bake<'a> {
     async fn adopt_machine(&mut self, id: &str, bake: &str) -> Result<(), BakeError> {
         self.enter(Stage::Stop);
         self.continue_as(bake);
-        self.request.cloud.tag(&[id.to_owned()], &self.marks.claim()).await?;
+        let BakeRequest { cloud, is_gone, .. } = *self.request;
+        adopt(cloud, Target::Instance(id), &self.marks.claim(), is_gone).await?;
         self.undo.instance(id);
         self.note(format!("going on with {id}, which is provisioned already"));
         Ok(())

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud::Cloud;
 use crate::consumer::Consumers;
+use crate::deleting::Actor;
 use crate::event::Observer;
 use crate::naming::Pattern;
 use crate::takeover::IsGone;
@@ -65,6 +66,12 @@ pub struct BakeRequest<'a> {
     pub holdings: Holdings,
     /// Cancelled when the bake is to end early; it is undone then.
     pub cancel: CancellationToken,
+}
+
+impl<'a> BakeRequest<'a> {
+    pub(super) fn actor(&self) -> Actor<'a> {
+        Actor { operator: self.operator, owner: self.owner, is_gone: self.is_gone }
+    }
 }
 
 /// A finished bake.

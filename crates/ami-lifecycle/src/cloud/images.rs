@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::{
     Cloud, CloudError, CloudErrorKind, ImageFacts, MOST_VALUES, Namespace, Shared, Tagged, Tags,
-    Watch, filter, of_namespace, read_tags, tag_specification, tags, was_known,
+    Watch, any_of, filter, is_of, of_namespace, read_tags, tag_specification, tags, was_known,
 };
 
 impl Cloud {
@@ -131,9 +131,9 @@ impl Cloud {
         name: &str,
         of: &str,
     ) -> Result<Vec<String>, CloudError> {
-        let states = Filter::builder().name("state").values("pending").values("available");
+        let states = any_of("state", ["pending", "available"]);
         let of = filter(&format!("tag:{}", tags::COPY_OF), of);
-        let filters = vec![filter("name", name), of, states.build()];
+        let filters = vec![filter("name", name), of, states];
         let images = self.images(Some("self"), filters).await?;
         Ok(images.into_iter().map(|image| image.id).collect())
     }
@@ -143,7 +143,9 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        self.tagged_snapshots(of_namespace(namespace)).await
+        let mut found = self.tagged_snapshots(of_namespace(namespace)).await?;
+        found.retain(|it| is_of(namespace, &it.tags));
+        Ok(found)
     }
 
     async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
@@ -229,8 +231,7 @@ impl Cloud {
         let mut found = Vec::new();
         for ids in ids.chunks(MOST_VALUES) {
             // By filter: an unknown id in a list of ids fails the whole call.
-            let filter = Filter::builder().name("image-id").set_values(Some(ids.to_vec()));
-            found.extend(self.images(None, vec![filter.build()]).await?);
+            found.extend(self.images(None, vec![any_of("image-id", ids)]).await?);
         }
         Ok(found)
     }

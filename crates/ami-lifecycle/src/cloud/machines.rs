@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::facts::instance_facts;
 use super::{
     Cloud, CloudError, CloudErrorKind, InstanceFacts, MOST_VALUES, Namespace, Tagged, Tags, Watch,
-    of_bake, of_namespace, read_tags, tag_specification, tags, was_known,
+    any_of, filter, is_of, of_bake, of_namespace, read_tags, tag_specification, tags, was_known,
 };
 
 /// What amiable asks of RunInstances.
@@ -94,7 +94,7 @@ impl Cloud {
         namespace: &Namespace,
         template: &str,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let read = async || self.live_instances(vec![of_namespace(namespace)]).await.map(Arc::new);
+        let read = async || self.live_instances_of(namespace).await.map(Arc::new);
         let all = self.reads.machines.get(&namespace.0, read).await?;
         let is_its =
             |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
@@ -112,13 +112,21 @@ impl Cloud {
         namespace: &Namespace,
         ids: Vec<String>,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let mut found = self.live_instances(vec![of_namespace(namespace)]).await?;
+        let mut found = self.live_instances_of(namespace).await?;
         let ended: Vec<String> =
             ids.into_iter().filter(|id| !found.iter().any(|it| it.id == *id)).collect();
         for ids in ended.chunks(MOST_VALUES) {
-            let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec()));
-            found.extend(self.instances(vec![filter.build()]).await?);
+            found.extend(self.instances(vec![any_of("instance-id", ids)]).await?);
         }
+        Ok(found)
+    }
+
+    async fn live_instances_of(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let mut found = self.live_instances(vec![of_namespace(namespace)]).await?;
+        found.retain(|it| is_of(namespace, &it.tags));
         Ok(found)
     }
 
@@ -127,9 +135,7 @@ impl Cloud {
         &self,
         mut filters: Vec<Filter>,
     ) -> Result<Vec<InstanceFacts>, CloudError> {
-        let states = LIVE_STATES.map(String::from).to_vec();
-        filters
-            .push(Filter::builder().name("instance-state-name").set_values(Some(states)).build());
+        filters.push(any_of("instance-state-name", LIVE_STATES));
         self.instances(filters).await
     }
 
@@ -163,7 +169,11 @@ impl Cloud {
             }
             other => other?,
         };
-        let bytes = STANDARD.decode(answer.output.unwrap_or_default()).unwrap_or_default();
+        // EC2 breaks the lines of it.
+        let text: String = answer.output.unwrap_or_default().split_whitespace().collect();
+        let bytes = STANDARD.decode(text).map_err(|error| {
+            CloudError::answer("GetConsoleOutput", format!("the answer is no Base64: {error}"))
+        })?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -198,6 +208,15 @@ impl Cloud {
         }
     }
 
+    /// The tags of a key pair; `None` when there is none of this name.
+    pub(crate) async fn key_pair_tags(&self, name: &str) -> Result<Option<Tags>, CloudError> {
+        self.turn("DescribeKeyPairs", &name).await;
+        let answer = self.ec2.describe_key_pairs().filters(filter("key-name", name)).send().await;
+        let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
+        let pair = answer.key_pairs.unwrap_or_default().into_iter().next();
+        Ok(pair.map(|pair| read_tags(pair.tags)))
+    }
+
     /// All key pairs of a namespace, by name.
     pub(crate) async fn key_pairs_of_namespace(
         &self,
@@ -206,14 +225,12 @@ impl Cloud {
         self.turn("DescribeKeyPairs", &namespace).await;
         let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
         let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
-        let pairs = answer.key_pairs.unwrap_or_default().into_iter();
-        Ok(pairs
-            .map(|pair| Tagged {
-                id: pair.key_name.unwrap_or_default(),
-                state: "available".into(),
-                tags: read_tags(pair.tags),
-            })
-            .collect())
+        let pairs = answer.key_pairs.unwrap_or_default().into_iter().map(|pair| Tagged {
+            id: pair.key_name.unwrap_or_default(),
+            state: "available".into(),
+            tags: read_tags(pair.tags),
+        });
+        Ok(pairs.filter(|it| is_of(namespace, &it.tags)).collect())
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
@@ -248,7 +265,7 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        let instances = self.live_instances(vec![of_namespace(namespace)]).await?;
+        let instances = self.live_instances_of(namespace).await?;
         Ok(instances
             .into_iter()
             .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
@@ -272,6 +289,7 @@ impl Cloud {
                 tags: read_tags(it.tags),
             });
         }
+        found.retain(|it| is_of(namespace, &it.tags));
         Ok(found)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_ec2::types::{Filter, Vpc};
 use ipnet::IpNet;
 
-use super::{Cloud, CloudError, CloudErrorKind, filter};
+use super::{Cloud, CloudError, CloudErrorKind, any_of, filter};
 
 /// The states of an endpoint that carries tunnels.
 const COMPLETE: [&str; 4] =
@@ -45,7 +45,7 @@ impl Cloud {
     pub(crate) async fn connect_endpoints(&self, vpc: &str) -> Result<Vec<String>, CloudError> {
         self.turn("DescribeInstanceConnectEndpoints", vpc).await;
         let states = COMPLETE.map(String::from).to_vec();
-        let states = Filter::builder().name("state").set_values(Some(states)).build();
+        let states = any_of("state", states);
         let request = self.ec2.describe_instance_connect_endpoints();
         let answer = request.filters(filter("vpc-id", vpc)).filters(states).send().await;
         let action = "DescribeInstanceConnectEndpoints";

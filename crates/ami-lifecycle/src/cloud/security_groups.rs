@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{
 use ipnet::IpNet;
 
 use super::{
-    Cloud, CloudError, Namespace, Tagged, Tags, filter, of_bake, of_namespace, read_tags,
-    tag_specification, tags, was_known,
+    Cloud, CloudError, Namespace, Tagged, Tags, any_of, filter, is_of, matching, of_bake,
+    of_namespace, read_tags, tag_specification, tags, was_known,
 };
 use crate::ingress::{From, Group, Ingress};
 
@@ -61,7 +61,8 @@ impl Cloud {
     ) -> Result<Option<String>, CloudError> {
         let filters = vec![of_namespace(namespace), filter("group-name", name)];
         let found = self.security_groups(filters).await?;
-        Ok(found.into_iter().find_map(|group| group.group_id))
+        let mut own = found.into_iter().filter(|it| is_of(namespace, &read_tags(it.tags.clone())));
+        Ok(own.find_map(|group| group.group_id))
     }
 
     /// What groups let in, by their ids or names.
@@ -71,8 +72,7 @@ impl Cloud {
         let mut found = Vec::new();
         for (name, values) in [("group-id", ids), ("group-name", names)] {
             if !values.is_empty() {
-                let filter = Filter::builder().name(name).set_values(Some(values)).build();
-                found.extend(self.security_groups(vec![filter]).await?);
+                found.extend(self.security_groups(vec![any_of(name, values)]).await?);
             }
         }
         Ok(found.into_iter().map(group).collect())
@@ -89,7 +89,7 @@ impl Cloud {
             state: "available".into(),
             tags: read_tags(group.tags),
         });
-        Ok(tagged.collect())
+        Ok(tagged.filter(|it| is_of(namespace, &it.tags)).collect())
     }
 
     async fn security_groups(
@@ -165,7 +165,7 @@ impl Cloud {
     /// The rules of a group that amiable has made.
     pub(crate) async fn rules_of_group(&self, group: &str) -> Result<Vec<OwnRule>, CloudError> {
         let any = format!("tag:{}", tags::NAMESPACE);
-        self.rules(vec![filter(&any, "*"), filter("group-id", group)]).await
+        self.rules(vec![matching(&any, "*"), filter("group-id", group)]).await
     }
 
     /// All rules of a namespace.
@@ -173,7 +173,9 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<OwnRule>, CloudError> {
-        self.rules(vec![of_namespace(namespace)]).await
+        let mut found = self.rules(vec![of_namespace(namespace)]).await?;
+        found.retain(|it| is_of(namespace, &it.tags));
+        Ok(found)
     }
 
     async fn rules(&self, filters: Vec<Filter>) -> Result<Vec<OwnRule>, CloudError> {

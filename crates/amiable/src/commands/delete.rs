@@ -174,6 +174,8 @@ async fn carry_out(groups: &[Group], console: &Console) -> bool {
             console.message(&text);
         }
     };
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
     for Group { place, fleet, deletions } in groups {
         for deletion in deletions {
             let ami = &deletion.ami;
@@ -181,7 +183,7 @@ async fn carry_out(groups: &[Group], console: &Console) -> bool {
                 console.complain(&format!("{ami} stays, as not all of its copies are gone"));
                 continue;
             }
-            let done = match ami_lifecycle::delete(&place.cloud, deletion, &observer).await {
+            let done = match ami_lifecycle::delete(&place.cloud, deletion, actor, &observer).await {
                 Ok(deleted) => tell(ami, deleted, console),
                 Err(error) => {
                     let mut failure = place.failure(error);

@@ -246,8 +246,10 @@ async fn carry_out(deletions: &[Deletion], place: &Place, console: &Console) -> 
             console.message(&text);
         }
     };
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
     for deletion in deletions {
-        match ami_lifecycle::delete(&place.cloud, deletion, &observer).await {
+        match ami_lifecycle::delete(&place.cloud, deletion, actor, &observer).await {
             Ok(deleted) => well &= tell(&deletion.ami, deleted, console),
             Err(error) => {
                 well = false;

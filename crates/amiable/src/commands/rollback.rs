@@ -40,10 +40,11 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     let cancel = interrupt::cancel_on_signals(console, &holdings);
     let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let operator = surroundings::operator();
-    let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, &operator).await;
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
+    let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, actor).await;
     let done = done.map_err(|error| match error {
-        RollbackError::Cloud(error) => error.into(),
+        RollbackError::NotPromoted(error) => error.into(),
         RollbackError::Refused(refusal) => refused(template, &refusal),
     })?;
     if args.output == Output::Text {

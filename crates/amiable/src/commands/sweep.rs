@@ -84,8 +84,15 @@ pub(super) fn as_json((place, left): (&Place, &Leftover)) -> serde_json::Value {
 /// Removes what was left; returns whether all of it is gone.
 pub(super) async fn remove(left: &[Leftover], cloud: &Cloud, console: &Console) -> bool {
     let mut well = true;
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
     for leftover in left {
-        match ami_lifecycle::remove_leftover(cloud, leftover).await {
+        match ami_lifecycle::remove_leftover(
+            cloud,
+            leftover,
+            surroundings::actor(&operator, &owner),
+        )
+        .await
+        {
             Ok(users) if users.is_empty() => {
                 console.message(&format!("{} {}", done(leftover.kind), leftover.id));
             }

@@ -20,6 +20,7 @@ mod plans;
 mod policies;
 mod proxies;
 mod prunes;
+mod races;
 mod reference;
 mod regions;
 mod rollbacks;

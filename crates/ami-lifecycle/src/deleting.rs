@@ -1,0 +1,325 @@
+//! A deletion under way, as a tag on what goes.
+//!
+//! Whoever deletes writes the tag and looks again. Whoever makes an AMI current, or goes on with what a
+//! dead bake has left, writes that and looks again. So of two at once at least one sees the other and
+//! steps back; when both do, nothing has happened, and either can be repeated.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ami::Ami;
+use crate::cloud::{Cloud, filter};
+use crate::error::{CloudError, CloudErrorKind};
+use crate::fleet::Fleet;
+use crate::tags::{self, Tags};
+use crate::takeover::{self, IsGone};
+use crate::template::Namespace;
+
+/// How long a deletion may take once it is claimed. One whose process was killed on another machine
+/// keeps others away for as long.
+const CLAIM: Duration = Duration::from_secs(15 * 60);
+
+/// How often, and how far apart, a tag is looked for that was just written: EC2 may be late with it
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Who changes what there is.
+#[derive(Clone, Copy)]
+pub struct Actor<'a> {
+    /// Who asks, as `user@host`.
+    pub operator: &'a str,
+    /// The process that asks, as others can tell whether it still lives.
+    pub owner: &'a str,
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
+}
+
+/// Why something was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDeleted {
+    /// Somebody else deletes it.
+    #[error("{operator} is deleting it")]
+    Claimed {
+        /// Who, as `user@host`.
+        operator: String,
+    },
+    /// It was made current, verified, or gone on with.
+    #[error("it has come into use since it was looked at")]
+    InUse,
+    /// What was current before it is gone.
+    #[error("it has become the current AMI of template {0} since it was looked at")]
+    Current(String),
+    /// A call failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+}
+
+/// Why an AMI was not made current.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPromoted {
+    /// Somebody deletes it.
+    #[error("{operator} is deleting {ami}")]
+    BeingDeleted {
+        /// The AMI.
+        ami: String,
+        /// Who, as `user@host`.
+        operator: String,
+    },
+    /// It is not there any more.
+    #[error("{0} is gone")]
+    Gone(String),
+    /// A call failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+}
+
+/// What is claimed before it goes; all else is nobody's to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target<'a> {
+    Image(&'a str),
+    Instance(&'a str),
+}
+
+impl<'a> Target<'a> {
+    fn id(self) -> &'a str {
+        match self {
+            Target::Image(id) | Target::Instance(id) => id,
+        }
+    }
+
+    /// The tags that it has now; `None` when it is gone.
+    async fn tags(self, cloud: &Cloud) -> Result<Option<Tags>, CloudError> {
+        Ok(match self {
+            Target::Image(id) => cloud.image(id).await?.map(|image| image.tags),
+            Target::Instance(id) => {
+                let found = cloud.live_instances(vec![filter("instance-id", id)]).await?;
+                found.into_iter().next().map(|it| it.tags)
+            }
+        })
+    }
+
+    async fn write(self, cloud: &Cloud, tags: &Tags) -> Result<bool, CloudError> {
+        match cloud.tag(&[self.id().to_owned()], tags).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tags, once one of them is seen that was just written, or another in its place; `None` when
+    /// it is gone.
+    async fn once_seen(
+        self,
+        cloud: &Cloud,
+        before: &Tags,
+        (key, value): (&str, &str),
+    ) -> Result<Option<Tags>, CloudError> {
+        for _ in 0..LOOKS {
+            let Some(tags) = self.tags(cloud).await? else { return Ok(None) };
+            let now = tags.get(key).map(String::as_str);
+            if now == Some(value) || now != before.get(key).map(String::as_str) {
+                return Ok(Some(tags));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let text = format!("the tag {key} that was written on {} does not show", self.id());
+        Err(CloudError::answer("CreateTags", text))
+    }
+}
+
+/// What a decision to delete was based on, as far as it shows in tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    promoted: Option<String>,
+    lease: Option<String>,
+    owner: Option<String>,
+    stage: Option<String>,
+}
+
+impl Standing {
+    pub(crate) fn of(tags: &Tags) -> Standing {
+        let tag = |key: &str| tags.get(key).filter(|it| !it.is_empty()).cloned();
+        Standing {
+            promoted: tag(tags::PROMOTED),
+            lease: tag(tags::LEASE),
+            owner: tag(tags::OWNER),
+            stage: tag(tags::STAGE),
+        }
+    }
+}
+
+/// Who deletes it right now, by its tags.
+fn deleter(tags: &Tags, is_gone: IsGone<'_>, now: Timestamp) -> Option<String> {
+    let mut words = tags.get(tags::DELETING)?.splitn(3, ' ');
+    let (until, owner, operator) = (words.next()?, words.next()?, words.next()?);
+    until.parse::<Timestamp>().ok()?;
+    (!takeover::is_dead(owner, Some(until), is_gone, now)).then(|| operator.to_owned())
+}
+
+/// A claim that stands.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    target: Target<'a>,
+    /// What it has besides.
+    pub(crate) tags: Tags,
+}
+
+impl Claim<'_> {
+    /// It is not deleted after all. When that cannot be told, the claim ends by itself.
+    pub(crate) async fn withdraw(self, cloud: &Cloud) {
+        let none = tags::of([(tags::DELETING, String::new())]);
+        if let Err(error) = self.target.write(cloud, &none).await {
+            tracing::warn!("{} stays claimed for deletion: {error}", self.target.id());
+        }
+    }
+}
+
+/// Claims something for deletion, if all is as it was when that was decided; `None` when it is gone
+/// already.
+pub(crate) async fn claim<'t>(
+    cloud: &Cloud,
+    target: Target<'t>,
+    decided: &Standing,
+    actor: Actor<'_>,
+) -> Result<Option<Claim<'t>>, NotDeleted> {
+    let Some(before) = target.tags(cloud).await? else { return Ok(None) };
+    let now = Timestamp::now();
+    check(&before, decided)?;
+    if let Some(operator) = deleter(&before, actor.is_gone, now) {
+        return Err(NotDeleted::Claimed { operator });
+    }
+    let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
+    let value = tags::fit(&format!("{until} {} {}", actor.owner, actor.operator));
+    let own = tags::of([(tags::DELETING, value.clone())]);
+    if !target.write(cloud, &own).await? {
+        return Ok(None);
+    }
+    let seen = target.once_seen(cloud, &before, (tags::DELETING, &value)).await?;
+    let Some(tags) = seen else { return Ok(None) };
+    // Another has written over it, and goes on.
+    if tags.get(tags::DELETING) != Some(&value) {
+        let operator = deleter(&tags, actor.is_gone, now);
+        return Err(operator.map_or(NotDeleted::InUse, |operator| NotDeleted::Claimed { operator }));
+    }
+    let claim = Claim { target, tags };
+    match check(&claim.tags, decided) {
+        Ok(()) => Ok(Some(claim)),
+        Err(error) => {
+            claim.withdraw(cloud).await;
+            Err(error)
+        }
+    }
+}
+
+fn check(tags: &Tags, decided: &Standing) -> Result<(), NotDeleted> {
+    if Standing::of(tags) == *decided { Ok(()) } else { Err(NotDeleted::InUse) }
+}
+
+/// Whether a claimed AMI has become its template's current one, as others are gone.
+pub(crate) async fn has_become_current(
+    cloud: &Cloud,
+    claim: &Claim<'_>,
+) -> Result<Option<String>, CloudError> {
+    let tag = |key: &str| claim.tags.get(key).cloned().unwrap_or_default();
+    let (namespace, template) = (Namespace(tag(tags::NAMESPACE)), tag(tags::TEMPLATE));
+    let amis = cloud.amis_of(&namespace, &template).await?;
+    let fleet = Fleet::new(amis);
+    let is_current = fleet.current(&template).is_some_and(|it| it.ami == claim.target.id());
+    Ok(is_current.then_some(template))
+}
+
+/// Makes an AMI current, or what else is written on it, unless somebody deletes it. What was written is
+/// taken back where a deletion shows right after.
+pub(crate) async fn promote(
+    cloud: &Cloud,
+    ami: &Ami,
+    written: &Tags,
+    is_gone: IsGone<'_>,
+) -> Result<(), NotPromoted> {
+    let target = Target::Image(&ami.ami);
+    let gone = || NotPromoted::Gone(ami.ami.clone());
+    let being_deleted =
+        |operator: String| NotPromoted::BeingDeleted { ami: ami.ami.clone(), operator };
+    let before = target.tags(cloud).await?.ok_or_else(gone)?;
+    if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
+        return Err(being_deleted(operator));
+    }
+    if !target.write(cloud, written).await? {
+        return Err(gone());
+    }
+    let Some((key, value)) = written.get_key_value(tags::PROMOTED) else { return Ok(()) };
+    let seen = target.once_seen(cloud, &before, (key, value)).await?;
+    let after = seen.ok_or_else(gone)?;
+    let Some(operator) = deleter(&after, is_gone, Timestamp::now()) else { return Ok(()) };
+    let old = |key: &String| (key.clone(), before.get(key).cloned().unwrap_or_default());
+    target.write(cloud, &written.keys().map(old).collect()).await?;
+    Err(being_deleted(operator))
+}
+
+/// Makes what a dead bake has left this one's own, by `mine`, unless somebody deletes it.
+pub(crate) async fn adopt(
+    cloud: &Cloud,
+    target: Target<'_>,
+    mine: &Tags,
+    is_gone: IsGone<'_>,
+) -> Result<(), NotPromoted> {
+    let gone = || NotPromoted::Gone(target.id().to_owned());
+    let being_deleted =
+        |operator: String| NotPromoted::BeingDeleted { ami: target.id().to_owned(), operator };
+    let before = target.tags(cloud).await?.ok_or_else(gone)?;
+    if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
+        return Err(being_deleted(operator));
+    }
+    if !target.write(cloud, mine).await? {
+        return Err(gone());
+    }
+    let lease = mine.get(tags::LEASE).map_or("", String::as_str);
+    let after = target.once_seen(cloud, &before, (tags::LEASE, lease)).await?.ok_or_else(gone)?;
+    match deleter(&after, is_gone, Timestamp::now()) {
+        None => Ok(()),
+        Some(operator) => Err(being_deleted(operator)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claimed(until: &str, owner: &str) -> Tags {
+        tags::of([(tags::DELETING, format!("{until} {owner} someone@somewhere"))])
+    }
+
+    #[test]
+    fn a_deletion_is_under_way_while_its_process_lives_and_its_time_is_not_up() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let (later, earlier) = ("2026-11-23T12:00:01Z", "2026-11-23T11:59:59Z");
+        let gone = |owner: &str| owner == "dead";
+        let by = |tags: &Tags| deleter(tags, &gone, now);
+        assert_eq!(by(&claimed(later, "alive")).as_deref(), Some("someone@somewhere"));
+        for tags in [
+            claimed(later, "dead"),
+            claimed(earlier, "alive"),
+            claimed("soon", "alive"),
+            tags::of([(tags::DELETING, String::new())]),
+            Tags::new(),
+        ] {
+            assert_eq!(by(&tags), None, "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_adopted_renewed_or_made_current_stands_otherwise() {
+        let before = tags::of([(tags::LEASE, "a".into()), (tags::OWNER, "b".into())]);
+        for key in [tags::PROMOTED, tags::LEASE, tags::OWNER, tags::STAGE] {
+            let mut after = before.clone();
+            after.insert(key.to_owned(), "other".into());
+            assert!(check(&after, &Standing::of(&before)).is_err(), "{key}");
+        }
+        let mut after = before.clone();
+        after.insert("color".into(), "red".into());
+        after.insert(tags::PROMOTED.into(), String::new());
+        assert!(check(&after, &Standing::of(&before)).is_ok(), "that decides nothing");
+    }
+}
