@@ -268,7 +268,7 @@ fn struck(farm: &Farm) -> u64 {
 }
 
 /// Waits until so many faults have struck; `false` when the program ends before that.
-fn wait_until_struck(farm: &Farm, child: &mut Child, times: u64) -> bool {
+pub(crate) fn wait_until_struck(farm: &Farm, child: &mut Child, times: u64) -> bool {
     let end = Instant::now() + PATIENCE;
     while struck(farm) < times {
         if child.try_wait().unwrap().is_some() {

@@ -22,6 +22,7 @@ mod faults;
 mod operation;
 mod sample;
 mod schedule;
+mod together;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,7 @@ fn main() {
     }
     let mut trials: Vec<Trial> = cases.into_iter().map(|case| trial(case, &tally)).collect();
     trials.extend(schedule::trials(seed, &tally));
+    trials.extend(together::trials(seed, &tally));
     let conclusion = libtest_mimic::run(&arguments, trials);
     println!("{}", tally.text());
     println!(

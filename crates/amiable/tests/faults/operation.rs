@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use local_ec2::Request;
+use local_ec2::{Reply, Request};
 
 use crate::case::{kill_when_struck, set_faults};
 use crate::farm::Farm;
 use crate::faults::Point;
-use crate::truth::Truth;
+use crate::truth::{Truth, ask};
 
 /// One operation of the matrix.
 #[derive(Debug)]
@@ -216,9 +216,14 @@ fn not_rolled(farm: &Farm) {
 
 /// The id of the first generation's AMI.
 fn previous(farm: &Farm) -> String {
+    of_generation(farm, 1)
+}
+
+/// The id of a generation's AMI.
+pub(crate) fn of_generation(farm: &Farm, generation: u64) -> String {
     let text = farm.stdout(&["list", "--output", "json"]);
     let amis: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let first = amis.as_array().unwrap().iter().find(|ami| ami["generation"] == 1);
+    let first = amis.as_array().unwrap().iter().find(|ami| ami["generation"] == generation);
     first.unwrap()["ami"].as_str().unwrap().to_owned()
 }
 
@@ -267,7 +272,7 @@ fn prepare(operation: &'static Operation) -> Prepared {
     farm.stdout(&["local", "stop"]);
     let trial = copy(&farm);
     let before = Truth::of(&trial);
-    crate::truth::ask(&trial, &Request::Calls { reset: true });
+    ask(&trial, &Request::Calls { reset: true });
     let arguments_ref: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match operation.interrupted_at {
         None => drop(trial.stdout(&arguments_ref)),
@@ -276,29 +281,42 @@ fn prepare(operation: &'static Operation) -> Prepared {
             assert_eq!(status, Some(130), "{}", operation.name);
         }
     }
-    let local_ec2::Reply::Calls(counts) =
-        crate::truth::ask(&trial, &Request::Calls { reset: false })
-    else {
+    let calls = calls(&trial, operation.only);
+    Prepared { operation, farm, arguments, calls, before }
+}
+
+/// How often each action was called; all of them without any that is meant.
+fn calls(farm: &Farm, only: &[&str]) -> Vec<(String, u64)> {
+    let Reply::Calls(counts) = ask(farm, &Request::Calls { reset: false }) else {
         panic!("not the calls");
     };
-    let is_struck = |(action, _): &(String, u64)| {
-        operation.only.is_empty() || operation.only.contains(&action.as_str())
-    };
-    let calls = counts.made.into_iter().filter(is_struck).collect();
-    Prepared { operation, farm, arguments, calls, before }
+    let is_meant = |(action, _): &(String, u64)| only.is_empty() || only.contains(&action.as_str());
+    counts.made.into_iter().filter(is_meant).collect()
+}
+
+fn points(calls: &[(String, u64)]) -> impl Iterator<Item = Point> {
+    calls.iter().flat_map(|(action, count)| {
+        (1..=*count).map(|count| Point::Call {
+            action: action.clone(),
+            count: u32::try_from(count).unwrap(),
+        })
+    })
+}
+
+/// The calls that a command makes, of these actions.
+pub(crate) fn points_of(farm: &Farm, arguments: &[String], only: &[&str]) -> Vec<Point> {
+    let trial = copy(farm);
+    ask(&trial, &Request::Calls { reset: true });
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    trial.stdout(&arguments);
+    points(&calls(&trial, only)).collect()
 }
 
 impl Prepared {
     /// Every call of a run without faults, and all of them together.
     pub(crate) fn points(&self) -> Vec<Point> {
-        let calls = self.calls.iter().flat_map(|(action, count)| {
-            (1..=*count).map(|count| Point::Call {
-                action: action.clone(),
-                count: u32::try_from(count).unwrap(),
-            })
-        });
         let all = self.operation.interrupted_at.is_none().then_some(Point::All);
-        calls.chain(all).collect()
+        points(&self.calls).chain(all).collect()
     }
 
     /// A farm of its own for a case, whose endpoint runs.
@@ -308,7 +326,7 @@ impl Prepared {
 }
 
 /// The same farm again, with an endpoint of its own.
-fn copy(farm: &Farm) -> Farm {
+pub(crate) fn copy(farm: &Farm) -> Farm {
     let copy = Farm::without_endpoint();
     for name in ["amiable.toml", "init", "jenkins", "local"] {
         if farm.path(name).exists() {
