@@ -435,3 +435,24 @@ fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_take_values_literally() {
+        let of = |filter: Filter| filter.values.unwrap_or_default();
+        assert_eq!(of(filter("tag:x", r"ci*?\")), [r"ci\*\?\\"]);
+        assert_eq!(of(any_of("x", ["plain", "a*"])), ["plain", r"a\*"]);
+        assert_eq!(of(matching("name", "debian-*")), ["debian-*"]);
+    }
+
+    #[test]
+    fn what_only_matches_a_namespace_is_not_of_it() {
+        let tags = |value: &str| tags::of([(tags::NAMESPACE, value.to_owned())]);
+        assert!(is_of(&Namespace("ci".into()), &tags("ci")));
+        assert!(!is_of(&Namespace("ci*".into()), &tags("ci-other")));
+        assert!(!is_of(&Namespace("ci".into()), &Tags::new()));
+    }
+}

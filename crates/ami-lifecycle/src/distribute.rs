@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::step::{Step, decide};
@@ -39,6 +40,13 @@ use crate::undo::{Holdings, Undo, Undone};
 
 /// EC2's word for it.
 const NAME_TAKEN: &str = "InvalidAMIName.Duplicate";
+
+/// EC2's word for more copies to a region than it allows at the same time.
+const TOO_MANY: &str = "ResourceLimitExceeded";
+
+/// The pauses in which a copy is asked for again: they double.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How much longer than the copy itself the lease of one lasts.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
@@ -302,8 +310,7 @@ impl<'a> Elsewhere<'a> {
         self.site().or_cancel(self.cloud.turn("CopyImage", &origin.id)).await?;
         // Not cancelled half way: the id must be known for the copy to be undone.
         self.undo.awaits(Some("an image"));
-        let from = self.request.cloud.region();
-        let answer = self.cloud.copy_image_from(from, origin, &token, key, tags).await;
+        let answer = self.begin_copy(&token, key, tags).await;
         // A repeat with the same token finds its own: that the name is taken tells of another's.
         let is_taken = |error: &CloudError| error.code.as_deref() == Some(NAME_TAKEN);
         let is_others = answer.as_ref().err().is_some_and(is_taken);
@@ -327,12 +334,42 @@ impl<'a> Elsewhere<'a> {
         Ok(id)
     }
 
+    /// Asks for the copy, again and again while the region has as many under way as EC2 allows.
+    async fn begin_copy(
+        &self,
+        token: &str,
+        key: Option<Option<&str>>,
+        tags: &Tags,
+    ) -> Result<String, CloudError> {
+        let DistributeRequest { template, cancel, .. } = self.request;
+        let end = Instant::now() + template.timeouts.copy;
+        let (from, mut pause) = (self.request.cloud.region(), FIRST_PAUSE);
+        loop {
+            let mut tags = tags.clone();
+            tags.insert(tags::LEASE.to_owned(), self.lease().to_string());
+            let answer = self.cloud.copy_image_from(from, self.origin, token, key, &tags).await;
+            match answer {
+                Err(error) if error.code.as_deref() == Some(TOO_MANY) && Instant::now() < end => {
+                    if pause == FIRST_PAUSE {
+                        self.note(format!("waiting for other copies to end: {}", error.message));
+                    }
+                }
+                other => return other,
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Err(CloudError::answer("CopyImage", "cancelled")),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
     /// All tags of the original, but for what is that one's alone.
     fn tags(&self) -> Tags {
         let DistributeRequest { template, operator, owner, .. } = self.request;
         let mut tags = self.origin.tags.clone();
         let own = [tags::PROMOTED, tags::TOOK, tags::DISTRIBUTION, tags::QUARANTINED];
-        tags.retain(|key, _| !key.starts_with("aws:") && !own.contains(&key.as_str()));
+        tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
         for consumer in &template.consumers {
             if let Consumer::Tag { key, value } = consumer
                 && tags.get(key) == Some(value)

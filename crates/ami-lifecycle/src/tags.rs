@@ -119,12 +119,18 @@ pub const LONGEST_KEY: usize = 128;
 /// The longest value, in characters.
 pub const LONGEST_VALUE: usize = 256;
 
+/// Whether a key is AWS' own: EC2 refuses to write it, in upper and lower case
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+pub(crate) fn is_reserved(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+}
+
 /// Why a key cannot be used for metadata.
 ///
 /// # Errors
 /// A text that fits behind the key's name.
 pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
-    if key.starts_with(PREFIX) || key.starts_with("aws:") || key == NAME {
+    if key.starts_with(PREFIX) || is_reserved(key) || key == NAME {
         return Err("is a key that amiable or AWS uses itself".into());
     }
     if key.is_empty() || key.chars().count() > LONGEST_KEY {
@@ -141,7 +147,7 @@ pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
 /// The tags that are the template's metadata.
 #[must_use]
 pub fn metadata(tags: &Tags) -> Tags {
-    let own = |key: &str| key.starts_with(PREFIX) || key.starts_with("aws:") || key == NAME;
+    let own = |key: &str| key.starts_with(PREFIX) || is_reserved(key) || key == NAME;
     tags.iter()
         .filter(|(key, _)| !own(key))
         .map(|(key, value)| (key.clone(), value.clone()))

@@ -11,6 +11,7 @@ use crate::consumer::{BootScript, Consumer};
 use crate::distribution::Distribution;
 use crate::prune::Keep;
 use crate::reach::Reach;
+use crate::source;
 
 /// The processor architecture, in EC2's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,21 +128,10 @@ impl Source {
     #[must_use]
     pub fn url(&self) -> String {
         match &self.repository {
-            Repository::Vcs { url, .. } => without_password(url),
+            Repository::Vcs { url, .. } => source::without_secrets(url),
             Repository::Path(path) => path.display().to_string(),
         }
     }
-}
-
-/// `https://user:secret@host/x` becomes `https://user@host/x`: tags and logs can be
-/// read by more people than may read the repository.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split(':').next().unwrap_or_default();
-    let slash = if rest.contains('/') { "/" } else { "" };
-    format!("{scheme}://{user}@{host}{slash}{path}")
 }
 
 /// How long each wait of a bake may last.
@@ -436,19 +426,6 @@ pub(crate) mod tests {
             keep: Keep { before: 2, younger: Duration::ZERO },
             max_age: None,
             distribution: Distribution::default(),
-        }
-    }
-
-    #[test]
-    fn passwords_do_not_reach_tags() {
-        for (url, expected) in [
-            ("https://ci:hunter2@host/x.git", "https://ci@host/x.git"),
-            ("https://host/x@y", "https://host/x@y"),
-            ("lp:linaro-android-build-tools", "lp:linaro-android-build-tools"),
-            ("git@host:x.git", "git@host:x.git"),
-            ("https://token@host", "https://token@host"),
-        ] {
-            assert_eq!(without_password(url), expected);
         }
     }
 }

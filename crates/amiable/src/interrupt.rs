@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first undoes what is under way, the second ends at once.
+//! Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed: the first undoes what is under way, the second ends at once.
 
 use ami_lifecycle::{CancellationToken, Holdings};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,14 +27,17 @@ pub(crate) fn cancel_on_signals(console: &Console, holdings: &Holdings) -> Cance
 }
 
 async fn next_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
         // Without handlers the signals do what they always do.
         return std::future::pending().await;
     };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
     }
 }

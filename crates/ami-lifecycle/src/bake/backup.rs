@@ -85,7 +85,7 @@ fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tag
     let mut tags = original.clone();
     // AWS' own cannot be written.
     // What it is given to others on is no copy's.
-    tags.retain(|key, _| !key.starts_with("aws:") && key != tags::DISTRIBUTION);
+    tags.retain(|key, _| !tags::is_reserved(key) && key != tags::DISTRIBUTION);
     let operator = marks.operator;
     tags.extend(tags::of([
         (tags::NAME, name.to_owned()),

@@ -203,7 +203,15 @@ impl Guest {
             ));
         };
         let command = remote::check_out(&self.work, *kind, url, revision.as_deref());
-        let lines = self.own_again("check out the source", &command).await?;
+        let url = url.clone();
+        let lines = self.own_again("check out the source", &command).await;
+        let lines = lines.map_err(|error| match error {
+            BakeError::Guest { doing, status, tail } => {
+                let tail = tail.iter().map(|line| source::redact(line, &url)).collect();
+                BakeError::Guest { doing, status, tail }
+            }
+            other => other,
+        })?;
         Ok(lines.last().cloned().unwrap_or_default())
     }
 

@@ -63,7 +63,8 @@ pub(crate) fn after_reboot(work: &str, timeouts: &Timeouts) -> String {
 /// Unpacks what comes on standard input.
 pub(crate) fn unpack(work: &str) -> String {
     let dir = quote(&checkout_dir(work));
-    format!("set -e\numask 022\nmkdir -p {dir}\ntar -xzf - -C {dir}\n")
+    // Root would give the files to whoever has the operator's user id here.
+    format!("set -e\numask 022\nmkdir -p {dir}\ntar -xzof - -C {dir}\n")
 }
 
 /// Installs the version control client if it is missing, and checks out.

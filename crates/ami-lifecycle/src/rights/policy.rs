@@ -21,6 +21,8 @@ pub struct PolicyRequest<'a> {
     pub pattern: &'a Pattern,
     /// Given: what changes or ends something is allowed for resources of this namespace only.
     pub only: Option<&'a Namespace>,
+    /// In this region: ARNs and services are named differently in China and the GovCloud.
+    pub region: &'a str,
 }
 
 /// Actions that make something, with the tags that it has from the beginning.
@@ -69,7 +71,32 @@ pub fn policy(request: &PolicyRequest<'_>) -> Value {
     }
     let statements: Vec<Value> =
         groups.iter().flat_map(|(group, actions)| statements(*group, actions, request)).collect();
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    in_partition(json!({ "Version": "2012-10-17", "Statement": statements }), request.region)
+}
+
+/// The policy as the region's partition has it
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>,
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/ARNs.html>).
+fn in_partition(value: Value, region: &str) -> Value {
+    let (partition, domain) = match region {
+        it if it.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
+        it if it.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
+        _ => return value,
+    };
+    let rename = |text: String| match text.strip_prefix("arn:aws:") {
+        Some(rest) => format!("arn:{partition}:{rest}"),
+        None => text.replace("amazonaws.com", domain),
+    };
+    match value {
+        Value::String(text) => Value::String(rename(text)),
+        Value::Array(all) => {
+            Value::Array(all.into_iter().map(|it| in_partition(it, region)).collect())
+        }
+        Value::Object(all) => {
+            all.into_iter().map(|(key, it)| (key, in_partition(it, region))).collect()
+        }
+        other => other,
+    }
 }
 
 /// The statements of a policy.
@@ -293,6 +320,7 @@ mod tests {
             ]
         );
         let request = PolicyRequest {
+            region: "us-east-1",
             operations: &[Operation::Bake],
             templates: &[rich],
             pattern: &pattern("a-{generation}"),
@@ -312,6 +340,7 @@ mod tests {
             Consumer::Tag { key: "a".into(), value: "b".into() },
         ];
         let request = PolicyRequest {
+            region: "us-east-1",
             operations: &[Operation::Roll],
             templates: &[Template { consumers, ..template() }],
             pattern: &pattern("a-{generation}"),
@@ -342,6 +371,7 @@ mod tests {
     fn by_tag_nothing_of_others_can_be_changed() {
         let namespace = Namespace("ci".into());
         let request = PolicyRequest {
+            region: "us-east-1",
             operations: &Operation::ALL,
             templates: &[template()],
             pattern: &pattern("a-{generation}"),
@@ -396,6 +426,7 @@ mod tests {
         let session = by(Connect::SessionManager);
         assert_eq!(of(session.clone(), Operation::Verify), ["ssm:StartSession"]);
         let request = PolicyRequest {
+            region: "us-east-1",
             operations: &[Operation::Bake],
             templates: &[session],
             pattern: &pattern("a-{generation}"),
@@ -408,5 +439,18 @@ mod tests {
             "ci"
         );
         assert!(statement(&policy, "AmiableSessionDocument").is_some());
+    }
+
+    #[test]
+    fn names_are_those_of_the_regions_partition() {
+        let value =
+            || json!(["arn:aws:ssm:*:*:x", { "k": "ec2.*.amazonaws.com" }, "ec2:RunInstances"]);
+        let china =
+            json!(["arn:aws-cn:ssm:*:*:x", { "k": "ec2.*.amazonaws.com.cn" }, "ec2:RunInstances"]);
+        assert_eq!(in_partition(value(), "cn-north-1"), china);
+        let gov =
+            json!(["arn:aws-us-gov:ssm:*:*:x", { "k": "ec2.*.amazonaws.com" }, "ec2:RunInstances"]);
+        assert_eq!(in_partition(value(), "us-gov-west-1"), gov);
+        assert_eq!(in_partition(value(), "eu-north-1"), value());
     }
 }

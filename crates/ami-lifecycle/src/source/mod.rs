@@ -1,11 +1,14 @@
 //! Checkouts on the operator's machine: the exact revision, packed to be sent.
 
 mod pack;
+mod secrets;
 mod vcs;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use pack::{digest, pack};
+pub(crate) use secrets::{redact, without_secrets};
 pub use vcs::exact_revision;
 pub(crate) use vcs::{clone_commands, revision_command};
 
@@ -33,6 +36,16 @@ pub enum SourceError {
         doing: String,
         /// What it wrote.
         message: String,
+    },
+    /// The client took too long.
+    #[error("{program} did not {doing} within {limit:?}")]
+    TimedOut {
+        /// The program.
+        program: &'static str,
+        /// What it was asked to do.
+        doing: String,
+        /// How long it had.
+        limit: Duration,
     },
     /// The script is not in the checkout.
     #[error("the script {script} is not in {url}{}", revision.as_ref().map(|it| format!(" at {it}")).unwrap_or_default())]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::SourceError;
+use super::{SourceError, redact, without_secrets};
 use crate::template::VcsKind;
 
 impl VcsKind {
@@ -96,9 +97,10 @@ pub(super) async fn check_out(
     let dir = dir.to_string_lossy();
     for command in clone_commands(kind, url, revision, &dir) {
         let at = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
-        run(kind, &command, &format!("check out {url}{at}")).await?;
+        let doing = format!("check out {}{at}", without_secrets(url));
+        run(kind, url, &command, &doing, CHECK_OUT).await?;
     }
-    run(kind, &revision_command(kind, &dir), "name the revision").await
+    run(kind, url, &revision_command(kind, &dir), "name the revision", LOOK).await
 }
 
 /// The revision that a checkout would have now, without checking out; `None` where only a
@@ -129,7 +131,8 @@ pub async fn exact_revision(
             command
         }
     };
-    let output = run(kind, &command, &format!("look at {url}")).await?;
+    let doing = format!("look at {}", without_secrets(url));
+    let output = run(kind, url, &command, &doing, LOOK).await?;
     Ok(match kind {
         VcsKind::Git => named_by(&output, &git_names(revision)),
         VcsKind::Bzr => output.split_whitespace().nth(1).map(String::from),
@@ -164,8 +167,19 @@ fn named_by(listed: &str, names: &[String]) -> Option<String> {
     })
 }
 
-/// Runs a client without a terminal: a question for a password must fail, not hang.
-async fn run(kind: VcsKind, command: &[String], doing: &str) -> Result<String, SourceError> {
+/// How long a repository may take to say what it has, and to be checked out.
+const LOOK: Duration = Duration::from_secs(120);
+const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
+
+/// Runs a client that nobody answers: a question for a password, a passphrase or a host key must fail,
+/// not wait. git asks by itself or by a program, ssh by another (ssh(1), SSH_ASKPASS_REQUIRE).
+async fn run(
+    kind: VcsKind,
+    url: &str,
+    command: &[String],
+    doing: &str,
+    limit: Duration,
+) -> Result<String, SourceError> {
     let mut client = Command::new(&command[0]);
     // A hook's own repository must not be taken for the one that is asked for (githooks(5)).
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"] {
@@ -174,20 +188,27 @@ async fn run(kind: VcsKind, command: &[String], doing: &str) -> Result<String, S
     let output = client
         .args(&command[1..])
         .env("GIT_TERMINAL_PROMPT", "0")
+        .env("SSH_ASKPASS", "false")
+        .env("SSH_ASKPASS_REQUIRE", "force")
         .stdin(Stdio::null())
         .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|source| match source.kind() {
+        .output();
+    let timed_out = |_| {
+        let (program, doing) = (kind.program(), doing.to_owned());
+        SourceError::TimedOut { program, doing, limit }
+    };
+    let output = tokio::time::timeout(limit, output).await.map_err(timed_out)?.map_err(
+        |source| match source.kind() {
             std::io::ErrorKind::NotFound => {
                 SourceError::NoClient { program: kind.program(), package: kind.package() }
             }
             _ => SourceError::Io { doing: format!("run {}", kind.program()), source },
-        })?;
+        },
+    )?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let message = redact(String::from_utf8_lossy(&output.stderr).trim(), url);
     Err(SourceError::Client { program: kind.program(), doing: doing.to_owned(), message })
 }
 
@@ -201,6 +222,36 @@ mod tests {
         assert_eq!(git[0][6..], ["--", "--upload-pack=evil", "d"]);
         let bzr = clone_commands(VcsKind::Bzr, "--evil", Some("-1"), "d");
         assert_eq!(bzr[0], ["brz", "branch", "--quiet", "--revision=-1", "--", "--evil", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_given_up_and_its_url_is_told_without_secrets() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("git://{}/x", server.local_addr().unwrap());
+        let command = ["git", "ls-remote", "--", &url].map(String::from);
+        let limit = Duration::from_millis(300);
+        let error = run(VcsKind::Git, &url, &command, "look", limit).await.unwrap_err();
+        assert_eq!(error.to_string(), "git did not look within 300ms");
+        let url = "file://ci:hunter2@/nonexistent";
+        let error = exact_revision(VcsKind::Git, url, None).await.unwrap_err().to_string();
+        assert!(error.starts_with("git failed to look at file://ci@/nonexistent: "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn ssh_asks_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let ssh = dir.path().join("ssh");
+        std::fs::write(&ssh, "#!/bin/sh\necho \"$SSH_ASKPASS $SSH_ASKPASS_REQUIRE\" >&2\nexit 1\n")
+            .unwrap();
+        let options = format!("-c core.sshCommand={}", ssh.display());
+        let chmod = std::process::Command::new("chmod").arg("755").arg(&ssh).status().unwrap();
+        assert!(chmod.success());
+        let mut command: Vec<String> = vec!["git".into()];
+        command.extend(options.split(' ').map(String::from));
+        command.extend(["ls-remote", "--", "ssh://host/x"].map(String::from));
+        let error = run(VcsKind::Git, "", &command, "look", LOOK).await.unwrap_err().to_string();
+        assert!(error.contains("false force"), "{error}");
     }
 
     #[tokio::test]

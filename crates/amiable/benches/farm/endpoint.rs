@@ -73,7 +73,7 @@ pub(crate) fn measure(farm: &Farm, mut command: Command) -> Taken {
     let mut child = command.stdout(log).stderr(errors).spawn().expect("it runs");
     let (peak, status) = watch(&mut child);
     let wall = began.elapsed();
-    let counts = farm.stdout(&["local", "calls", "--json"]);
+    let counts = farm.stdout(&["local", "calls", "--output", "json"]);
     let counts: local_ec2::CallCounts = serde_json::from_str(&counts).expect("counts");
     if !status {
         let log = std::fs::read_to_string(farm.path("log")).unwrap_or_default();

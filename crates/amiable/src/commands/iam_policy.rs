@@ -69,6 +69,7 @@ pub(crate) fn iam_policy(args: IamPolicyArgs, global: &Global, console: &Console
         templates: &config.templates,
         pattern: &config.pattern,
         only: args.by_tag.then_some(&config.namespace),
+        region: config.cloud.region.as_deref().unwrap_or_default(),
     });
     console.result(&json(&policy));
     Ok(())

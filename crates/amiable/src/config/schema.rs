@@ -172,6 +172,12 @@ fn read_naming<'a>(
 ) -> (Option<Namespace>, Option<Pattern>) {
     let section = root.section("naming", "[naming]");
     let namespace = match section.string("namespace") {
+        Some(text) if text.value.contains(['*', '?', '\\']) => {
+            let message =
+                "`namespace` must not have `*`, `?` or `\\`, which EC2's filters read as wildcards";
+            mistakes.add(text.span, message.to_owned(), None);
+            None
+        }
         Some(text) if (1..=tags::LONGEST_VALUE).contains(&text.value.chars().count()) => {
             Some(Namespace(text.value.to_owned()))
         }

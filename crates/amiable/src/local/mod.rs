@@ -11,6 +11,7 @@ use local_ec2::{Answer, Delays, Endpoint, Folder, MachineKind, Reply, Request, S
 
 use self::faults::FaultArgs;
 use self::server::Settings;
+use crate::cli::Output;
 use crate::commands::{Outcome, confirm};
 use crate::console::Console;
 use crate::failure::{Failure, chain};
@@ -48,9 +49,9 @@ pub(crate) enum LocalCommand {
         /// Begin to count anew
         #[arg(long)]
         reset: bool,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        /// How it is printed
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
     },
     /// Print its log
     Logs {
@@ -134,7 +135,7 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
         LocalCommand::Import(args) => import(&folder, args, console).await,
         LocalCommand::Reset { yes } => reset(&folder, yes, console).await,
         LocalCommand::Fault(args) => faults::run(&folder, args, console).await,
-        LocalCommand::Calls { reset, json } => calls(&folder, reset, json, console).await,
+        LocalCommand::Calls { reset, output } => calls(&folder, reset, output, console).await,
         LocalCommand::Logs { follow } => logs(&folder, follow, console).await,
         LocalCommand::Serve => server::serve(&folder).await,
     }
@@ -317,11 +318,11 @@ async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome
     }
 }
 
-async fn calls(folder: &Folder, reset: bool, json: bool, console: &Console) -> Outcome {
+async fn calls(folder: &Folder, reset: bool, output: Output, console: &Console) -> Outcome {
     let Reply::Calls(counts) = ask(folder, &Request::Calls { reset }).await? else {
         return Err(other_answer());
     };
-    if json {
+    if output == Output::Json {
         console.result(&crate::commands::json(&counts));
         return Ok(());
     }

@@ -64,7 +64,7 @@ fn a_bake_lets_its_own_machine_in_and_nobody_when_it_has_ended() {
     farm.stdout(&["local", "calls", "--reset"]);
     farm.stdout(&["update", "agent", "-q"]);
     let calls: serde_json::Value =
-        serde_json::from_str(&farm.stdout(&["local", "calls", "--json"])).unwrap();
+        serde_json::from_str(&farm.stdout(&["local", "calls", "--output", "json"])).unwrap();
     let calls = calls["made"].as_object().unwrap().iter();
     let calls = calls.filter(|(name, _)| name.contains("SecurityGroup"));
     let calls: Vec<String> = calls.map(|(name, count)| format!("{name} {count}")).collect();
@@ -94,7 +94,7 @@ fn two_processes_of_one_address_do_not_take_each_others_access_away() {
 fn bakes_of_one_process_share_a_rule() {
     let farm = farm_of_two();
     farm.stdout(&["update", "--all", "-q"]);
-    let calls = farm.stdout(&["local", "calls", "--json"]);
+    let calls = farm.stdout(&["local", "calls", "--output", "json"]);
     let calls: serde_json::Value = serde_json::from_str(&calls).unwrap();
     for action in ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"] {
         assert_eq!(calls["made"][action], 1, "{action}");

@@ -50,6 +50,15 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn what_ec2_would_read_as_wildcards_or_keep_for_itself_is_refused() {
+    let farm = Farm::without_endpoint();
+    farm.command("amiable", &["init"]).output().unwrap();
+    farm.edit("amiable.toml", "namespace = \"ci\"", "namespace = \"ci*\"");
+    farm.edit("amiable.toml", "contact =", "AWS:contact =");
+    insta::assert_snapshot!(farm.amiable(&["validate"]));
+}
+
+#[test]
 fn the_configuration_is_found_upwards_and_by_the_environment() {
     let farm = Farm::without_endpoint();
     assert!(farm.command("amiable", &["init"]).output().unwrap().status.success());

@@ -64,7 +64,7 @@ fn image(farm: &Farm, name: &str) {
 fn calls(farm: &Farm, args: &[&str]) -> (String, u64) {
     farm.stdout(&["local", "calls", "--reset"]);
     let told = farm.amiable(args);
-    let text = farm.stdout(&["local", "calls", "--json"]);
+    let text = farm.stdout(&["local", "calls", "--output", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     let counts = answer["made"].as_object().unwrap().iter();
     let of_ec2 = counts.filter(|(action, _)| !action.starts_with("ssh"));

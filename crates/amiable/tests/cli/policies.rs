@@ -30,7 +30,7 @@ fn restrict(farm: &Farm, command: &str) -> BTreeSet<String> {
 
 /// The actions that were called since, of those that need a right.
 fn called(farm: &Farm) -> BTreeSet<String> {
-    let text = farm.stdout(&["local", "calls", "--json"]);
+    let text = farm.stdout(&["local", "calls", "--output", "json"]);
     let counts: serde_json::Value = serde_json::from_str(&text).unwrap();
     let made = counts["made"].as_object().unwrap().keys().cloned();
     made.filter(|action| !action.starts_with("ssh") && action != "GetCallerIdentity").collect()

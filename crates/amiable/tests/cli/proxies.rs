@@ -41,7 +41,7 @@ impl Drop for Proxy {
 
 /// How many calls the endpoint has had.
 fn calls(farm: &Farm) -> u64 {
-    let text = farm.stdout(&["local", "calls", "--json"]);
+    let text = farm.stdout(&["local", "calls", "--output", "json"]);
     let counts: serde_json::Value = serde_json::from_str(&text).unwrap();
     let made = counts["made"].as_object().unwrap().iter();
     let api = made.filter(|(name, _)| !name.starts_with("ssh"));

@@ -366,3 +366,13 @@ fn what_is_wrong_about_regions_is_told_with_its_place() {
     told.push(farm.amiable(&["list"]));
     insta::assert_snapshot!(told.join("\n"));
 }
+
+#[test]
+fn copies_wait_for_others_where_ec2_allows_no_more_at_the_same_time() {
+    let farm = farm(&[], "");
+    fault(&farm, "CopyImage=ResourceLimitExceeded,times=2");
+    let told = farm.amiable(&["create", "agent"]);
+    assert!(told.contains("status: 0"), "{told}");
+    assert_eq!(told.matches("waiting for other copies to end").count(), 1, "{told}");
+    assert_eq!(amis(&farm).len(), 2, "one in each region");
+}

@@ -368,6 +368,10 @@ impl Action for CopyImage {
     }
 }
 
+/// Snapshots that may be copied to a region at the same time
+/// (<https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>).
+const COPIES_AT_ONCE: usize = 20;
+
 impl CopyImage {
     /// The copy that an earlier request with the same client token made.
     fn earlier(&self, state: &State, region: &str) -> Option<Image> {
@@ -384,6 +388,17 @@ impl CopyImage {
         if source.state != ImageState::Available {
             let message = format!("The image {} is {}", source.id, source.state.name());
             return Err(ApiError::new("InvalidAMIID.Unavailable", message));
+        }
+        let under_way = state.images.of_region(region);
+        let under_way = under_way
+            .filter(|it| it.source_image.is_some() && it.state == ImageState::Pending)
+            .map(|it| it.mappings.len())
+            .sum::<usize>();
+        if under_way + source.mappings.len() > COPIES_AT_ONCE {
+            let message = format!(
+                "Too many snapshot copies in progress. The limit is {COPIES_AT_ONCE} for this destination region."
+            );
+            return Err(ApiError::new("ResourceLimitExceeded", message));
         }
         let mut mappings = Vec::new();
         for mapping in source.mappings {

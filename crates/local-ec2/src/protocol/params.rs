@@ -187,7 +187,7 @@ fn covers(names: &[&str], path: &str) -> bool {
 
 /// The limits of tags: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
 fn check_tag(key: &str, value: &str) -> ApiResult<()> {
-    if key.starts_with("aws:") {
+    if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
         let message = "Tag keys starting with 'aws:' are reserved for internal use";
         return Err(ApiError::new("InvalidParameterValue", message));
     }

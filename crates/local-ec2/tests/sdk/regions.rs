@@ -108,6 +108,26 @@ async fn an_image_is_copied_into_another_region_from_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_region_takes_so_many_copies_at_the_same_time() {
+    let bench = Bench::with_delays("image=5s".parse().unwrap()).await;
+    let there = elsewhere(&bench);
+    let image = bench.image_of(&bench.running_instance().await, "agent").await;
+    let copy = async |name: String| {
+        there
+            .copy_image()
+            .name(name)
+            .source_image_id(&image)
+            .source_region("us-east-1")
+            .send()
+            .await
+    };
+    for count in 0..20 {
+        copy(format!("copy-{count}")).await.unwrap();
+    }
+    assert_eq!(code(copy("one-more".into()).await), "ResourceLimitExceeded");
+}
+
+#[tokio::test]
 async fn encryption_is_told_of_copies_and_volumes() {
     let bench = Bench::new().await;
     let there = elsewhere(&bench);
