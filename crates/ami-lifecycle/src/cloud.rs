@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use ipnet::IpNet;
 use rand::RngExt;
@@ -287,16 +288,34 @@ impl Cloud {
         Ok(images.map(|image| Ami::read(image, &self.region)).collect())
     }
 
-    /// All images of an owner that pass the filters, from all pages.
+    /// All images of an owner that pass the filters, from all pages; deprecated and disabled ones, too.
     pub(crate) async fn images(
         &self,
         owner: Option<&str>,
         filters: Vec<Filter>,
     ) -> Result<Vec<ImageFacts>, CloudError> {
+        let request = self.ec2.describe_images().include_deprecated(true).include_disabled(true);
+        self.images_by(request, owner, filters).await
+    }
+
+    /// The same, but for images that their owner has deprecated or disabled: for who looks for some
+    /// image of a name.
+    pub(crate) async fn offered_images(
+        &self,
+        owner: &str,
+        filters: Vec<Filter>,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
+        self.images_by(self.ec2.describe_images(), Some(owner), filters).await
+    }
+
+    async fn images_by(
+        &self,
+        request: DescribeImagesFluentBuilder,
+        owner: Option<&str>,
+        filters: Vec<Filter>,
+    ) -> Result<Vec<ImageFacts>, CloudError> {
         self.turn("DescribeImages", (&owner, &filters)).await;
-        let request = self
-            .ec2
-            .describe_images()
+        let request = request
             .set_owners(owner.map(|owner| vec![owner.to_owned()]))
             .set_filters(Some(filters));
         let mut pages = request.into_paginator().page_size(PAGE).items().send();
@@ -315,7 +334,8 @@ impl Cloud {
     /// When the call fails otherwise.
     pub async fn image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
         self.turn("DescribeImages", &id).await;
-        let answer = self.ec2.describe_images().image_ids(id).send().await;
+        let request = self.ec2.describe_images().image_ids(id);
+        let answer = request.include_deprecated(true).include_disabled(true).send().await;
         match answer.map_err(|error| CloudError::new("DescribeImages", error)) {
             Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(image_facts)),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),

@@ -143,7 +143,8 @@ async fn by_names(
     let mut images = Vec::new();
     for names in names.chunks(NAMES) {
         let names = Filter::builder().name("name").set_values(Some(names.to_vec())).build();
-        images.extend(cloud.images(Some(owner), vec![names, filter("state", "available")]).await?);
+        let filters = vec![names, filter("state", "available")];
+        images.extend(cloud.offered_images(owner, filters).await?);
     }
     Ok(images)
 }
@@ -175,7 +176,7 @@ async fn newest(
         filter("architecture", template.arch.as_str()),
     ];
     let question = format!("{owner} {name} {}", template.arch);
-    let read = async || Ok(pick_newest(cloud.images(Some(owner), filters).await?));
+    let read = async || Ok(pick_newest(cloud.offered_images(owner, filters).await?));
     cloud.newest_images().get(&question, read).await?.ok_or_else(|| {
         BakeError::NoBase(format!(
             "owner {owner} has no available {} image whose name matches {name} in {}",

@@ -54,7 +54,7 @@ fn what_ec2_would_read_as_wildcards_or_keep_for_itself_is_refused() {
     let farm = Farm::without_endpoint();
     farm.command("amiable", &["init"]).output().unwrap();
     farm.edit("amiable.toml", "namespace = \"ci\"", "namespace = \"ci*\"");
-    farm.edit("amiable.toml", "contact =", "AWS:contact =");
+    farm.edit("amiable.toml", "contact =", "\"AWS:contact\" =");
     insta::assert_snapshot!(farm.amiable(&["validate"]));
 }
 

@@ -4,7 +4,7 @@ use super::query::{Query, required_id};
 use super::snapshots::is_mine;
 use super::{Action, Call};
 use crate::ec2::ACCOUNT;
-use crate::model::Image;
+use crate::model::{Image, ImageState};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 pub(super) struct DeregisterImage {
@@ -61,12 +61,13 @@ fn is_protected(id: &str) -> ApiError {
 pub(super) struct DescribeImages {
     query: Query,
     owners: Vec<String>,
+    with_disabled: bool,
 }
 
 impl Action for DescribeImages {
     const REFERENCE: Reference = Reference {
-        honours: &["ImageId", "Owner", "Filter", "MaxResults", "NextToken"],
-        ignores: &["ExecutableBy", "IncludeDeprecated", "IncludeDisabled"],
+        honours: &["ImageId", "Owner", "Filter", "IncludeDisabled", "MaxResults", "NextToken"],
+        ignores: &["ExecutableBy", "IncludeDeprecated"],
         filters: &[
             "architecture",
             "block-device-mapping.delete-on-termination",
@@ -93,19 +94,25 @@ impl Action for DescribeImages {
             "tag-key",
             "virtualization-type",
         ],
-        notes: "Every image belongs to the caller.",
+        notes: "Every image belongs to the caller, who sees deprecated ones unasked, as on EC2.",
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         let query = Query::decode::<Image>(params, "ImageId", &Self::REFERENCE)?;
-        Ok(DescribeImages { query, owners: params.list("Owner") })
+        let with_disabled = params.flag("IncludeDisabled")?;
+        Ok(DescribeImages { query, owners: params.list("Owner"), with_disabled })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let mine = is_mine(&self.owners);
-            let (rows, token) =
-                self.query.select_among(&state.images, &call.region, |_| mine, values)?;
+            let is_seen = |image: &Image| self.with_disabled || image.state != ImageState::Disabled;
+            let (rows, token) = self.query.select_among(
+                &state.images,
+                &call.region,
+                |image| mine && is_seen(image),
+                values,
+            )?;
             xml.list("imagesSet", rows, write);
             xml.option("nextToken", token);
             Ok(())

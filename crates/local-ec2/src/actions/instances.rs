@@ -245,9 +245,22 @@ impl Action for GetConsoleOutput {
         let start = output.len().saturating_sub(64 * 1024);
         xml.text("instanceId", &self.id);
         xml.time("timestamp", Timestamp::now());
-        xml.text("output", STANDARD.encode(&output[start..]));
+        xml.text("output", in_lines(&STANDARD.encode(&output[start..])));
         Ok(())
     }
+}
+
+/// Base64 in lines of 76 characters, as EC2's sample answer has it
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>).
+fn in_lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len() + text.len() / 76 + 1);
+    for (index, character) in text.chars().enumerate() {
+        if index > 0 && index % 76 == 0 {
+            lines.push('\n');
+        }
+        lines.push(character);
+    }
+    lines
 }
 
 pub(super) struct DescribeInstances(Query);

@@ -8,6 +8,7 @@ mod identity;
 mod image_attributes;
 mod image_deprecation;
 mod image_protection;
+mod image_states;
 mod images;
 mod instance_attributes;
 mod instance_status;
@@ -136,8 +137,10 @@ actions! {
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,
     "DescribeVpcs" => network::DescribeVpcs,
+    "DisableImage" => image_states::DisableImage,
     "DisableImageDeprecation" => image_deprecation::DisableImageDeprecation,
     "DisableImageDeregistrationProtection" => image_protection::DisableImageDeregistrationProtection,
+    "EnableImage" => image_states::EnableImage,
     "EnableImageDeprecation" => image_deprecation::EnableImageDeprecation,
     "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
     "GetConsoleOutput" => instances::GetConsoleOutput,

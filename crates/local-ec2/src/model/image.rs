@@ -11,6 +11,8 @@ pub(crate) enum ImageState {
     Pending,
     Available,
     Failed,
+    /// Nobody may launch it, and nobody sees it unasked.
+    Disabled,
 }
 
 impl ImageState {
@@ -19,6 +21,7 @@ impl ImageState {
             ImageState::Pending => "pending",
             ImageState::Available => "available",
             ImageState::Failed => "failed",
+            ImageState::Disabled => "disabled",
         }
     }
 }
