@@ -1,6 +1,7 @@
 //! SSH to a machine: one key to log in with, host keys to demand, commands with their
 //! output as it comes.
 
+use anstream::adapter::strip_str;
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -344,6 +345,11 @@ impl Lines {
             let whole: Vec<u8> = rest.drain(..=end).collect();
             line(stream, text(&whole));
         }
+        // What never ends a line does not fill this machine's memory.
+        while rest.len() > LONGEST_LINE {
+            let part: Vec<u8> = rest.drain(..LONGEST_LINE).collect();
+            line(stream, text(&part));
+        }
     }
 
     pub(crate) fn finish(self, mut line: impl FnMut(Stream, String)) {
@@ -355,12 +361,15 @@ impl Lines {
     }
 }
 
-/// A line without its end. Progress bars overwrite a line by carriage returns: what
+/// How much of a line is kept together, in bytes.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// A line without its end, and without what would change the terminal that it is shown on. Progress bars overwrite a line by carriage returns: what
 /// counts is what stands there last.
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end_matches(['\r', '\n']);
-    text.rsplit('\r').next().unwrap_or_default().to_owned()
+    strip_str(text.rsplit('\r').next().unwrap_or_default()).to_string()
 }
 
 #[cfg(test)]
@@ -369,6 +378,22 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    fn lines_of(data: &[u8]) -> Vec<String> {
+        let (mut lines, mut all) = (Lines::default(), Vec::new());
+        lines.push(Stream::Stdout, data, |_, line| all.push(line));
+        lines.finish(|_, line| all.push(line));
+        all
+    }
+
+    #[test]
+    fn what_is_shown_changes_no_terminal_and_a_line_has_an_end() {
+        let data = b"\x1b[31mred\x1b[0m\ta\n\x1b]0;title\x07x\n\x1b[2J\x1b[Hgone\n10%\r20%\nlast";
+        assert_eq!(lines_of(data), ["red\ta", "x", "gone", "20%", "last"]);
+        let endless = lines_of(&vec![b'x'; 3 * LONGEST_LINE + 1]);
+        let lengths: Vec<usize> = endless.iter().map(String::len).collect();
+        assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, LONGEST_LINE, 1]);
+    }
 
     /// A server that lets everyone in who gets as far as that.
     #[derive(Clone)]

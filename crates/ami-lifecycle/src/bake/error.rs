@@ -380,6 +380,8 @@ pub struct KeptInstance {
     pub instance: String,
     /// How to log in, when there was a login.
     pub login: Option<KeptLogin>,
+    /// When it ends by itself, and `sweep` takes it.
+    pub until: jiff::Timestamp,
 }
 
 /// How to log in to a kept instance.

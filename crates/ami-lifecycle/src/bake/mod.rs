@@ -470,7 +470,8 @@ impl<'a> Bake<'a> {
         if let Err(error) = self.request.cloud.tag(&kept, &tags).await {
             self.warn(format!("{instance} could not be marked as kept: {error}"));
         }
-        Some(KeptInstance { instance, login: self.login.take() })
+        let until = self.marks.lease;
+        Some(KeptInstance { instance, login: self.login.take(), until })
     }
 
     /// Begins a stage; the one before has ended well then.

@@ -252,7 +252,11 @@ impl Guest {
         &mut self,
         expected: &Expected<'_>,
     ) -> Result<Vec<String>, BakeError> {
-        let (ended, lines) = self.collect(&seal::checks(expected)).await?;
+        let limit = self.template.timeouts.verify;
+        let checks = seal::checks(expected);
+        let collected = tokio::time::timeout(limit, self.collect(&checks)).await;
+        let (ended, lines) = collected
+            .map_err(|_| BakeError::TimedOut { what: "the checks of verification", limit })??;
         let failed = lines.iter().filter_map(|line| line.strip_prefix(FAILED_LINE));
         let failed: Vec<String> = failed.map(String::from).collect();
         match ended {

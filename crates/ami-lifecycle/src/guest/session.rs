@@ -23,6 +23,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 const LOOKS: Duration = Duration::from_secs(30);
 /// How much later than the guest itself amiable gives up on the guest's package work.
 const QUIET_GRACE: Duration = Duration::from_secs(30);
+/// How many lines of what amiable asks in the guest are looked at.
+const MOST_LINES: usize = 1000;
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
 
@@ -228,7 +230,12 @@ impl Guest {
         let limits = self.limits("a command on the instance");
         loop {
             let mut lines = Vec::new();
-            match self.ssh.run(command, None, |_, line| lines.push(line)).await {
+            let push = |_, line| {
+                if lines.len() < MOST_LINES {
+                    lines.push(line);
+                }
+            };
+            match self.ssh.run(command, None, push).await {
                 Ok(ended) => return Ok((ended, lines)),
                 Err(lost) => self.reconnect(&limits, &lost).await?,
             }

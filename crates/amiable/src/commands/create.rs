@@ -392,6 +392,11 @@ fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
             Err(error) => format!("its key could not be written to {}: {error}", key.display()),
         });
     }
+    lines.push(format!(
+        "it ends by itself at {}; on it, `sudo systemctl stop amiable-deadline.timer` keeps it until \
+         `amiable sweep` is run after that",
+        kept.until.strftime("%Y-%m-%d %H:%M UTC")
+    ));
     lines.push(format!("and end it: aws ec2 terminate-instances --instance-ids {}", kept.instance));
     lines
 }

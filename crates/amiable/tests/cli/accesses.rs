@@ -44,7 +44,7 @@ fn bake(farm: &Farm, template: &str) -> Child {
 
 /// A farm with a second template, whose images take a while.
 fn farm_of_two() -> Farm {
-    let farm = Farm::with_example(&["--delays", "image=3s"]);
+    let farm = Farm::with_example(&["--delays", "image=6s"]);
     let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
     let (_, template) = text.split_once("[template.agent]").unwrap();
     let second = template.split("[template.agent.metadata]").next().unwrap();
