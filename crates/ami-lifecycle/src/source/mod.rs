@@ -70,10 +70,10 @@ pub enum SourceError {
 /// A checkout on this machine.
 #[derive(Debug)]
 pub(crate) struct Checkout {
-    /// The files, in a temporary folder for repositories.
+    /// The files, in a temporary folder.
     root: PathBuf,
     /// Deleted with the checkout.
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: tempfile::TempDir,
     /// Exactly what was checked out: of a plain folder, the digest of its contents.
     pub(crate) revision: String,
 }
@@ -83,21 +83,18 @@ pub(crate) async fn check_out(
     source: &Source,
     scripts: &[&String],
 ) -> Result<Checkout, SourceError> {
-    let checkout = match &source.repository {
-        Repository::Path(path) => {
-            let revision = digest_of(path).await?;
-            Checkout { root: path.clone(), _temporary: None, revision }
-        }
+    let temporary = tempfile::Builder::new()
+        .prefix("amiable-")
+        .tempdir()
+        .map_err(|source| SourceError::Io { doing: "create a temporary folder".into(), source })?;
+    let root = temporary.path().join("checkout");
+    let revision = match &source.repository {
+        Repository::Path(path) => copy(path, &root).await?,
         Repository::Vcs { kind, url, revision } => {
-            let temporary =
-                tempfile::Builder::new().prefix("amiable-").tempdir().map_err(|source| {
-                    SourceError::Io { doing: "create a temporary folder".into(), source }
-                })?;
-            let root = temporary.path().join("checkout");
-            let revision = vcs::check_out(*kind, url, revision.as_deref(), &root).await?;
-            Checkout { root, _temporary: Some(temporary), revision }
+            vcs::check_out(*kind, url, revision.as_deref(), &root).await?
         }
     };
+    let checkout = Checkout { root, _temporary: temporary, revision };
     if let Some(script) = scripts.iter().find(|script| !checkout.root.join(script).is_file()) {
         return Err(SourceError::NoScript {
             script: (*script).clone(),
@@ -109,6 +106,15 @@ pub(crate) async fn check_out(
         });
     }
     Ok(checkout)
+}
+
+/// Copies a folder, which somebody may be working in: what is recorded is what is sent, minutes later.
+/// Returns the digest of the copy.
+async fn copy(folder: &Path, to: &Path) -> Result<String, SourceError> {
+    let (from, copy) = (folder.to_owned(), to.to_owned());
+    let copied = tokio::task::spawn_blocking(move || pack::copy(&from, &copy)).await;
+    copied.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    digest_of(to).await
 }
 
 /// What tells a folder's contents from any other's.

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,16 @@ pub(crate) fn pack(root: &Path) -> Result<File, SourceError> {
     let mut file = archive.into_inner().and_then(GzEncoder::finish).map_err(wrong)?;
     file.seek(SeekFrom::Start(0)).map_err(wrong)?;
     Ok(file)
+}
+
+/// Copies what would be packed of `root` into a folder that is made for it.
+pub(crate) fn copy(root: &Path, to: &Path) -> Result<(), SourceError> {
+    let packed = pack(root)?;
+    let mut archive = tar::Archive::new(GzDecoder::new(packed));
+    archive.set_preserve_permissions(true);
+    archive.set_overwrite(false);
+    let copied = std::fs::create_dir(to).and_then(|()| archive.unpack(to));
+    copied.map_err(|source| SourceError::Io { doing: format!("copy {}", root.display()), source })
 }
 
 /// A digest of what is packed: names, contents and what is executable, but no times, and
@@ -102,6 +113,26 @@ fn append<W: io::Write>(
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_copy_has_the_same_digest_and_stays_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, copied) = (dir.path().join("in"), dir.path().join("copy"));
+        std::fs::create_dir_all(root.join("node/empty")).unwrap();
+        std::fs::create_dir_all(root.join(".git")).unwrap();
+        for (name, mode) in [("node/setup", 0o755), ("node/data", 0o600)] {
+            std::fs::write(root.join(name), name).unwrap();
+            std::fs::set_permissions(root.join(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        symlink("/nonexistent", root.join("link")).unwrap();
+        copy(&root, &copied).unwrap();
+        let before = digest(&root).unwrap();
+        assert_eq!(digest(&copied).unwrap(), before);
+        assert!(!copied.join(".git").exists());
+        std::fs::write(root.join("node/setup"), "worked on meanwhile").unwrap();
+        assert_eq!(digest(&copied).unwrap(), before);
+        assert_ne!(digest(&root).unwrap(), before);
+    }
 
     #[test]
     fn modes_and_links_are_kept_and_version_control_is_left_out() {
