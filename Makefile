@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build setup setup-test lint fast-test fault-sample fault-test real-test bench
+.PHONY: demo test build setup setup-test lint fast-test fault-sample fault-test real-test weekly-test bench
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -37,6 +37,11 @@ fault-test:
 # Another sample of it each day; AMIABLE_FAULT_SAMPLE=20261126 repeats that day's.
 fault-sample: export AMIABLE_FAULT_SAMPLE ?= $(shell date +%Y%m%d)
 fault-sample: fault-test
+
+# What is too long for each change: all of the fault matrix, and a bake on Debian 13.
+weekly-test: fault-test
+	image="$$(scripts/base-image first-boot@trixie)" && \
+	  AMIABLE_TEST_FIRST_BOOT_IMAGE="$$image" cargo test --locked --workspace --test real -- first_boot
 
 # What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About forty minutes once
 # built; AMIABLE_BENCH=unchanged,plan,list,single,many,written,local measures some of it and writes nothing.
