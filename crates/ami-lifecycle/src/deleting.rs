@@ -162,6 +162,7 @@ fn deleter(tags: &Tags, is_gone: IsGone<'_>, now: Timestamp) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Claim<'a> {
     target: Target<'a>,
+    value: String,
     /// What it has besides.
     pub(crate) tags: Tags,
 }
@@ -169,10 +170,19 @@ pub(crate) struct Claim<'a> {
 impl Claim<'_> {
     /// It is not deleted after all. When that cannot be told, the claim ends by itself.
     pub(crate) async fn withdraw(self, cloud: &Cloud) {
-        let none = tags::of([(tags::DELETING, String::new())]);
-        if let Err(error) = self.target.write(cloud, &none).await {
-            tracing::warn!("{} stays claimed for deletion: {error}", self.target.id());
-        }
+        withdraw(cloud, self.target, &self.value).await;
+    }
+}
+
+/// Takes a claim back, where it is not another's by now.
+async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
+    let none = tags::of([(tags::DELETING, String::new())]);
+    let is_own = match target.tags(cloud).await {
+        Ok(tags) => tags.is_some_and(|tags| tags.get(tags::DELETING).is_some_and(|it| it == value)),
+        Err(_) => true,
+    };
+    if is_own && let Err(error) = target.write(cloud, &none).await {
+        tracing::warn!("{} stays claimed for deletion: {error}", target.id());
     }
 }
 
@@ -196,14 +206,20 @@ pub(crate) async fn claim<'t>(
     if !target.write(cloud, &own).await? {
         return Ok(None);
     }
-    let seen = target.once_seen(cloud, &before, (tags::DELETING, &value)).await?;
+    let seen = match target.once_seen(cloud, &before, (tags::DELETING, &value)).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            withdraw(cloud, target, &value).await;
+            return Err(error.into());
+        }
+    };
     let Some(tags) = seen else { return Ok(None) };
     // Another has written over it, and goes on.
     if tags.get(tags::DELETING) != Some(&value) {
         let operator = deleter(&tags, actor.is_gone, now);
         return Err(operator.map_or(NotDeleted::InUse, |operator| NotDeleted::Claimed { operator }));
     }
-    let claim = Claim { target, tags };
+    let claim = Claim { target, value, tags };
     match check(&claim.tags, decided) {
         Ok(()) => Ok(Some(claim)),
         Err(error) => {
@@ -253,8 +269,9 @@ pub(crate) async fn promote(
     let seen = target.once_seen(cloud, &before, (key, value)).await?;
     let after = seen.ok_or_else(gone)?;
     let Some(operator) = deleter(&after, is_gone, Timestamp::now()) else { return Ok(()) };
-    let old = |key: &String| (key.clone(), before.get(key).cloned().unwrap_or_default());
-    target.write(cloud, &written.keys().map(old).collect()).await?;
+    // What else was written is true all the same.
+    let old = |key: &str| (key.to_owned(), before.get(key).cloned().unwrap_or_default());
+    target.write(cloud, &Tags::from([tags::PROMOTED, tags::REASON].map(old))).await?;
     Err(being_deleted(operator))
 }
 

@@ -291,7 +291,11 @@ impl<'a> Elsewhere<'a> {
                 self.note(format!("{} stays: {why}", ami.ami));
                 continue;
             }
-            match self.site().or_cancel(remove_leftover(&self.cloud, &leftover, actor)).await? {
+            if self.request.cancel.is_cancelled() {
+                return Err(BakeError::Cancelled);
+            }
+            // Not cancelled half way: a claim would stay.
+            match remove_leftover(&self.cloud, &leftover, actor).await {
                 Ok(_) => {
                     self.note(format!("removed {}, which is {} and no good", ami.ami, ami.state))
                 }

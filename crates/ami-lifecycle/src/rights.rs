@@ -265,7 +265,7 @@ impl Operation {
         if distributes && protects {
             actions.push("ec2:EnableImageDeregistrationProtection");
         }
-        if (distributes || self == Operation::Prune) && protects {
+        if (distributes || matches!(self, Operation::Prune | Operation::Sweep)) && protects {
             actions.push("ec2:DisableImageDeregistrationProtection");
         }
         let encrypts = any(|it| it.distribution.encrypt.is_some());

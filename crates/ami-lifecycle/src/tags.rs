@@ -108,8 +108,7 @@ pub const COPY_OF: &str = "amiable:copy-of";
 /// The terms that it is given to others on, each with a digest.
 pub const DISTRIBUTION: &str = "amiable:distribution";
 
-/// How many tags of an image are kept for amiable itself, which uses all but one; EC2 allows 50
-/// in all.
+/// How many tags of an image are kept for amiable itself, which uses all of them; EC2 allows 50 in all.
 pub const OWN: usize = 30;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).

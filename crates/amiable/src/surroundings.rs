@@ -58,6 +58,14 @@ pub(crate) fn owner() -> String {
     format!("{place}.{pid}.{start}")
 }
 
+/// Whether whoever has started this process wants it to go on without its terminal (proc(5), SigIgn;
+/// SIGHUP is the first bit).
+pub(crate) fn ignores_hang_ups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|it| u64::from_str_radix(it.trim(), 16).ok()).is_some_and(|it| it & 1 != 0)
+}
+
 /// This process, as what it changes tells of it.
 pub(crate) fn actor<'a>(operator: &'a str, owner: &'a str) -> Actor<'a> {
     Actor { operator, owner, is_gone: &is_gone }

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Bake, BakeError, BakeRequest, today};
 use crate::ami::{Ami, Status};
 use crate::delete::{self, Deletion};
+use crate::deleting::{Target, adopt};
 use crate::error::CloudError;
 use crate::event::Stage;
 use crate::fleet::Fleet;
@@ -138,7 +139,11 @@ impl Bake<'_> {
         self.enter(Stage::Backup);
         let original = &backup.original;
         let copy = match &backup.copy {
-            Copy::Begun(copy) => copy.clone(),
+            Copy::Begun(copy) => {
+                let claim = self.marks.claim();
+                adopt(cloud, Target::Image(copy), &claim, self.request.is_gone).await?;
+                copy.clone()
+            }
             Copy::Named(name) => {
                 let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
                 let gone =
@@ -167,7 +172,7 @@ impl Bake<'_> {
             return Err(BakeError::Cancelled);
         }
         let kept = tags::of([(tags::LEASE, tags::NO_LEASE.to_owned())]);
-        cloud.tag(std::slice::from_ref(&copy), &kept).await?;
+        adopt(cloud, Target::Image(&copy), &kept, self.request.is_gone).await?;
         self.undo.keep_backup();
         let deletion = Deletion::of_namespace(original);
         let deleted =

@@ -37,8 +37,11 @@ const BUSY: &str = r#"lock_holder() {
     is=$(stat -c '%d %i' "$file" 2>/dev/null) || continue
     device=${is% *}
     at=$(printf '%02x:%02x:%s' $((device >> 8 & 4095)) $((device & 255)) "${is#* }")
+    # btrfs numbers the device of a subvolume by itself.
+    [ "$(stat -f -c %T "$file" 2>/dev/null)" != btrfs ] || at="*:${is#* }"
     while read -r _ kind _ _ pid where _; do
-      [ "$kind" != '->' ] && [ "$where" = "$at" ] || continue
+      [ "$kind" != '->' ] || continue
+      case $where in $at) ;; *) continue ;; esac
       echo "$(cat "/proc/$pid/comm" 2>/dev/null) (pid $pid, $file)"
       return
     done < /proc/locks
@@ -64,7 +67,7 @@ fn hold_snaps(work: &str, whole: Duration) -> String {
     format!(
         "if command -v snap >/dev/null 2>&1 && ! as_root snap get system refresh.hold >/dev/null 2>&1; then\n\
          \x20 until=$(date -u -d \"@$(($(date +%s) + {seconds}))\" +%Y-%m-%dT%H:%M:%SZ)\n\
-         \x20 if as_root snap set system refresh.hold=\"$until\" >/dev/null 2>&1; then mkdir -p {work}; : > {work}/snaps-held; fi\n\
+         \x20 if as_root snap set system refresh.hold=\"$until\" >/dev/null 2>&1; then (umask 022; mkdir -p {work}; : > {work}/snaps-held); fi\n\
          fi\n",
         seconds = whole.as_secs(),
         work = quote(work)

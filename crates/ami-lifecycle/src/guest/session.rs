@@ -190,6 +190,12 @@ impl Guest {
         let limits = Limits::new("the instance's own package work", boot + QUIET_GRACE);
         let command = quiet::quiet(&self.work, boot, self.template.timeouts.whole());
         let observer = self.observer.clone();
+        let too_long = || {
+            // The script may need no packages: it is not failed for that.
+            let text = format!("the instance's own package work takes more than {boot:?}");
+            observer.event(Event::Warning(text));
+            Ok(())
+        };
         loop {
             let run = self.ssh.run(&command, None, |_, line| {
                 if let Some(by) = line.strip_prefix(quiet::BUSY_LINE) {
@@ -198,13 +204,9 @@ impl Guest {
                 }
             });
             let ended = tokio::time::timeout_at(limits.deadline, run).await;
-            match ended.map_err(|_| limits.error())? {
-                Ok(Ended::Status(quiet::STILL_BUSY)) => {
-                    // The script may need no packages: it is not failed for that.
-                    let text = format!("the instance's own package work takes more than {boot:?}");
-                    self.observer.event(Event::Warning(text));
-                    return Ok(());
-                }
+            let Ok(ended) = ended else { return too_long() };
+            match ended {
+                Ok(Ended::Status(quiet::STILL_BUSY)) => return too_long(),
                 Ok(Ended::Status(0)) => return Ok(()),
                 Ok(ended) => {
                     let how = match ended {

@@ -29,15 +29,20 @@ fn parts(url: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn is_http(scheme: &str) -> bool {
+    let scheme = scheme.rsplit('+').next().unwrap_or_default();
     ["http", "https"].iter().any(|it| scheme.eq_ignore_ascii_case(it))
 }
+
+/// Names that go with a token as the password.
+const NO_SECRETS: [&str; 4] = ["git", "x-access-token", "oauth2", "x-token-auth"];
 
 /// What must not be shown, as it stands in the URL and as it is meant.
 fn secrets(url: &str) -> Vec<String> {
     let Some((scheme, authority, _)) = parts(url) else { return Vec::new() };
     let Some((user, _)) = authority.rsplit_once('@') else { return Vec::new() };
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let name = if is_http(scheme) && password.is_empty() { name } else { "" };
+    // Where one of the two is a token, it may be either.
+    let name = if is_http(scheme) && !NO_SECRETS.contains(&name) { name } else { "" };
     let all =
         [user, password, name].into_iter().flat_map(|it| [it.to_owned(), percent_decoded(it)]);
     // What is shorter would be found in anything.
@@ -95,8 +100,9 @@ mod tests {
         let text = "fatal: unable to access 'https://ci:p%40ssword@host/x.git/': user ci, password p@ssword";
         let told = redact(text, url);
         assert_eq!(told, "fatal: unable to access 'https://host/x.git/': user ci, password ***");
-        let token = redact("remote: ghp_token is invalid", "https://ghp_token@host/x");
-        assert_eq!(token, "remote: *** is invalid");
+        for url in ["https://ghp_token@host/x", "bzr+https://ghp_token:x-oauth-basic@host/x"] {
+            assert_eq!(redact("remote: ghp_token is invalid", url), "remote: *** is invalid");
+        }
         let plain = "fatal: repository '/srv/x' does not exist";
         assert_eq!(redact(plain, "/srv/x"), plain);
         assert_eq!(redact("git@host: denied", "ssh://builder@host/x"), "git@host: denied");
