@@ -47,3 +47,30 @@ fn a_second_interrupt_ends_at_once_and_says_how_to_find_what_is_left() {
     assert!(text.contains("ended at once"), "{text}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+/// The shell hangs up, and then the kernel.
+fn hang_up(child: &Child) {
+    for _ in 0..2 {
+        kill_process(Pid::from_child(child), Signal::HUP).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_undoes_once_and_nohup_goes_on() {
+    let farm = Farm::with_example(&["--delays", "running=1s,ssh=1s,image=1s"]);
+    let mut child = farm.spawn(&["create", "agent"]);
+    wait_for_line(&mut child, "  instance i-");
+    hang_up(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    farm.wait_until_empty();
+    assert_eq!(farm.status()["images"], 1, "only the base is left");
+
+    let program = env!("CARGO_BIN_EXE_amiable");
+    let mut command = farm.command("nohup", &[program, "create", "agent"]);
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    wait_for_line(&mut child, "  instance i-");
+    hang_up(&child);
+    assert!(child.wait().unwrap().success(), "it goes on");
+}
