@@ -100,6 +100,17 @@ impl<'a> Target<'a> {
         })
     }
 
+    /// The same of what may have been made a moment ago: EC2 may not know it everywhere yet.
+    async fn known_tags(self, cloud: &Cloud) -> Result<Option<Tags>, CloudError> {
+        for _ in 0..LOOKS / 2 {
+            if let Some(tags) = self.tags(cloud).await? {
+                return Ok(Some(tags));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(None)
+    }
+
     async fn write(self, cloud: &Cloud, tags: &Tags) -> Result<bool, CloudError> {
         match cloud.tag(&[self.id().to_owned()], tags).await {
             Ok(()) => Ok(true),
@@ -117,7 +128,7 @@ impl<'a> Target<'a> {
         (key, value): (&str, &str),
     ) -> Result<Option<Tags>, CloudError> {
         for _ in 0..LOOKS {
-            let Some(tags) = self.tags(cloud).await? else { return Ok(None) };
+            let Some(tags) = self.known_tags(cloud).await? else { return Ok(None) };
             let now = tags.get(key).map(String::as_str);
             if now == Some(value) || now != before.get(key).map(String::as_str) {
                 return Ok(Some(tags));
@@ -258,7 +269,7 @@ pub(crate) async fn promote(
     let gone = || NotPromoted::Gone(ami.ami.clone());
     let being_deleted =
         |operator: String| NotPromoted::BeingDeleted { ami: ami.ami.clone(), operator };
-    let before = target.tags(cloud).await?.ok_or_else(gone)?;
+    let before = target.known_tags(cloud).await?.ok_or_else(gone)?;
     if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
         return Err(being_deleted(operator));
     }
@@ -285,7 +296,7 @@ pub(crate) async fn adopt(
     let gone = || NotPromoted::Gone(target.id().to_owned());
     let being_deleted =
         |operator: String| NotPromoted::BeingDeleted { ami: target.id().to_owned(), operator };
-    let before = target.tags(cloud).await?.ok_or_else(gone)?;
+    let before = target.known_tags(cloud).await?.ok_or_else(gone)?;
     if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
         return Err(being_deleted(operator));
     }
