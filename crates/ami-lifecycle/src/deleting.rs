@@ -179,7 +179,7 @@ pub(crate) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// It is not deleted after all. When that cannot be told, the claim ends by itself.
+    /// It is not deleted after all. When that fails, the claim ends by itself.
     pub(crate) async fn withdraw(self, cloud: &Cloud) {
         withdraw(cloud, self.target, &self.value).await;
     }

@@ -84,7 +84,9 @@ impl From<NotDeleted> for Failure {
     fn from(error: NotDeleted) -> Failure {
         match error {
             NotDeleted::Cloud(error) => error.into(),
-            other => Failure::failed(other.to_string()),
+            other => {
+                Failure::failed(other.to_string()).hint("`amiable list` shows what there is now")
+            }
         }
     }
 }
@@ -93,7 +95,8 @@ impl From<NotPromoted> for Failure {
     fn from(error: NotPromoted) -> Failure {
         match error {
             NotPromoted::Cloud(error) => error.into(),
-            other => Failure::failed(other.to_string()),
+            other => Failure::failed(other.to_string())
+                .hint("nothing was changed; `amiable list` shows what there is"),
         }
     }
 }

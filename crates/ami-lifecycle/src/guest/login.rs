@@ -2,6 +2,7 @@
 
 use std::mem::{Discriminant, discriminant};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -46,13 +47,27 @@ pub(super) struct Awaited<'a> {
 pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
     let Awaited { site, login, deadline, .. } = *awaited;
     let began = Instant::now();
+    let tell_at = began + PATIENCE;
     let mut told: Option<Discriminant<SshError>> = None;
+    let mut last: Option<SshError> = None;
     let mut logged: Option<Discriminant<SshError>> = None;
     let mut refused: Option<Instant> = None;
     let shortest = if login.route.is_some() { TUNNEL_PAUSE } else { PAUSE };
     let mut pause = shortest;
     loop {
-        let error = match Ssh::connect(login).await {
+        let mut attempt = pin!(Ssh::connect(login));
+        let attempt = tokio::select! {
+            outcome = &mut attempt => outcome,
+            // An attempt may take long: what the one before has seen is told meanwhile.
+            () = tokio::time::sleep_until(tell_at), if told.is_none() && last.is_some() => {
+                if let Some(error) = &last {
+                    told = Some(discriminant(error));
+                    tell(awaited, error).await;
+                }
+                attempt.await
+            }
+        };
+        let error = match attempt {
             Ok(ssh) => return Ok(ssh),
             Err(error) => error,
         };
@@ -74,11 +89,16 @@ pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
             return Err(no_login(awaited, &error, began.elapsed()).await);
         }
         if began.elapsed() > PATIENCE && told.replace(kind) != Some(kind) {
-            let text = format!("no login yet: {}", explain(awaited, &error).await);
-            site.observer.event(Event::Note(text));
+            tell(awaited, &error).await;
         }
+        last = Some(error);
         tokio::time::sleep(pause).await;
     }
+}
+
+async fn tell(awaited: &Awaited<'_>, error: &SshError) {
+    let text = format!("no login yet: {}", explain(awaited, error).await);
+    awaited.site.observer.event(Event::Note(text));
 }
 
 async fn no_login(awaited: &Awaited<'_>, error: &SshError, after: Duration) -> BakeError {

@@ -393,8 +393,8 @@ fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
         });
     }
     lines.push(format!(
-        "it ends by itself at {}; on it, `sudo systemctl stop amiable-deadline.timer` keeps it until \
-         `amiable sweep` is run after that",
+        "it shuts down by itself at {}. To keep it longer, run `sudo systemctl stop \
+         amiable-deadline.timer` on it; after that time `amiable sweep` removes it",
         kept.until.strftime("%Y-%m-%d %H:%M UTC")
     ));
     lines.push(format!("and end it: aws ec2 terminate-instances --instance-ids {}", kept.instance));
