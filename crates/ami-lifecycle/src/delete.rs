@@ -180,11 +180,8 @@ pub async fn delete(
 ) -> Result<Deleted, NotDeleted> {
     if !deletion.deregistered {
         let target = Target::Image(&deletion.ami);
-        if let Some(claim) = deleting::claim(cloud, target, &deletion.standing, actor).await? {
-            if let Err(error) = deregister(cloud, deletion, &claim).await {
-                claim.withdraw(cloud).await;
-                return Err(error);
-            }
+        let end = async |claim: &Claim<'_>| end(cloud, deletion, claim).await;
+        if deleting::delete_claimed(cloud, target, &deletion.standing, actor, end).await? {
             let text = format!("deregistered {} ({})", deletion.ami, deletion.name);
             observer.event(Event::Note(text));
         }
@@ -203,25 +200,30 @@ pub async fn delete(
     Ok(deleted)
 }
 
-async fn deregister(
-    cloud: &Cloud,
-    deletion: &Deletion,
-    claim: &Claim<'_>,
-) -> Result<(), NotDeleted> {
-    let has = |objection: &Objection| deletion.objections.contains(objection);
-    let knows = deletion
-        .objections
-        .iter()
-        .any(|it| matches!(it, Objection::Current(_) | Objection::OutsideNamespace));
-    if !knows && let Some(template) = deleting::has_become_current(cloud, claim).await? {
+async fn end(cloud: &Cloud, deletion: &Deletion, claim: &Claim<'_>) -> Result<(), NotDeleted> {
+    let Deletion { ami, snapshots, objections, .. } = deletion;
+    let is_known =
+        |it: &Objection| matches!(it, Objection::Current(_) | Objection::OutsideNamespace);
+    if !objections.iter().any(is_known)
+        && let Some(template) = deleting::has_become_current(cloud, claim).await?
+    {
         return Err(NotDeleted::Current(template));
     }
-    cloud.note_image(&deletion.snapshots, &deletion.ami).await?;
-    if has(&Objection::Protected) {
-        cloud.unprotect(&deletion.ami).await?;
+    Ok(deregister(cloud, ami, snapshots, objections.contains(&Objection::Protected)).await?)
+}
+
+/// Deregisters an image whose snapshots are to go after it: which these are is noted on them first.
+pub(crate) async fn deregister(
+    cloud: &Cloud,
+    image: &str,
+    snapshots: &[String],
+    is_protected: bool,
+) -> Result<(), CloudError> {
+    cloud.note_image(snapshots, image).await?;
+    if is_protected {
+        cloud.unprotect(image).await?;
     }
-    cloud.deregister(&deletion.ami).await?;
-    Ok(())
+    cloud.deregister(image).await.map(drop)
 }
 
 /// Deletes a snapshot, unless images use it: these are returned. It counts as in use for a

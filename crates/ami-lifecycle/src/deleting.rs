@@ -56,14 +56,14 @@ pub enum NotDeleted {
     Cloud(#[from] CloudError),
 }
 
-/// Why an AMI was not made current.
+/// Why an AMI was not made current, or what a dead bake has left was not gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPromoted {
     /// Somebody deletes it.
-    #[error("{operator} is deleting {ami}")]
+    #[error("{operator} is deleting {id}")]
     BeingDeleted {
-        /// The AMI.
-        ami: String,
+        /// The AMI or instance.
+        id: String,
         /// Who, as `user@host`.
         operator: String,
     },
@@ -87,6 +87,10 @@ impl<'a> Target<'a> {
         match self {
             Target::Image(id) | Target::Instance(id) => id,
         }
+    }
+
+    fn being_deleted(self, operator: String) -> NotPromoted {
+        NotPromoted::BeingDeleted { id: self.id().to_owned(), operator }
     }
 
     /// The tags that it has now; `None` when it is gone.
@@ -175,17 +179,30 @@ pub(crate) struct Claim<'a> {
     target: Target<'a>,
     value: String,
     /// What it has besides.
-    pub(crate) tags: Tags,
+    tags: Tags,
 }
 
-impl Claim<'_> {
-    /// It is not deleted after all. When that fails, the claim ends by itself.
-    pub(crate) async fn withdraw(self, cloud: &Cloud) {
-        withdraw(cloud, self.target, &self.value).await;
+/// Claims something, ends it by `end`, and takes the claim back where that fails. `false`: it was gone
+/// already.
+pub(crate) async fn delete_claimed<'t>(
+    cloud: &Cloud,
+    target: Target<'t>,
+    decided: &Standing,
+    actor: Actor<'_>,
+    end: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
+) -> Result<bool, NotDeleted> {
+    let Some(claim) = claim(cloud, target, decided, actor).await? else { return Ok(false) };
+    match end(&claim).await {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            withdraw(cloud, claim.target, &claim.value).await;
+            Err(error)
+        }
     }
 }
 
-/// Takes a claim back, where it is not another's by now.
+/// It is not deleted after all: takes a claim back, where it is not another's by now. When that fails, the
+/// claim ends by itself.
 async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
     let none = tags::of([(tags::DELETING, String::new())]);
     let is_own = match target.tags(cloud).await {
@@ -199,7 +216,7 @@ async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
 
 /// Claims something for deletion, if all is as it was when that was decided; `None` when it is gone
 /// already.
-pub(crate) async fn claim<'t>(
+async fn claim<'t>(
     cloud: &Cloud,
     target: Target<'t>,
     decided: &Standing,
@@ -230,11 +247,10 @@ pub(crate) async fn claim<'t>(
         let operator = deleter(&tags, actor.is_gone, now);
         return Err(operator.map_or(NotDeleted::InUse, |operator| NotDeleted::Claimed { operator }));
     }
-    let claim = Claim { target, value, tags };
-    match check(&claim.tags, decided) {
-        Ok(()) => Ok(Some(claim)),
+    match check(&tags, decided) {
+        Ok(()) => Ok(Some(Claim { target, value, tags })),
         Err(error) => {
-            claim.withdraw(cloud).await;
+            withdraw(cloud, target, &value).await;
             Err(error)
         }
     }
@@ -257,7 +273,7 @@ pub(crate) async fn has_become_current(
     Ok(is_current.then_some(template))
 }
 
-/// Makes an AMI current, or what else is written on it, unless somebody deletes it. What was written is
+/// Makes an AMI current, or what else is written on it, unless somebody deletes it. The promotion is
 /// taken back where a deletion shows right after.
 pub(crate) async fn promote(
     cloud: &Cloud,
@@ -266,24 +282,13 @@ pub(crate) async fn promote(
     is_gone: IsGone<'_>,
 ) -> Result<(), NotPromoted> {
     let target = Target::Image(&ami.ami);
-    let gone = || NotPromoted::Gone(ami.ami.clone());
-    let being_deleted =
-        |operator: String| NotPromoted::BeingDeleted { ami: ami.ami.clone(), operator };
-    let before = target.known_tags(cloud).await?.ok_or_else(gone)?;
-    if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
-        return Err(being_deleted(operator));
-    }
-    if !target.write(cloud, written).await? {
-        return Err(gone());
-    }
-    let Some((key, value)) = written.get_key_value(tags::PROMOTED) else { return Ok(()) };
-    let seen = target.once_seen(cloud, &before, (key, value)).await?;
-    let after = seen.ok_or_else(gone)?;
-    let Some(operator) = deleter(&after, is_gone, Timestamp::now()) else { return Ok(()) };
+    let Some(late) = write_and_look(cloud, target, written, tags::PROMOTED, is_gone).await? else {
+        return Ok(());
+    };
     // What else was written is true all the same.
-    let old = |key: &str| (key.to_owned(), before.get(key).cloned().unwrap_or_default());
+    let old = |key: &str| (key.to_owned(), late.before.get(key).cloned().unwrap_or_default());
     target.write(cloud, &Tags::from([tags::PROMOTED, tags::REASON].map(old))).await?;
-    Err(being_deleted(operator))
+    Err(target.being_deleted(late.operator))
 }
 
 /// Makes what a dead bake has left this one's own, by `mine`, unless somebody deletes it.
@@ -293,22 +298,39 @@ pub(crate) async fn adopt(
     mine: &Tags,
     is_gone: IsGone<'_>,
 ) -> Result<(), NotPromoted> {
+    match write_and_look(cloud, target, mine, tags::LEASE, is_gone).await? {
+        None => Ok(()),
+        Some(late) => Err(target.being_deleted(late.operator)),
+    }
+}
+
+/// A deletion that shows only after a write.
+struct Late {
+    operator: String,
+    /// The tags before the write.
+    before: Tags,
+}
+
+/// Writes tags on what nobody deletes, and looks whether that is so when one of them shows.
+async fn write_and_look(
+    cloud: &Cloud,
+    target: Target<'_>,
+    written: &Tags,
+    key: &str,
+    is_gone: IsGone<'_>,
+) -> Result<Option<Late>, NotPromoted> {
     let gone = || NotPromoted::Gone(target.id().to_owned());
-    let being_deleted =
-        |operator: String| NotPromoted::BeingDeleted { ami: target.id().to_owned(), operator };
     let before = target.known_tags(cloud).await?.ok_or_else(gone)?;
     if let Some(operator) = deleter(&before, is_gone, Timestamp::now()) {
-        return Err(being_deleted(operator));
+        return Err(target.being_deleted(operator));
     }
-    if !target.write(cloud, mine).await? {
+    if !target.write(cloud, written).await? {
         return Err(gone());
     }
-    let lease = mine.get(tags::LEASE).map_or("", String::as_str);
-    let after = target.once_seen(cloud, &before, (tags::LEASE, lease)).await?.ok_or_else(gone)?;
-    match deleter(&after, is_gone, Timestamp::now()) {
-        None => Ok(()),
-        Some(operator) => Err(being_deleted(operator)),
-    }
+    let Some(value) = written.get(key) else { return Ok(None) };
+    let after = target.once_seen(cloud, &before, (key, value)).await?.ok_or_else(gone)?;
+    let operator = deleter(&after, is_gone, Timestamp::now());
+    Ok(operator.map(|operator| Late { operator, before }))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, OwnRule};
 use crate::consumer::Holders;
-use crate::delete::drop_snapshot;
-use crate::deleting::{Actor, NotDeleted, Standing, Target, claim};
+use crate::delete::{deregister, drop_snapshot};
+use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, delete_claimed};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
@@ -258,20 +258,13 @@ pub async fn remove_leftover(
     let Leftover { id, standing, .. } = leftover;
     match leftover.kind {
         LeftKind::Instance => {
-            if let Some(claim) = claim(cloud, Target::Instance(id), standing, actor).await?
-                && let Err(error) = cloud.terminate(id).await
-            {
-                claim.withdraw(cloud).await;
-                return Err(error.into());
-            }
+            let end = async |_: &Claim<'_>| Ok(cloud.terminate(id).await.map(drop)?);
+            delete_claimed(cloud, Target::Instance(id), standing, actor, end).await?;
         }
         LeftKind::Image => {
-            if let Some(claim) = claim(cloud, Target::Image(id), standing, actor).await?
-                && let Err(error) = deregister(cloud, leftover).await
-            {
-                claim.withdraw(cloud).await;
-                return Err(error.into());
-            }
+            let Leftover { snapshots, protected, .. } = leftover;
+            let end = async |_: &Claim<'_>| Ok(deregister(cloud, id, snapshots, *protected).await?);
+            delete_claimed(cloud, Target::Image(id), standing, actor, end).await?;
             let mut users = Vec::new();
             for snapshot in &leftover.snapshots {
                 users.extend(drop_snapshot(cloud, snapshot).await?);
@@ -301,14 +294,6 @@ pub async fn remove_leftover(
         }
     }
     Ok(Vec::new())
-}
-
-async fn deregister(cloud: &Cloud, leftover: &Leftover) -> Result<(), CloudError> {
-    cloud.note_image(&leftover.snapshots, &leftover.id).await?;
-    if leftover.protected {
-        cloud.unprotect(&leftover.id).await?;
-    }
-    cloud.deregister(&leftover.id).await.map(drop)
 }
 
 #[cfg(test)]

@@ -248,8 +248,8 @@ fn is_about_groups(error: &CloudError) -> bool {
 impl From<NotPromoted> for BakeError {
     fn from(error: NotPromoted) -> BakeError {
         match error {
-            NotPromoted::BeingDeleted { ami, operator } => {
-                BakeError::BeingDeleted { resource: ami, operator }
+            NotPromoted::BeingDeleted { id, operator } => {
+                BakeError::BeingDeleted { resource: id, operator }
             }
             NotPromoted::Gone(id) => BakeError::Gone(id),
             NotPromoted::Cloud(error) => BakeError::Cloud(error),
