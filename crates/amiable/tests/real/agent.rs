@@ -12,6 +12,27 @@ const BOOT_PATIENCE: Duration = Duration::from_secs(600);
 /// One CPU, so that tests can run beside each other.
 const INSTANCE_TYPE: &str = "t2.small";
 
+/// What the configurations of all tests begin with; defaults and templates follow.
+const CONFIG: &str = r#"
+[cloud]
+endpoint = "local"
+[naming]
+namespace = "real"
+pattern = "{template}-{generation}"
+[defaults]
+system = "test"
+os = "debian"
+ssh_user = "debian"
+instance_type = "t2.small"
+base = { owner = "self", name = "base" }
+source = { path = "source" }
+"#;
+
+/// Writes a farm's configuration.
+pub(crate) fn configure(farm: &Farm, rest: &str) {
+    farm.write("amiable.toml", &format!("{CONFIG}{rest}"));
+}
+
 /// A farm with real machines, a base image, and a key to log in with. With the farm
 /// comes the base image's id.
 pub(crate) fn real_farm() -> (Farm, String) {

@@ -6,22 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::agent::{Agent, add_key, aloud, amiable, image, real_farm_from, succeed};
+use crate::agent::{Agent, add_key, aloud, amiable, configure, image, real_farm_from, succeed};
 use crate::farm::{Farm, wait_for_line};
 
 const CONFIG: &str = r#"
-[cloud]
-endpoint = "local"
-[naming]
-namespace = "real"
-pattern = "{template}-{generation}"
-[defaults]
-system = "test"
-os = "debian"
-ssh_user = "debian"
-instance_type = "t2.small"
-base = { owner = "self", name = "base" }
-source = { path = "source" }
 [template.failing]
 script = "node/fail"
 key_pair = "temporary"
@@ -122,7 +110,7 @@ pub(crate) fn demo() {
                   git -c user.email=a@b -c user.name=a commit -qm one; git rev-parse HEAD";
     let revision = succeed(farm.command("sh", &["-ec", commit]));
     let (_server, url) = GitServer::start(&farm);
-    farm.write("amiable.toml", &format!("{CONFIG}{}", SECOND.replace("URL", &url)));
+    configure(&farm, &format!("{CONFIG}{}", SECOND.replace("URL", &url)));
     // The agent below proves it.
     let second = amiable(&farm, &["create", "second", "--no-verify"]);
     let info = farm.stdout(&["info", &second, "--output", "json"]);
@@ -158,7 +146,7 @@ fn add_scripts(farm: &Farm) {
 
 fn farm_with_scripts(base: &str) -> Farm {
     let (farm, _) = real_farm_from(base);
-    farm.write("amiable.toml", CONFIG);
+    configure(&farm, CONFIG);
     add_scripts(&farm);
     farm
 }

@@ -3,22 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::agent::{Agent, aloud, real_farm, succeed};
+use crate::agent::{Agent, aloud, configure, real_farm, succeed};
 use crate::farm::Farm;
 
 const CONFIG: &str = r#"
-[cloud]
-endpoint = "local"
-[naming]
-namespace = "real"
-pattern = "{template}-{generation}"
 [template.agent]
-system = "jenkins"
-os = "debian"
-ssh_user = "debian"
-instance_type = "t2.small"
-base = { owner = "self", name = "base" }
-source = { path = "source" }
 script = "setup"
 verify = "verify"
 seal = { script = "seal" }
@@ -85,7 +74,7 @@ pub(crate) fn secrets_on_disks(farm: &Farm) -> Vec<BTreeSet<String>> {
 
 pub(crate) fn none_is_left() {
     let (farm, _) = real_farm();
-    farm.write("amiable.toml", CONFIG);
+    configure(&farm, CONFIG);
     farm.write("source/setup", SETUP);
     farm.write("source/seal", "#!/bin/sh -e\nrm /etc/agent-secret\n");
     let verify = format!("#!/bin/sh -e\ntest -d /srv/jenkins\n{IDENTITY} | sed 's/^/mine: /'\n");

@@ -1,20 +1,9 @@
 //! A base that works on packages by itself at boot, as usual images do.
 
-use crate::agent::{aloud, real_farm_from};
+use crate::agent::{aloud, configure, real_farm_from};
 
 const CONFIG: &str = r#"
-[cloud]
-endpoint = "local"
-[naming]
-namespace = "real"
-pattern = "{template}-{generation}"
 [template.agent]
-system = "test"
-os = "debian"
-ssh_user = "debian"
-instance_type = "t2.small"
-base = { owner = "self", name = "base" }
-source = { path = "source" }
 script = "setup"
 verify = "verify"
 "#;
@@ -29,7 +18,7 @@ const VERIFY: &str = "#!/bin/sh -ex\nhello\n\
 
 pub(crate) fn package_work() {
     let (farm, _) = real_farm_from("AMIABLE_TEST_FIRST_BOOT_IMAGE");
-    farm.write("amiable.toml", CONFIG);
+    configure(&farm, CONFIG);
     farm.write("source/setup", SETUP);
     farm.write("source/verify", VERIFY);
     let (status, _, text) =

@@ -3,22 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::agent::{aloud, amiable, real_farm_from};
+use crate::agent::{aloud, amiable, configure, real_farm_from};
 use crate::canaries::secrets_on_disks;
 
 const CONFIG: &str = r#"
-[cloud]
-endpoint = "local"
-[naming]
-namespace = "real"
-pattern = "{template}-{generation}"
-[defaults]
-system = "test"
-os = "debian"
-ssh_user = "debian"
-instance_type = "t2.small"
-base = { owner = "self", name = "base" }
-source = { path = "source" }
 script = "setup"
 [template.console]
 verify = "verify"
@@ -61,7 +49,7 @@ sort -u /var/lib/boots | wc -l
 
 pub(crate) fn is_baked_on() {
     let (farm, _) = real_farm_from("AMIABLE_TEST_PLAIN_IMAGE");
-    farm.write("amiable.toml", CONFIG);
+    configure(&farm, CONFIG);
     farm.write("source/setup", SETUP);
     farm.write("source/upgrade", UPGRADE);
     farm.write("source/verify", VERIFY);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::agent::{aloud, aws, real_farm_from, succeed};
+use crate::agent::{aloud, aws, configure, real_farm_from, succeed};
 use crate::farm::{Farm, wait_for_line};
 
 /// The tests' own `aws`, which knows tunnels.
@@ -25,18 +25,6 @@ os._exit(0)
 "#;
 
 const CONFIG: &str = r#"
-[cloud]
-endpoint = "local"
-[naming]
-namespace = "real"
-pattern = "{template}-{generation}"
-[defaults]
-system = "test"
-os = "busybox"
-ssh_user = "debian"
-instance_type = "t2.small"
-base = { owner = "self", name = "base" }
-source = { path = "source" }
 script = "setup"
 subnet = "SUBNET"
 key_pair = "temporary"
@@ -89,7 +77,7 @@ pub(crate) fn broken() {
     let vpc = aws(&farm, &["ec2", "describe-vpcs", "--query", "Vpcs[0].VpcId"]);
     let create = ["ec2", "create-subnet", "--vpc-id", &vpc, "--cidr-block", "127.96.7.0/24"];
     let subnet = aws(&farm, &[&create[..], &["--query", "Subnet.SubnetId"]].concat());
-    farm.write("amiable.toml", &CONFIG.replace("SUBNET", &subnet));
+    configure(&farm, &CONFIG.replace("SUBNET", &subnet));
     farm.write("source/setup", SETUP);
     farm.write_program("relay", RELAY);
     bake_through_a_broken_tunnel(&farm, "relay", &["relay 127.96.7.", " 2222"]);
