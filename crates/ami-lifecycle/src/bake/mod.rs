@@ -15,6 +15,7 @@
 //! A bake that was killed is gone on with from the two places where what there is can
 //! be told to be whole: a machine that is sealed, and an image.
 
+mod adoption;
 mod backup;
 mod base;
 mod error;
@@ -37,9 +38,7 @@ pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
 pub(crate) use self::image::until_available;
 pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
-use crate::cloud::{ImageFacts, InstanceFacts};
-use crate::consumer::Holders;
-use crate::deleting::{Target, adopt};
+use crate::cloud::ImageFacts;
 use crate::error::CloudError;
 use crate::event::{Event, Stage};
 use crate::fleet::Fleet;
@@ -49,7 +48,6 @@ use crate::marks::{Marks, lease_end, new_bake};
 use crate::naming::NameParts;
 use crate::recipe::recipe;
 use crate::source::{self, Checkout};
-use crate::sweep::{LeftKind, remove_leftover};
 use crate::tags;
 use crate::takeover::{self, Adopted, Takeover};
 use crate::template::{CheckoutOn, Repository};
@@ -225,65 +223,6 @@ impl<'a> Bake<'a> {
             self.note(format!("{} at {}", template.source.url(), checkout.revision));
         }
         Ok(Some(checkout))
-    }
-
-    fn take_over(&self, fleet: &Fleet, machines: &[InstanceFacts], recipe: &str) -> Takeover {
-        let BakeRequest { template, is_gone, .. } = *self.request;
-        takeover::decide(fleet, machines, &template.name, recipe, is_gone, Timestamp::now())
-    }
-
-    /// What dead bakes have left and nobody can use. A failure is only told: `sweep` is
-    /// there for what stays.
-    async fn remove_the_dead(&mut self, plan: &Plan) {
-        let BakeRequest { cloud, consumers, .. } = *self.request;
-        let removed = &plan.takeover.removed;
-        let holders = match removed.iter().any(|it| it.kind == LeftKind::Image) {
-            true => consumers.holders(cloud, &plan.fleet).await,
-            false => Holders::default(),
-        };
-        for leftover in removed {
-            if let Some(why) = leftover.named_by(&holders) {
-                self.warn(format!("{} stays: {why}", leftover.id));
-                continue;
-            }
-            match remove_leftover(cloud, leftover, self.request.actor()).await {
-                Ok(_) => self.note(format!(
-                    "removed {}, which a bake of {} that is dead has left",
-                    leftover.id, leftover.operator
-                )),
-                Err(error) => self.warn(format!("{} is left: {error}", leftover.id)),
-            }
-        }
-    }
-
-    async fn adopt_image(&mut self, ami: &Ami) -> Result<NewImage, BakeError> {
-        self.enter(Stage::Image);
-        self.continue_as(&ami.bake);
-        let BakeRequest { cloud, is_gone, .. } = *self.request;
-        adopt(cloud, Target::Image(&ami.ami), &self.marks.claim(), is_gone).await?;
-        self.undo.image(&ami.ami);
-        self.note(format!(
-            "going on with {} ({}), which {} has begun",
-            ami.ami, ami.name, ami.operator
-        ));
-        let facts = self.wait_until_available(&ami.ami, None).await?.0;
-        Ok(NewImage { facts, generation: ami.generation })
-    }
-
-    async fn adopt_machine(&mut self, id: &str, bake: &str) -> Result<(), BakeError> {
-        self.enter(Stage::Stop);
-        self.continue_as(bake);
-        let BakeRequest { cloud, is_gone, .. } = *self.request;
-        adopt(cloud, Target::Instance(id), &self.marks.claim(), is_gone).await?;
-        self.undo.instance(id);
-        self.note(format!("going on with {id}, which is provisioned already"));
-        Ok(())
-    }
-
-    /// What is gone on with carries the dead bake's id, and so does all that follows.
-    fn continue_as(&mut self, bake: &str) {
-        self.marks.bake = bake.to_owned();
-        self.undo.set_bake(bake);
     }
 
     /// Starts the builder and logs in.
