@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use crate::action::Action;
 use crate::bake::BakeError;
 use crate::cloud::{Admission, Cloud, OwnRule};
 use crate::error::{CloudError, CloudErrorKind};
@@ -165,7 +166,7 @@ impl Access {
             self.group = None;
         }
         let message = format!("{MOST_GROUPS} others of this address bake at this moment");
-        Err(CloudError::answer("AuthorizeSecurityGroupIngress", message))
+        Err(CloudError::answer(Action::AuthorizeSecurityGroupIngress, message))
     }
 
     /// Opens the way in the how-manieth group; `false` when another process has its own there.

@@ -7,6 +7,7 @@ mod machines;
 mod network;
 mod security_groups;
 mod sharing;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +27,9 @@ pub(crate) use self::facts::InstanceFacts;
 use self::facts::{image_facts, read_tags};
 pub(crate) use self::machines::Launch;
 pub(crate) use self::security_groups::{Admission, OwnRule};
+pub(crate) use self::users::{LaunchTemplateKey, LaunchTemplateVersion};
 use crate::access::Accesses;
+use crate::action::Action;
 use crate::ami::Ami;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
@@ -154,9 +157,9 @@ impl Cloud {
     /// # Errors
     /// When the call fails.
     pub async fn regions(&self) -> Result<Vec<String>, CloudError> {
-        self.turn("DescribeRegions", "all").await;
+        self.turn(Action::DescribeRegions, "all").await;
         let answer = self.ec2.describe_regions().send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeRegions", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeRegions, error))?;
         let regions = answer.regions.unwrap_or_default().into_iter();
         let mut names: Vec<String> = regions.filter_map(|region| region.region_name).collect();
         names.sort();
@@ -207,7 +210,7 @@ impl Cloud {
     }
 
     /// Waits until a call of EC2's may be made, and tells that it is.
-    pub(crate) async fn turn(&self, action: &str, about: impl std::fmt::Debug) {
+    pub(crate) async fn turn(&self, action: Action, about: impl std::fmt::Debug) {
         self.paces.before(action).await;
         tracing::debug!("{action} {about:?}");
     }
@@ -243,7 +246,7 @@ impl Cloud {
     /// Who the credentials belong to.
     pub(crate) async fn identity(&self) -> Result<String, CloudError> {
         let answer = self.sts.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| CloudError::new("GetCallerIdentity", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::GetCallerIdentity, error))?;
         Ok(format!(
             "account {}, {}",
             answer.account().unwrap_or("unknown"),
@@ -254,7 +257,8 @@ impl Cloud {
     /// The names of the region's zones.
     pub(crate) async fn zones(&self) -> Result<Vec<String>, CloudError> {
         let answer = self.ec2.describe_availability_zones().send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeAvailabilityZones", error))?;
+        let answer =
+            answer.map_err(|error| CloudError::new(Action::DescribeAvailabilityZones, error))?;
         let zones = answer.availability_zones.unwrap_or_default();
         Ok(zones.into_iter().filter_map(|zone| zone.zone_name).collect())
     }
@@ -314,7 +318,7 @@ impl Cloud {
         owner: Option<&str>,
         filters: Vec<Filter>,
     ) -> Result<Vec<ImageFacts>, CloudError> {
-        self.turn("DescribeImages", (&owner, &filters)).await;
+        self.turn(Action::DescribeImages, (&owner, &filters)).await;
         let request = request
             .set_owners(owner.map(|owner| vec![owner.to_owned()]))
             .set_filters(Some(filters));
@@ -322,7 +326,7 @@ impl Cloud {
         let mut images = Vec::new();
         while let Some(image) = pages.next().await {
             images.push(image_facts(
-                image.map_err(|error| CloudError::new("DescribeImages", error))?,
+                image.map_err(|error| CloudError::new(Action::DescribeImages, error))?,
             ));
         }
         Ok(images)
@@ -333,10 +337,10 @@ impl Cloud {
     /// # Errors
     /// When the call fails otherwise.
     pub async fn image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
-        self.turn("DescribeImages", &id).await;
+        self.turn(Action::DescribeImages, &id).await;
         let request = self.ec2.describe_images().image_ids(id);
         let answer = request.include_deprecated(true).include_disabled(true).send().await;
-        match answer.map_err(|error| CloudError::new("DescribeImages", error)) {
+        match answer.map_err(|error| CloudError::new(Action::DescribeImages, error)) {
             Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(image_facts)),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -347,9 +351,10 @@ impl Cloud {
     pub(crate) async fn parameter(&self, name: &str) -> Result<String, CloudError> {
         tracing::debug!("GetParameter {name}");
         let answer = self.ssm.get_parameter().name(name).send().await;
-        let answer = answer.map_err(|error| CloudError::new("GetParameter", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::GetParameter, error))?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
-        value.ok_or_else(|| CloudError::answer("GetParameter", format!("{name} has no value")))
+        value
+            .ok_or_else(|| CloudError::answer(Action::GetParameter, format!("{name} has no value")))
     }
 
     /// The values of SSM parameters by name; `None` for those that do not exist.
@@ -362,7 +367,7 @@ impl Cloud {
         for names in names.chunks(PARAMETERS) {
             tracing::debug!("GetParameters {names:?}");
             let answer = self.ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
-            let answer = answer.map_err(|error| CloudError::new("GetParameters", error))?;
+            let answer = answer.map_err(|error| CloudError::new(Action::GetParameters, error))?;
             for parameter in answer.parameters.unwrap_or_default() {
                 found.insert(parameter.name.unwrap_or_default(), parameter.value);
             }
@@ -375,24 +380,24 @@ impl Cloud {
         if ids.is_empty() || tags.is_empty() {
             return Ok(());
         }
-        self.turn("CreateTags", (&ids, &tags)).await;
+        self.turn(Action::CreateTags, (&ids, &tags)).await;
         let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
         self.patient(async || {
             let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new("CreateTags", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::CreateTags, error))
         })
         .await
     }
 
     /// Takes tags away, where they have these values.
     pub(crate) async fn untag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
-        self.turn("DeleteTags", (&ids, &tags)).await;
+        self.turn(Action::DeleteTags, (&ids, &tags)).await;
         let request = self.ec2.delete_tags().set_resources(Some(ids.to_vec()));
         let request = request.set_tags(Some(sdk_tags(tags)));
         self.patient(async || {
             let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new("DeleteTags", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteTags, error))
         })
         .await
     }

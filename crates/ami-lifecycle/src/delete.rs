@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::action::Action;
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, ImageFacts};
 use crate::consumer::Holders;
@@ -48,7 +49,7 @@ pub enum Objection {
     #[error("{0}")]
     Used(User),
     /// That could not be looked up, so it may be.
-    #[error("it cannot be told whether it is used by {what}: {error}")]
+    #[error("whether {what} use it could not be determined: {error}")]
     Unknown {
         /// Which kind of resource.
         what: String,
@@ -146,12 +147,17 @@ fn of_others(image: ImageFacts) -> Deletion {
     }
 }
 
-/// Adds to each deletion who uses the AMI: what EC2 knows of, and consumers.
-pub async fn add_users(cloud: &Cloud, holders: &Holders, deletions: &mut [Deletion]) {
+/// Adds to each deletion who uses the AMI: what EC2 knows of, and consumers. Returns what is to be
+/// told of users that name what is not there.
+pub async fn add_users(
+    cloud: &Cloud,
+    holders: &Holders,
+    deletions: &mut [Deletion],
+) -> Vec<String> {
     let looked_at = deletions.iter().filter(|deletion| !deletion.deregistered);
     let amis: Vec<String> = looked_at.map(|deletion| deletion.ami.clone()).collect();
     if amis.is_empty() {
-        return;
+        return Vec::new();
     }
     let mut usage = usage::of(cloud, &amis).await;
     usage.add_holders(holders, &amis);
@@ -163,6 +169,7 @@ pub async fn add_users(cloud: &Cloud, holders: &Holders, deletions: &mut [Deleti
             .map(|(what, error)| Objection::Unknown { what: what.clone(), error: error.clone() });
         deletion.objections.extend(unknown);
     }
+    usage.dangling
 }
 
 /// Deregisters the AMI, then deletes its snapshots. It is claimed and looked at again first: what was
@@ -239,5 +246,5 @@ pub(crate) async fn drop_snapshot(cloud: &Cloud, id: &str) -> Result<Vec<String>
         }
         tokio::time::sleep(IN_USE_PAUSE).await;
     }
-    Err(CloudError::answer("DeleteSnapshot", format!("{id} stays in use")))
+    Err(CloudError::answer(Action::DeleteSnapshot, format!("{id} stays in use")))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::action::Action;
 use crate::ami::Ami;
 use crate::cloud::{Cloud, filter};
 use crate::error::{CloudError, CloudErrorKind};
@@ -140,7 +141,7 @@ impl<'a> Target<'a> {
             tokio::time::sleep(PAUSE).await;
         }
         let text = format!("the tag {key} that was written on {} does not show", self.id());
-        Err(CloudError::answer("CreateTags", text))
+        Err(CloudError::answer(Action::CreateTags, text))
     }
 }
 

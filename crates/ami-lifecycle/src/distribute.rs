@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::step::{Step, decide};
+use crate::action::Action;
 use crate::ami::{Ami, Status};
 use crate::bake::{BakeError, until_available};
 use crate::cloud::{Cloud, ImageFacts};
@@ -109,7 +110,7 @@ pub async fn distribute(
     done: impl AsyncFn(&str, Result<Distributed, BakeError>),
 ) -> Result<(), CloudError> {
     let DistributeRequest { cloud, template, ami, .. } = *request;
-    let gone = || CloudError::answer("DescribeImages", format!("{ami} is gone"));
+    let gone = || CloudError::answer(Action::DescribeImages, format!("{ami} is gone"));
     let origin = cloud.image(ami).await?.ok_or_else(gone)?;
     let (done, origin) = (&done, &origin);
     let first = async {
@@ -311,7 +312,7 @@ impl<'a> Elsewhere<'a> {
         let token = format!("amiable-{}", new_bake());
         let key = template.distribution.encrypt.as_ref();
         let key = key.map(|encryption| encryption.key_in(self.cloud.region()));
-        self.site().or_cancel(self.cloud.turn("CopyImage", &origin.id)).await?;
+        self.site().or_cancel(self.cloud.turn(Action::CopyImage, &origin.id)).await?;
         // Not cancelled half way: the id must be known for the copy to be undone.
         self.undo.awaits(Some("an image"));
         let answer = self.begin_copy(&token, key, tags).await;
@@ -361,7 +362,7 @@ impl<'a> Elsewhere<'a> {
                 other => return other,
             }
             tokio::select! {
-                () = cancel.cancelled() => return Err(CloudError::answer("CopyImage", "cancelled")),
+                () = cancel.cancelled() => return Err(CloudError::answer(Action::CopyImage, "cancelled")),
                 () = tokio::time::sleep(pause) => {}
             }
             pause = LONGEST_PAUSE.min(pause * 2);

@@ -4,6 +4,8 @@ use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 
+use crate::action::Action;
+
 /// What kind of failure it was, as far as it decides what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloudErrorKind {
@@ -38,7 +40,7 @@ pub enum CloudErrorKind {
 #[error("{action}: {}{message}{}", code_prefix(.code), request_suffix(.request_id))]
 pub struct CloudError {
     /// The API's action.
-    pub action: &'static str,
+    pub action: Action,
     /// What kind of failure it was.
     pub kind: CloudErrorKind,
     /// AWS' error code.
@@ -59,7 +61,7 @@ fn request_suffix(id: &Option<String>) -> String {
 
 impl CloudError {
     /// Reads the SDK's error of any action.
-    pub(crate) fn new<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> CloudError
+    pub(crate) fn new<E>(action: Action, error: SdkError<E, HttpResponse>) -> CloudError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         SdkError<E, HttpResponse>: RequestId,
@@ -82,7 +84,7 @@ impl CloudError {
     }
 
     /// An error that amiable finds in an answer by itself.
-    pub(crate) fn answer(action: &'static str, message: impl Into<String>) -> CloudError {
+    pub(crate) fn answer(action: Action, message: impl Into<String>) -> CloudError {
         let message = message.into();
         CloudError { action, kind: CloudErrorKind::Other, code: None, message, request_id: None }
     }
@@ -175,7 +177,11 @@ fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
         }
         "Unsupported" if message.contains("Availability Zone") => CloudErrorKind::Limit,
         _ if code.ends_with("LimitExceeded") => CloudErrorKind::Limit,
-        _ if code.ends_with(".NotFound") || code == "InvalidAMIID.Unavailable" => {
+        // Launch templates' end in VersionNotFound and .NotFoundException.
+        _ if code.ends_with("NotFound")
+            || code.ends_with(".NotFoundException")
+            || code == "InvalidAMIID.Unavailable" =>
+        {
             CloudErrorKind::NotFound
         }
         "DependencyViolation" => CloudErrorKind::InUse,
@@ -235,6 +241,8 @@ mod tests {
             ("InsufficientInstanceCapacity", CloudErrorKind::Limit),
             ("RequestLimitExceeded", CloudErrorKind::Throttled),
             ("InvalidAMIID.NotFound", CloudErrorKind::NotFound),
+            ("InvalidLaunchTemplateId.VersionNotFound", CloudErrorKind::NotFound),
+            ("InvalidLaunchTemplateName.NotFoundException", CloudErrorKind::NotFound),
             ("InvalidSnapshot.InUse", CloudErrorKind::InUse),
             ("DependencyViolation", CloudErrorKind::InUse),
             ("IncorrectInstanceState", CloudErrorKind::Other),
@@ -246,7 +254,7 @@ mod tests {
     #[test]
     fn the_text_holds_code_message_and_request_id() {
         let error = CloudError {
-            action: "RunInstances",
+            action: Action::RunInstances,
             kind: CloudErrorKind::Other,
             code: Some("Unsupported".into()),
             message: "no such thing".into(),

@@ -41,8 +41,11 @@ pub struct Info {
     pub lineage: Vec<Ancestor>,
     /// Who uses it.
     pub users: Vec<User>,
-    /// Who may use it, as that cannot be told: what, and why not.
+    /// Who may use it, as that could not be determined: what, and why not.
     pub unknown_users: Vec<(String, String)>,
+    /// What is to be told of users that name what is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dangling: Vec<String>,
     /// Who else may launch it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<String>,
@@ -62,7 +65,7 @@ pub struct RegionalCopy {
     pub ami: Option<String>,
     /// What it is there.
     pub status: Option<Status>,
-    /// Why that cannot be told, if it cannot.
+    /// Why that could not be determined, if so.
     pub unknown: Option<String>,
 }
 
@@ -110,6 +113,7 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
         lineage,
         users: usage.users.into_iter().map(|(_, user)| user).collect(),
         unknown_users: usage.unknown,
+        dangling: usage.dangling,
         shared_with: shared_with.iter().map(ToString::to_string).collect(),
         copies: copies(request, ami).await,
         consumers: states,

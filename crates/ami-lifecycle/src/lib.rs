@@ -13,6 +13,7 @@
 //! ```
 
 mod access;
+mod action;
 mod ami;
 mod bake;
 mod cloud;
@@ -58,6 +59,7 @@ mod verify;
 mod wait;
 mod watch;
 
+pub use action::Action;
 pub use ami::{Ami, BlockDevice, SourceRecord, Status};
 pub use bake::{
     BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, OnFailure, bake,
@@ -84,7 +86,7 @@ pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
 pub use pace::Limits;
-pub use plan::{PlanRequest, Planned, Reason, Todo, plan};
+pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};
 pub use prune::{Fate, Goes, Keep, Kept, PrunePlan, PruneRequest, plan_prune};
 pub use reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Reach};
 pub use rights::{Operation, PolicyRequest, policy};

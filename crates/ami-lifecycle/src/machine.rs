@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::access::{self, Asker};
+use crate::action::Action;
 use crate::bake::{BakeError, KeptLogin};
 use crate::cloud::{InstanceFacts, Launch, filter};
 use crate::error::{CloudError, CloudErrorKind};
@@ -125,7 +126,7 @@ async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
     found.retain(|group| group.vpc == vpc || named.contains(&group.id));
     if let Some(missing) = named.iter().find(|it| found.iter().all(|group| !group.is(it))) {
         let message = format!("there is no security group {missing}");
-        let error = CloudError::answer("DescribeSecurityGroups", message);
+        let error = CloudError::answer(Action::DescribeSecurityGroups, message);
         return Err(CloudError { kind: CloudErrorKind::NotFound, ..error }.into());
     }
     Ok(found.into_iter().map(|group| group.id).collect())
@@ -162,7 +163,7 @@ async fn launch(
         client_token: &token,
         tags: &tags,
     };
-    site.or_cancel(site.cloud.turn("RunInstances", &token)).await?;
+    site.or_cancel(site.cloud.turn(Action::RunInstances, &token)).await?;
     // Not cancelled half way: the id must be known for the instance to be ended.
     undo.begin_launch();
     let id = match site.cloud.launch(&launch).await {

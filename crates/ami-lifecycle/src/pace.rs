@@ -13,6 +13,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
+use crate::action::{Action, Pace};
+
 /// What a refusal leaves of the pace.
 const SLOWER: f64 = 0.5;
 /// It never gets slower than this share of what is documented.
@@ -24,22 +26,6 @@ const RECOVERY: Duration = Duration::from_secs(120);
 /// The share of what is documented that is used: others use the account too, and clocks
 /// differ.
 const SHARE: f64 = 0.95;
-
-/// How many calls a bucket holds, and how many it gains in a second
-/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
-fn size(action: &str) -> (f64, f64) {
-    let (capacity, rate) = match action {
-        "RunInstances" => (5, 2),
-        "CopyImage" => (100, 1),
-        "CreateTags" | "DeleteTags" => (100, 10),
-        "DeleteSnapshot" | "DeregisterImage" | "ModifyImageAttribute" | "TerminateInstances" => {
-            (100, 5)
-        }
-        _ if action.starts_with("Describe") || action.starts_with("Get") => (100, 20),
-        _ => (50, 5),
-    };
-    (f64::from(capacity - 1), f64::from(rate) * SHARE)
-}
 
 /// How often an endpoint may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +53,9 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn full(action: &str, limits: Limits, now: Instant) -> Bucket {
-        let (capacity, rate) = size(action);
+    fn full(pace: Pace, limits: Limits, now: Instant) -> Bucket {
+        let capacity = f64::from(pace.capacity - 1);
+        let rate = f64::from(pace.rate) * SHARE;
         let open = limits == Limits::Learned;
         Bucket { capacity, rate, share: 1.0, tokens: capacity, filled: now, open, slowed: None }
     }
@@ -109,7 +96,7 @@ impl Bucket {
 #[derive(Debug)]
 pub(crate) struct Paces {
     limits: Limits,
-    buckets: Mutex<HashMap<String, Bucket>>,
+    buckets: Mutex<HashMap<Action, Bucket>>,
 }
 
 impl Paces {
@@ -117,16 +104,16 @@ impl Paces {
         Paces { limits, buckets: Mutex::default() }
     }
 
-    fn with<T>(&self, action: &str, change: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
+    fn with<T>(&self, action: Action, change: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().expect("no panic holds this lock");
-        let full = || Bucket::full(action, self.limits, now);
-        let bucket = buckets.entry(action.to_owned()).or_insert_with(full);
+        let full = || Bucket::full(action.pace(), self.limits, now);
+        let bucket = buckets.entry(action).or_insert_with(full);
         change(bucket, now)
     }
 
     /// Waits until a call may be made. Those who wait are served in their order.
-    pub(crate) async fn before(&self, action: &str) {
+    pub(crate) async fn before(&self, action: Action) {
         let wait = self.with(action, Bucket::take);
         if !wait.is_zero() {
             tracing::debug!("{action} waits {:.1} s for its turn", wait.as_secs_f64());
@@ -158,9 +145,10 @@ impl Intercept for Feedback {
         let refused = body.is_some_and(|body| {
             body.windows(REFUSED.len()).any(|window| window == REFUSED.as_bytes())
         });
-        if refused && let Some(operation) = config.load::<Metadata>() {
-            tracing::debug!("{} is refused: {REFUSED}", operation.name());
-            self.0.with(operation.name(), Bucket::refused);
+        let action = || config.load::<Metadata>().and_then(|it| Action::named(it.name()));
+        if refused && let Some(action) = action() {
+            tracing::debug!("{action} is refused: {REFUSED}");
+            self.0.with(action, Bucket::refused);
         }
         Ok(())
     }
@@ -173,7 +161,7 @@ mod tests {
     #[test]
     fn a_bucket_lets_its_fill_pass_and_then_its_rate() {
         let now = Instant::now();
-        let mut bucket = Bucket::full("RunInstances", Limits::Documented, now);
+        let mut bucket = Bucket::full(Action::RunInstances.pace(), Limits::Documented, now);
         let waits: Vec<f64> = (0..6).map(|_| bucket.take(now).as_secs_f64()).collect();
         assert_eq!(waits[..4], [0.0; 4]);
         assert!((waits[5] - 2.0 / 1.9).abs() < 0.001, "{waits:?}");
@@ -184,7 +172,7 @@ mod tests {
     #[test]
     fn a_refusal_halves_the_pace_and_time_restores_it() {
         let now = Instant::now();
-        let mut bucket = Bucket::full("RunInstances", Limits::Documented, now);
+        let mut bucket = Bucket::full(Action::RunInstances.pace(), Limits::Documented, now);
         bucket.refused(now);
         assert!((bucket.take(now).as_secs_f64() - 2.0 / 1.9).abs() < 0.001);
         bucket.refused(now);
@@ -201,7 +189,7 @@ mod tests {
     #[test]
     fn limits_that_nobody_knows_are_learned_from_the_first_refusal() {
         let now = Instant::now();
-        let mut bucket = Bucket::full("RunInstances", Limits::Learned, now);
+        let mut bucket = Bucket::full(Action::RunInstances.pace(), Limits::Learned, now);
         assert!((0..100).all(|_| bucket.take(now).is_zero()));
         bucket.refused(now);
         assert!((bucket.take(now).as_secs_f64() - 1.0 / 1.9).abs() < 0.001);

@@ -8,6 +8,7 @@
 mod facts;
 mod reason;
 mod regions;
+mod unknown;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use self::facts::Facts;
 pub use self::reason::Reason;
+pub use self::unknown::Unknown;
 use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
 use crate::consumer::{JenkinsServer, Rolled, Value};
@@ -31,7 +33,7 @@ use crate::template::{Base, Namespace, Template};
 pub enum Todo {
     /// It is up to date.
     Nothing,
-    /// It cannot be told, so nothing is done.
+    /// It could not be determined, so nothing is done.
     Unknown,
     /// Its consumers are to name the current AMI.
     Roll,
@@ -56,7 +58,7 @@ pub struct Planned {
     /// Why.
     pub reasons: Vec<Reason>,
     /// What could not be found out.
-    pub unknown: Vec<String>,
+    pub unknown: Vec<Unknown>,
     /// Why nothing is done though there are reasons.
     pub held: Option<String>,
 }
@@ -116,7 +118,7 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
             // It will be baked in any case, and what stands in its way is told before.
             let base = facts.bases.of(template, &facts.fleet);
             let waits = below.is_some_and(|below| below.todo == Todo::Bake);
-            unknown.extend(base.err().filter(|_| !waits).map(|error| format!("base: {error}")));
+            unknown.extend(base.err().filter(|_| !waits).map(Unknown::Base));
         }
         Some(current) => {
             let mut against = differences(current, template, below, facts, &mut unknown);
@@ -138,7 +140,8 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
     let rolled = facts.consumers.get(name).into_iter().flatten();
     for rolled in rolled {
         if let Some(error) = &rolled.error {
-            unknown.push(format!("{}: {}", rolled.consumer, chain(error)));
+            let (consumer, error) = (rolled.consumer.clone(), chain(error));
+            unknown.push(Unknown::Consumer { consumer, error });
         }
         reasons.extend(elsewhere(rolled));
     }
@@ -167,7 +170,7 @@ fn differences(
     template: &Template,
     below: Option<&Planned>,
     facts: &Facts,
-    unknown: &mut Vec<String>,
+    unknown: &mut Vec<Unknown>,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let rebuilt = below.filter(|below| below.todo == Todo::Bake);
@@ -179,7 +182,7 @@ fn differences(
             reasons.push(Reason::Base { from: ami.base_ami.clone(), to, name });
         }
         (None, Ok(_)) => {}
-        (None, Err(error)) => unknown.push(format!("base: {error}")),
+        (None, Err(error)) => unknown.push(Unknown::Base(error)),
     }
     match facts.revisions.get(&template.name) {
         Some(Ok(Some(to))) if *to != ami.source.revision => {
@@ -189,10 +192,10 @@ fn differences(
         Some(Ok(None)) if !is_abbreviated(template, &ami.source.revision) => {
             let text = "only a checkout can tell what its revision is; name a branch, a tag or a \
                         whole commit";
-            unknown.push(format!("source: {text}"));
+            unknown.push(Unknown::Source(text.into()));
         }
         Some(Ok(_)) | None => {}
-        Some(Err(error)) => unknown.push(format!("source: {error}")),
+        Some(Err(error)) => unknown.push(Unknown::Source(error.clone())),
     }
     let keys = recipe::changed(&ami.config, template);
     if !keys.is_empty() {
@@ -255,8 +258,7 @@ fn too_old(current: &Ami, template: &Template, now: Timestamp) -> Option<Reason>
 fn elsewhere(rolled: &Rolled) -> impl Iterator<Item = Reason> {
     let moves = rolled.moves.iter().filter(|it| it.value != Value::Told);
     moves.map(|it| {
-        let is_one_place = rolled.consumer.ends_with(&it.place);
-        let place = match (is_one_place, it.value) {
+        let place = match (it.is_all, it.value) {
             (true, _) => String::new(),
             (false, Value::BootScript) => format!("the init script of {}", it.place),
             (false, _) => it.place.clone(),
@@ -380,6 +382,7 @@ mod tests {
         let template = named("agent");
         let it = Move {
             place: "linux".into(),
+            is_all: false,
             value: Value::Ami,
             from: Some("ami-9".into()),
             to: "ami-agent-1".into(),

@@ -158,6 +158,8 @@ pub struct PrunePlan {
     pub deletions: Vec<Deletion>,
     /// What could not be looked up, and why: nothing goes then.
     pub unknown: Vec<(String, String)>,
+    /// What is to be told of users that name what is not there.
+    pub dangling: Vec<String>,
 }
 
 /// Observes who uses what has no other reason to stay, and decides.
@@ -166,7 +168,7 @@ pub async fn plan_prune(cloud: &Cloud, holders: &Holders, request: &PruneRequest
     let going = fates.iter().filter(|fate| fate.is_going());
     let mut deletions: Vec<Deletion> =
         going.filter_map(|fate| request.fleet.get(&fate.ami)).map(Deletion::of_namespace).collect();
-    add_users(cloud, holders, &mut deletions).await;
+    let dangling = add_users(cloud, holders, &mut deletions).await;
     object(&mut fates, &deletions, request.limit);
     let is_going =
         |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_going());
@@ -182,7 +184,7 @@ pub async fn plan_prune(cloud: &Cloud, holders: &Holders, request: &PruneRequest
     deletions.retain(is_going);
     let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
     deletions.sort_by_key(created);
-    PrunePlan { fates, deletions, unknown }
+    PrunePlan { fates, deletions, unknown, dangling }
 }
 
 /// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.

@@ -2,6 +2,7 @@
 
 use aws_sdk_ec2::types::{Instance, InstanceLifecycleType, InstanceStateName};
 
+use crate::action::Action;
 use crate::cloud::{Cloud, filter};
 use crate::error::CloudError;
 use crate::template::Template;
@@ -61,7 +62,7 @@ pub(crate) async fn vcpus(cloud: &Cloud, templates: &[Template]) -> Result<Room,
     let mut pages = request.into_paginator().items().send();
     while let Some(reservation) = pages.next().await {
         let reservation =
-            reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
+            reservation.map_err(|error| CloudError::new(Action::DescribeInstances, error))?;
         used += reservation.instances().iter().map(vcpus_of).sum::<i32>();
     }
     Ok(Room { of: "vCPUs", limit, used: used.into(), needed: needed.into() })
@@ -69,20 +70,21 @@ pub(crate) async fn vcpus(cloud: &Cloud, templates: &[Template]) -> Result<Room,
 
 async fn limit(cloud: &Cloud, code: &str) -> Result<f64, CloudError> {
     let request = cloud.quotas().get_service_quota().service_code("ec2").quota_code(code);
-    let answer = request.send().await.map_err(|error| CloudError::new("GetServiceQuota", error));
+    let answer =
+        request.send().await.map_err(|error| CloudError::new(Action::GetServiceQuota, error));
     let value = match answer {
         Ok(answer) => answer.quota().and_then(|quota| quota.value()),
         // Where none was ever applied to the account, AWS' default holds.
         Err(error) if error.code.as_deref() == Some("NoSuchResourceException") => {
             let request = cloud.quotas().get_aws_default_service_quota();
             let answer = request.service_code("ec2").quota_code(code).send().await;
-            let answer =
-                answer.map_err(|error| CloudError::new("GetAWSDefaultServiceQuota", error))?;
+            let answer = answer
+                .map_err(|error| CloudError::new(Action::GetAWSDefaultServiceQuota, error))?;
             answer.quota().and_then(|quota| quota.value())
         }
         Err(error) => return Err(error),
     };
-    value.ok_or_else(|| CloudError::answer("GetServiceQuota", format!("{code} has no value")))
+    value.ok_or_else(|| CloudError::answer(Action::GetServiceQuota, format!("{code} has no value")))
 }
 
 async fn largest(cloud: &Cloud, types: Vec<String>) -> Result<i32, CloudError> {
@@ -92,7 +94,7 @@ async fn largest(cloud: &Cloud, types: Vec<String>) -> Result<i32, CloudError> {
     let types = types.iter().map(|name| name.as_str().into()).collect();
     let request = cloud.ec2().describe_instance_types().set_instance_types(Some(types));
     let answer = request.send().await;
-    let answer = answer.map_err(|error| CloudError::new("DescribeInstanceTypes", error))?;
+    let answer = answer.map_err(|error| CloudError::new(Action::DescribeInstanceTypes, error))?;
     let vcpus = answer.instance_types().iter().filter_map(|it| it.v_cpu_info()?.default_v_cpus());
     Ok(vcpus.max().unwrap_or(0))
 }

@@ -141,7 +141,7 @@ impl Leftover {
         let place = holders.of(&self.id).next().map(|naming| format!("{} names it", naming.place));
         place.or_else(|| {
             let (what, error) = holders.unknown.first()?;
-            Some(format!("it cannot be told whether it is used by {what}: {error}"))
+            Some(format!("whether {what} use it could not be determined: {error}"))
         })
     }
 }

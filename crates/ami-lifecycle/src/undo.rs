@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::access::Scope;
+use crate::action::Action;
 use crate::cloud::Cloud;
 use crate::delete::drop_snapshot;
 use crate::error::CloudError;
@@ -36,6 +37,15 @@ impl Made {
                 id
             }
             Made::Access(_) => "the rule for SSH",
+        }
+    }
+
+    fn ended_by(&self) -> Action {
+        match self {
+            Made::KeyPair(_) => Action::DeleteKeyPair,
+            Made::Access(_) => Action::RevokeSecurityGroupIngress,
+            Made::Instance(_) => Action::TerminateInstances,
+            Made::Image(_) | Made::Backup { .. } => Action::DeregisterImage,
         }
     }
 }
@@ -153,10 +163,14 @@ impl Undo {
     }
 
     /// Something else was asked for, and the answer is not there yet. Whoever asks looks
-    /// for it themselves: it is only told.
+    /// for it themselves, also when they were cut off.
     pub(crate) fn awaits(&mut self, what: Option<&'static str>) {
         self.awaited = what;
         self.show();
+    }
+
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaited.is_some()
     }
 
     fn show(&self) {
@@ -268,7 +282,10 @@ impl Undo {
             };
             let outcome = tokio::time::timeout(LIMIT, take_back(cloud, &made, &self.bake)).await;
             let outcome = outcome.unwrap_or_else(|_| {
-                Err(CloudError::answer("undo", format!("no answer within {} s", LIMIT.as_secs())))
+                Err(CloudError::answer(
+                    made.ended_by(),
+                    format!("no answer within {} s", LIMIT.as_secs()),
+                ))
             });
             self.take(|other| *other == made);
             undone.push(match outcome {

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
-use aws_sdk_ec2::types::LaunchTemplateVersion;
 use serde::Serialize;
 
-use crate::cloud::{Cloud, InstanceFacts, MOST_VALUES, any_of};
+use crate::cloud::{
+    Cloud, InstanceFacts, LaunchTemplateKey, LaunchTemplateVersion, MOST_VALUES, any_of,
+};
 use crate::consumer::Holders;
 use crate::error::{CloudError, CloudErrorKind};
 
@@ -71,6 +72,8 @@ pub(crate) struct Usage {
     pub(crate) users: Vec<(String, User)>,
     /// What could not be looked up, and why.
     pub(crate) unknown: Vec<(String, String)>,
+    /// What users name that is not there, as sentences: it is told, and holds nothing.
+    pub(crate) dangling: Vec<String>,
 }
 
 impl Usage {
@@ -100,8 +103,10 @@ impl Usage {
 pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
     let mut usage = Usage::default();
     usage.add("instances", instances(cloud, amis).await);
-    usage.add("launch templates", launch_templates(cloud, amis).await);
-    usage.add("auto scaling groups", auto_scaling(cloud, amis).await);
+    let templates = launch_templates(cloud, amis, &mut usage.unknown).await;
+    usage.add("launch templates", templates);
+    let groups = auto_scaling(cloud, amis, &mut usage.dangling).await;
+    usage.add("auto scaling groups", groups);
     let references = references(cloud, amis).await;
     let known: BTreeSet<String> = usage.users.iter().filter_map(|(_, user)| id_of(user)).collect();
     // Instances were looked for above, and those that are ending do not count.
@@ -137,20 +142,29 @@ async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
     Ok(found)
 }
 
-/// The default and the latest version of every launch template.
-async fn launch_templates(cloud: &Cloud, amis: &[String]) -> Found {
+/// The default and the latest version of every launch template. One whose parameter cannot be
+/// resolved is added to `unknown`.
+async fn launch_templates(
+    cloud: &Cloud,
+    amis: &[String],
+    unknown: &mut Vec<(String, String)>,
+) -> Found {
     let mut found: Vec<(String, User)> = Vec::new();
-    for (version, role) in [("$Default", "default"), ("$Latest", "latest")] {
-        tracing::debug!("DescribeLaunchTemplateVersions {version}");
-        let request = cloud.ec2().describe_launch_template_versions().versions(version);
-        let mut pages = request.into_paginator().items().send();
-        while let Some(version) = pages.next().await {
-            let version = version
-                .map_err(|error| CloudError::new("DescribeLaunchTemplateVersions", error))?;
-            let Some(ami) = ami_of(&version).filter(|ami| amis.contains(ami)) else { continue };
-            add_template(&mut found, ami, &version, role);
+    for (number, role) in [("$Default", "default"), ("$Latest", "latest")] {
+        for version in cloud.launch_template_versions(None, Some(number)).await? {
+            match version.ami_id(cloud).await {
+                Ok(Some(ami)) if amis.contains(&ami) => {
+                    add_template(&mut found, ami, &version, role);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let what = format!("the launch template {} ({})", version.name, version.id);
+                    unknown.push((what, error.to_string()));
+                }
+            }
         }
     }
+    unknown.dedup();
     Ok(found)
 }
 
@@ -162,9 +176,9 @@ fn add_template(
     role: &'static str,
 ) {
     let of = |role: String| User::LaunchTemplate {
-        id: version.launch_template_id().unwrap_or_default().to_owned(),
-        name: version.launch_template_name().unwrap_or_default().to_owned(),
-        version: version.version_number().unwrap_or_default(),
+        id: version.id.clone(),
+        name: version.name.clone(),
+        version: version.number,
         role,
     };
     let as_default = (ami.clone(), of("default".into()));
@@ -172,10 +186,6 @@ fn add_template(
         Some(it) => it.1 = of(format!("default and {role}")),
         None => found.push((ami, of(role.into()))),
     }
-}
-
-fn ami_of(version: &LaunchTemplateVersion) -> Option<String> {
-    version.launch_template_data()?.image_id().map(String::from)
 }
 
 /// What tells an auto scaling group the AMI.
@@ -189,18 +199,23 @@ enum Source {
     Template { id: Option<String>, name: Option<String>, version: String },
 }
 
-async fn auto_scaling(cloud: &Cloud, amis: &[String]) -> Found {
-    tracing::debug!("DescribeAutoScalingGroups");
-    let request = cloud.autoscaling().describe_auto_scaling_groups();
-    let mut pages = request.into_paginator().items().send();
+async fn auto_scaling(cloud: &Cloud, amis: &[String], dangling: &mut Vec<String>) -> Found {
     let mut found = Vec::new();
-    while let Some(group) = pages.next().await {
-        let group = group.map_err(|error| CloudError::new("DescribeAutoScalingGroups", error))?;
+    for group in cloud.auto_scaling_groups().await? {
+        let name = group.auto_scaling_group_name().unwrap_or_default();
         for source in sources(&group) {
-            let Some(ami) = ami_of_source(cloud, &source).await? else { continue };
-            if amis.contains(&ami) {
-                let name = group.auto_scaling_group_name().unwrap_or_default().to_owned();
-                found.push((ami, User::AutoScalingGroup { name, by: text_of(&source) }));
+            let named = amis_of_source(cloud, &source).await?;
+            let by = text_of(&source);
+            if named.is_gone {
+                dangling.push(format!("the auto scaling group {name} names {by}, which is gone"));
+            }
+            for ami in named.amis.into_iter().filter(|ami| amis.contains(ami)) {
+                let by = if named.is_gone {
+                    format!("{by}, of which others are left")
+                } else {
+                    by.clone()
+                };
+                found.push((ami, User::AutoScalingGroup { name: name.to_owned(), by }));
             }
         }
     }
@@ -244,43 +259,52 @@ fn text_of(source: &Source) -> String {
     }
 }
 
-async fn ami_of_source(cloud: &Cloud, source: &Source) -> Result<Option<String>, CloudError> {
-    match source {
-        Source::Image(id) => Ok(Some(id.clone())),
+/// What a source of a group leads to.
+#[derive(Debug, Default)]
+struct Named {
+    amis: BTreeSet<String>,
+    /// It names what is not there: the group starts nothing until it names something else.
+    is_gone: bool,
+}
+
+/// The AMIs that a group may start by a source. By a version that is gone these are those of
+/// the versions that are left: one of them takes its place.
+async fn amis_of_source(cloud: &Cloud, source: &Source) -> Result<Named, CloudError> {
+    let (id, name, version) = match source {
+        Source::Image(id) => return Ok(Named { amis: [id.clone()].into(), is_gone: false }),
         Source::Configuration(name) => {
-            let request = cloud.autoscaling().describe_launch_configurations();
-            let answer = request.launch_configuration_names(name).send().await;
-            let answer =
-                answer.map_err(|error| CloudError::new("DescribeLaunchConfigurations", error))?;
-            let found = answer.launch_configurations().first();
-            Ok(found.and_then(|it| it.image_id()).map(String::from))
+            let ami = cloud.ami_of_launch_configuration(name).await?;
+            return Ok(Named { amis: ami.into_iter().collect(), is_gone: false });
         }
-        Source::Template { id, name, version } => {
-            let request = cloud.ec2().describe_launch_template_versions().versions(version);
-            // EC2 takes one of the two.
-            let request = match id {
-                Some(id) => request.launch_template_id(id),
-                None => request.set_launch_template_name(name.clone()),
-            };
-            let answer = request.send().await;
-            let answer =
-                answer.map_err(|error| CloudError::new("DescribeLaunchTemplateVersions", error))?;
-            Ok(answer.launch_template_versions().first().and_then(ami_of))
-        }
+        Source::Template { id, name, version } => (id, name, version),
+    };
+    let template = match (id, name) {
+        (Some(id), _) => LaunchTemplateKey::Id(id),
+        (None, Some(name)) => LaunchTemplateKey::Name(name),
+        (None, None) => return Ok(Named { is_gone: true, ..Named::default() }),
+    };
+    let is_missing = |error: &CloudError| error.kind == CloudErrorKind::NotFound;
+    let (versions, is_gone) =
+        match cloud.launch_template_versions(Some(template), Some(version)).await {
+            Ok(versions) if !versions.is_empty() => (versions, false),
+            Err(error) if !is_missing(&error) => return Err(error),
+            _ => match cloud.launch_template_versions(Some(template), None).await {
+                Err(error) if is_missing(&error) => (Vec::new(), true),
+                others => (others?, true),
+            },
+        };
+    let mut amis = BTreeSet::new();
+    for version in versions {
+        amis.extend(version.ami_id(cloud).await?);
     }
+    Ok(Named { amis, is_gone })
 }
 
 /// What EC2 itself knows of.
 async fn references(cloud: &Cloud, amis: &[String]) -> Found {
     let mut found = Vec::new();
     for amis in amis.chunks(MOST_REFERENCES) {
-        tracing::debug!("DescribeImageReferences {amis:?}");
-        let request = cloud.ec2().describe_image_references().set_image_ids(Some(amis.to_vec()));
-        let request = request.include_all_resource_types(true);
-        let mut pages = request.into_paginator().items().send();
-        while let Some(reference) = pages.next().await {
-            let it =
-                reference.map_err(|error| CloudError::new("DescribeImageReferences", error))?;
+        for it in cloud.image_references(amis).await? {
             let kind = it.resource_type().map_or("", |kind| kind.as_str()).to_owned();
             let user = User::Reference { kind, arn: it.arn().unwrap_or_default().to_owned() };
             found.push((it.image_id().unwrap_or_default().to_owned(), user));
@@ -292,6 +316,7 @@ async fn references(cloud: &Cloud, amis: &[String]) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
     use aws_sdk_autoscaling::types::{
         LaunchTemplate, LaunchTemplateOverrides, MixedInstancesPolicy,
     };
@@ -330,7 +355,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_counts_as_in_use_unless_there_is_no_such_service() {
         let mut usage = Usage::default();
-        let error = |kind| CloudError { kind, ..CloudError::answer("X", "no") };
+        let error =
+            |kind| CloudError { kind, ..CloudError::answer(Action::DescribeInstances, "no") };
         usage.add("groups", Err(error(CloudErrorKind::NoSuchAction)));
         usage.add("instances", Err(error(CloudErrorKind::NotAuthorized)));
         let unknown: Vec<&str> = usage.unknown.iter().map(|(what, _)| what.as_str()).collect();

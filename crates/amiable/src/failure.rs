@@ -14,6 +14,8 @@ pub(crate) enum Status {
     Usage = 2,
     /// `plan --exit-code` has found something to do.
     Work = 3,
+    /// Another server has the folder that `local serve` was to serve: `EX_TEMPFAIL` of sysexits.
+    Taken = 75,
     /// Ctrl-C, or a SIGTERM: 128 and the signal's number, as shells count.
     Interrupted = 130,
 }
@@ -22,6 +24,8 @@ pub(crate) enum Status {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
+    /// The template or AMI that it is about, which the text begins with.
+    pub(crate) subject: Option<String>,
     /// What is wrong, as it stands behind `error: `.
     pub(crate) message: String,
     /// More lines that belong to it.
@@ -33,7 +37,14 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into(), details: Vec::new(), hint: None, silent: false }
+        Failure {
+            status,
+            subject: None,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+            silent: false,
+        }
     }
 
     pub(crate) fn failed(message: impl Into<String>) -> Failure {
@@ -53,13 +64,19 @@ impl Failure {
         Failure { hint: Some(hint.into()), ..self }
     }
 
+    /// Says what it is about.
+    pub(crate) fn about(self, subject: impl Into<String>) -> Failure {
+        Failure { subject: Some(subject.into()), ..self }
+    }
+
     pub(crate) fn details(self, details: Vec<String>) -> Failure {
         Failure { details, ..self }
     }
 
     /// The text for standard error.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("error: {}", self.message);
+        let subject = self.subject.iter().map(|subject| format!("{subject}: "));
+        let mut text = format!("error: {}{}", subject.collect::<String>(), self.message);
         for detail in &self.details {
             text += &format!("\n{detail}");
         }
@@ -118,14 +135,14 @@ impl From<ConfigError> for Failure {
 /// A failed bake of one template. `log` is the file that has the script's output.
 pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
     let message = match failed.error {
-        BakeError::Cancelled => format!("{template}: interrupted while {}", failed.stage.label()),
+        BakeError::Cancelled => format!("interrupted while {}", failed.stage.label()),
         // The text alone does not tell at which machine, nor in which step.
         BakeError::Connection(_) => {
-            format!("{template}: {} while {}", chain(&failed.error), failed.stage.label())
+            format!("{} while {}", chain(&failed.error), failed.stage.label())
         }
-        _ => format!("{template}: {}", chain(&failed.error)),
+        _ => chain(&failed.error),
     };
-    of_error(message, &failed.error, &failed.left, log)
+    of_error(message, &failed.error, &failed.left, log).about(template)
 }
 
 /// A verification without a verdict. `log` is the file that has the script's output.

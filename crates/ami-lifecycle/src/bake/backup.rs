@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bake, BakeError, BakeRequest, today};
+use crate::action::Action;
 use crate::ami::{Ami, Status};
 use crate::delete::{self, Deletion};
 use crate::deleting::{Target, adopt};
@@ -146,8 +147,9 @@ impl Bake<'_> {
             }
             Copy::Named(name) => {
                 let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
-                let gone =
-                    || CloudError::answer("DescribeImages", format!("{} is gone", original.ami));
+                let gone = || {
+                    CloudError::answer(Action::DescribeImages, format!("{} is gone", original.ami))
+                };
                 let facts = facts.ok_or_else(gone)?;
                 let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
                 let token = format!("amiable-{}", new_bake());

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::action::Action;
 use crate::deleting::{NotDeleted, NotPromoted};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Stage;
@@ -240,9 +241,13 @@ impl From<SshError> for BakeError {
 
 /// Whether the account forbids what a group of amiable's own needs.
 fn is_about_groups(error: &CloudError) -> bool {
-    const ACTIONS: [&str; 3] =
-        ["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"];
-    error.kind == CloudErrorKind::NotAuthorized && ACTIONS.contains(&error.action)
+    error.kind == CloudErrorKind::NotAuthorized
+        && matches!(
+            error.action,
+            Action::AuthorizeSecurityGroupIngress
+                | Action::CreateSecurityGroup
+                | Action::DescribeSecurityGroups
+        )
 }
 
 impl From<NotPromoted> for BakeError {

@@ -6,6 +6,7 @@ use super::{Bake, BakeRequest, Plan, Provisioned};
 use crate::bake::BakeError;
 use tokio_util::sync::CancellationToken;
 
+use crate::action::Action;
 use crate::cloud::{Cloud, ImageFacts, filter};
 use crate::error::CloudError;
 use crate::event::Stage;
@@ -59,6 +60,25 @@ impl Bake<'_> {
             cloud.own_images(name, tags::BAKE, &self.marks.bake).await
         })
         .await
+    }
+
+    /// Finds the image of a CreateImage that the limit of the bake as a whole has cut off, so that
+    /// it is gone on with, or undone.
+    pub(super) async fn find_what_was_cut_off(&mut self) {
+        if !self.undo.is_awaiting() {
+            return;
+        }
+        let cloud = self.request.cloud;
+        let cut_off = CloudError::answer(Action::CreateImage, "it was cut off");
+        let of_bake = filter(&format!("tag:{}", tags::BAKE), &self.marks.bake);
+        let look = async || {
+            let images = cloud.images(Some("self"), vec![of_bake.clone()]).await?;
+            Ok(images.into_iter().map(|image| image.id).collect())
+        };
+        if let Ok(id) = found_all_the_same(cut_off, look).await {
+            self.undo.image(&id);
+        }
+        self.undo.awaits(None);
     }
 
     /// Whose the image of a name is, if it is not this bake's.

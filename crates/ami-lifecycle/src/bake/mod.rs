@@ -381,6 +381,7 @@ impl<'a> Bake<'a> {
         let keep =
             self.request.on_failure == OnFailure::Keep && !matches!(error, BakeError::Cancelled);
         let kept = if keep { self.keep().await } else { None };
+        self.find_what_was_cut_off().await;
         // That EC2 is slow or refuses something is no failure of the AMI's.
         let is_usable = self.undo.has_image() && error.spares_the_image();
         let pending = if is_usable { self.undo.keep_image() } else { None };

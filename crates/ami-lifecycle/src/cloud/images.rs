@@ -7,6 +7,7 @@ use super::{
     Cloud, CloudError, CloudErrorKind, ImageFacts, MOST_VALUES, Namespace, Shared, Tagged, Tags,
     Watch, any_of, filter, is_of, of_namespace, read_tags, tag_specification, tags, was_known,
 };
+use crate::action::Action;
 
 impl Cloud {
     /// Begins an image of a stopped instance and returns its id.
@@ -17,7 +18,7 @@ impl Cloud {
         description: Option<&str>,
         tags: &Tags,
     ) -> Result<String, CloudError> {
-        self.turn("CreateImage", (&instance, &name)).await;
+        self.turn(Action::CreateImage, (&instance, &name)).await;
         let request = self
             .ec2
             .create_image()
@@ -29,12 +30,12 @@ impl Cloud {
         let answer = self
             .patient(async || {
                 let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("CreateImage", error))
+                answer.map_err(|error| CloudError::new(Action::CreateImage, error))
             })
             .await?;
         answer
             .image_id
-            .ok_or_else(|| CloudError::answer("CreateImage", "the answer has no image id"))
+            .ok_or_else(|| CloudError::answer(Action::CreateImage, "the answer has no image id"))
     }
 
     /// Begins a copy of an image in the same region, under another name, and returns its
@@ -47,7 +48,7 @@ impl Cloud {
         key: Option<&str>,
         tags: &Tags,
     ) -> Result<String, CloudError> {
-        self.turn("CopyImage", (&source.id, &name)).await;
+        self.turn(Action::CopyImage, (&source.id, &name)).await;
         let request = self
             .ec2
             .copy_image()
@@ -95,19 +96,21 @@ impl Cloud {
         let answer = self
             .patient(async || {
                 let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("CopyImage", error))
+                answer.map_err(|error| CloudError::new(Action::CopyImage, error))
             })
             .await?;
-        answer.image_id.ok_or_else(|| CloudError::answer("CopyImage", "the answer has no image id"))
+        answer
+            .image_id
+            .ok_or_else(|| CloudError::answer(Action::CopyImage, "the answer has no image id"))
     }
 
     /// Deregisters an image; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("DeregisterImage", &id).await;
+        self.turn(Action::DeregisterImage, &id).await;
         was_known(
             self.patient(async || {
                 let answer = self.ec2.deregister_image().image_id(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new("DeregisterImage", error))
+                answer.map(drop).map_err(|error| CloudError::new(Action::DeregisterImage, error))
             })
             .await,
         )
@@ -149,12 +152,12 @@ impl Cloud {
     }
 
     async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
-        self.turn("DescribeSnapshots", &filter).await;
+        self.turn(Action::DescribeSnapshots, &filter).await;
         let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter);
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(snapshot) = pages.next().await {
-            let it = snapshot.map_err(|error| CloudError::new("DescribeSnapshots", error))?;
+            let it = snapshot.map_err(|error| CloudError::new(Action::DescribeSnapshots, error))?;
             found.push(Tagged {
                 id: it.snapshot_id.unwrap_or_default(),
                 state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
@@ -195,10 +198,10 @@ impl Cloud {
     /// Deletes a snapshot; `false` when an image still uses it. One that is gone
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("DeleteSnapshot", &id).await;
+        self.turn(Action::DeleteSnapshot, &id).await;
         let answer = self.patient(async || {
             let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new("DeleteSnapshot", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteSnapshot, error))
         });
         match answer.await {
             Ok(()) => Ok(true),

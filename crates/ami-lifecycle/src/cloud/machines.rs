@@ -18,6 +18,7 @@ use super::{
     Cloud, CloudError, CloudErrorKind, InstanceFacts, MOST_VALUES, Namespace, Tagged, Tags, Watch,
     any_of, filter, is_of, of_bake, of_namespace, read_tags, tag_specification, tags, was_known,
 };
+use crate::action::Action;
 
 /// What amiable asks of RunInstances.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ impl Cloud {
         let answer = self
             .patient(async || {
                 let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("RunInstances", error))
+                answer.map_err(|error| CloudError::new(Action::RunInstances, error))
             })
             .await?;
         let id = answer
@@ -85,7 +86,7 @@ impl Cloud {
             .unwrap_or_default()
             .into_iter()
             .find_map(|instance| instance.instance_id);
-        id.ok_or_else(|| CloudError::answer("RunInstances", "the answer has no instance"))
+        id.ok_or_else(|| CloudError::answer(Action::RunInstances, "the answer has no instance"))
     }
 
     /// The machines of a template that have not ended.
@@ -141,13 +142,13 @@ impl Cloud {
 
     /// The instances that pass the filters, from all pages.
     async fn instances(&self, filters: Vec<Filter>) -> Result<Vec<InstanceFacts>, CloudError> {
-        self.turn("DescribeInstances", &filters).await;
+        self.turn(Action::DescribeInstances, &filters).await;
         let request = self.ec2.describe_instances().set_filters(Some(filters));
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(reservation) = pages.next().await {
             let reservation =
-                reservation.map_err(|error| CloudError::new("DescribeInstances", error))?;
+                reservation.map_err(|error| CloudError::new(Action::DescribeInstances, error))?;
             let instances = reservation.instances.unwrap_or_default();
             found.extend(instances.into_iter().map(instance_facts));
         }
@@ -156,11 +157,11 @@ impl Cloud {
 
     /// What an instance has written to its console, as far as EC2 knows yet.
     pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
-        self.turn("GetConsoleOutput", &id).await;
+        self.turn(Action::GetConsoleOutput, &id).await;
         let ask = async |latest: Option<bool>| {
             let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
             let answer = request.send().await;
-            answer.map_err(|error| CloudError::new("GetConsoleOutput", error))
+            answer.map_err(|error| CloudError::new(Action::GetConsoleOutput, error))
         };
         // `latest` is known for instances on Nitro only; the others answer what they have.
         let answer = match self.patient(async || ask(Some(true)).await).await {
@@ -172,7 +173,10 @@ impl Cloud {
         // EC2 breaks the lines of it.
         let text: String = answer.output.unwrap_or_default().split_whitespace().collect();
         let bytes = STANDARD.decode(text).map_err(|error| {
-            CloudError::answer("GetConsoleOutput", format!("the answer is no Base64: {error}"))
+            CloudError::answer(
+                Action::GetConsoleOutput,
+                format!("the answer is no Base64: {error}"),
+            )
         })?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -184,7 +188,7 @@ impl Cloud {
         public_key: &str,
         tags: &Tags,
     ) -> Result<(), CloudError> {
-        self.turn("ImportKeyPair", &name).await;
+        self.turn(Action::ImportKeyPair, &name).await;
         let request = self
             .ec2
             .import_key_pair()
@@ -192,7 +196,7 @@ impl Cloud {
             .public_key_material(aws_sdk_ec2::primitives::Blob::new(public_key))
             .tag_specifications(tag_specification(ResourceType::KeyPair, tags));
         let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new("ImportKeyPair", error)) {
+        match answer.map_err(|error| CloudError::new(Action::ImportKeyPair, error)) {
             Err(error) if error.code.as_deref() == Some("InvalidKeyPair.Duplicate") => Ok(()),
             other => other.map(drop),
         }
@@ -200,9 +204,9 @@ impl Cloud {
 
     /// Deletes a key pair. EC2 does not mind one that is gone.
     pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
-        self.turn("DeleteKeyPair", &name).await;
+        self.turn(Action::DeleteKeyPair, &name).await;
         let answer = self.ec2.delete_key_pair().key_name(name).send().await;
-        match answer.map_err(|error| CloudError::new("DeleteKeyPair", error)) {
+        match answer.map_err(|error| CloudError::new(Action::DeleteKeyPair, error)) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
             other => other.map(drop),
         }
@@ -210,9 +214,9 @@ impl Cloud {
 
     /// The tags of a key pair; `None` when there is none of this name.
     pub(crate) async fn key_pair_tags(&self, name: &str) -> Result<Option<Tags>, CloudError> {
-        self.turn("DescribeKeyPairs", &name).await;
+        self.turn(Action::DescribeKeyPairs, &name).await;
         let answer = self.ec2.describe_key_pairs().filters(filter("key-name", name)).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
         let pair = answer.key_pairs.unwrap_or_default().into_iter().next();
         Ok(pair.map(|pair| read_tags(pair.tags)))
     }
@@ -222,9 +226,9 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn("DescribeKeyPairs", &namespace).await;
+        self.turn(Action::DescribeKeyPairs, &namespace).await;
         let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeKeyPairs", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
         let pairs = answer.key_pairs.unwrap_or_default().into_iter().map(|pair| Tagged {
             id: pair.key_name.unwrap_or_default(),
             state: "available".into(),
@@ -234,21 +238,21 @@ impl Cloud {
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("StopInstances", &id).await;
+        self.turn(Action::StopInstances, &id).await;
         self.patient(async || {
             let answer = self.ec2.stop_instances().instance_ids(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new("StopInstances", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::StopInstances, error))
         })
         .await
     }
 
     /// Ends an instance; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("TerminateInstances", &id).await;
+        self.turn(Action::TerminateInstances, &id).await;
         was_known(
             self.patient(async || {
                 let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new("TerminateInstances", error))
+                answer.map(drop).map_err(|error| CloudError::new(Action::TerminateInstances, error))
             })
             .await,
         )
@@ -277,12 +281,12 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn("DescribeVolumes", namespace).await;
+        self.turn(Action::DescribeVolumes, namespace).await;
         let request = self.ec2.describe_volumes().filters(of_namespace(namespace));
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(volume) = pages.next().await {
-            let it = volume.map_err(|error| CloudError::new("DescribeVolumes", error))?;
+            let it = volume.map_err(|error| CloudError::new(Action::DescribeVolumes, error))?;
             found.push(Tagged {
                 id: it.volume_id.unwrap_or_default(),
                 state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
@@ -295,9 +299,9 @@ impl Cloud {
 
     /// Deletes a volume; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn delete_volume(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("DeleteVolume", id).await;
+        self.turn(Action::DeleteVolume, id).await;
         let answer = self.ec2.delete_volume().volume_id(id).send().await;
-        was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteVolume", error)))
+        was_known(answer.map(drop).map_err(|error| CloudError::new(Action::DeleteVolume, error)))
     }
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{Filter, Vpc};
 use ipnet::IpNet;
 
 use super::{Cloud, CloudError, CloudErrorKind, any_of, filter};
+use crate::action::Action;
 
 /// The states of an endpoint that carries tunnels.
 const COMPLETE: [&str; 4] =
@@ -35,20 +36,20 @@ impl Cloud {
     }
 
     async fn vpcs(&self, filter: Filter) -> Result<Vec<Vpc>, CloudError> {
-        self.turn("DescribeVpcs", &filter).await;
+        self.turn(Action::DescribeVpcs, &filter).await;
         let answer = self.ec2.describe_vpcs().filters(filter).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeVpcs", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeVpcs, error))?;
         Ok(answer.vpcs.unwrap_or_default())
     }
 
     /// The EC2 Instance Connect Endpoints that carry tunnels to a VPC, by id.
     pub(crate) async fn connect_endpoints(&self, vpc: &str) -> Result<Vec<String>, CloudError> {
-        self.turn("DescribeInstanceConnectEndpoints", vpc).await;
+        self.turn(Action::DescribeInstanceConnectEndpoints, vpc).await;
         let states = COMPLETE.map(String::from).to_vec();
         let states = any_of("state", states);
         let request = self.ec2.describe_instance_connect_endpoints();
         let answer = request.filters(filter("vpc-id", vpc)).filters(states).send().await;
-        let action = "DescribeInstanceConnectEndpoints";
+        let action = Action::DescribeInstanceConnectEndpoints;
         let answer = answer.map_err(|error| CloudError::new(action, error))?;
         let found = answer.instance_connect_endpoints.unwrap_or_default().into_iter();
         Ok(found.filter_map(|it| it.instance_connect_endpoint_id).collect())
@@ -56,13 +57,13 @@ impl Cloud {
 
     /// The VPC that a subnet is in.
     pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<String, CloudError> {
-        self.turn("DescribeSubnets", subnet).await;
+        self.turn(Action::DescribeSubnets, subnet).await;
         let answer = self.ec2.describe_subnets().subnet_ids(subnet).send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeSubnets", error))?;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeSubnets, error))?;
         let found = answer.subnets.unwrap_or_default().into_iter().find_map(|it| it.vpc_id);
         found.ok_or_else(|| CloudError {
             kind: CloudErrorKind::NotFound,
-            ..CloudError::answer("DescribeSubnets", format!("there is no subnet {subnet}"))
+            ..CloudError::answer(Action::DescribeSubnets, format!("there is no subnet {subnet}"))
         })
     }
 }

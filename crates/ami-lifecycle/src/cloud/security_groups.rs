@@ -9,6 +9,7 @@ use super::{
     Cloud, CloudError, Namespace, Tagged, Tags, any_of, filter, is_of, matching, of_bake,
     of_namespace, read_tags, tag_specification, tags, was_known,
 };
+use crate::action::Action;
 use crate::ingress::{From, Group, Ingress};
 
 /// A rule of amiable's own.
@@ -37,15 +38,16 @@ impl Cloud {
         vpc: Option<&str>,
         tags: &Tags,
     ) -> Result<Option<String>, CloudError> {
-        self.turn("CreateSecurityGroup", &name).await;
+        self.turn(Action::CreateSecurityGroup, &name).await;
         let request = self.ec2.create_security_group().group_name(name).description(description);
         let request = request
             .set_vpc_id(vpc.map(String::from))
             .tag_specifications(tag_specification(ResourceType::SecurityGroup, tags));
         let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new("CreateSecurityGroup", error)) {
+        match answer.map_err(|error| CloudError::new(Action::CreateSecurityGroup, error)) {
             Ok(answer) => {
-                let nothing = || CloudError::answer("CreateSecurityGroup", "the answer has no id");
+                let nothing =
+                    || CloudError::answer(Action::CreateSecurityGroup, "the answer has no id");
                 answer.group_id.ok_or_else(nothing).map(Some)
             }
             Err(error) if error.code.as_deref() == Some("InvalidGroup.Duplicate") => Ok(None),
@@ -96,12 +98,14 @@ impl Cloud {
         &self,
         filters: Vec<Filter>,
     ) -> Result<Vec<SecurityGroup>, CloudError> {
-        self.turn("DescribeSecurityGroups", &filters).await;
+        self.turn(Action::DescribeSecurityGroups, &filters).await;
         let request = self.ec2.describe_security_groups().set_filters(Some(filters));
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(group) = pages.next().await {
-            found.push(group.map_err(|error| CloudError::new("DescribeSecurityGroups", error))?);
+            found.push(
+                group.map_err(|error| CloudError::new(Action::DescribeSecurityGroups, error))?,
+            );
         }
         Ok(found)
     }
@@ -113,7 +117,7 @@ impl Cloud {
         group: &str,
         admission: &Admission<'_>,
     ) -> Result<Option<Vec<String>>, CloudError> {
-        self.turn("AuthorizeSecurityGroupIngress", (&group, &admission.from)).await;
+        self.turn(Action::AuthorizeSecurityGroupIngress, (&group, &admission.from)).await;
         let request = self
             .ec2
             .authorize_security_group_ingress()
@@ -123,7 +127,8 @@ impl Cloud {
         let answer = self
             .patient(async || {
                 let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new("AuthorizeSecurityGroupIngress", error))
+                answer
+                    .map_err(|error| CloudError::new(Action::AuthorizeSecurityGroupIngress, error))
             })
             .await;
         match answer {
@@ -150,11 +155,13 @@ impl Cloud {
 
     /// `false` when EC2 does not know one of them, or not any more.
     async fn were_revoked(&self, group: &str, rules: &[String]) -> Result<bool, CloudError> {
-        self.turn("RevokeSecurityGroupIngress", (&group, &rules)).await;
+        self.turn(Action::RevokeSecurityGroupIngress, (&group, &rules)).await;
         let request = self.ec2.revoke_security_group_ingress().group_id(group);
         let request = request.set_security_group_rule_ids(Some(rules.to_vec()));
         let answer = request.send().await.map(drop);
-        was_known(answer.map_err(|error| CloudError::new("RevokeSecurityGroupIngress", error)))
+        was_known(
+            answer.map_err(|error| CloudError::new(Action::RevokeSecurityGroupIngress, error)),
+        )
     }
 
     /// The rules that a bake has made.
@@ -179,13 +186,13 @@ impl Cloud {
     }
 
     async fn rules(&self, filters: Vec<Filter>) -> Result<Vec<OwnRule>, CloudError> {
-        self.turn("DescribeSecurityGroupRules", &filters).await;
+        self.turn(Action::DescribeSecurityGroupRules, &filters).await;
         let request = self.ec2.describe_security_group_rules().set_filters(Some(filters));
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(rule) = pages.next().await {
             let rule =
-                rule.map_err(|error| CloudError::new("DescribeSecurityGroupRules", error))?;
+                rule.map_err(|error| CloudError::new(Action::DescribeSecurityGroupRules, error))?;
             found.push(own_rule(rule));
         }
         Ok(found)
@@ -193,9 +200,11 @@ impl Cloud {
 
     /// Deletes a group; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn delete_group(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn("DeleteSecurityGroup", id).await;
+        self.turn(Action::DeleteSecurityGroup, id).await;
         let answer = self.ec2.delete_security_group().group_id(id).send().await;
-        was_known(answer.map(drop).map_err(|error| CloudError::new("DeleteSecurityGroup", error)))
+        was_known(
+            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteSecurityGroup, error)),
+        )
     }
 }
 

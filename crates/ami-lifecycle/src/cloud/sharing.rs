@@ -9,16 +9,18 @@ use aws_sdk_ec2::types::{
 use jiff::Timestamp;
 
 use super::{Cloud, CloudError};
+use crate::action::Action;
 use crate::distribution::Principal;
 
 impl Cloud {
     /// Who may launch an image besides its owner. That everybody may is left out.
     pub(crate) async fn shared_with(&self, id: &str) -> Result<BTreeSet<Principal>, CloudError> {
-        self.turn("DescribeImageAttribute", &id).await;
+        self.turn(Action::DescribeImageAttribute, &id).await;
         let request = self.ec2.describe_image_attribute().image_id(id);
         let request = request.attribute(ImageAttributeName::LaunchPermission);
         let answer = request.send().await;
-        let answer = answer.map_err(|error| CloudError::new("DescribeImageAttribute", error))?;
+        let answer =
+            answer.map_err(|error| CloudError::new(Action::DescribeImageAttribute, error))?;
         let permissions = answer.launch_permissions.unwrap_or_default().into_iter();
         Ok(permissions.filter_map(principal).collect())
     }
@@ -41,7 +43,7 @@ impl Cloud {
         if add.is_empty() && remove.is_empty() {
             return Ok(());
         }
-        self.turn("ModifyImageAttribute", (&id, &add, &remove)).await;
+        self.turn(Action::ModifyImageAttribute, (&id, &add, &remove)).await;
         let list = |principals: &[&Principal]| {
             let permissions = principals.iter().map(|it| permission(it)).collect::<Vec<_>>();
             (!permissions.is_empty()).then_some(permissions)
@@ -54,54 +56,54 @@ impl Cloud {
             self.ec2.modify_image_attribute().image_id(id).launch_permission(modifications);
         self.patient(async || {
             let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new("ModifyImageAttribute", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::ModifyImageAttribute, error))
         })
         .await
     }
 
     /// Lets an image count as deprecated from some time on.
     pub(crate) async fn deprecate(&self, id: &str, at: Timestamp) -> Result<(), CloudError> {
-        self.turn("EnableImageDeprecation", (&id, &at)).await;
+        self.turn(Action::EnableImageDeprecation, (&id, &at)).await;
         let at = DateTime::from_secs(at.as_second());
         let request = self.ec2.enable_image_deprecation().image_id(id).deprecate_at(at);
         self.patient(async || {
             let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new("EnableImageDeprecation", error))
+            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImageDeprecation, error))
         })
         .await
     }
 
     /// Lets an image never count as deprecated.
     pub(crate) async fn undeprecate(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("DisableImageDeprecation", &id).await;
+        self.turn(Action::DisableImageDeprecation, &id).await;
         let request = self.ec2.disable_image_deprecation().image_id(id);
         let answer = request.send().await;
-        answer.map(drop).map_err(|error| CloudError::new("DisableImageDeprecation", error))
+        answer.map(drop).map_err(|error| CloudError::new(Action::DisableImageDeprecation, error))
     }
 
     /// Keeps an image from being deregistered. Without the cooldown, in which EC2 would not
     /// let it go for a day after this is switched off.
     pub(crate) async fn protect(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("EnableImageDeregistrationProtection", &id).await;
+        self.turn(Action::EnableImageDeregistrationProtection, &id).await;
         let request = self.ec2.enable_image_deregistration_protection().image_id(id);
         let request = request.with_cooldown(false);
         self.patient(async || {
             let answer = request.clone().send().await;
-            answer
-                .map(drop)
-                .map_err(|error| CloudError::new("EnableImageDeregistrationProtection", error))
+            answer.map(drop).map_err(|error| {
+                CloudError::new(Action::EnableImageDeregistrationProtection, error)
+            })
         })
         .await
     }
 
     /// Lets an image be deregistered.
     pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
-        self.turn("DisableImageDeregistrationProtection", &id).await;
+        self.turn(Action::DisableImageDeregistrationProtection, &id).await;
         let request = self.ec2.disable_image_deregistration_protection().image_id(id);
         let answer = request.send().await;
         answer
             .map(drop)
-            .map_err(|error| CloudError::new("DisableImageDeregistrationProtection", error))
+            .map_err(|error| CloudError::new(Action::DisableImageDeregistrationProtection, error))
     }
 }
 

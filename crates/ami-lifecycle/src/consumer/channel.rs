@@ -18,7 +18,7 @@ fn holders<'f>(fleet: &'f Fleet, template: &str, (key, value): (&str, &str)) -> 
 pub(super) fn read(fleet: &Fleet, template: &str, tag: (&str, &str)) -> Vec<Naming> {
     let place = format!("the tag {}={}", tag.0, tag.1);
     let short = format!("{}={}", tag.0, tag.1);
-    let naming = |ami: &str| Naming::new(place.clone(), short.clone(), ami.to_owned());
+    let naming = |ami: &str| Naming::of_all(place.clone(), short.clone(), ami.to_owned());
     holders(fleet, template, tag).into_iter().map(naming).collect()
 }
 
@@ -36,7 +36,7 @@ pub(super) fn plan(request: &RollRequest<'_>, tag: (&str, &str)) -> Result<Vec<M
     let others: Vec<&str> = holders.into_iter().filter(|holder| holder != ami).collect();
     let from = (!others.is_empty()).then(|| others.join(", "));
     let place = format!("{}={}", tag.0, tag.1);
-    Ok(vec![Move { place, value: Value::Ami, from, to: ami.clone() }])
+    Ok(vec![Move { place, is_all: true, value: Value::Ami, from, to: ami.clone() }])
 }
 
 /// The new one gets the tag before the old ones lose it: there is one at each instant.

@@ -169,7 +169,7 @@ pub(super) async fn read(command: &ConsumerCommand) -> Result<Option<Vec<Naming>
         return Err(RollError::NoIds { program, text });
     }
     let place = format!("the command {program}");
-    let naming = |ami: String| Naming::new(place.clone(), program.clone(), ami);
+    let naming = |ami: String| Naming::of_all(place.clone(), program.clone(), ami);
     Ok(Some(ids.into_iter().map(naming).collect()))
 }
 

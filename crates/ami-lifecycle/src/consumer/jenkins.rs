@@ -33,7 +33,7 @@ pub(super) fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<
     if errors.is_empty() { Ok(found) } else { Err(RollError::Agents(errors)) }
 }
 
-/// Why it cannot be told which AMI an agent template starts from, if it cannot. `tags` are
+/// Why the AMI that an agent template starts from could not be determined, if so. `tags` are
 /// consumers: what finds its AMI by one of them is known by that.
 pub(super) fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
     match &agent.ami {
@@ -96,7 +96,7 @@ fn changes(
         let mut change = Change { agent: number, ami: None, init_script: None };
         if agent.ami.as_ref() != Some(wanted) {
             let (from, to) = (agent.ami.clone(), wanted.clone());
-            moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
+            moves.push(Move { place: place.clone(), is_all: false, value: Value::Ami, from, to });
             change.ami = Some(wanted.clone());
         }
         if request.template.boot_script.is_none() && !request.force {
@@ -107,7 +107,13 @@ fn changes(
         {
             let script = request.script(boot);
             let to = script.shown.clone();
-            moves.push(Move { place, value: Value::BootScript, from: Some(from), to });
+            moves.push(Move {
+                place,
+                is_all: false,
+                value: Value::BootScript,
+                from: Some(from),
+                to,
+            });
             change.init_script = Some(script.text.clone());
         }
         changes.push(change);
@@ -212,7 +218,7 @@ fn differences(
         let place = format!("{} of the running Jenkins", running.agent);
         if running.ami.as_ref() != Some(&wanted.ami) {
             let (from, to) = (running.ami.clone(), wanted.ami.clone());
-            moves.push(Move { place: place.clone(), value: Value::Ami, from, to });
+            moves.push(Move { place: place.clone(), is_all: false, value: Value::Ami, from, to });
         }
         if let Some(boot) = &request.template.boot_script {
             let seen = running.script.as_deref().unwrap_or_default();
@@ -220,6 +226,7 @@ fn differences(
             let to = request.script(boot).shown.clone();
             moves.extend(from.map(|from| Move {
                 place,
+                is_all: false,
                 value: Value::BootScript,
                 from: Some(from),
                 to,

@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{
 use super::error::RollError;
 use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
+use crate::action::Action;
 use crate::cloud::Cloud;
 use crate::error::CloudError;
 
@@ -49,7 +50,9 @@ async fn versions(cloud: &Cloud, template: &str) -> Result<Vec<Version>, RollErr
         Err(error) if error.code().is_some_and(|code| code.contains("NotFound")) => {
             return Err(RollError::NoLaunchTemplate);
         }
-        Err(error) => return Err(CloudError::new("DescribeLaunchTemplateVersions", error).into()),
+        Err(error) => {
+            return Err(CloudError::new(Action::DescribeLaunchTemplateVersions, error).into());
+        }
     };
     Ok(answer.launch_template_versions().iter().map(version).collect())
 }
@@ -103,6 +106,7 @@ pub(super) async fn read(cloud: &Cloud, template: &str) -> Result<Vec<Naming>, R
         place: format!("launch template {template}, version {}, its default,", version.number),
         short: format!("launch template {template}"),
         ami: version.image,
+        is_all: true,
         in_ec2: true,
     };
     Ok(default.map(naming).into_iter().collect())
@@ -119,7 +123,7 @@ pub(super) async fn plan(cloud: &Cloud, template: &str, ami: &str) -> Result<Vec
 
 fn moved(template: &str, from: String, ami: &str) -> Move {
     let from = Some(from).filter(|from| !from.is_empty());
-    Move { place: template.to_owned(), value: Value::Ami, from, to: ami.to_owned() }
+    Move { place: template.to_owned(), is_all: true, value: Value::Ami, from, to: ami.to_owned() }
 }
 
 /// Makes a version, where there is none that will do, and makes it the default one.
@@ -146,7 +150,7 @@ pub(super) async fn roll(
         true => modify.launch_template_id(template),
         false => modify.launch_template_name(template),
     };
-    modify.send().await.map_err(|error| CloudError::new("ModifyLaunchTemplate", error))?;
+    modify.send().await.map_err(|error| CloudError::new(Action::ModifyLaunchTemplate, error))?;
     moves.push(moved(template, from, ami));
     Ok(())
 }
@@ -167,9 +171,11 @@ async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Resul
         .client_token(token)
         .launch_template_data(data);
     let answer = create.launch_template_id(template).send().await;
-    let answer = answer.map_err(|error| CloudError::new("CreateLaunchTemplateVersion", error))?;
+    let answer =
+        answer.map_err(|error| CloudError::new(Action::CreateLaunchTemplateVersion, error))?;
     let number = answer.launch_template_version().and_then(|version| version.version_number());
-    let missing = || CloudError::answer("CreateLaunchTemplateVersion", "no version in the answer");
+    let missing =
+        || CloudError::answer(Action::CreateLaunchTemplateVersion, "no version in the answer");
     Ok(number.ok_or_else(missing)?)
 }
 

@@ -24,6 +24,9 @@ pub struct Naming {
     pub short: String,
     /// The AMI's id.
     pub ami: String,
+    /// The consumer is that place, and no other.
+    #[serde(skip)]
+    pub is_all: bool,
     /// It is a resource of EC2's, which is asked for with all others of its kind.
     #[serde(skip)]
     pub in_ec2: bool,
@@ -31,7 +34,11 @@ pub struct Naming {
 
 impl Naming {
     pub(super) fn new(place: String, short: String, ami: String) -> Naming {
-        Naming { place, short, ami, in_ec2: false }
+        Naming { place, short, ami, is_all: false, in_ec2: false }
+    }
+
+    pub(super) fn of_all(place: String, short: String, ami: String) -> Naming {
+        Naming { is_all: true, ..Naming::new(place, short, ami) }
     }
 }
 

@@ -108,6 +108,8 @@ pub enum Value {
 pub struct Move {
     /// Where, within the consumer.
     pub place: String,
+    /// The consumer is that place, and no other.
+    pub is_all: bool,
     /// What.
     pub value: Value,
     /// What it was; `None` where there was nothing, or nobody knows.
@@ -175,7 +177,13 @@ async fn plan(
 }
 
 fn told(program: &str, ami: &str) -> Move {
-    Move { place: program.to_owned(), value: Value::Told, from: None, to: ami.to_owned() }
+    Move {
+        place: program.to_owned(),
+        is_all: true,
+        value: Value::Told,
+        from: None,
+        to: ami.to_owned(),
+    }
 }
 
 /// Rolls. Each consumer's outcome is told as it comes. A file that was planned in `files`

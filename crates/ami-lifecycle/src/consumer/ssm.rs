@@ -10,6 +10,7 @@ use aws_sdk_ssm::types::ParameterType;
 use super::error::RollError;
 use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
+use crate::action::Action;
 use crate::cloud::Cloud;
 use crate::error::CloudError;
 
@@ -44,7 +45,7 @@ async fn held(cloud: &Cloud, name: &str) -> Result<Option<Held>, CloudError> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.code() == Some("ParameterNotFound") => return Ok(None),
-        Err(error) => return Err(CloudError::new("GetParameter", error)),
+        Err(error) => return Err(CloudError::new(Action::GetParameter, error)),
     };
     Ok(answer.parameter.map(|parameter| Held {
         value: parameter.value.unwrap_or_default(),
@@ -61,7 +62,7 @@ pub(super) async fn read(cloud: &Cloud, name: &str) -> Result<Vec<Naming>, RollE
     held.check_kind()?;
     // One that is set for the first time may hold anything.
     let is_ami = held.value.starts_with("ami-");
-    Ok(is_ami.then(|| Naming::new(place.clone(), place, held.value)).into_iter().collect())
+    Ok(is_ami.then(|| Naming::of_all(place.clone(), place, held.value)).into_iter().collect())
 }
 
 /// What would change.
@@ -74,7 +75,13 @@ pub(super) async fn plan(cloud: &Cloud, name: &str, ami: &str) -> Result<Vec<Mov
         }
     }
     let from = held.map(|held| held.value);
-    Ok(vec![Move { place: name.to_owned(), value: Value::Ami, from, to: ami.to_owned() }])
+    Ok(vec![Move {
+        place: name.to_owned(),
+        is_all: true,
+        value: Value::Ami,
+        from,
+        to: ami.to_owned(),
+    }])
 }
 
 /// Sets it, and waits until it is what was set.
@@ -91,7 +98,7 @@ pub(super) async fn roll(
     tracing::debug!("PutParameter {name} {ami}");
     let put = cloud.ssm().put_parameter().name(name).value(ami).overwrite(true);
     let put = put.r#type(ParameterType::String).data_type(IMAGE);
-    put.send().await.map_err(|error| CloudError::new("PutParameter", error))?;
+    put.send().await.map_err(|error| CloudError::new(Action::PutParameter, error))?;
     let end = Instant::now() + LIMIT;
     while held(cloud, name).await?.is_none_or(|held| !held.is(ami)) {
         if Instant::now() > end {

@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 /// The content types by which cloud-init tells parts apart
 /// (<https://cloudinit.readthedocs.io/en/latest/explanation/format.html>).
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 9] = [
+    // The longer of two that begin alike comes first.
+    ("#cloud-config-archive", "text/cloud-config-archive"),
+    ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
     ("#cloud-config", "text/cloud-config"),
     ("#cloud-boothook", "text/cloud-boothook"),
+    ("#include-once", "text/x-include-once-url"),
     ("#include", "text/x-include-url"),
     ("#part-handler", "text/part-handler"),
     ("## template: jinja", "text/jinja2"),
@@ -107,6 +111,13 @@ mod tests {
                  text/x-shellscript {MERGE} '#!/bin/sh\\necho hello\\n'\n"
             )
         );
+    }
+
+    #[test]
+    fn kinds_that_begin_alike_are_told_apart() {
+        assert_eq!(kind("#cloud-config\na: 1"), Some("text/cloud-config"));
+        assert_eq!(kind("#cloud-config-archive\n- x"), Some("text/cloud-config-archive"));
+        assert_eq!(kind("#include-once\nx"), Some("text/x-include-once-url"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which regions lack a template's current AMI, or give it to others on other terms.
 
-use super::Reason;
 use super::facts::Fleets;
+use super::{Reason, Unknown};
 use crate::ami::Ami;
 use crate::distribute::{self, Step};
 use crate::fleet::Fleet;
@@ -13,18 +13,19 @@ pub(super) fn lacks(
     current: &Ami,
     template: &Template,
     elsewhere: &Fleets,
-    unknown: &mut Vec<String>,
+    unknown: &mut Vec<Unknown>,
 ) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = terms(current, template).into_iter().collect();
     for destination in &template.distribution.destinations {
         let region = &destination.region;
-        match elsewhere.get(region) {
-            Some(Ok(there)) => match lack(current, template, region, there) {
-                Ok(reason) => reasons.extend(reason),
-                Err(refused) => unknown.push(format!("region {region}: {refused}")),
-            },
-            Some(Err(error)) => unknown.push(format!("region {region}: {error}")),
-            None => unknown.push(format!("region {region}: it was not looked at")),
+        let found = match elsewhere.get(region) {
+            Some(Ok(there)) => lack(current, template, region, there),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("it was not looked at".into()),
+        };
+        match found {
+            Ok(reason) => reasons.extend(reason),
+            Err(error) => unknown.push(Unknown::Region { region: region.clone(), error }),
         }
     }
     reasons

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Operation, all_consumers};
+use crate::action::{Action, Effect};
 use crate::consumer::Consumer;
 use crate::naming::Pattern;
 use crate::tags;
@@ -25,47 +26,16 @@ pub struct PolicyRequest<'a> {
     pub region: &'a str,
 }
 
-/// Actions that make something, with the tags that it has from the beginning.
-const MAKE: [&str; 6] = [
-    "AuthorizeSecurityGroupIngress",
-    "CopyImage",
-    "CreateImage",
-    "CreateSecurityGroup",
-    "ImportKeyPair",
-    "RunInstances",
-];
-
-/// Actions that change or end what is there. EC2 knows the tags of what each of them names
-/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
-const CHANGE: [&str; 16] = [
-    "AuthorizeSecurityGroupIngress",
-    "CreateTags",
-    "DeleteKeyPair",
-    "DeleteSecurityGroup",
-    "DeleteSnapshot",
-    "DeleteTags",
-    "DeleteVolume",
-    "DeregisterImage",
-    "DisableImageDeprecation",
-    "DisableImageDeregistrationProtection",
-    "EnableImageDeprecation",
-    "EnableImageDeregistrationProtection",
-    "ModifyImageAttribute",
-    "RevokeSecurityGroupIngress",
-    "StopInstances",
-    "TerminateInstances",
-];
-
 /// The least policy, as IAM's JSON
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
 #[must_use]
 pub fn policy(request: &PolicyRequest<'_>) -> Value {
-    let actions: BTreeSet<&str> = request
+    let actions: BTreeSet<Action> = request
         .operations
         .iter()
         .flat_map(|operation| operation.actions(request.templates, request.pattern))
         .collect();
-    let mut groups: BTreeMap<Group, Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<Action>> = BTreeMap::new();
     for action in actions {
         groups.entry(group(action, request.only.is_some())).or_default().push(action);
     }
@@ -120,22 +90,38 @@ enum Group {
     LaunchTemplates,
 }
 
-fn group(action: &str, by_tag: bool) -> Group {
-    match action.split_once(':') {
-        Some(("iam", _)) => Group::PassRole,
-        Some(("kms", _)) => Group::Keys,
-        Some(("ssm", "PutParameter")) => Group::OwnParameters,
-        Some(("ssm", "StartSession")) => Group::Sessions,
-        Some(("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate")) => {
+fn group(action: Action, by_tag: bool) -> Group {
+    match action {
+        Action::PassRole => Group::PassRole,
+        Action::CreateGrant
+        | Action::Decrypt
+        | Action::DescribeKey
+        | Action::GenerateDataKeyWithoutPlaintext
+        | Action::ReEncryptFrom
+        | Action::ReEncryptTo => Group::Keys,
+        Action::PutParameter => Group::OwnParameters,
+        Action::StartSession => Group::Sessions,
+        Action::CreateLaunchTemplateVersion | Action::ModifyLaunchTemplate => {
             Group::LaunchTemplates
         }
-        Some(("ssm", _)) => Group::Parameters,
-        Some(("ec2", name)) if by_tag && CHANGE.contains(&name) => Group::Own,
+        Action::GetParameter | Action::GetParameters => Group::Parameters,
+        _ if by_tag && matches!(action.effect(), Effect::Changes | Effect::MakesWithin) => {
+            Group::Own
+        }
         _ => Group::Any,
     }
 }
 
-fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Vec<Value> {
+/// Actions that make something, with the tags that it has from the beginning.
+fn makers() -> Vec<&'static str> {
+    let makes = |action: &&Action| matches!(action.effect(), Effect::Makes | Effect::MakesWithin);
+    let all = Action::ALL.iter().filter(makes).filter(|it| it.right().starts_with("ec2:"));
+    all.map(|action| action.name()).collect()
+}
+
+fn statements(group: Group, actions: &[Action], request: &PolicyRequest<'_>) -> Vec<Value> {
+    let has = |action| actions.contains(&action);
+    let actions: Vec<&str> = actions.iter().map(|action| action.right()).collect();
     match (group, request.only) {
         (Group::Any, _) | (Group::Own, None) => vec![json!({
             "Sid": "Amiable",
@@ -153,17 +139,17 @@ fn statements(group: Group, actions: &[&str], request: &PolicyRequest<'_>) -> Ve
                 "Resource": "*",
                 "Condition": { "StringEquals": { key: namespace.0 } },
             });
-            let new = actions.contains(&"ec2:CreateTags").then(|| {
+            let new = has(Action::CreateTags).then(|| {
                 json!({
                     "Sid": "AmiableNew",
                     "Effect": "Allow",
                     "Action": ["ec2:CreateTags"],
                     "Resource": "*",
-                    "Condition": { "StringEquals": { "ec2:CreateAction": MAKE } },
+                    "Condition": { "StringEquals": { "ec2:CreateAction": makers() } },
                 })
             });
             // A new rule has no tags yet; its group must have the namespace's all the same.
-            let rules = actions.contains(&"ec2:AuthorizeSecurityGroupIngress").then(|| {
+            let rules = has(Action::AuthorizeSecurityGroupIngress).then(|| {
                 json!({
                     "Sid": "AmiableNewRules",
                     "Effect": "Allow",
@@ -302,21 +288,21 @@ mod tests {
             Operation::Bake.actions(std::slice::from_ref(template), &pattern(text))
         };
         let (least, most) = (of(&plain, "a-{generation}"), of(&rich, "a-{template}"));
-        let more: Vec<&&str> = most.difference(&least).collect();
+        let more: Vec<&Action> = most.difference(&least).collect();
         assert_eq!(
             more,
             [
-                &"autoscaling:DescribeAutoScalingGroups",
-                &"autoscaling:DescribeLaunchConfigurations",
-                &"ec2:CopyImage",
-                &"ec2:DeleteKeyPair",
-                &"ec2:DescribeImageReferences",
-                &"ec2:DescribeLaunchTemplateVersions",
-                &"ec2:GetConsoleOutput",
-                &"ec2:ImportKeyPair",
-                &"iam:PassRole",
-                &"ssm:GetParameter",
-                &"ssm:GetParameters"
+                &Action::DescribeAutoScalingGroups,
+                &Action::DescribeLaunchConfigurations,
+                &Action::CopyImage,
+                &Action::DeleteKeyPair,
+                &Action::DescribeImageReferences,
+                &Action::DescribeLaunchTemplateVersions,
+                &Action::GetConsoleOutput,
+                &Action::ImportKeyPair,
+                &Action::PassRole,
+                &Action::GetParameter,
+                &Action::GetParameters
             ]
         );
         let request = PolicyRequest {
@@ -364,7 +350,9 @@ mod tests {
         let template = json!(["arn:aws:ec2:*:*:launch-template/lt-1"]);
         assert_eq!(of("AmiableLaunchTemplates")["Resource"], template);
         let looking = Operation::Look.actions(request.templates, request.pattern);
-        assert!(looking.contains("ssm:GetParameter") && !looking.contains("ssm:PutParameter"));
+        assert!(
+            looking.contains(&Action::GetParameter) && !looking.contains(&Action::PutParameter)
+        );
     }
 
     #[test]
@@ -400,7 +388,7 @@ mod tests {
         let of = |template: Template, operation: Operation| {
             let plain = operation.actions(&[self::template()], &pattern("a-{generation}"));
             let all = operation.actions(&[template], &pattern("a-{generation}"));
-            all.difference(&plain).copied().collect::<Vec<&str>>()
+            all.difference(&plain).map(|action| action.right()).collect::<Vec<&str>>()
         };
         assert_eq!(
             of(by(Connect::InstanceConnect), Operation::Bake),
@@ -422,7 +410,9 @@ mod tests {
             ..template()
         };
         let bake = Operation::Bake.actions(&[by_name], &pattern("a-{generation}"));
-        assert!(bake.contains("ec2:DescribeSecurityGroups") && bake.contains("ec2:DescribeVpcs"));
+        assert!(
+            bake.contains(&Action::DescribeSecurityGroups) && bake.contains(&Action::DescribeVpcs)
+        );
         let session = by(Connect::SessionManager);
         assert_eq!(of(session.clone(), Operation::Verify), ["ssm:StartSession"]);
         let request = PolicyRequest {

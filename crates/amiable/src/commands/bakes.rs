@@ -87,9 +87,7 @@ impl Row {
 
     /// The failure is told when it happens, and its first line again in the summary.
     fn fails(&mut self, failure: &Failure) {
-        let own = format!("{}: ", self.template);
-        let message = failure.message.strip_prefix(&own).unwrap_or(&failure.message);
-        self.note = one_line(message);
+        self.note = one_line(&failure.message);
         if failure.status == Status::Interrupted {
             self.end = End::Interrupted;
         }
@@ -159,9 +157,9 @@ pub(super) async fn run(
             }
             it => {
                 for unknown in it.iter().flat_map(|it| &it.unknown) {
-                    let text = one_line(unknown);
+                    let text = one_line(&unknown.to_string());
                     console.complain(&format!(
-                        "warning: {}: it cannot be told: {text}",
+                        "warning: {}: whether it is up to date could not be determined: {text}",
                         template.name
                     ));
                 }
@@ -224,7 +222,7 @@ pub(super) async fn run(
     let worst = rows.iter().filter_map(|row| row.status).max_by_key(|status| match status {
         Status::Interrupted => 3,
         Status::Failed => 2,
-        Status::Usage | Status::Work => 1,
+        Status::Usage | Status::Work | Status::Taken => 1,
     });
     worst.map_or(Ok(()), |status| Err(Failure::told(status)))
 }
@@ -268,7 +266,7 @@ async fn bake(job: &Job<'_>, template: &Template, below: Option<String>, row: &m
 /// Lets regions and consumers follow a template's current AMI, which is as it should be.
 async fn follow(job: &Job<'_>, template: &Template, todo: Todo, row: &mut Row) -> Outcome {
     let fleet = job.fleet().await?;
-    let none = || Failure::failed(format!("{}: there is no current AMI", template.name));
+    let none = || Failure::failed("there is no current AMI").about(&template.name);
     let target = RollTarget::of(fleet.current(&template.name).ok_or_else(none)?);
     row.end = if todo == Todo::Roll { End::Rolled } else { End::Distributed };
     finish(job, template, &target, Some(&fleet), row).await

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ami_lifecycle::{
     BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
     JenkinsServer, KeptInstance, Mode, OnFailure, PlanRequest, Planned, RollTarget, Template, Todo,
+    Unknown,
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::Timestamp;
@@ -202,7 +203,7 @@ async fn unfinished(
     let mut plan = planned(&request).await?;
     // A region that cannot be asked is no reason to bake: it would be one at each repeat.
     let is_unknown = |it: &Planned| {
-        let of_region = |text: &String| text.starts_with("region ");
+        let of_region = |unknown: &Unknown| matches!(unknown, Unknown::Region { .. });
         it.todo == Todo::Unknown && it.unknown.iter().all(of_region)
     };
     plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));

@@ -52,7 +52,10 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
     let consumers = connect::consumers(&config, jenkins.as_ref());
     let holders = consumers.holders(&cloud, &fleet).await;
     for group in &mut groups {
-        ami_lifecycle::add_users(&group.place.cloud, &holders, &mut group.deletions).await;
+        let cloud = &group.place.cloud;
+        for text in ami_lifecycle::add_users(cloud, &holders, &mut group.deletions).await {
+            console.complain(&format!("warning: {}{text}", group.place.prefix()));
+        }
     }
     if args.dry_run {
         show_plan(&groups, &args, console);

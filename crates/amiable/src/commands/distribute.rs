@@ -154,11 +154,7 @@ impl<'a> Finish<'a> {
             view.event(Event::Done(Stage::Distribute, began.elapsed()));
         }
         view.finish();
-        distributed.map_err(|error| {
-            let mut failure = Failure::from(error);
-            failure.message = format!("{}: {}", template.name, failure.message);
-            failure
-        })?;
+        distributed.map_err(|error| Failure::from(error).about(&template.name))?;
         Ok(progress.into_inner().expect("no panic holds this lock"))
     }
 
@@ -188,8 +184,8 @@ impl<'a> Finish<'a> {
                 progress.regions.push(json!({ "region": region, "ami": null, "error": why }));
                 progress.failed.push(region.to_owned());
                 if !matches!(error, BakeError::Cancelled) {
-                    let text = format!("{}: {region}: {why}", template.name);
-                    let failure = Failure { hint: error.hint(), ..Failure::failed(text) };
+                    let failure = Failure::failed(format!("{region}: {why}")).about(&template.name);
+                    let failure = Failure { hint: error.hint(), ..failure };
                     self.console.complain(&failure.text());
                 }
             }
@@ -215,11 +211,10 @@ impl<'a> Finish<'a> {
             (true, Some(unrolled)) => Err(unrolled),
             (false, _) => {
                 let (name, ami, regions) = (&template.name, &target.ami, failed.join(", "));
-                let text =
-                    format!("{name}: {ami} is current, and not as it should be in {regions}");
+                let text = format!("{ami} is current, and not as it should be in {regions}");
                 let is_cancelled = self.cancel.is_cancelled();
                 let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-                Err(Failure::new(status, text).hint(left))
+                Err(Failure::new(status, text).about(name).hint(left))
             }
         };
         Finished { regions, consumers, also_in, outcome }
@@ -268,9 +263,8 @@ impl<'a> Finish<'a> {
             Ok(fleet) => self.roll(cloud, region, template, target, &fleet).await,
             Err(error) => {
                 let failure = Failure::from(error);
-                let text =
-                    format!("{}: consumers are not rolled: {}", template.name, failure.message);
-                (Vec::new(), Err(Failure { message: text, ..failure }))
+                let message = format!("consumers are not rolled: {}", failure.message);
+                (Vec::new(), Err(Failure { message, ..failure }.about(&template.name)))
             }
         }
     }

@@ -82,7 +82,7 @@ fn text(check: &Check) -> String {
         Verdict::Unknown => "unknown",
     };
     let text = format!("{verdict:<8}{:<44}{}", check.name, check.detail);
-    match check.hint {
+    match &check.hint {
         Some(hint) => format!("{text}\n        hint: {hint}"),
         None => text,
     }

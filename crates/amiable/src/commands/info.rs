@@ -44,6 +44,9 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
         }
     }
     let found = found.ok_or_else(|| not_found(&args.subject, &config, cloud.region()))?;
+    for text in &found.dangling {
+        console.complain(&format!("warning: {text}"));
+    }
     match args.output {
         Output::Json => console.result(&json(&found)),
         Output::Text => console.result(&as_text(&found)),
@@ -121,7 +124,7 @@ fn as_text(info: &Info) -> String {
         add("used by", &user_text(user));
     }
     for (what, error) in &info.unknown_users {
-        add("may be used by", &format!("{what}, as that cannot be told: {error}"));
+        add("may be used by", &format!("{what}: that could not be determined: {error}"));
     }
     for state in &info.consumers {
         for text in state_texts(state, &ami.ami) {
@@ -135,7 +138,7 @@ fn copy_text(copy: &RegionalCopy) -> String {
     let region = &copy.region;
     match (&copy.ami, copy.status, &copy.unknown) {
         (Some(id), Some(status), _) => format!("{region}: {id} ({})", status.as_str()),
-        (_, _, Some(error)) => format!("{region}: that cannot be told: {error}"),
+        (_, _, Some(error)) => format!("{region}: that could not be determined: {error}"),
         _ => format!("{region}: none"),
     }
 }
@@ -157,7 +160,7 @@ fn state_texts(state: &ConsumerState, ami: &str) -> Vec<String> {
         Sight::Names(namings) => {
             let text = |naming: &Naming| {
                 let what = if naming.ami == ami { "this AMI" } else { naming.ami.as_str() };
-                match state.consumer.ends_with(&naming.short) {
+                match naming.is_all {
                     true => format!("names {what}"),
                     false => format!("{} names {what}", naming.short),
                 }

@@ -122,7 +122,7 @@ async fn holders(
     let jenkins = connect::jenkins(config);
     let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, fleet).await;
     for (what, why) in &holders.unknown {
-        console.complain(&format!("warning: it cannot be told what {what} uses: {why}"));
+        console.complain(&format!("warning: what {what} uses could not be determined: {why}"));
     }
     Some(holders)
 }

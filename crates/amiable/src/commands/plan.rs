@@ -59,7 +59,7 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
     console.message(&summary(&planned));
     let unknown = planned.iter().filter(|it| it.todo == Todo::Unknown).count();
     if unknown > 0 {
-        return Err(Failure::failed(format!("of {unknown} it cannot be told")));
+        return Err(Failure::failed(format!("{unknown} could not be determined")));
     }
     let work = |it: &Planned| matches!(it.todo, Todo::Bake | Todo::Distribute | Todo::Roll);
     let work = planned.iter().any(work);
@@ -101,11 +101,12 @@ fn as_table(planned: &[Planned]) -> String {
     table(&["TEMPLATE", "TO DO", "CURRENT", "GEN", "WHY"], &rows.collect::<Vec<_>>())
 }
 
-/// Why something is to be done for a template, or cannot be told, a line each.
+/// Why something is to be done for a template, or could not be determined, a line each.
 pub(super) fn why(planned: &Planned) -> Vec<String> {
     let reasons = planned.reasons.iter().map(ToString::to_string);
     let unknown = planned.unknown.iter();
-    let unknown = unknown.map(|it| format!("it cannot be told: {}", one_line(it)));
+    let unknown =
+        unknown.map(|it| format!("could not be determined: {}", one_line(&it.to_string())));
     let held = planned.held.iter().map(|it| format!("held: this is {it}"));
     reasons.chain(unknown).chain(held).collect()
 }

@@ -23,7 +23,7 @@ use crate::{connect, surroundings};
 ///
 /// Kept are the current AMI of each template, `keep` before it, whatever is younger than
 /// `keep_younger`, and all that anything uses, names or protects. The rest is shown, and goes
-/// after a question. When it cannot be told who uses an AMI, nothing goes.
+/// after a question. Where the users of an AMI could not be determined, nothing is deleted.
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
     /// Only AMIs of these templates [default: all]
@@ -60,6 +60,11 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
     let cloud = connect::cloud(&config, console).await?;
     let plans = look(&config, &cloud, &only, args.limit).await?;
     show(&args, &plans, console);
+    for planned in &plans {
+        for text in &planned.plan.dangling {
+            console.complain(&format!("warning: {}{text}", planned.place.prefix()));
+        }
+    }
     refuse_unknown(&plans, console)?;
     if args.explain || args.dry_run {
         return Ok(());
@@ -140,7 +145,8 @@ fn refuse_unknown(plans: &[Planned], console: &Console) -> Outcome {
     for Planned { place, plan, .. } in plans {
         for (what, why) in &plan.unknown {
             let place = place.prefix();
-            let text = format!("error: {place}it cannot be told whether {what} use an AMI: {why}");
+            let text =
+                format!("error: {place}whether {what} use an AMI could not be determined: {why}");
             console.complain(&text);
         }
     }

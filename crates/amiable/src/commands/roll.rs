@@ -342,7 +342,7 @@ fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     }
     let line = |it: &Move| {
         // A consumer that is one place has its name already.
-        let place = match consumer.ends_with(&it.place) {
+        let place = match it.is_all {
             true => String::new(),
             false => format!("{}: ", it.place),
         };
@@ -453,10 +453,10 @@ impl After<'_> {
         let outcome = match (well, cancel.is_cancelled()) {
             (true, _) => Ok(()),
             (false, is_cancelled) => {
-                let text =
-                    format!("{title}: {} is current, and not all consumers name it", target.ami);
+                let text = format!("{} is current, and not all consumers name it", target.ami);
                 let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
                 Err(Failure::new(status, text)
+                    .about(title)
                     .hint(format!("`amiable roll {name}` does what is left")))
             }
         };

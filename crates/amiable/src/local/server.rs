@@ -6,14 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ami_lifecycle::CancellationToken;
-use local_ec2::{Endpoint, Folder, MachineKind, ServerConfig};
+use local_ec2::{Endpoint, Folder, MachineKind, ServeError, ServerConfig};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{RELAY, is_running, read_endpoint};
 use crate::commands::Outcome;
 use crate::console::Console;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, Status, chain};
 
 /// How long the server may take to answer after its start: it opens its state and
 /// looks for machines that still run.
@@ -21,9 +21,6 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long is waited between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// What a server says that finds its folder taken ([`local_ec2::ServeError::Running`]).
-const ANOTHER_RUNS: &str = "another local endpoint is running";
 
 /// With what the server is started; kept in its folder for the next start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,18 +97,18 @@ async fn wait_until_it_answers(folder: &Folder, child: &mut Child) -> Outcome {
         if is_running(folder).await {
             return Ok(());
         }
-        if let Ok(Some(_)) = child.try_wait() {
-            let log = fs::read_to_string(folder.log()).unwrap_or_default();
-            let last = log.lines().last().unwrap_or("it wrote nothing");
+        if let Ok(Some(ended)) = child.try_wait() {
             // Another command started one at the same moment, which will answer soon; or
             // one was just ending.
-            if last.contains(ANOTHER_RUNS) && Instant::now() < deadline {
+            if ended.code() == Some(Status::Taken as i32) && Instant::now() < deadline {
                 tokio::time::sleep(PAUSE).await;
                 if !folder.is_taken() {
                     *child = spawn(folder).map_err(|error| Failure::failed(error.to_string()))?;
                 }
                 continue;
             }
+            let log = fs::read_to_string(folder.log()).unwrap_or_default();
+            let last = log.lines().last().unwrap_or("it wrote nothing");
             let last = last.trim_start_matches("error: ");
             return Err(Failure::failed(format!("the local endpoint did not start: {last}")));
         }
@@ -156,7 +153,11 @@ pub(super) async fn serve(folder: &Folder) -> Outcome {
             ended.cancel();
         }
     });
-    local_ec2::serve(config, end).await.map_err(|error| Failure::failed(chain(&error)))
+    local_ec2::serve(config, end).await.map_err(|error| {
+        let is_taken = matches!(error, ServeError::Running(_));
+        let status = if is_taken { Status::Taken } else { Status::Failed };
+        Failure::new(status, chain(&error))
+    })
 }
 
 /// Every instance has sockets of its own, and a thousand are more than the usual soft limit.

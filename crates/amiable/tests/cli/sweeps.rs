@@ -45,6 +45,20 @@ fn a_bake_ends_with_its_lease() {
 }
 
 #[test]
+fn an_image_that_the_bakes_limit_cut_off_is_gone_on_with() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "# timeouts = {", "timeouts = { bake = \"6s\" } # {");
+    farm.stdout(&["local", "fault", "--call", "CreateImage=wait:20s,after,times=1"]);
+    let cut = farm.amiable(&["create", "agent", "--no-verify"]);
+    assert!(cut.contains("gave up after 6 s: the bake as a whole did not end"), "{cut}");
+    assert!(cut.contains("[AMI 2] stays pending: the same command goes on with it"), "{cut}");
+    farm.edit("amiable.toml", "bake = \"6s\"", "bake = \"1h\"");
+    let again = farm.amiable(&["create", "agent"]);
+    assert!(again.contains("agent: [AMI 2] is current (generation 1)"), "{again}");
+    farm.wait_until_empty();
+}
+
+#[test]
 fn a_volume_that_outlives_its_builder_goes_with_the_lease() {
     let farm = Farm::with_example(&[]);
     let env = farm.endpoint_env();
