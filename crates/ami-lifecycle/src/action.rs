@@ -91,6 +91,7 @@ macro_rules! actions {
 actions! {
     "autoscaling" DescribeAutoScalingGroups Reads READS;
     "autoscaling" DescribeLaunchConfigurations Reads READS;
+    "ec2-instance-connect" OpenTunnel Reads READS;
     "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES;
     "ec2" CopyImage Makes pace(100, 1);
     "ec2" CreateImage Makes WRITES;
@@ -119,19 +120,24 @@ actions! {
     "ec2" DescribeSubnets Reads READS;
     "ec2" DescribeVolumes Reads READS;
     "ec2" DescribeVpcs Reads READS;
+    "ec2" DisableImage Changes WRITES;
     "ec2" DisableImageDeprecation Changes WRITES;
     "ec2" DisableImageDeregistrationProtection Changes WRITES;
+    "ec2" EnableImage Changes WRITES;
     "ec2" EnableImageDeprecation Changes WRITES;
     "ec2" EnableImageDeregistrationProtection Changes WRITES;
     "ec2" GetConsoleOutput Reads READS;
     "ec2" ImportKeyPair Makes WRITES;
+    "ec2" ListImagesInRecycleBin Reads READS;
+    "ec2" ListSnapshotsInRecycleBin Reads READS;
     "ec2" ModifyImageAttribute Changes FREQUENT;
     "ec2" ModifyLaunchTemplate Changes WRITES;
+    "ec2" RestoreImageFromRecycleBin Changes WRITES;
+    "ec2" RestoreSnapshotFromRecycleBin Changes WRITES;
     "ec2" RevokeSecurityGroupIngress Changes WRITES;
     "ec2" RunInstances Makes pace(5, 2);
     "ec2" StopInstances Changes WRITES;
     "ec2" TerminateInstances Changes FREQUENT;
-    "ec2-instance-connect" OpenTunnel Reads READS;
     "iam" PassRole Reads READS;
     "kms" CreateGrant Makes WRITES;
     "kms" Decrypt Reads READS;

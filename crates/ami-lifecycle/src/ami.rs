@@ -148,6 +148,9 @@ pub struct Ami {
     /// When EC2 begins to call it deprecated (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
+    /// When an instance was started from it last (RFC 3339), as far as EC2 tells: a day later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_launched: Option<String>,
     /// All its disks are encrypted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub encrypted: bool,
@@ -199,6 +202,7 @@ impl Ami {
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
             copy_of: image.tags.get(tags::COPY_OF).cloned(),
             deprecation: image.deprecation,
+            last_launched: image.last_launched,
             encrypted: image.encrypted,
             distribution: tag(tags::DISTRIBUTION),
             amiable_version: tag(tags::VERSION),

@@ -5,6 +5,7 @@ mod facts;
 mod images;
 mod machines;
 mod network;
+mod recycle_bin;
 mod security_groups;
 mod sharing;
 mod users;

@@ -185,12 +185,15 @@ pub async fn delete(
     actor: Actor<'_>,
     observer: &dyn Observer,
 ) -> Result<Deleted, NotDeleted> {
+    // Whether EC2 keeps it is worth a word, and no failure.
+    let mut kept = None;
     if !deletion.deregistered {
         let target = Target::Image(&deletion.ami);
         let end = async |claim: &Claim<'_>| end(cloud, deletion, claim).await;
         if deleting::delete_claimed(cloud, target, &deletion.standing, actor, end).await? {
             let text = format!("deregistered {} ({})", deletion.ami, deletion.name);
             observer.event(Event::Note(text));
+            kept = cloud.binned_image(&deletion.ami).await.ok().flatten();
         }
     }
     let mut deleted = Deleted::default();
@@ -203,6 +206,15 @@ pub async fn delete(
             Ok(users) => deleted.kept.push((snapshot.clone(), users)),
             Err(error) => deleted.failed.push((snapshot.clone(), error)),
         }
+    }
+    if let Some(kept) = kept {
+        let until =
+            kept.until.map(|until| format!(" until {}", until.strftime("%Y-%m-%d %H:%M UTC")));
+        observer.event(Event::Note(format!(
+            "EC2 keeps {id} in the Recycle Bin{}: `amiable restore {id}` brings it back",
+            until.unwrap_or_default(),
+            id = kept.id
+        )));
     }
     Ok(deleted)
 }

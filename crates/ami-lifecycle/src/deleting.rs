@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::action::Action;
 use crate::ami::Ami;
-use crate::cloud::{Cloud, filter};
+use crate::cloud::{Cloud, ImageFacts, filter};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
@@ -213,6 +213,15 @@ async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
     if is_own && let Err(error) = target.write(cloud, &none).await {
         tracing::warn!("{} stays claimed for deletion: {error}", target.id());
     }
+}
+
+/// An image that was restored does not count as being deleted any more. `false`: it did not.
+pub(crate) async fn forget_claim(cloud: &Cloud, image: &ImageFacts) -> Result<bool, CloudError> {
+    if image.tags.get(tags::DELETING).is_none_or(String::is_empty) {
+        return Ok(false);
+    }
+    let none = tags::of([(tags::DELETING, String::new())]);
+    Target::Image(&image.id).write(cloud, &none).await
 }
 
 /// Claims something for deletion, if all is as it was when that was decided; `None` when it is gone

@@ -27,6 +27,8 @@ pub struct Keep {
     pub before: u64,
     /// Whatever is younger than this.
     pub younger: Duration,
+    /// Whatever an instance was started from so lately; it does not matter where this is `None`.
+    pub launched: Option<Duration>,
 }
 
 /// Why an AMI is kept.
@@ -51,6 +53,18 @@ pub enum Kept {
     #[error("it is {} old, and what is younger than {} is kept", age(*seconds), age(*limit))]
     Young {
         /// Its age, in seconds.
+        seconds: u64,
+        /// The limit, in seconds.
+        limit: u64,
+    },
+    /// An instance was started from it lately.
+    #[error(
+        "an instance was started from it {} ago, and what was launched within {} is kept",
+        age(*seconds),
+        age(*limit)
+    )]
+    Launched {
+        /// How long ago, in seconds.
         seconds: u64,
         /// The limit, in seconds.
         limit: u64,
@@ -218,6 +232,7 @@ fn judge_one(ami: &Ami, request: &PruneRequest<'_>) -> Fate {
             if goes != Some(Goes::Dead) {
                 kept.extend(young(ami, template.keep.younger, now));
             }
+            kept.extend(launched(ami, template.keep.launched, now));
         }
     }
     if ami.protected && !ami.is_protected_by_amiable() {
@@ -284,6 +299,14 @@ fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<Kept> {
     let created = ami.created.parse::<Timestamp>().unwrap_or(now);
     let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
     (age < limit).then_some(Kept::Young { seconds: age.as_secs(), limit: limit.as_secs() })
+}
+
+/// One that was never launched since EC2 tells it, or of which it tells nothing, is not held.
+fn launched(ami: &Ami, limit: Option<Duration>, now: Timestamp) -> Option<Kept> {
+    let limit = limit?;
+    let at = ami.last_launched.as_ref()?.parse::<Timestamp>().unwrap_or(now);
+    let ago = Duration::try_from(now.duration_since(at).max(SignedDuration::ZERO)).ok()?;
+    (ago < limit).then_some(Kept::Launched { seconds: ago.as_secs(), limit: limit.as_secs() })
 }
 
 /// Adds who uses an AMI, and lets no more go than the limit: the oldest go first. Pure.
@@ -361,7 +384,7 @@ mod tests {
         fates.iter().map(|it| (it.ami.clone(), text(it))).collect()
     }
 
-    const KEEP: Keep = Keep { before: 1, younger: Duration::from_secs(7 * DAY) };
+    const KEEP: Keep = Keep { before: 1, younger: Duration::from_secs(7 * DAY), launched: None };
 
     #[test]
     fn every_kind_of_reason_is_told() {

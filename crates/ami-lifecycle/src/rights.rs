@@ -33,6 +33,8 @@ pub enum Operation {
     Delete,
     /// `prune`.
     Prune,
+    /// `restore`.
+    Restore,
     /// `sweep`.
     Sweep,
     /// `doctor`.
@@ -41,7 +43,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 11] = [
+    pub const ALL: [Operation; 12] = [
         Operation::Bake,
         Operation::Verify,
         Operation::Plan,
@@ -51,6 +53,7 @@ impl Operation {
         Operation::Rollback,
         Operation::Delete,
         Operation::Prune,
+        Operation::Restore,
         Operation::Sweep,
         Operation::Doctor,
     ];
@@ -66,6 +69,7 @@ impl Operation {
                 Action::DescribeImages,
                 Action::DescribeInstances,
                 Action::DescribeSnapshots,
+                Action::DisableImage,
                 Action::RunInstances,
                 Action::StopInstances,
                 Action::TerminateInstances,
@@ -74,6 +78,8 @@ impl Operation {
                 Action::CreateTags,
                 Action::DescribeImages,
                 Action::DescribeInstances,
+                Action::DisableImage,
+                Action::EnableImage,
                 Action::RunInstances,
                 Action::TerminateInstances,
             ],
@@ -101,6 +107,7 @@ impl Operation {
                 Action::DescribeLaunchTemplateVersions,
                 Action::DescribeSnapshots,
                 Action::DisableImageDeregistrationProtection,
+                Action::ListImagesInRecycleBin,
             ],
             Operation::Prune => &[
                 Action::DescribeAutoScalingGroups,
@@ -120,8 +127,17 @@ impl Operation {
                 Action::DescribeSecurityGroups,
                 Action::DescribeSnapshots,
                 Action::DescribeVolumes,
+                Action::ListImagesInRecycleBin,
                 Action::RevokeSecurityGroupIngress,
                 Action::TerminateInstances,
+            ],
+            Operation::Restore => &[
+                Action::CreateTags,
+                Action::DescribeImages,
+                Action::ListImagesInRecycleBin,
+                Action::ListSnapshotsInRecycleBin,
+                Action::RestoreImageFromRecycleBin,
+                Action::RestoreSnapshotFromRecycleBin,
             ],
             Operation::Sweep => &[
                 Action::CreateTags,

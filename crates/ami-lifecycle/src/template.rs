@@ -423,7 +423,7 @@ pub(crate) mod tests {
             agent: None,
             consumers: Vec::new(),
             boot_script: None,
-            keep: Keep { before: 2, younger: Duration::ZERO },
+            keep: Keep { before: 2, younger: Duration::ZERO, launched: None },
             max_age: None,
             distribution: Distribution::default(),
         }

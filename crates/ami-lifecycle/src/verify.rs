@@ -9,7 +9,7 @@ use crate::ami::{Ami, Status};
 use crate::bake::BakeError;
 use crate::cloud::Cloud;
 use crate::deleting::promote;
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::Fleet;
 use crate::guest::{Expected, Site, is_on_console};
@@ -134,7 +134,15 @@ async fn verify_and_tell(
         _ => None,
     };
     request.observer.event(Event::Stage(Stage::Verify));
-    let failures = prove(site, &marks, ami, checkout.as_ref(), request.is_gone, undo).await?;
+    let is_hidden = ami.state == DISABLED;
+    if is_hidden {
+        site.or_cancel(cloud.enable(&ami.ami)).await??;
+    }
+    let failures = prove(site, &marks, ami, checkout.as_ref(), request.is_gone, undo).await;
+    if is_hidden && !matches!(&failures, Ok(failures) if failures.is_empty()) {
+        hide(site, &ami.ami).await;
+    }
+    let failures = failures?;
     let current = fleet.current(&template.name);
     let mut tags = match failures.is_empty() {
         true => tags::of([(tags::VERIFIED, now.to_string())]),
@@ -156,6 +164,9 @@ async fn verify_and_tell(
     if !tags.is_empty() {
         promote(cloud, ami, &tags, request.is_gone).await?;
     }
+    if quarantined && !is_hidden {
+        hide(site, &ami.ami).await;
+    }
     tell_what_is_left(site, undo.close_access(cloud).await);
     Ok(Verified { failures, promoted, quarantined })
 }
@@ -176,6 +187,22 @@ fn as_baked(source: &Source, ami: &Ami) -> Source {
         *revision = Some(ami.source.revision.clone());
     }
     source
+}
+
+/// EC2's state of an image that nobody may find or launch.
+const DISABLED: &str = "disabled";
+
+/// Lets nobody find a quarantined AMI who takes the newest by its name. It is quarantined by its tags
+/// all the same, where the account or the endpoint does not allow that.
+pub(crate) async fn hide(site: Site<'_>, id: &str) {
+    match site.cloud.disable(id).await {
+        Ok(()) => {}
+        Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
+        Err(error) => site.observer.event(Event::Warning(format!(
+            "{id} is quarantined, and could not be disabled: whoever takes the newest AMI by its \
+             name may find it: {error}"
+        ))),
+    }
 }
 
 /// The one write that keeps an AMI from ever being current.

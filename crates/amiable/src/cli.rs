@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, roll, rollback,
-    sweep, validate, verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, restore, roll,
+    rollback, sweep, validate, verify,
 };
 use crate::local;
 
@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Rollback(rollback::RollbackArgs),
     Roll(roll::RollArgs),
     Prune(prune::PruneArgs),
+    Restore(restore::RestoreArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
     IamPolicy(iam_policy::IamPolicyArgs),

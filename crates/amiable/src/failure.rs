@@ -1,7 +1,9 @@
 //! How a command fails: what is said, and the exit status.
 
 pub(crate) use ami_lifecycle::chain;
-use ami_lifecycle::{BakeError, CloudError, FailedIn, NotDeleted, NotPromoted, NotVerified};
+use ami_lifecycle::{
+    BakeError, CloudError, FailedIn, NotDeleted, NotPromoted, NotRestored, NotVerified,
+};
 
 use crate::config::{self, ConfigError};
 
@@ -104,6 +106,15 @@ impl From<NotDeleted> for Failure {
             other => {
                 Failure::failed(other.to_string()).hint("`amiable list` shows what there is now")
             }
+        }
+    }
+}
+
+impl From<NotRestored> for Failure {
+    fn from(error: NotRestored) -> Failure {
+        match error {
+            NotRestored::Cloud(error) => error.into(),
+            other => Failure::failed(other.to_string()),
         }
     }
 }

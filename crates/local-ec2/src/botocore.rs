@@ -32,11 +32,19 @@ pub(crate) fn write_rules(folder: &Path, url: &str) -> io::Result<()> {
             "UseFIPS": parameter("AWS::UseFIPS", "Boolean"),
             "Endpoint": parameter("SDK::Endpoint", "String"),
         },
-        "rules": [{
-            "conditions": [],
-            "endpoint": { "url": url, "properties": {}, "headers": {} },
-            "type": "endpoint",
-        }],
+        // What the user names wins.
+        "rules": [
+            {
+                "conditions": [{ "fn": "isSet", "argv": [{ "ref": "Endpoint" }] }],
+                "endpoint": { "url": { "ref": "Endpoint" }, "properties": {}, "headers": {} },
+                "type": "endpoint",
+            },
+            {
+                "conditions": [],
+                "endpoint": { "url": url, "properties": {}, "headers": {} },
+                "type": "endpoint",
+            },
+        ],
     });
     for service in SERVICES {
         let service = folder.join(service);

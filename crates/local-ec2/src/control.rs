@@ -13,13 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::{NewImage, check_image_name, insert_image};
-use crate::ec2::Ec2;
+use crate::ec2::{ACCOUNT, Ec2};
 use crate::endpoint::Folder;
 use crate::engine;
 use crate::faults::{CallCounts, Faults};
 use crate::model::{
-    Image, ImageMapping, ImageState, InstanceState, Layer, RootDeviceType, Snapshot, SnapshotState,
-    State, Tags, VolumeType, new_id,
+    Features, Image, ImageMapping, ImageState, InstanceState, Layer, Permission, RootDeviceType,
+    Snapshot, SnapshotState, State, Tags, VolumeType, account_of_alias, new_id,
 };
 use crate::protocol::ApiResult;
 use crate::server::{self, ServerConfig};
@@ -37,18 +37,7 @@ pub enum Request {
     /// What is there?
     Status,
     /// Make an AMI of a disk image file.
-    Import {
-        /// A qcow2, raw or other image that QEMU reads.
-        file: PathBuf,
-        /// The AMI's name.
-        name: String,
-        /// The AMI's description.
-        description: Option<String>,
-        /// `x86_64` or `arm64`.
-        architecture: String,
-        /// An image that has the name already is good enough.
-        if_missing: bool,
-    },
+    Import(Import),
     /// Let things go wrong on purpose, or no more.
     SetFaults(Faults),
     /// What goes wrong on purpose?
@@ -62,6 +51,26 @@ pub enum Request {
     Reset,
     /// Shut all instances down, then end.
     Stop,
+}
+
+/// An image that is to be imported.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Import {
+    /// A qcow2, raw or other image that QEMU reads.
+    pub file: PathBuf,
+    /// The AMI's name.
+    pub name: String,
+    /// The AMI's description.
+    pub description: Option<String>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// The account that owns it, by its number, or `amazon` or `aws-marketplace`; the caller's if
+    /// left out. One of another account's may be launched by everybody.
+    pub owner: Option<String>,
+    /// Since when it counts as deprecated.
+    pub deprecated: Option<Timestamp>,
+    /// An image that has the name already is good enough.
+    pub if_missing: bool,
 }
 
 /// A server's answer.
@@ -186,11 +195,11 @@ impl Control {
     async fn answer(&self, request: Request) -> Reply {
         match request {
             Request::Status => Reply::Status(self.status().await),
-            Request::Import { file, name, description, architecture, if_missing } => {
-                if let Some(id) = self.image_named(&name).filter(|_| if_missing) {
+            Request::Import(import) => {
+                if let Some(id) = self.image_named(&import.name).filter(|_| import.if_missing) {
                     return Reply::Imported(id);
                 }
-                match self.import(&file, name, description, architecture).await {
+                match self.import(import).await {
                     Ok(id) => Reply::Imported(id),
                     Err(message) => Reply::Failed(message),
                 }
@@ -237,23 +246,26 @@ impl Control {
         self.ec2.read(|state| state.images.iter().find(named).map(|image| image.id.clone()))
     }
 
-    async fn import(
-        &self,
-        file: &Path,
-        name: String,
-        description: Option<String>,
-        architecture: String,
-    ) -> Result<String, String> {
-        check_image_name(&name).map_err(|error| error.message)?;
+    async fn import(&self, import: Import) -> Result<String, String> {
+        check_image_name(&import.name).map_err(|error| error.message)?;
+        let owner = account(import.owner.as_deref())?;
         let layer = new_id("layer");
-        let bytes = match self.ec2.machines.import_layer(&layer, file).await {
+        let bytes = match self.ec2.machines.import_layer(&layer, &import.file).await {
             Ok(bytes) => bytes,
             Err(message) => {
                 self.ec2.machines.delete_layer(&layer).await;
                 return Err(message);
             }
         };
-        let imported = Imported { layer: layer.clone(), bytes, name, description, architecture };
+        let imported = Imported {
+            layer: layer.clone(),
+            bytes,
+            name: import.name,
+            description: import.description,
+            architecture: import.architecture,
+            owner,
+            deprecated: import.deprecated,
+        };
         match self.ec2.change(|state| imported.insert(state)) {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -324,21 +336,39 @@ impl Control {
     }
 }
 
+/// The account that is meant: the caller's, one by its number, or one that EC2 knows by a name.
+fn account(text: Option<&str>) -> Result<String, String> {
+    let Some(text) = text else { return Ok(ACCOUNT.into()) };
+    let is_number = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match account_of_alias(text) {
+        Some(account) => Ok(account.into()),
+        None if is_number => Ok(text.into()),
+        None => Err(format!(
+            "`{text}` is no account: write its 12 digits, or amazon, or aws-marketplace"
+        )),
+    }
+}
+
 struct Imported {
     layer: String,
     bytes: u64,
     name: String,
     description: Option<String>,
     architecture: String,
+    /// The account that owns the image.
+    owner: String,
+    deprecated: Option<Timestamp>,
 }
 
 impl Imported {
     fn insert(self, state: &mut State) -> ApiResult<String> {
         let size_gib = self.bytes.div_ceil(1 << 30).max(1);
         let snapshot_id = new_id("snap");
+        let is_own = self.owner == ACCOUNT;
         state.layers.insert(Layer { id: self.layer.clone(), parent: None });
         state.snapshots.insert(Snapshot {
             id: snapshot_id.clone(),
+            owner: if is_own { String::new() } else { self.owner.clone() },
             volume_id: "vol-ffffffff".into(),
             size_gib,
             state: SnapshotState::Completed,
@@ -360,7 +390,16 @@ impl Imported {
         insert_image(
             state,
             NewImage {
+                id: new_id("ami"),
                 region: String::new(),
+                // Those of others are there for everybody.
+                permissions: match is_own {
+                    true => Vec::new(),
+                    false => vec![Permission::Group("all".into())],
+                },
+                owner: self.owner,
+                deprecation: self.deprecated,
+                features: Features::default(),
                 name: self.name,
                 description: self.description,
                 architecture: self.architecture,
@@ -393,6 +432,8 @@ pub(crate) fn insert_simulated_base(state: &mut State) -> ApiResult<()> {
         name: "debian-12-amd64-simulated".into(),
         description: Some("A base image without a disk, for simulated machines".into()),
         architecture: "x86_64".into(),
+        owner: ACCOUNT.into(),
+        deprecated: None,
     };
     base.insert(state).map(drop)
 }

@@ -35,6 +35,8 @@ pub(crate) struct Ec2 {
     pub(crate) metadata: MetadataServices,
     pub(crate) gates: Gates,
     pub(crate) faults: Arc<FaultControl>,
+    /// How long the Recycle Bin keeps what is deleted, where there is one.
+    pub(crate) recycle_bin: Option<Duration>,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The folder's lock, given back when the store has been closed: it is the last field.
     _folder: File,
@@ -61,6 +63,7 @@ impl Ec2 {
         machines: Arc<dyn Machines>,
         faults: Arc<FaultControl>,
         gates: Gates,
+        recycle_bin: Option<Duration>,
         folder: File,
     ) -> Self {
         Ec2 {
@@ -70,6 +73,7 @@ impl Ec2 {
             metadata: MetadataServices::default(),
             gates,
             faults,
+            recycle_bin,
             locks: Mutex::default(),
             _folder: folder,
         }

@@ -93,7 +93,7 @@ async fn answer(
     let is_token = method == Method::PUT && uri.path() == "/latest/api/token";
     let (status, body) = match method {
         Method::PUT if is_token => service.new_token(&headers),
-        Method::GET if service.token_holds(&headers) => service.get(uri.path()),
+        Method::GET if service.may_read(&headers) => service.get(uri.path()),
         Method::GET => plain(StatusCode::UNAUTHORIZED, "401 - Unauthorized"),
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "405 - Method Not Allowed"),
     };
@@ -132,8 +132,13 @@ impl Service {
         (StatusCode::OK, token.into())
     }
 
-    fn token_holds(&self, headers: &HeaderMap) -> bool {
-        let token = headers.get(TOKEN).and_then(|value| value.to_str().ok());
+    /// With a token that holds; without one where the instance does not want any.
+    fn may_read(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = headers.get(TOKEN) else {
+            let instance = self.ec2.instance(&self.instance_id);
+            return instance.is_some_and(|it| !it.options.wants_token);
+        };
+        let token = token.to_str().ok();
         let tokens = self.tokens.lock().expect("no panic holds this lock");
         token.and_then(|token| tokens.get(token)).is_some_and(|end| *end > Instant::now())
     }
@@ -254,7 +259,7 @@ fn look_up(tree: &BTreeMap<String, String>, path: &str) -> Option<String> {
 fn identity_document(instance: &Instance) -> String {
     serde_json::json!({
         "accountId": ACCOUNT,
-        "architecture": "x86_64",
+        "architecture": instance.options.architecture,
         "availabilityZone": network::zone(&instance.region),
         "imageId": instance.image_id,
         "instanceId": instance.id,

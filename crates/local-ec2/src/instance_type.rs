@@ -7,6 +7,8 @@
 pub(crate) struct InstanceType {
     pub(crate) vcpus: u32,
     pub(crate) memory_mib: u64,
+    /// `arm64` of AWS' own processors, else `x86_64`.
+    pub(crate) architecture: &'static str,
 }
 
 /// The least a guest gets: a Debian cloud image boots in it.
@@ -43,7 +45,8 @@ impl InstanceType {
         };
         let small = matches!(size, "nano" | "micro" | "small") || burstable && size == "medium";
         let memory_mib = if small { burstable_mib } else { u64::from(vcpus) * per_vcpu_mib };
-        Some(InstanceType { vcpus, memory_mib })
+        let architecture = if is_graviton(family) { "arm64" } else { "x86_64" };
+        Some(InstanceType { vcpus, memory_mib, architecture })
     }
 
     /// The same, cut down to what this host can spare: its CPUs, and a quarter of its memory.
@@ -53,8 +56,16 @@ impl InstanceType {
         InstanceType {
             vcpus: self.vcpus.min(cpus),
             memory_mib: self.memory_mib.min(quarter).max(LEAST_MEMORY_MIB),
+            architecture: self.architecture,
         }
     }
+}
+
+/// `a1`, and families with a `g` after their generation, such as `m6gd`.
+fn is_graviton(family: &str) -> bool {
+    let after_letters = family.trim_start_matches(|it: char| it.is_ascii_lowercase());
+    let attributes = after_letters.trim_start_matches(|it: char| it.is_ascii_digit());
+    family == "a1" || attributes.starts_with('g')
 }
 
 fn host_memory_mib() -> u64 {
@@ -83,11 +94,19 @@ mod tests {
             ("r6i.2xlarge", 8, 65536),
             ("m5.24xlarge", 96, 393_216),
         ] {
-            assert_eq!(
-                InstanceType::parse(name),
-                Some(InstanceType { vcpus, memory_mib }),
-                "{name}"
-            );
+            let found = InstanceType::parse(name).unwrap();
+            assert_eq!((found.vcpus, found.memory_mib), (vcpus, memory_mib), "{name}");
+        }
+    }
+
+    #[test]
+    fn aws_own_processors_are_told_by_the_family() {
+        let of = |name| InstanceType::parse(name).unwrap().architecture;
+        for name in ["t4g.small", "m6gd.large", "c7gn.xlarge", "is4gen.large", "a1.medium"] {
+            assert_eq!(of(name), "arm64", "{name}");
+        }
+        for name in ["t3.small", "g4dn.xlarge", "m7a.medium", "c5.large"] {
+            assert_eq!(of(name), "x86_64", "{name}");
         }
     }
 

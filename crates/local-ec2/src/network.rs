@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, new_id};
+use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, Vpc, new_id};
 
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";
 pub(crate) const SUBNET_ID: &str = "subnet-00000000000000001";
@@ -36,6 +36,48 @@ pub(crate) fn addresses_in_use(state: &State) -> impl Iterator<Item = Ipv4Addr> 
 /// The one zone of a region.
 pub(crate) fn zone(region: &str) -> String {
     format!("{region}a")
+}
+
+/// Whether a text has the form of a region's name, such as `us-gov-west-1`
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html>).
+pub(crate) fn region_is_valid(region: &str) -> bool {
+    let mut words: Vec<&str> = region.split('-').collect();
+    if words.len() == 4 && (words[1] == "gov" || words[1].starts_with("iso")) {
+        words.remove(1);
+    }
+    let [place, direction, number] = words[..] else { return false };
+    place.len() == 2
+        && place.bytes().all(|it| it.is_ascii_lowercase())
+        && DIRECTIONS.iter().any(|(name, _)| *name == direction)
+        && number.len() == 1
+        && matches!(number.as_bytes()[0], b'1'..=b'9')
+}
+
+/// The directions in regions' names, and how zone ids shorten them.
+const DIRECTIONS: [(&str, &str); 9] = [
+    ("central", "c"),
+    ("east", "e"),
+    ("north", "n"),
+    ("northeast", "ne"),
+    ("northwest", "nw"),
+    ("south", "s"),
+    ("southeast", "se"),
+    ("southwest", "sw"),
+    ("west", "w"),
+];
+
+/// The id of a region's one zone, such as `use1-az1`
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html>).
+pub(crate) fn zone_id(region: &str) -> String {
+    let short = |word: &str| {
+        let direction = DIRECTIONS.iter().find(|(name, _)| *name == word);
+        match direction {
+            Some((_, short)) => (*short).to_owned(),
+            None if word == "gov" => "g".to_owned(),
+            None => word.to_owned(),
+        }
+    };
+    format!("{}-az1", region.split('-').map(short).collect::<String>())
 }
 
 /// The region of a zone.
@@ -72,8 +114,12 @@ pub(crate) fn allow_all_egress() -> Rule {
     allow_all(Direction::Egress, Peer::Cidr("0.0.0.0/0".into()))
 }
 
-/// Adds the VPC's default subnet, where it is missing.
+/// Adds the VPC and its default subnet, where they are missing.
 pub(crate) fn ensure_default_subnet(state: &mut State) {
+    if state.vpcs.get(VPC_ID).is_none() {
+        let region = String::new();
+        state.vpcs.insert(Vpc { id: VPC_ID.into(), region, tags: Tags::new() });
+    }
     if state.subnets.get(SUBNET_ID).is_none() {
         state.subnets.insert(Subnet {
             id: SUBNET_ID.into(),
@@ -103,4 +149,24 @@ pub(crate) fn ensure_default_group(state: &mut State) -> bool {
         tags: Tags::new(),
     });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_and_zone_ids_have_aws_forms() {
+        for (region, zone) in [
+            ("us-east-1", "use1-az1"),
+            ("ap-southeast-2", "apse2-az1"),
+            ("us-gov-west-1", "usgw1-az1"),
+        ] {
+            assert!(region_is_valid(region));
+            assert_eq!(zone_id(region), zone);
+        }
+        for text in ["", "0", "us-east", "us-east-11", "us-up-1", "us-east-1a", "x-east-1"] {
+            assert!(!region_is_valid(text), "{text}");
+        }
+    }
 }

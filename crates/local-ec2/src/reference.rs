@@ -12,6 +12,8 @@ pub struct ActionReference {
     pub honours: &'static [&'static str],
     /// Parameters that are accepted and mean nothing here. All others are refused.
     pub ignores: &'static [&'static str],
+    /// Parameters that are accepted with this value, which is EC2's default, and no other.
+    pub defaults: &'static [(&'static str, &'static str)],
     /// Filters; all others are refused.
     pub filters: &'static [&'static str],
     /// What differs from EC2.
@@ -27,6 +29,7 @@ pub fn reference() -> Vec<ActionReference> {
             name,
             honours: it.honours,
             ignores: it.ignores,
+            defaults: it.defaults,
             filters: it.filters,
             notes: it.notes,
         })

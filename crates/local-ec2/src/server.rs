@@ -25,8 +25,8 @@ use crate::faults::{Fate, FaultControl, Strike};
 use crate::gate::Gates;
 use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
 use crate::network;
-use crate::protocol::auth::{self, AccessKey};
-use crate::protocol::{ApiError, ApiResult, Params};
+use crate::protocol::auth::{self, AccessKey, Scope};
+use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params};
 use crate::store::{Store, StoreError};
 use crate::tunnel;
 
@@ -59,6 +59,9 @@ pub struct ServerConfig {
     pub ssh_port: u16,
     /// What instances are.
     pub machines: MachineKind,
+    /// How long the Recycle Bin keeps deleted images and snapshots; there is none where this is
+    /// `None`.
+    pub recycle_bin: Option<Duration>,
     /// A command that runs [`crate::relay_stdio`] with the path that is added to it.
     pub metadata_relay: Vec<String>,
 }
@@ -115,7 +118,7 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     let faults = Arc::new(FaultControl::default());
     let gates = Gates::new(config.ssh_port);
     let machines = machines(&config, &faults);
-    let ec2 = Arc::new(Ec2::new(store, state, machines, faults, gates, lock));
+    let ec2 = Arc::new(Ec2::new(store, state, machines, faults, gates, config.recycle_bin, lock));
     prepare(&ec2, &config)?;
     engine::resume(&ec2).await;
     // Before the control socket listens: whoever gets an answer there reads the address next.
@@ -229,6 +232,7 @@ async fn answer(
     tokio::time::sleep(service.delay).await;
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_REQUEST).await;
+    let service_name = auth::claimed_service(&parts).unwrap_or_default();
     if let Some(target) = parts.headers.get("x-amz-target") {
         return refuse_json(target.to_str().unwrap_or_default(), &request_id);
     }
@@ -238,8 +242,10 @@ async fn answer(
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     };
     let action = param("Action");
-    // Each of those services has one version, and all of them are of that year.
-    let is_other_service = param("Version").starts_with("2011-");
+    if action.is_empty() && !matches!(service_name.as_str(), "" | "ec2") {
+        return refuse_rest(&service_name, &parts, &request_id);
+    }
+    let is_other_service = !matches!(service_name.as_str(), "" | "ec2");
     let outcome = match &body {
         Ok(body) => service.perform(&parts, body, &action, params, &request_id).await,
         Err(_) => {
@@ -287,6 +293,33 @@ fn refuse_json(target: &str, request_id: &str) -> Response<Body> {
         .expect("these headers are valid")
 }
 
+/// Services whose actions are paths: S3's clients read XML of its own, all others JSON.
+fn refuse_rest(
+    service: &str,
+    parts: &axum::http::request::Parts,
+    request_id: &str,
+) -> Response<Body> {
+    let what = format!("{} {}", parts.method, parts.uri.path());
+    tracing::warn!("{what} of {service} is not served here");
+    let message = format!("{what} of {service} is not served by a local EC2 endpoint.");
+    let answer = Response::builder().header("x-amzn-requestid", request_id);
+    let answer = match service {
+        "s3" => {
+            let error = ApiError::new("NotImplemented", message);
+            answer
+                .status(StatusCode::NOT_IMPLEMENTED)
+                .header(header::CONTENT_TYPE, "application/xml")
+                .body(Body::from(error.s3_body(request_id)))
+        }
+        _ => answer
+            .status(StatusCode::BAD_REQUEST)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-amzn-errortype", "UnknownOperationException")
+            .body(Body::from(serde_json::json!({ "message": message }).to_string())),
+    };
+    answer.expect("these headers are valid")
+}
+
 impl Service {
     /// The answer; `None` when there is to be none.
     async fn perform(
@@ -307,6 +340,9 @@ impl Service {
             Fate::Before(Strike::Cut) => return None,
             Fate::Before(Strike::Wait(time)) => tokio::time::sleep(*time).await,
             Fate::Passes | Fate::After(_) => {}
+        }
+        if let Err(error) = check_scope(&scope, action, &params) {
+            return Some(Err(error));
         }
         let call = Call { ec2: self.ec2.clone(), region: scope.region };
         let answer = self.dispatch(&call, action, params, request_id);
@@ -333,15 +369,48 @@ impl Service {
             self.ec2.faults.authorize(action)?;
         }
         self.ec2.faults.throttle(actions::demand(action, &params))?;
+        actions::check_known(action)?;
         actions::check_all_found(call, &params)?;
         actions::dispatch(call, &Params::new(params), action, request_id)
     }
 }
 
-/// Parameters come in the body of a POST, or in the query of a GET.
+/// Whether a signature is for this service and a region that may exist
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>), and the
+/// version one that there is.
+fn check_scope(scope: &Scope, action: &str, params: &[(String, String)]) -> ApiResult<()> {
+    let refused = |message: String| Err(ApiError { message, ..ApiError::auth_failure() });
+    if !network::region_is_valid(&scope.region) {
+        let region = &scope.region;
+        return refused(format!("Credential should be scoped to a valid region, not '{region}'."));
+    }
+    let serves = if action == "GetCallerIdentity" { "sts" } else { "ec2" };
+    let is_known = actions::check_known(action).is_ok();
+    if is_known && scope.service != serves {
+        return refused(format!("Credential should be scoped to correct service: '{serves}'."));
+    }
+    let version = params.iter().find(|(name, _)| name == "Version").map(|(_, value)| value);
+    match version {
+        Some(version) if is_known && serves == "ec2" && !is_version(version) => {
+            let message =
+                format!("The requested version ({version}) of service AmazonEC2 does not exist");
+            Err(ApiError::new("NoSuchVersion", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Old clients ask for old versions, and are answered as by the last one. EC2's first is of 2006.
+fn is_version(text: &str) -> bool {
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    text.len() == 10 && ("2006-06-26"..=EC2_VERSION).contains(&text) && day.is_ok()
+}
+
+/// Parameters come in the body of a POST, or in the query of a GET, where the signature may be, too.
 fn decode(parts: &axum::http::request::Parts, body: &[u8]) -> Vec<(String, String)> {
     let query = parts.uri.query().unwrap_or_default().as_bytes();
     let query = form_urlencoded::parse(query).into_owned();
+    let query = query.filter(|(name, _)| !name.starts_with("X-Amz-"));
     query.chain(form_urlencoded::parse(body).into_owned()).collect()
 }
 

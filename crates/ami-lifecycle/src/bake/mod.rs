@@ -52,7 +52,7 @@ use crate::tags;
 use crate::takeover::{self, Adopted, Takeover};
 use crate::template::{CheckoutOn, Repository};
 use crate::undo::{Undo, Undone};
-use crate::verify::{prove, quarantine, tell_what_is_left};
+use crate::verify::{hide, prove, quarantine, tell_what_is_left};
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.
@@ -358,6 +358,7 @@ impl<'a> Bake<'a> {
         let tags = quarantine(Timestamp::now(), &failures, operator);
         cloud.tag(std::slice::from_ref(&image.facts.id), &tags).await?;
         self.undo.keep_image();
+        hide(site, &image.facts.id).await;
         Err(BakeError::Quarantined { ami: image.facts.id.clone(), failures })
     }
 

@@ -38,6 +38,8 @@ pub struct ImageFacts {
     pub encrypted: bool,
     /// When EC2 begins to call it deprecated (RFC 3339).
     pub deprecation: Option<String>,
+    /// When an instance was started from it last (RFC 3339), as far as EC2 tells: a day later.
+    pub last_launched: Option<String>,
     /// It cannot be deregistered until that protection is switched off.
     pub protected: bool,
     /// Its tags.
@@ -86,6 +88,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         encrypted,
         ebs_devices,
         deprecation: image.deprecation_time,
+        last_launched: image.last_launched_time.filter(|time| !time.is_empty()),
         block_devices: devices.collect(),
         tags: read_tags(image.tags),
         id: image.image_id.unwrap_or_default(),

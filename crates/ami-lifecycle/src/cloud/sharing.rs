@@ -81,6 +81,28 @@ impl Cloud {
         answer.map(drop).map_err(|error| CloudError::new(Action::DisableImageDeprecation, error))
     }
 
+    /// Lets nobody find or launch an image. One that is disabled already stays so.
+    pub(crate) async fn disable(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::DisableImage, &id).await;
+        let request = self.ec2.disable_image().image_id(id);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::DisableImage, error))
+        })
+        .await
+    }
+
+    /// Lets a disabled image be found and launched again.
+    pub(crate) async fn enable(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::EnableImage, &id).await;
+        let request = self.ec2.enable_image().image_id(id);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImage, error))
+        })
+        .await
+    }
+
     /// Keeps an image from being deregistered. Without the cooldown, in which EC2 would not
     /// let it go for a day after this is switched off.
     pub(crate) async fn protect(&self, id: &str) -> Result<(), CloudError> {

@@ -128,12 +128,14 @@ pub(super) async fn ask_for(cloud: &Cloud, action: Action, from: &str, image: &s
         Action::DescribeSnapshots => dry_run!(ec2.describe_snapshots().owner_ids("self")),
         Action::DescribeSubnets => dry_run!(ec2.describe_subnets()),
         Action::DescribeVolumes => dry_run!(ec2.describe_volumes()),
+        Action::DisableImage => dry_run!(ec2.disable_image().image_id(NO_IMAGE)),
         Action::DisableImageDeprecation => {
             dry_run!(ec2.disable_image_deprecation().image_id(NO_IMAGE))
         }
         Action::DisableImageDeregistrationProtection => {
             dry_run!(ec2.disable_image_deregistration_protection().image_id(NO_IMAGE))
         }
+        Action::EnableImage => dry_run!(ec2.enable_image().image_id(NO_IMAGE)),
         Action::EnableImageDeprecation => {
             let soon = SystemTime::now() + Duration::from_secs(3600);
             let request = ec2.enable_image_deprecation().image_id(NO_IMAGE);
@@ -147,6 +149,8 @@ pub(super) async fn ask_for(cloud: &Cloud, action: Action, from: &str, image: &s
             let request = ec2.import_key_pair().key_name(NO_KEY_PAIR);
             dry_run!(request.public_key_material(Blob::new(PUBLIC_KEY)))
         }
+        Action::ListImagesInRecycleBin => dry_run!(ec2.list_images_in_recycle_bin()),
+        Action::ListSnapshotsInRecycleBin => dry_run!(ec2.list_snapshots_in_recycle_bin()),
         Action::ModifyImageAttribute => {
             let nobody = LaunchPermission::builder().user_id("000000000000").build();
             let nobody = LaunchPermissionModifications::builder().remove(nobody).build();
@@ -155,6 +159,12 @@ pub(super) async fn ask_for(cloud: &Cloud, action: Action, from: &str, image: &s
         Action::ModifyLaunchTemplate => {
             let request = ec2.modify_launch_template().launch_template_id(NO_LAUNCH_TEMPLATE);
             dry_run!(request.default_version("1"))
+        }
+        Action::RestoreImageFromRecycleBin => {
+            dry_run!(ec2.restore_image_from_recycle_bin().image_id(NO_IMAGE))
+        }
+        Action::RestoreSnapshotFromRecycleBin => {
+            dry_run!(ec2.restore_snapshot_from_recycle_bin().snapshot_id(NO_SNAPSHOT))
         }
         Action::RevokeSecurityGroupIngress => {
             let request = ec2.revoke_security_group_ingress().group_id(NO_GROUP);

@@ -36,6 +36,7 @@ pub(crate) fn delays(seed: u64) -> Delays {
         stopped: seconds(8),
         image: seconds(30),
         terminated: seconds(20),
+        launched: Duration::ZERO,
         spread: 10,
         seed,
     }

@@ -99,6 +99,7 @@ fn as_text(info: &Info) -> String {
     }
     add("shared with", &info.shared_with.join(", "));
     add("deprecated", ami.deprecation.as_deref().unwrap_or_default());
+    add("launched", ami.last_launched.as_deref().unwrap_or_default());
     add("encrypted", if ami.encrypted { "yes" } else { "" });
     add("protected", if ami.protected { "from deregistration" } else { "" });
     add("operator", &ami.operator);

@@ -5,14 +5,19 @@ mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use local_ec2::{Answer, Delays, Endpoint, Folder, MachineKind, Reply, Request, Status};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use local_ec2::{Answer, Delays, Endpoint, Folder, Import, MachineKind, Reply, Request, Status};
 
 use self::faults::FaultArgs;
 use self::server::Settings;
 use crate::cli::Output;
 use crate::commands::{Outcome, confirm};
+use crate::config::parse_days;
 use crate::console::Console;
 use crate::failure::{Failure, chain};
 use crate::surroundings;
@@ -79,6 +84,9 @@ pub(crate) struct StartArgs {
     /// draws each around that
     #[arg(long, value_name = "NAME=TIME,…", default_value = "")]
     delays: Delays,
+    /// How long its Recycle Bin keeps what is deleted, such as 7d [default: there is none]
+    #[arg(long, value_name = "TIME", value_parser = kept)]
+    recycle_bin: Option<Duration>,
     /// What simulated machines answer to SSH commands that contain a text: an exit status
     #[arg(long, value_name = "TEXT=STATUS")]
     answer: Vec<Answer>,
@@ -105,9 +113,28 @@ pub(crate) struct ImportArgs {
     /// The AMI's architecture
     #[arg(long, default_value = "x86_64", value_parser = ["x86_64", "arm64"])]
     arch: String,
+    /// The account that owns it, or amazon or aws-marketplace: everybody may launch it then
+    /// [default: your own]
+    #[arg(long, value_name = "ACCOUNT")]
+    owner: Option<String>,
+    /// Let it count as deprecated since then, such as 2026-01-31
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    deprecated: Option<Timestamp>,
     /// Print the id of the AMI that has the name already, if there is one
     #[arg(long)]
     if_missing: bool,
+}
+
+/// A length of time.
+fn kept(text: &str) -> Result<Duration, String> {
+    parse_days(text).ok_or_else(|| "write 7d, 6w or 36h".to_owned())
+}
+
+/// A day, or a time.
+fn day(text: &str) -> Result<Timestamp, String> {
+    let day = text.parse::<Date>().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    let time = day.map(|day| day.timestamp()).or_else(|| text.parse().ok());
+    time.ok_or_else(|| "write a day such as 2026-01-31".to_owned())
 }
 
 /// Relays a metadata connection when the program was started for that.
@@ -171,6 +198,7 @@ impl StartArgs {
         Ok(Settings {
             port: self.port,
             ssh_port: self.ssh_port,
+            recycle_bin: self.recycle_bin,
             machines: match kind {
                 Machines::Qemu => MachineKind::Qemu,
                 Machines::Simulated => {
@@ -302,13 +330,15 @@ async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome
         return Err(Failure::usage(format!("there is no file {}", file.display())));
     }
     ensure_running(console).await?;
-    let request = Request::Import {
+    let request = Request::Import(Import {
         file,
         name: args.name,
         description: args.description,
         architecture: args.arch,
+        owner: args.owner,
+        deprecated: args.deprecated,
         if_missing: args.if_missing,
-    };
+    });
     match ask(folder, &request).await? {
         Reply::Imported(id) => {
             console.result(&id);

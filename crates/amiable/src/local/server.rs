@@ -28,11 +28,13 @@ pub(super) struct Settings {
     pub(super) port: Option<u16>,
     pub(super) ssh_port: u16,
     pub(super) machines: MachineKind,
+    #[serde(default)]
+    pub(super) recycle_bin: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { port: None, ssh_port: 2222, machines: MachineKind::Qemu }
+        Settings { port: None, ssh_port: 2222, machines: MachineKind::Qemu, recycle_bin: None }
     }
 }
 
@@ -142,6 +144,7 @@ pub(super) async fn serve(folder: &Folder) -> Outcome {
         port: settings.port,
         ssh_port: settings.ssh_port,
         machines: settings.machines,
+        recycle_bin: settings.recycle_bin,
         metadata_relay: vec![program.to_string_lossy().into_owned(), RELAY.into()],
     };
     allow_many_files();

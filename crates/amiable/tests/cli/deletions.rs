@@ -157,3 +157,43 @@ fn an_ami_that_somebody_has_disabled_is_seen_and_its_generation_does_not_come_ag
     ];
     insta::assert_snapshot!(all.join("\n"));
 }
+
+#[test]
+fn what_was_deleted_comes_back_from_the_recycle_bin() {
+    let farm = Farm::with_example(&["--recycle-bin", "7d"]);
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let told = [
+        farm.amiable(&["delete", &first, "--yes"]),
+        farm.amiable(&["list"]),
+        farm.amiable(&["restore", &first]),
+        farm.amiable(&["list"]),
+        farm.amiable(&["restore", &first]),
+        farm.amiable(&["restore", "ami-0123456789abcdef0"]),
+        farm.amiable(&["rollback", "agent"]),
+    ];
+    let day = vec![(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC", "until [TIME]")];
+    insta::with_settings!({ filters => day }, { insta::assert_snapshot!(told.join("\n")) });
+    assert_eq!(farm.current("agent"), first);
+    farm.wait_until_empty();
+}
+
+/// The snapshots come first: what breaks off after them is gone on with.
+#[test]
+fn a_restore_that_broke_off_is_gone_on_with() {
+    let farm = Farm::with_example(&["--recycle-bin", "7d"]);
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    farm.stdout(&["delete", &first, "--yes", "-q"]);
+    for call in ["RestoreImageFromRecycleBin=InternalError", "CreateTags=InternalError"] {
+        farm.stdout(&["local", "fault", "--call", call]);
+        let text = farm.amiable(&["restore", &first]);
+        assert!(text.contains("status: 1") && text.contains("InternalError"), "{text}");
+    }
+    farm.stdout(&["local", "fault", "--off"]);
+    let text = farm.amiable(&["restore", &first]);
+    assert!(text.contains("(generation 1) is back, as previous"), "{text}");
+    assert_eq!(farm.status()["snapshots"], 3);
+}

@@ -87,7 +87,7 @@ fn one_folder_has_one_server() {
     let farm = Farm::new(&[]);
     let output = farm.command("amiable", &["local", "serve"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(output.status.code(), Some(75), "{text}");
     assert!(text.contains("error: another local endpoint is running for "), "{text}");
 }
 

@@ -43,6 +43,24 @@ fn what_cannot_be_looked_up_keeps_everything() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+#[test]
+fn what_was_launched_lately_is_kept_where_that_is_asked_for() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "[defaults]\n", "[defaults]\nkeep_launched = \"30d\"\n");
+    for _ in 0..3 {
+        farm.stdout(&["update", "agent", "-q"]);
+    }
+    farm.wait_until_empty();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    // Each was launched to be verified.
+    let prune = ["prune", "--yes", "--keep", "0", "--younger", "1ms"];
+    let text = farm.amiable(&["prune", "--explain", "--keep", "0", "--younger", "1ms"]);
+    let why = "an instance was started from it 0 min ago, and what was launched within 30 days is kept";
+    assert_eq!(text.matches(why).count(), 2, "{text}");
+    farm.edit("amiable.toml", "keep_launched = \"30d\"\n", "");
+    assert!(farm.amiable(&prune).contains("2 go"));
+}
+
 /// What follows the defaults.
 const FLEET: &str = r#"keep = 1
 keep_younger = "1s"

@@ -76,7 +76,8 @@ fn a_volume_that_outlives_its_builder_goes_with_the_lease() {
         r#"[{{"DeviceName":"/dev/sda1","Ebs":{{"SnapshotId":"{snapshot}","DeleteOnTermination":false}}}}]"#
     );
     let names = ["--name", "debian-99", "--root-device-name", "/dev/sda1"];
-    let register = ["ec2", "register-image", "--architecture", "x86_64"];
+    let register =
+        ["ec2", "register-image", "--architecture", "x86_64", "--virtualization-type", "hvm"];
     aws(&[&register[..], &names, &["--block-device-mappings", &mapping]].concat());
     let volumes = || aws(&["ec2", "describe-volumes", "--query", "length(Volumes)"]);
     farm.edit(

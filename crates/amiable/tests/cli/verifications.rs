@@ -1,5 +1,6 @@
 //! New AMIs are proven before they are current.
 
+use crate::accesses::ec2;
 use crate::farm::Farm;
 
 /// A farm whose template has a verify script that exits with `status`.
@@ -39,6 +40,13 @@ fn an_ami_that_fails_is_quarantined_and_the_current_one_stays() {
         serde_json::from_str(&farm.stdout(&["list", "--output", "json"])).unwrap();
     let bad = amis[0]["ami"].as_str().unwrap();
     insta::assert_snapshot!("quarantined_info", farm.amiable(&["info", bad]));
+    // Whoever takes the newest by its name does not find it.
+    let newest = || {
+        let query = "reverse(sort_by(Images,&CreationDate))[0].ImageId";
+        let name = "Name=name,Values=jenkins-*";
+        ec2(&farm, &["describe-images", "--owners", "self", "--filters", name, "--query", query])
+    };
+    assert_ne!(newest(), bad);
     farm.wait_until_empty();
 
     // What is repaired, or was never broken, can be proven again.
@@ -46,6 +54,7 @@ fn an_ami_that_fails_is_quarantined_and_the_current_one_stays() {
     farm.stdout(&["local", "start"]);
     assert!(farm.amiable(&["verify", bad]).contains("has passed verification and is current now"));
     assert_eq!(farm.current("agent"), bad);
+    assert_eq!(newest(), bad);
     farm.wait_until_empty();
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::query::{find_mut, required_id};
+use super::query::{find_own_image, required_id};
 use super::{Action, Call};
 use crate::model::Image;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
@@ -23,7 +23,7 @@ pub(super) struct DisableImageDeprecation(String);
 
 fn deprecate(call: &Call, id: &str, at: Option<Timestamp>, xml: &mut Xml) -> ApiResult<()> {
     call.ec2.change(|state| {
-        find_mut(&mut state.images, id)?.deprecation = at;
+        find_own_image(state, id)?.deprecation = at;
         Ok(())
     })?;
     xml.text("return", true);
@@ -33,8 +33,7 @@ fn deprecate(call: &Call, id: &str, at: Option<Timestamp>, xml: &mut Xml) -> Api
 impl Action for EnableImageDeprecation {
     const REFERENCE: Reference = Reference {
         honours: &["ImageId", "DeprecateAt"],
-        notes: "Seconds are rounded to the minute. It is told; who asks for images sees deprecated \
-                ones too, as their owner does on EC2.",
+        notes: "Seconds are rounded to the minute.",
         ..Reference::NONE
     };
 

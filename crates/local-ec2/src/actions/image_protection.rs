@@ -1,7 +1,7 @@
 //! Images that are not to be deregistered by mistake: deregistration protection, and who
 //! refers to an image.
 
-use super::query::{Page, find, find_mut, id_list, required_id};
+use super::query::{Page, find_image, find_own_image, id_list, required_id};
 use super::{Action, Call};
 use crate::ec2::ACCOUNT;
 use crate::model::{Image, Instance, InstanceState, Resource};
@@ -15,7 +15,7 @@ pub(super) struct DisableImageDeregistrationProtection(String);
 
 fn protect(call: &Call, id: &str, protected: bool, xml: &mut Xml) -> ApiResult<()> {
     call.ec2.change(|state| {
-        find_mut(&mut state.images, id)?.protected = protected;
+        find_own_image(state, id)?.protected = protected;
         Ok(())
     })?;
     xml.text("return", true);
@@ -85,7 +85,7 @@ impl Action for DescribeImageReferences {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             for id in &self.images {
-                find(&state.images, id)?;
+                find_image(state, id)?;
             }
             let refers = |instance: &&Instance| {
                 instance.is_in(&call.region)

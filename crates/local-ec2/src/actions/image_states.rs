@@ -1,6 +1,6 @@
 //! Images that nobody may launch for a while.
 
-use super::query::{find_mut, required_id};
+use super::query::{find_own_image, required_id};
 use super::{Action, Call};
 use crate::model::{Image, ImageState};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
@@ -19,7 +19,7 @@ fn change(
     xml: &mut Xml,
 ) -> ApiResult<()> {
     call.ec2.change(|state| {
-        let image = find_mut(&mut state.images, id)?;
+        let image = find_own_image(state, id)?;
         if image.state != from && image.state != to {
             let message = format!("The image {id} is {}", image.state.name());
             return Err(ApiError::new("InvalidAMIID.Unavailable", message));

@@ -1,16 +1,17 @@
 //! Attributes of instances.
 
+use super::image_attributes::attribute_name;
 use super::instances::{incorrect_state, write_attachments, write_groups};
-use super::launch::check_user_data;
+use super::launch::normal_user_data;
 use super::query::{find, find_mut, required_id};
 use super::security_groups::find_group;
 use super::{Action, Call};
 use crate::instance_type::InstanceType;
 use crate::model::{Instance, InstanceState, ShutdownBehavior, State};
-use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml, parse};
 
-/// The attributes that are told; the last ones never differ here.
-const ATTRIBUTES: [&str; 10] = [
+/// The attributes that are told.
+const ATTRIBUTES: [&str; 12] = [
     "blockDeviceMapping",
     "disableApiTermination",
     "groupSet",
@@ -21,6 +22,8 @@ const ATTRIBUTES: [&str; 10] = [
     "ebsOptimized",
     "enaSupport",
     "sourceDestCheck",
+    "sriovNetSupport",
+    "disableApiStop",
 ];
 
 pub(super) struct DescribeInstanceAttribute {
@@ -31,14 +34,12 @@ pub(super) struct DescribeInstanceAttribute {
 impl Action for DescribeInstanceAttribute {
     const REFERENCE: Reference = Reference {
         honours: &["InstanceId", "Attribute"],
-        notes: "Attributes: blockDeviceMapping, disableApiTermination, ebsOptimized, enaSupport, \
-                groupSet, instanceInitiatedShutdownBehavior, instanceType, rootDeviceName, \
-                sourceDestCheck, userData.",
+        notes: "Attributes: all but enclaveOptions, kernel, productCodes and ramdisk.",
         ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
-        let attribute = params.required("Attribute")?;
+        let attribute = attribute_name(&params.required("Attribute")?);
         if !ATTRIBUTES.contains(&attribute.as_str()) {
             return Err(ApiError::invalid_value("attribute", &attribute));
         }
@@ -65,8 +66,11 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance, attribute: &str) {
         "instanceType" => Some(instance.instance_type.clone()),
         "rootDeviceName" => Some(instance.root_device_name.clone()),
         "userData" => instance.user_data.clone(),
-        "ebsOptimized" => Some("false".into()),
-        _ => Some("true".into()),
+        "ebsOptimized" => Some(instance.options.ebs_optimized.to_string()),
+        "enaSupport" => Some(instance.options.ena_support.to_string()),
+        "sriovNetSupport" => instance.options.sriov.clone(),
+        "sourceDestCheck" => Some(instance.options.source_dest_check.to_string()),
+        _ => Some("false".into()),
     };
     xml.node(attribute, |xml| xml.option("value", value));
 }
@@ -82,8 +86,10 @@ pub(super) struct ModifyInstanceAttribute {
     groups: Vec<String>,
     /// Devices, and whether each is to be deleted on termination.
     devices: Vec<(String, bool)>,
-    /// Something was asked for that makes no difference here.
-    means_nothing: bool,
+    ebs_optimized: Option<bool>,
+    ena_support: Option<bool>,
+    source_dest_check: Option<bool>,
+    sriov: Option<String>,
 }
 
 impl Action for ModifyInstanceAttribute {
@@ -104,13 +110,15 @@ impl Action for ModifyInstanceAttribute {
             "SourceDestCheck.Value",
             "SriovNetSupport.Value",
         ],
-        notes: "EbsOptimized, EnaSupport, SourceDestCheck and SriovNetSupport are accepted and \
-                mean nothing. Type and user data change while the instance is stopped.",
+        notes: "EbsOptimized, EnaSupport, SourceDestCheck and SriovNetSupport are kept and told, \
+                and change nothing else. Type, user data and the first two of these change while \
+                the instance is stopped.",
         ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
-        let named = params.string("Attribute").zip(params.string("Value"));
+        let named = params.string("Attribute").map(|text| attribute_name(&text));
+        let named = named.zip(params.string("Value"));
         // An attribute has a parameter of its own, or stands beside its value.
         let value = |parameter: &str, attribute: &str| {
             let own = params.structure(parameter).string("Value");
@@ -121,14 +129,24 @@ impl Action for ModifyInstanceAttribute {
         let mut change = ModifyInstanceAttribute {
             id: required_id::<Instance>(params, "InstanceId")?,
             instance_type: value("InstanceType", "instanceType"),
-            user_data: value("UserData", "userData"),
+            user_data: value("UserData", "userData")
+                .map(|text| normal_user_data(&text))
+                .transpose()?,
             groups: params.list("GroupId"),
             ..Self::default()
         };
-        if let Some(text) = value("DisableApiTermination", "disableApiTermination") {
-            let flag = text.parse();
-            let flag = flag.map_err(|_| ApiError::invalid_value("disableApiTermination", &text))?;
-            change.termination_protected = Some(flag);
+        let flag = |parameter: &str, attribute: &str| {
+            let invalid = |text: String| ApiError::invalid_value(attribute, &text);
+            let text = value(parameter, attribute);
+            text.map(|text| parse::<bool>(&text).ok_or_else(|| invalid(text))).transpose()
+        };
+        change.termination_protected = flag("DisableApiTermination", "disableApiTermination")?;
+        change.ebs_optimized = flag("EbsOptimized", "ebsOptimized")?;
+        change.ena_support = flag("EnaSupport", "enaSupport")?;
+        change.source_dest_check = flag("SourceDestCheck", "sourceDestCheck")?;
+        change.sriov = value("SriovNetSupport", "sriovNetSupport");
+        if let Some(text) = change.sriov.as_ref().filter(|text| *text != "simple") {
+            return Err(ApiError::invalid_value("sriovNetSupport", text));
         }
         let behavior =
             value("InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior");
@@ -136,13 +154,9 @@ impl Action for ModifyInstanceAttribute {
             behavior.map(|text| ShutdownBehavior::parse(&text)).transpose()?;
         for mapping in params.structures("BlockDeviceMapping") {
             let delete = mapping.structure("Ebs").required("DeleteOnTermination")?;
-            let delete = delete.parse();
-            let delete = delete.map_err(|_| ApiError::invalid_value("DeleteOnTermination", ""))?;
+            let delete = parse(&delete)
+                .ok_or_else(|| ApiError::invalid_value("DeleteOnTermination", &delete))?;
             change.devices.push((mapping.required("DeviceName")?, delete));
-        }
-        for name in ["ebsOptimized", "enaSupport", "sourceDestCheck", "sriovNetSupport"] {
-            let parameter = name[..1].to_uppercase() + &name[1..];
-            change.means_nothing |= value(&parameter, name).is_some();
         }
         change.check()?;
         Ok(change)
@@ -170,7 +184,10 @@ impl ModifyInstanceAttribute {
             && self.termination_protected.is_none()
             && self.groups.is_empty()
             && self.devices.is_empty()
-            && !self.means_nothing
+            && self.ebs_optimized.is_none()
+            && self.ena_support.is_none()
+            && self.source_dest_check.is_none()
+            && self.sriov.is_none()
     }
 
     fn check(&self) -> ApiResult<()> {
@@ -183,11 +200,14 @@ impl ModifyInstanceAttribute {
         {
             return Err(ApiError::invalid_value("instanceType", name));
         }
-        self.user_data.as_deref().map_or(Ok(()), check_user_data)
+        Ok(())
     }
 
     fn apply(&self, instance: &mut Instance, groups: Vec<String>) -> ApiResult<()> {
-        let wants_stopped = self.instance_type.is_some() || self.user_data.is_some();
+        let wants_stopped = self.instance_type.is_some()
+            || self.user_data.is_some()
+            || self.ebs_optimized.is_some()
+            || self.ena_support.is_some();
         if wants_stopped && instance.state != InstanceState::Stopped {
             return Err(incorrect_state(instance, "modified in this way"));
         }
@@ -206,6 +226,11 @@ impl ModifyInstanceAttribute {
         if !groups.is_empty() {
             instance.groups = groups;
         }
+        let options = &mut instance.options;
+        options.ebs_optimized = self.ebs_optimized.unwrap_or(options.ebs_optimized);
+        options.ena_support = self.ena_support.unwrap_or(options.ena_support);
+        options.source_dest_check = self.source_dest_check.unwrap_or(options.source_dest_check);
+        options.sriov = self.sriov.clone().or(options.sriov.take());
         for (device, delete) in &self.devices {
             let attachment = instance.attachments.iter_mut().find(|it| it.device == *device);
             let attachment = attachment.ok_or_else(|| {

@@ -3,15 +3,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use md5::Md5;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
+use sha1::{Digest, Sha1};
 
 use super::{Action, Call};
 use crate::model::{KeyPair, State, Tags, new_id};
-use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
+use crate::protocol::{
+    ApiError, ApiResult, Filter, Params, Reference, Xml, decode_base64, matches,
+};
 
 /// The size of the RSA keys that EC2 makes, in bits.
 const RSA_BITS: usize = 2048;
@@ -55,7 +60,7 @@ impl Action for CreateKeyPair {
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
-        let (key, material) = match self.key_type.as_str() {
+        let NewKey { key, material, fingerprint } = match self.key_type.as_str() {
             "rsa" => rsa_key(),
             _ => ed25519_key(),
         }
@@ -63,7 +68,7 @@ impl Action for CreateKeyPair {
         let public = key.public_key();
         let row = KeyPair {
             id: new_id("key"),
-            fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
+            fingerprint,
             key_type: self.key_type,
             public_key: public.to_openssh().map_err(ApiError::internal)?,
             created: Timestamp::now(),
@@ -78,20 +83,49 @@ impl Action for CreateKeyPair {
     }
 }
 
-/// A key and its PEM text, in the form that EC2 gives each type in.
-type NewKey = Result<(PrivateKey, String), Box<dyn std::error::Error>>;
-
-fn rsa_key() -> NewKey {
-    let key = RsaPrivateKey::new(&mut rand::rng(), RSA_BITS)?;
-    let text = key.to_pkcs1_pem(LineEnding::LF)?.to_string();
-    let pair = KeypairData::Rsa(RsaKeypair::try_from(key)?);
-    Ok((PrivateKey::new(pair, "")?, text))
+/// A key, its PEM text in the form that EC2 gives each type in, and its fingerprint.
+struct NewKey {
+    key: PrivateKey,
+    material: String,
+    fingerprint: String,
 }
 
-fn ed25519_key() -> NewKey {
+/// How a key that could not be made is told.
+type KeyError = Box<dyn std::error::Error>;
+
+/// Of a key that EC2 makes the fingerprint is the SHA-1 of the private key in DER
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-keys.html>).
+fn rsa_key() -> Result<NewKey, KeyError> {
+    let key = RsaPrivateKey::new(&mut rand::rng(), RSA_BITS)?;
+    let material = key.to_pkcs1_pem(LineEnding::LF)?.to_string();
+    let fingerprint = in_hex(&Sha1::digest(key.to_pkcs8_der()?.as_bytes()));
+    let pair = KeypairData::Rsa(RsaKeypair::try_from(key)?);
+    Ok(NewKey { key: PrivateKey::new(pair, "")?, material, fingerprint })
+}
+
+fn ed25519_key() -> Result<NewKey, KeyError> {
     let key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)?;
-    let text = key.to_openssh(LineEnding::LF)?.to_string();
-    Ok((key, text))
+    let material = key.to_openssh(LineEnding::LF)?.to_string();
+    let fingerprint = sha256_fingerprint(key.public_key());
+    Ok(NewKey { key, material, fingerprint })
+}
+
+/// Of an imported RSA key it is the MD5 of the public key as in RFC 4716, section 4.
+fn imported_fingerprint(key: &PublicKey) -> Result<String, KeyError> {
+    match key.algorithm() {
+        Algorithm::Rsa { .. } => Ok(in_hex(&Md5::digest(key.to_bytes()?))),
+        _ => Ok(sha256_fingerprint(key)),
+    }
+}
+
+/// OpenSSH's, in base64 with its padding and without its prefix.
+fn sha256_fingerprint(key: &PublicKey) -> String {
+    STANDARD.encode(key.fingerprint(HashAlg::Sha256).as_bytes())
+}
+
+/// `1f:51:ae:…`
+fn in_hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<String>>().join(":")
 }
 
 pub(super) struct ImportKeyPair {
@@ -111,7 +145,7 @@ impl Action for ImportKeyPair {
         let invalid =
             || ApiError::new("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
         let material = params.required("PublicKeyMaterial")?;
-        let bytes = STANDARD.decode(material).map_err(|_| invalid())?;
+        let bytes = decode_base64(&material).ok_or_else(invalid)?;
         let line = String::from_utf8(bytes).map_err(|_| invalid())?.trim().to_owned();
         let key = PublicKey::from_openssh(&line).map_err(|_| invalid())?;
         let tags = key_tags(params)?;
@@ -123,7 +157,7 @@ impl Action for ImportKeyPair {
         let row = KeyPair {
             id: new_id("key"),
             name: self.name,
-            fingerprint: self.key.fingerprint(HashAlg::Sha256).to_string(),
+            fingerprint: imported_fingerprint(&self.key).map_err(ApiError::internal)?,
             key_type: algorithm.as_str().trim_start_matches("ssh-").to_owned(),
             public_key: self.line,
             created: Timestamp::now(),

@@ -9,18 +9,19 @@ use rand::RngExt;
 
 use super::encryption::Encryption;
 use super::instances::write_reservation;
-use super::query::{find, required_id};
+use super::query::{find, find_image, required_id};
 use super::security_groups::find_group;
 use super::{Action, Call, volume_type};
 use crate::ec2::Ec2;
 use crate::engine;
 use crate::instance_type::InstanceType;
 use crate::model::{
-    Attachment, Image, ImageState, Instance, InstanceState, KeyPair, RootDeviceType,
-    ShutdownBehavior, Snapshot, State, Tags, Volume, VolumeType, new_id,
+    Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
+    RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, VolumeType,
+    new_id,
 };
 use crate::network;
-use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml, decode_base64};
 
 /// EC2 takes at most this much user data before it is encoded, in bytes.
 const MOST_USER_DATA: usize = 16 * 1024;
@@ -39,7 +40,9 @@ pub(super) struct RunInstances {
     place: Place,
     zone: Option<String>,
     termination_protected: bool,
-    tags_in_metadata: bool,
+    monitoring: bool,
+    ebs_optimized: bool,
+    metadata: Metadata,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
 }
@@ -54,9 +57,18 @@ struct Place {
     is_public: Option<bool>,
 }
 
+/// What the caller says of the metadata service.
+#[derive(Debug, PartialEq)]
+struct Metadata {
+    tags: bool,
+    wants_token: bool,
+    hop_limit: u8,
+}
+
 /// What the caller says of a block device of the image.
 #[derive(Debug, PartialEq)]
 struct Device {
+    snapshot_id: Option<String>,
     size_gib: Option<u64>,
     delete_on_termination: Option<bool>,
     volume_type: Option<VolumeType>,
@@ -83,9 +95,14 @@ impl Action for RunInstances {
             "NetworkInterface.DeviceIndex",
             "NetworkInterface.SecurityGroupId",
             "NetworkInterface.SubnetId",
+            "EbsOptimized",
+            "Monitoring.Enabled",
             "MetadataOptions.HttpEndpoint",
+            "MetadataOptions.HttpPutResponseHopLimit",
+            "MetadataOptions.HttpTokens",
             "MetadataOptions.InstanceMetadataTags",
             "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.Ebs.SnapshotId",
             "BlockDeviceMapping.Ebs.VolumeSize",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
             "BlockDeviceMapping.Ebs.Encrypted",
@@ -97,18 +114,24 @@ impl Action for RunInstances {
             "Placement.Tenancy",
             "TagSpecification",
         ],
-        ignores: &[
-            "BlockDeviceMapping.Ebs.SnapshotId",
-            "CreditSpecification",
-            "EbsOptimized",
-            "MetadataOptions.HttpProtocolIpv6",
-            "MetadataOptions.HttpPutResponseHopLimit",
-            "MetadataOptions.HttpTokens",
-            "Monitoring",
-            "NetworkInterface.DeleteOnTermination",
+        ignores: &["CreditSpecification"],
+        defaults: &[
+            ("CapacityReservationSpecification.CapacityReservationPreference", "open"),
+            ("DisableApiStop", "false"),
+            ("EnablePrimaryIpv6", "false"),
+            ("EnclaveOptions.Enabled", "false"),
+            ("HibernationOptions.Configured", "false"),
+            ("Ipv6AddressCount", "0"),
+            ("MaintenanceOptions.AutoRecovery", "default"),
+            ("MetadataOptions.HttpProtocolIpv6", "disabled"),
+            ("NetworkInterface.DeleteOnTermination", "true"),
+            ("Placement.PartitionNumber", "0"),
+            ("PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord", "false"),
+            ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "false"),
+            ("PrivateDnsNameOptions.HostnameType", "ip-name"),
         ],
-        notes: "The metadata service always wants a token. An instance has at most the CPUs of \
-                its host, and a quarter of its memory. Devices that the image has not are \
+        notes: "Without HttpTokens the metadata service wants a token. The hop limit is told, and \
+                limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image has not are \
                 refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are described, and change nothing.",
         ..Reference::NONE
     };
@@ -140,7 +163,9 @@ impl Action for RunInstances {
             place: decode_place(params)?,
             zone: decode_placement(params)?,
             termination_protected: params.flag("DisableApiTermination")?,
-            tags_in_metadata: decode_metadata_options(params)?,
+            monitoring: params.structure("Monitoring").flag("Enabled")?,
+            ebs_optimized: params.flag("EbsOptimized")?,
+            metadata: decode_metadata_options(params)?,
             devices: decode_devices(params)?,
             tags: params.tag_specifications(&["instance", "volume", "network-interface"])?,
         })
@@ -226,36 +251,44 @@ fn decode_placement(params: &Params) -> ApiResult<Option<String>> {
     }
 }
 
-/// Whether the guest may read its tags. The metadata service here is always on and
-/// always wants a token, so only what contradicts that is refused.
-fn decode_metadata_options(params: &Params) -> ApiResult<bool> {
+/// The metadata service here is always on.
+fn decode_metadata_options(params: &Params) -> ApiResult<Metadata> {
     let options = params.structure("MetadataOptions");
     if let Some(value) = options.string("HttpEndpoint").filter(|value| value != "enabled") {
         return Err(ApiError::invalid_value("MetadataOptions.HttpEndpoint", &value));
     }
-    match options.string("InstanceMetadataTags").as_deref() {
-        None | Some("disabled") => Ok(false),
-        Some("enabled") => Ok(true),
-        Some(other) => Err(ApiError::invalid_value("MetadataOptions.InstanceMetadataTags", other)),
+    let choice = |name: &str, no: &str, yes: &str, default: bool| match options.string(name) {
+        None => Ok(default),
+        Some(text) if text == no => Ok(false),
+        Some(text) if text == yes => Ok(true),
+        Some(other) => Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &other)),
+    };
+    let hop_limit: Option<u8> = options.parsed("HttpPutResponseHopLimit")?;
+    if let Some(limit) = hop_limit.filter(|limit| !(1..=64).contains(limit)) {
+        let name = "MetadataOptions.HttpPutResponseHopLimit";
+        return Err(ApiError::invalid_value(name, &limit.to_string()));
     }
+    Ok(Metadata {
+        tags: choice("InstanceMetadataTags", "disabled", "enabled", false)?,
+        wants_token: choice("HttpTokens", "optional", "required", true)?,
+        hop_limit: hop_limit.unwrap_or(1),
+    })
 }
 
 fn decode_user_data(params: &Params) -> ApiResult<Option<String>> {
-    let text = params.string("UserData");
-    text.as_deref().map_or(Ok(()), check_user_data)?;
-    Ok(text)
+    params.string("UserData").as_deref().map(normal_user_data).transpose()
 }
 
-/// User data is base64 of no more than EC2 takes.
-pub(super) fn check_user_data(text: &str) -> ApiResult<()> {
-    let bytes = STANDARD.decode(text).map_err(|_| {
-        ApiError::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+/// User data in base64 of one line. It is no more than EC2 takes.
+pub(super) fn normal_user_data(text: &str) -> ApiResult<String> {
+    let bytes = decode_base64(text).ok_or_else(|| {
+        ApiError::new("InvalidParameterValue", "Invalid BASE64 encoding of user data")
     })?;
     if bytes.len() > MOST_USER_DATA {
         let message = "User data is limited to 16384 bytes";
         return Err(ApiError::new("InvalidParameterValue", message));
     }
-    Ok(())
+    Ok(STANDARD.encode(bytes))
 }
 
 fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
@@ -265,6 +298,7 @@ fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
         devices.insert(
             mapping.required("DeviceName")?,
             Device {
+                snapshot_id: ebs.string("SnapshotId"),
                 size_gib: ebs.parsed("VolumeSize")?,
                 delete_on_termination: ebs.parsed("DeleteOnTermination")?,
                 volume_type: volume_type::decode(&ebs)?,
@@ -345,10 +379,24 @@ impl RunInstances {
                 groups: groups.clone(),
                 rebooting: false,
                 termination_protected: self.termination_protected,
-                tags_in_metadata: self.tags_in_metadata,
+                tags_in_metadata: self.metadata.tags,
+                options: InstanceOptions {
+                    architecture: image.architecture.clone(),
+                    monitoring: self.monitoring,
+                    ebs_optimized: self.ebs_optimized,
+                    ena_support: !image.features.no_ena,
+                    sriov: image.features.sriov.clone(),
+                    boot_mode: image.features.boot_mode.clone(),
+                    wants_token: self.metadata.wants_token,
+                    hop_limit: self.metadata.hop_limit,
+                    ..InstanceOptions::default()
+                },
                 tags: self.tags.get("instance").cloned().unwrap_or_default(),
             });
             new.push(id);
+        }
+        if let Some(image) = state.images.get_mut(&image.id) {
+            image.last_launched = Some(Timestamp::now());
         }
         Ok((reservation, new))
     }
@@ -367,7 +415,7 @@ impl RunInstances {
 
     fn image(&self, state: &State) -> ApiResult<Image> {
         let id = &self.image_id;
-        let image = find(&state.images, id)?;
+        let image = find_image(state, id)?;
         if image.state != ImageState::Available {
             let message = format!("The image {id} is {}", image.state.name());
             return Err(ApiError::new("InvalidAMIID.Unavailable", message));
@@ -378,7 +426,31 @@ impl RunInstances {
             );
             return Err(ApiError::new("Unsupported", message));
         }
+        self.check_type(image)?;
         Ok(image.clone())
+    }
+
+    /// The type must suit the image.
+    fn check_type(&self, image: &Image) -> ApiResult<()> {
+        let kind = &self.instance_type;
+        if image.features.virtualization == Virtualization::Paravirtual {
+            return Err(ApiError::combination(format!(
+                "Virtualization type 'hvm' is required for instances of type '{kind}'. Ensure that \
+                 you are using an AMI with virtualization type 'hvm'."
+            )));
+        }
+        let own = InstanceType::parse(kind).map_or("x86_64", |it| it.architecture);
+        if own == image.architecture {
+            return Ok(());
+        }
+        let message = format!(
+            "The architecture '{own}' of the specified instance type does not match the architecture \
+             '{}' of the specified AMI. Specify an instance type and an AMI that have matching \
+             architectures, and try again. You can use 'describe-instance-types' or \
+             'describe-images' to discover the architecture of the instance type or AMI.",
+            image.architecture
+        );
+        Err(ApiError::new("InvalidParameterValue", message))
     }
 
     fn attach_volumes(
@@ -398,6 +470,17 @@ impl RunInstances {
         let mut attachments = Vec::new();
         for mapping in &image.mappings {
             let device = self.devices.get(&mapping.device);
+            if let Some(id) = device.and_then(|device| device.snapshot_id.as_ref())
+                && *id != mapping.snapshot_id
+            {
+                find(&state.snapshots, id)?;
+                let message = format!(
+                    "The device {} is of the snapshot '{}' of its image: another one is not \
+                     supported here",
+                    mapping.device, mapping.snapshot_id
+                );
+                return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+            }
             let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
             if size_gib < mapping.size_gib {
                 let message = format!(

@@ -20,6 +20,7 @@ mod network;
 mod new_images;
 mod places;
 mod query;
+mod recycle_bin;
 mod security_groups;
 mod security_rules;
 mod snapshots;
@@ -85,6 +86,14 @@ macro_rules! actions {
             match name {
                 $($name => perform::<$kind>(call, params, name, request_id),)*
                 "GetCallerIdentity" => identity::get_caller_identity(request_id),
+                _ => check_known(name).map(|()| String::new()),
+            }
+        }
+
+        /// Refuses an action that is not served.
+        pub(crate) fn check_known(name: &str) -> ApiResult<()> {
+            match name {
+                $($name)|* | "GetCallerIdentity" => Ok(()),
                 "" => Err(ApiError::new("MissingAction", "The request is missing an action")),
                 _ => Err(invalid_action(name)),
             }
@@ -145,12 +154,16 @@ actions! {
     "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
     "GetConsoleOutput" => instances::GetConsoleOutput,
     "ImportKeyPair" => key_pairs::ImportKeyPair,
+    "ListImagesInRecycleBin" => recycle_bin::ListImagesInRecycleBin,
+    "ListSnapshotsInRecycleBin" => recycle_bin::ListSnapshotsInRecycleBin,
     "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,
     "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
     "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
     "RegisterImage" => new_images::RegisterImage,
     "ResetImageAttribute" => image_attributes::ResetImageAttribute,
+    "RestoreImageFromRecycleBin" => recycle_bin::RestoreImageFromRecycleBin,
+    "RestoreSnapshotFromRecycleBin" => recycle_bin::RestoreSnapshotFromRecycleBin,
     "RevokeSecurityGroupEgress" => security_rules::RevokeSecurityGroupEgress,
     "RevokeSecurityGroupIngress" => security_rules::RevokeSecurityGroupIngress,
     "RunInstances" => launch::RunInstances,
@@ -184,8 +197,7 @@ pub(crate) fn demand<'a>(name: &'a str, parameters: &[(String, String)]) -> Dema
 /// Refuses a call that names a resource which is in another region, or which, as on EC2, is
 /// not known everywhere yet.
 pub(crate) fn check_all_found(call: &Call, parameters: &[(String, String)]) -> ApiResult<()> {
-    let is_text = |key: &str| key.starts_with("Filter.") || key.ends_with(".Value");
-    let mut named = parameters.iter().filter(|(key, _)| !is_text(key));
+    let mut named = parameters.iter().filter(|(key, _)| names_resources(key));
     let is_elsewhere = |key: &str, id: &str| {
         let region = call.ec2.read(|state| state.region_of(id).map(str::to_owned));
         // CopyImage says itself where its source is.
@@ -197,6 +209,14 @@ pub(crate) fn check_all_found(call: &Call, parameters: &[(String, String)]) -> A
         Some((_, id)) => Err(missing(id)),
         None => Ok(()),
     }
+}
+
+/// Whether a parameter has ids of resources that are to be there.
+fn names_resources(parameter: &str) -> bool {
+    let mut words = parameter.split('.').filter(|word| word.parse::<u32>().is_err());
+    let last = words.next_back().unwrap_or_default();
+    let first = words.next().unwrap_or(last);
+    first != "Filter" && last.ends_with("Id") && !matches!(last, "KmsKeyId" | "UserId" | "ZoneId")
 }
 
 /// The error for an id of any kind that is not there.

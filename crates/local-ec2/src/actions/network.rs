@@ -6,6 +6,10 @@ use crate::ec2::{ACCOUNT, Call};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 
+/// What else belongs to the VPC.
+const ASSOCIATION_ID: &str = "vpc-cidr-assoc-00000000000000001";
+const DHCP_OPTIONS_ID: &str = "dopt-00000000000000001";
+
 pub(super) struct DescribeVpcs {
     ids: Vec<String>,
     filters: Vec<Filter>,
@@ -14,7 +18,20 @@ pub(super) struct DescribeVpcs {
 impl Action for DescribeVpcs {
     const REFERENCE: Reference = Reference {
         honours: &["VpcId", "Filter", "MaxResults", "NextToken"],
-        filters: &["cidr", "is-default", "isDefault", "owner-id", "state", "vpc-id"],
+        filters: &[
+            "cidr",
+            "cidr-block-association.association-id",
+            "cidr-block-association.cidr-block",
+            "cidr-block-association.state",
+            "dhcp-options-id",
+            "is-default",
+            "isDefault",
+            "owner-id",
+            "state",
+            "tag:KEY",
+            "tag-key",
+            "vpc-id",
+        ],
         notes: "There is one VPC, the default.",
         ..Reference::NONE
     };
@@ -25,11 +42,16 @@ impl Action for DescribeVpcs {
         Ok(DescribeVpcs { ids: params.list("VpcId"), filters })
     }
 
-    fn run(self, _: &Call, xml: &mut Xml) -> ApiResult<()> {
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         check_vpc(&self.ids)?;
-        let passes = matches(&self.filters, &Default::default(), |name| {
+        let tags = call.ec2.view(|state| state.vpcs.get(network::VPC_ID).map(|it| it.tags.clone()));
+        let tags = tags.unwrap_or_default();
+        let passes = matches(&self.filters, &tags, |name| {
             Some(vec![match name {
-                "cidr" => network::CIDR.to_string(),
+                "cidr" | "cidr-block-association.cidr-block" => network::CIDR.to_string(),
+                "cidr-block-association.association-id" => ASSOCIATION_ID.into(),
+                "cidr-block-association.state" => "associated".into(),
+                "dhcp-options-id" => DHCP_OPTIONS_ID.into(),
                 "is-default" | "isDefault" => "true".into(),
                 "owner-id" => ACCOUNT.into(),
                 "state" => "available".into(),
@@ -42,8 +64,15 @@ impl Action for DescribeVpcs {
             xml.text("ownerId", ACCOUNT);
             xml.text("state", "available");
             xml.text("cidrBlock", network::CIDR);
+            xml.list("cidrBlockAssociationSet", [()], |xml, ()| {
+                xml.text("associationId", ASSOCIATION_ID);
+                xml.text("cidrBlock", network::CIDR);
+                xml.node("cidrBlockState", |xml| xml.text("state", "associated"));
+            });
+            xml.text("dhcpOptionsId", DHCP_OPTIONS_ID);
             xml.text("instanceTenancy", "default");
             xml.text("isDefault", true);
+            xml.tags(&tags);
         });
         Ok(())
     }

@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 
 use super::encryption::Encryption;
-use super::query::{find, required_id};
+use super::query::{find, find_image, required_id};
 use super::{Action, Call, volume_type};
+use crate::ec2::ACCOUNT;
 use crate::engine;
 use crate::model::{
-    Image, ImageMapping, ImageState, Instance, InstanceState, Resource, RootDeviceType, Snapshot,
-    SnapshotState, State, Tags, VolumeType, new_id,
+    Features, Image, ImageMapping, ImageState, Instance, InstanceState, Permission, Resource,
+    RootDeviceType, Snapshot, SnapshotState, State, Tags, Virtualization, VolumeType, new_id,
 };
+use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// AMI names: 3 to 128 characters of this set
@@ -27,8 +29,13 @@ pub(crate) fn check_image_name(name: &str) -> ApiResult<()> {
 
 /// An image that is about to be.
 pub(crate) struct NewImage {
+    pub(crate) id: String,
     /// The region; everywhere where that is empty.
     pub(crate) region: String,
+    pub(crate) owner: String,
+    pub(crate) permissions: Vec<Permission>,
+    pub(crate) deprecation: Option<Timestamp>,
+    pub(crate) features: Features,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) architecture: String,
@@ -46,15 +53,19 @@ pub(crate) struct NewImage {
 
 /// Adds an image; its name must be new in its region.
 pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String> {
-    let meets = |image: &Image| new.region.is_empty() || image.is_in(&new.region);
+    // Names are one owner's matter.
+    let meets = |image: &Image| {
+        (new.region.is_empty() || image.is_in(&new.region)) && image.owner == new.owner
+    };
     if let Some(other) = state.images.iter().find(|image| image.name == new.name && meets(image)) {
         let message = format!("AMI name {} is already in use by AMI {}", new.name, other.id);
         return Err(ApiError::new("InvalidAMIName.Duplicate", message));
     }
-    let id = new_id("ami");
+    let id = new.id;
     let (source_region, source_image) = new.source_image.unzip();
     state.images.insert(Image {
         id: id.clone(),
+        owner: new.owner,
         name: new.name,
         description: new.description,
         state: new.state,
@@ -70,8 +81,10 @@ pub(crate) fn insert_image(state: &mut State, new: NewImage) -> ApiResult<String
         source_region,
         client_token: new.client_token,
         protected: false,
-        permissions: Vec::new(),
-        deprecation: None,
+        permissions: new.permissions,
+        deprecation: new.deprecation,
+        features: new.features,
+        last_launched: None,
         region: new.region,
         tags: new.tags,
     });
@@ -135,8 +148,9 @@ impl CreateImage {
             );
             return Err(ApiError::new("IncorrectState", message));
         }
-        let architecture =
-            state.images.get(&instance.image_id).map(|image| image.architecture.clone());
+        let id = new_id("ami");
+        let image = state.images.get(&instance.image_id);
+        let features = image.map(|image| image.features.clone()).unwrap_or_default();
         let mut mappings = Vec::new();
         for attachment in &instance.attachments {
             let volume = state.volumes.get(&attachment.volume_id);
@@ -145,11 +159,12 @@ impl CreateImage {
             let volume_type = volume.map(|volume| volume.volume_type.clone()).unwrap_or_default();
             let snapshot = Snapshot {
                 id: new_id("snap"),
+                owner: String::new(),
                 volume_id: attachment.volume_id.clone(),
                 size_gib,
                 state: SnapshotState::Pending,
                 started: Timestamp::now(),
-                description: format!("Created by CreateImage({}) for {}", instance.id, self.name),
+                description: format!("Created by CreateImage({}) for {id}", instance.id),
                 layer: None,
                 region: region.to_owned(),
                 kms_key,
@@ -168,10 +183,15 @@ impl CreateImage {
         insert_image(
             state,
             NewImage {
+                id,
                 region: region.to_owned(),
+                owner: ACCOUNT.into(),
+                permissions: Vec::new(),
+                deprecation: None,
+                features: Features { ephemeral: Vec::new(), ..features },
                 name: self.name,
                 description: self.description,
-                architecture: architecture.unwrap_or_else(|| "x86_64".into()),
+                architecture: instance.options.architecture,
                 state: ImageState::Pending,
                 root_device_type: RootDeviceType::Ebs,
                 root_device_name: instance.root_device_name,
@@ -193,9 +213,18 @@ pub(super) struct RegisterImage {
     root_device_name: String,
     /// A manifest in S3: the image is of the instance-store kind.
     location: Option<String>,
-    /// Device, snapshot, delete on termination, type.
-    devices: Vec<(String, String, bool, VolumeType)>,
+    disks: Vec<Disk>,
+    features: Features,
     tags: Tags,
+}
+
+/// A device of an image that is to be registered.
+struct Disk {
+    device: String,
+    snapshot_id: String,
+    size_gib: Option<u64>,
+    delete_on_termination: bool,
+    volume_type: VolumeType,
 }
 
 impl Action for RegisterImage {
@@ -207,22 +236,21 @@ impl Action for RegisterImage {
             "RootDeviceName",
             "ImageLocation",
             "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.VirtualName",
             "BlockDeviceMapping.Ebs.SnapshotId",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
+            "BlockDeviceMapping.Ebs.VolumeSize",
             "BlockDeviceMapping.Ebs.VolumeType",
             "BlockDeviceMapping.Ebs.Iops",
             "BlockDeviceMapping.Ebs.Throughput",
-            "TagSpecification",
-        ],
-        ignores: &[
-            "BlockDeviceMapping.Ebs.Encrypted",
-            "BlockDeviceMapping.Ebs.VolumeSize",
             "BootMode",
             "EnaSupport",
             "ImdsSupport",
             "SriovNetSupport",
             "VirtualizationType",
+            "TagSpecification",
         ],
+        defaults: &[("BlockDeviceMapping.Ebs.Encrypted", "false")],
         notes: "With ImageLocation the image is known by name, and cannot be launched: there is \
                 no S3 here.",
         ..Reference::NONE
@@ -231,13 +259,22 @@ impl Action for RegisterImage {
     fn decode(params: &Params) -> ApiResult<Self> {
         let name = params.required("Name")?;
         check_image_name(&name)?;
-        let mut devices = Vec::new();
+        let mut features = decode_features(params)?;
+        let mut disks = Vec::new();
         for mapping in params.structures("BlockDeviceMapping") {
+            let device = mapping.required("DeviceName")?;
+            if let Some(name) = mapping.string("VirtualName") {
+                features.ephemeral.push((device, name));
+                continue;
+            }
             let ebs = mapping.structure("Ebs");
-            let delete = ebs.parsed("DeleteOnTermination")?.unwrap_or(true);
-            let kind = volume_type::decode(&ebs)?.unwrap_or_default();
-            let (device, snapshot) = (mapping.required("DeviceName")?, ebs.required("SnapshotId")?);
-            devices.push((device, snapshot, delete, kind));
+            disks.push(Disk {
+                device,
+                snapshot_id: ebs.required("SnapshotId")?,
+                size_gib: ebs.parsed("VolumeSize")?,
+                delete_on_termination: ebs.parsed("DeleteOnTermination")?.unwrap_or(true),
+                volume_type: volume_type::decode(&ebs)?.unwrap_or_default(),
+            });
         }
         Ok(RegisterImage {
             name,
@@ -245,7 +282,8 @@ impl Action for RegisterImage {
             architecture: params.string("Architecture").unwrap_or_else(|| "x86_64".into()),
             root_device_name: params.string("RootDeviceName").unwrap_or_else(|| "/dev/sda1".into()),
             location: params.string("ImageLocation"),
-            devices,
+            disks,
+            features,
             tags: params.tag_specifications(&["image"])?.remove("image").unwrap_or_default(),
         })
     }
@@ -257,18 +295,49 @@ impl Action for RegisterImage {
     }
 }
 
+/// Without a word an image is paravirtual, as on EC2
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html>).
+fn decode_features(params: &Params) -> ApiResult<Features> {
+    let among = |name: &str, values: &[&str]| match params.string(name) {
+        Some(text) if !values.contains(&text.as_str()) => Err(ApiError::invalid_value(name, &text)),
+        text => Ok(text),
+    };
+    let virtualization = among("VirtualizationType", &["hvm", "paravirtual"])?;
+    Ok(Features {
+        virtualization: match virtualization.as_deref() {
+            Some("hvm") => Virtualization::Hvm,
+            _ => Virtualization::Paravirtual,
+        },
+        boot_mode: among("BootMode", &["legacy-bios", "uefi", "uefi-preferred"])?,
+        imds_v2: among("ImdsSupport", &["v2.0"])?.is_some(),
+        no_ena: !params.flag("EnaSupport")?,
+        sriov: among("SriovNetSupport", &["simple"])?,
+        ephemeral: Vec::new(),
+    })
+}
+
 impl RegisterImage {
     fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
         let mut mappings = Vec::new();
-        for (device, snapshot_id, delete_on_termination, volume_type) in self.devices {
+        for disk in self.disks {
+            let Disk { device, snapshot_id, size_gib, delete_on_termination, volume_type } = disk;
             let snapshot = find(&state.snapshots, &snapshot_id)?;
+            let size_gib = size_gib.unwrap_or(snapshot.size_gib);
+            if size_gib < snapshot.size_gib {
+                let message = format!(
+                    "Volume of size {size_gib}GB is smaller than snapshot '{snapshot_id}', expect \
+                     size >= {}GB",
+                    snapshot.size_gib
+                );
+                return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+            }
             if snapshot.state != SnapshotState::Completed {
                 let message = format!("Snapshot {snapshot_id} is {}", snapshot.state.name());
                 return Err(ApiError::new("IncorrectState", message));
             }
             mappings.push(ImageMapping {
                 device,
-                size_gib: snapshot.size_gib,
+                size_gib,
                 snapshot_id,
                 delete_on_termination,
                 encrypted: snapshot.kms_key.is_some(),
@@ -284,7 +353,12 @@ impl RegisterImage {
         insert_image(
             state,
             NewImage {
+                id: new_id("ami"),
                 region: region.to_owned(),
+                owner: ACCOUNT.into(),
+                permissions: Vec::new(),
+                deprecation: None,
+                features: self.features,
                 name: self.name,
                 description: self.description,
                 architecture: self.architecture,
@@ -343,7 +417,7 @@ impl Action for CopyImage {
             name,
             description: params.string("Description"),
             source_id: required_id::<Image>(params, "SourceImageId")?,
-            source_region: params.required("SourceRegion")?,
+            source_region: decode_region(params)?,
             encryption: Encryption::decode(params)?,
             copy_tags: params.flag("CopyImageTags")?,
             client_token: params.string("ClientToken"),
@@ -368,6 +442,14 @@ impl Action for CopyImage {
     }
 }
 
+fn decode_region(params: &Params) -> ApiResult<String> {
+    let region = params.required("SourceRegion")?;
+    match network::region_is_valid(&region) {
+        true => Ok(region),
+        false => Err(ApiError::invalid_value("sourceRegion", &region)),
+    }
+}
+
 /// Snapshots that may be copied to a region at the same time
 /// (<https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>).
 const COPIES_AT_ONCE: usize = 20;
@@ -381,7 +463,7 @@ impl CopyImage {
     }
 
     fn insert(self, state: &mut State, region: &str) -> ApiResult<String> {
-        let source = find(&state.images, &self.source_id)?.clone();
+        let source = find_image(state, &self.source_id)?.clone();
         if !source.is_in(&self.source_region) {
             return Err(ApiError::not_found::<Image>(&self.source_id));
         }
@@ -400,18 +482,23 @@ impl CopyImage {
             );
             return Err(ApiError::new("ResourceLimitExceeded", message));
         }
+        let id = new_id("ami");
         let mut mappings = Vec::new();
         for mapping in source.mappings {
             let snapshot = find(&state.snapshots, &mapping.snapshot_id)?.clone();
             let asked = self.encryption.as_ref().map(|it| it.key(region));
             let copy = Snapshot {
                 id: new_id("snap"),
+                owner: String::new(),
                 region: region.to_owned(),
                 // What is encrypted stays so: without a key by the account's own in that region.
                 kms_key: asked.or(snapshot.kms_key.map(|_| Encryption::by_account().key(region))),
                 state: SnapshotState::Pending,
                 started: Timestamp::now(),
-                description: format!("Copied for {} from {}", self.name, source.id),
+                description: format!(
+                    "Copied for DestinationAmi {id} from SourceAmi {} for SourceSnapshot {}.",
+                    source.id, mapping.snapshot_id
+                ),
                 tags: self.snapshot_tags.clone(),
                 ..snapshot
             };
@@ -424,7 +511,12 @@ impl CopyImage {
         insert_image(
             state,
             NewImage {
+                id,
                 region: region.to_owned(),
+                owner: ACCOUNT.into(),
+                permissions: Vec::new(),
+                deprecation: None,
+                features: source.features,
                 name: self.name,
                 description: self.description,
                 architecture: source.architecture,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Action;
 use crate::ec2::Call;
 use crate::network;
-use crate::protocol::{ApiResult, Filter, Params, Reference, Xml, matches};
+use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 
 pub(super) struct DescribeRegions {
     names: Vec<String>,
@@ -20,6 +20,7 @@ impl Action for DescribeRegions {
         notes: "Tells those that are asked for by name, else the one that the caller asks in, and \
                 those that have resources. Every region is served, with resources of its own; \
                 imported images are in all of them.",
+        ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
@@ -36,6 +37,10 @@ impl Action for DescribeRegions {
                 known.into_iter().collect()
             })
         };
+        if let Some(name) = self.names.iter().find(|name| !network::region_is_valid(name)) {
+            let message = format!("Invalid region names provided: [{name}]");
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
         let all = if self.names.is_empty() { known() } else { self.names };
         let mut names = Vec::new();
         for region in all {
@@ -71,6 +76,7 @@ impl Action for DescribeAvailabilityZones {
         ignores: &["AllAvailabilityZones"],
         filters: &["region-name", "state", "zone-id", "zone-name", "zone-type"],
         notes: "There is one zone.",
+        ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
@@ -82,12 +88,15 @@ impl Action for DescribeAvailabilityZones {
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let zone = network::zone(&call.region);
-        let named = self.names.is_empty() || self.names.contains(&zone);
+        let id = network::zone_id(&call.region);
+        let is_named = |name: &String| *name == zone || *name == id;
+        let named = self.names.is_empty() || self.names.iter().any(is_named);
         let passes = matches(&self.filters, &Default::default(), |name| {
             Some(vec![match name {
                 "region-name" => call.region.clone(),
                 "state" => "available".into(),
-                "zone-id" | "zone-name" => zone.clone(),
+                "zone-id" => id.clone(),
+                "zone-name" => zone.clone(),
                 "zone-type" => "availability-zone".into(),
                 _ => return None,
             }])
@@ -95,7 +104,7 @@ impl Action for DescribeAvailabilityZones {
         let zones = (named && passes).then_some(zone.as_str());
         xml.list("availabilityZoneInfo", zones, |xml, zone| {
             xml.text("zoneName", zone);
-            xml.text("zoneId", zone);
+            xml.text("zoneId", &id);
             xml.text("zoneState", "available");
             xml.text("regionName", &call.region);
             xml.text("zoneType", "availability-zone");

@@ -1,12 +1,13 @@
 //! What all Describe actions have in common: ids, filters and pages.
 
-use crate::model::{Resource, Table, id_is_valid};
+use crate::model::{Image, Resource, State, Table, id_is_valid};
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, matches, paginate};
 
 /// The most rows that a page may have.
 const LARGEST_PAGE: usize = 1000;
 
 /// Which rows a caller wants to see.
+#[derive(Clone)]
 pub(super) struct Query {
     ids: Vec<String>,
     filters: Vec<Filter>,
@@ -50,6 +51,12 @@ impl Query {
         Ok(query)
     }
 
+    /// The same without some ids; `None` when none is left of those that there were.
+    pub(super) fn without_ids(&self, is_left_out: impl Fn(&str) -> bool) -> Option<Query> {
+        let ids: Vec<String> = self.ids.iter().filter(|id| !is_left_out(id)).cloned().collect();
+        (self.ids.is_empty() || !ids.is_empty()).then(|| Query { ids, ..self.clone() })
+    }
+
     /// The rows of a region, one page of them, and the token of the next. All ids must be
     /// there.
     pub(super) fn select<'a, T: Resource>(
@@ -87,6 +94,7 @@ impl Query {
 }
 
 /// How many rows a page of a Describe action may have, and where it begins.
+#[derive(Clone)]
 pub(super) struct Page {
     max_results: Option<usize>,
     next_token: Option<String>,
@@ -130,6 +138,36 @@ pub(super) fn check_id<T: Resource>(id: &str) -> ApiResult<()> {
 
 pub(super) fn find<'a, T: Resource>(table: &'a Table<T>, id: &str) -> ApiResult<&'a T> {
     table.get(id).ok_or_else(|| ApiError::not_found::<T>(id))
+}
+
+/// An image of the caller's own: those of others are not to be changed.
+pub(super) fn find_own_image<'a>(state: &'a mut State, id: &str) -> ApiResult<&'a mut Image> {
+    let gone = state.gone_images.get(id).is_some();
+    match state.images.get_mut(id) {
+        Some(image) if image.is_own() => Ok(image),
+        Some(image) if image.is_visible() => {
+            let message = format!("Not authorized for image:{id}");
+            Err(ApiError { message, ..ApiError::auth_failure() })
+        }
+        None if gone => Err(is_deregistered(id)),
+        Some(_) | None => Err(ApiError::not_found::<Image>(id)),
+    }
+}
+
+/// An image that the caller may launch.
+pub(super) fn find_image<'a>(state: &'a State, id: &str) -> ApiResult<&'a Image> {
+    match state.images.get(id).filter(|image| image.is_visible()) {
+        Some(image) => Ok(image),
+        None if state.gone_images.get(id).is_some() => Err(is_deregistered(id)),
+        None => Err(ApiError::not_found::<Image>(id)),
+    }
+}
+
+/// EC2 tells an id that was deregistered from one that never was
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+fn is_deregistered(id: &str) -> ApiError {
+    let message = format!("The image ID '{id}' is no longer available");
+    ApiError::new("InvalidAMIID.Unavailable", message)
 }
 
 pub(super) fn find_mut<'a, T: Resource>(table: &'a mut Table<T>, id: &str) -> ApiResult<&'a mut T> {

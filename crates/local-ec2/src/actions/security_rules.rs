@@ -36,6 +36,7 @@ macro_rules! rules {
             "IpPermissions.IpRanges",
             "IpPermissions.Ipv6Ranges",
             "IpPermissions.Groups",
+            "IpPermissions.PrefixListIds",
             "SecurityGroupRuleId",
             "IpProtocol",
             "FromPort",
@@ -174,6 +175,12 @@ fn decode_permission(
     for range in permission.structures("Ipv6Ranges") {
         let cidr = check_cidr(range.required("CidrIpv6")?)?;
         add(Peer::Cidr6(cidr), range.string("Description"), None);
+    }
+    // There are none here: EC2 says so of one that it does not know.
+    if let Some(list) = permission.structures("PrefixListIds").first() {
+        let id = list.required("PrefixListId")?;
+        let message = format!("The prefix list ID '{id}' does not exist");
+        return Err(ApiError::new("InvalidPrefixListID.NotFound", message));
     }
     for group in permission.structures("Groups") {
         let (id, name) = (group.string("GroupId"), group.string("GroupName"));

@@ -1,23 +1,25 @@
 //! Snapshots.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::query::{Query, find, required_id};
 use super::{Action, Call};
 use crate::ec2::ACCOUNT;
 use crate::engine;
-use crate::model::{Snapshot, SnapshotState, Tags, Volume, new_id};
+use crate::model::{Binned, Snapshot, SnapshotState, State, Tags, Volume, new_id};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 pub(super) struct DescribeSnapshots {
     query: Query,
     owners: Vec<String>,
+    restorable_by: Vec<String>,
 }
 
 impl Action for DescribeSnapshots {
     const REFERENCE: Reference = Reference {
-        honours: &["SnapshotId", "Owner", "Filter", "MaxResults", "NextToken"],
-        ignores: &["RestorableBy"],
+        honours: &["SnapshotId", "Owner", "RestorableBy", "Filter", "MaxResults", "NextToken"],
         filters: &[
             "description",
             "encrypted",
@@ -32,19 +34,24 @@ impl Action for DescribeSnapshots {
             "volume-id",
             "volume-size",
         ],
-        notes: "Every snapshot belongs to the caller.",
+        notes: "Those of others' images are not the caller's, and not shared.",
+        ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         let query = Query::decode_strictly::<Snapshot>(params, "SnapshotId", &Self::REFERENCE)?;
-        Ok(DescribeSnapshots { query, owners: params.list("Owner") })
+        let (owners, restorable_by) = (params.list("Owner"), params.list("RestorableBy"));
+        Ok(DescribeSnapshots { query, owners, restorable_by })
     }
 
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         call.ec2.view(|state| {
             let mine = is_mine(&self.owners);
+            // Nobody shares snapshots here, so that only their owner can make volumes of them.
+            let restorable = is_mine(&self.restorable_by);
+            let is_meant = |it: &Snapshot| mine && restorable && it.owner.is_empty();
             let (rows, token) =
-                self.query.select_among(&state.snapshots, &call.region, |_| mine, values)?;
+                self.query.select_among(&state.snapshots, &call.region, is_meant, values)?;
             xml.list("snapshotSet", rows, write);
             xml.option("nextToken", token);
             Ok(())
@@ -77,7 +84,7 @@ fn progress(snapshot: &Snapshot) -> &'static str {
     if snapshot.state == SnapshotState::Completed { "100%" } else { "0%" }
 }
 
-fn write(xml: &mut Xml, snapshot: &Snapshot) {
+pub(super) fn write(xml: &mut Xml, snapshot: &Snapshot) {
     xml.text("snapshotId", &snapshot.id);
     xml.text("volumeId", &snapshot.volume_id);
     xml.text("status", snapshot.state.name());
@@ -123,6 +130,7 @@ impl Action for CreateSnapshot {
             }
             let snapshot = Snapshot {
                 id: new_id("snap"),
+                owner: String::new(),
                 volume_id: volume.id.clone(),
                 size_gib: volume.size_gib,
                 state: SnapshotState::Pending,
@@ -139,6 +147,13 @@ impl Action for CreateSnapshot {
         engine::take_snapshot(&call.ec2, &snapshot);
         write(xml, &snapshot);
         Ok(())
+    }
+}
+
+/// Deletes a snapshot, into the Recycle Bin where there is one.
+pub(super) fn delete(state: &mut State, id: &str, bin: Option<Duration>) {
+    if let Some((snapshot, kept)) = state.snapshots.remove(id).zip(bin) {
+        state.binned_snapshots.insert(Binned::now(snapshot, kept));
     }
 }
 
@@ -161,7 +176,7 @@ impl Action for DeleteSnapshot {
                 let message = format!("The snapshot {id} is currently in use by {}", image.id);
                 return Err(ApiError::new("InvalidSnapshot.InUse", message));
             }
-            state.snapshots.remove(id);
+            delete(state, id, call.ec2.recycle_bin);
             Ok(())
         })?;
         let ec2 = call.ec2.clone();

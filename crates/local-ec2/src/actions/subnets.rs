@@ -109,6 +109,7 @@ impl Action for DescribeSubnets {
         honours: &["SubnetId", "Filter", "MaxResults", "NextToken"],
         filters: &[
             "availability-zone",
+            "availability-zone-id",
             "cidr",
             "cidr-block",
             "default-for-az",
@@ -145,6 +146,7 @@ impl Action for DescribeSubnets {
 fn values(subnet: &Subnet, region: &str, filter: &str) -> Option<Vec<String>> {
     Some(vec![match filter {
         "availability-zone" => network::zone(region),
+        "availability-zone-id" => network::zone_id(region),
         "cidr" | "cidr-block" => subnet.cidr.to_string(),
         "default-for-az" | "defaultForAz" => is_default(subnet).to_string(),
         "map-public-ip-on-launch" => subnet.map_public_ip.to_string(),
@@ -170,6 +172,13 @@ fn write(xml: &mut Xml, state: &State, region: &str, subnet: &Subnet) {
     xml.text("cidrBlock", subnet.cidr);
     xml.text("availableIpAddressCount", (last - first + 1) as usize - used.count());
     xml.text("availabilityZone", network::zone(region));
+    xml.text("availabilityZoneId", network::zone_id(region));
+    xml.text("subnetArn", format!("arn:aws:ec2:{region}:{ACCOUNT}:subnet/{}", subnet.id));
+    xml.text("assignIpv6AddressOnCreation", false);
+    xml.list("ipv6CidrBlockAssociationSet", std::iter::empty::<()>(), |_, ()| {});
+    xml.text("ipv6Native", false);
+    xml.text("enableDns64", false);
+    xml.text("mapCustomerOwnedIpOnLaunch", false);
     xml.text("defaultForAz", is_default(subnet));
     xml.text("mapPublicIpOnLaunch", subnet.map_public_ip);
     xml.tags(&subnet.tags);

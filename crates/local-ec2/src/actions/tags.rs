@@ -51,20 +51,21 @@ impl Action for CreateTags {
 
 pub(super) struct DeleteTags {
     resources: Vec<String>,
-    /// A tag without a value is deleted whatever its value; none at all means every tag.
+    /// A tag without a value is deleted whatever its value, one with an empty value where it has
+    /// that; none at all means every tag.
     tags: Vec<(String, Option<String>)>,
 }
 
 impl Action for DeleteTags {
     const REFERENCE: Reference = Reference {
         honours: &["ResourceId", "Tag"],
-        notes: "Without tags, all are deleted. An empty value counts as none.",
+        notes: "Without tags, all are deleted.",
         ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         let tags = params.structures("Tag");
-        let tags = tags.iter().map(|tag| Ok((tag.required("Key")?, tag.string("Value"))));
+        let tags = tags.iter().map(|tag| Ok((tag.required("Key")?, tag.given("Value"))));
         Ok(DeleteTags { resources: resources(params)?, tags: tags.collect::<ApiResult<_>>()? })
     }
 

@@ -119,10 +119,7 @@ async fn give_up_launch(ec2: &Arc<Ec2>, id: &str, first_start: bool, message: St
 
 /// What EC2 says of an instance that it could not start.
 fn internal_error(message: &str) -> StateReason {
-    StateReason {
-        code: "Server.InternalError".into(),
-        message: format!("Server.InternalError: {message}"),
-    }
+    StateReason::now("Server.InternalError", &format!("Server.InternalError: {message}"))
 }
 
 /// Takes an instance from one state to the next; one that is in another state by now
@@ -162,10 +159,10 @@ fn watch(ec2: &Arc<Ec2>, id: String) {
             advance(&ec2, &id, InstanceState::Running, InstanceState::Stopped, reason).await;
             return;
         }
-        let reason = StateReason {
-            code: "Client.InstanceInitiatedShutdown".into(),
-            message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown".into(),
-        };
+        let reason = StateReason::now(
+            "Client.InstanceInitiatedShutdown",
+            "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+        );
         match instance.shutdown_behavior {
             ShutdownBehavior::Stop => {
                 let reason = Some(reason);
@@ -296,8 +293,20 @@ pub(crate) async fn forget_terminated(ec2: Arc<Ec2>) {
     loop {
         ec2.insist("old instances are forgotten", |state| forget_old(state, Timestamp::now()))
             .await;
+        ec2.insist("the Recycle Bin is emptied", |state| empty_bin(state, Timestamp::now())).await;
+        ec2.collect_layers().await;
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
+}
+
+/// Gives up what is kept no longer.
+fn empty_bin(state: &mut State, now: Timestamp) {
+    let images = state.binned_images.iter().filter(|it| it.exits <= now);
+    let images: Vec<String> = images.map(|it| it.row.id.clone()).collect();
+    images.iter().for_each(|id| drop(state.binned_images.remove(id)));
+    let snapshots = state.binned_snapshots.iter().filter(|it| it.exits <= now);
+    let snapshots: Vec<String> = snapshots.map(|it| it.row.id.clone()).collect();
+    snapshots.iter().for_each(|id| drop(state.binned_snapshots.remove(id)));
 }
 
 /// Takes up what an earlier server left: machines that run, transitions half done.

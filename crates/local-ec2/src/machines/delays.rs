@@ -22,6 +22,8 @@ pub struct Delays {
     pub image: Duration,
     /// From `shutting-down` to `terminated`.
     pub terminated: Duration,
+    /// From a launch to when DescribeImages tells of it.
+    pub launched: Duration,
     /// How far each instance's delays differ from these: the standard deviation, in percent.
     pub spread: u8,
     /// What they are drawn from.
@@ -71,7 +73,7 @@ impl Delays {
 /// A text that is no set of delays.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not a delay: write NAME=DURATION[,…] with NAME one of api, running, ssh, stopped, image, terminated and DURATION such as 50ms or 10s; spread=PERCENT and seed=NUMBER draw them around that"
+    "{0:?} is not a delay: write NAME=DURATION[,…] with NAME one of api, running, ssh, stopped, image, terminated, launched and DURATION such as 50ms or 10s; spread=PERCENT and seed=NUMBER draw them around that"
 )]
 pub struct DelaysError(String);
 
@@ -103,6 +105,7 @@ impl FromStr for Delays {
                 "stopped" => &mut delays.stopped,
                 "image" => &mut delays.image,
                 "terminated" => &mut delays.terminated,
+                "launched" => &mut delays.launched,
                 _ => return Err(wrong()),
             };
             *slot = parse_duration(value).ok_or_else(wrong)?;

@@ -9,6 +9,7 @@ mod simulated;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -56,6 +57,11 @@ pub(crate) struct Line {
 pub(crate) trait Machines: Send + Sync + 'static {
     /// A word for the status: `qemu (tcg)`, `simulated`.
     async fn describe(&self) -> String;
+
+    /// How long after a launch the image tells of it: EC2 takes a day.
+    fn launched_delay(&self) -> Duration {
+        Duration::from_secs(24 * 3600)
+    }
 
     /// Makes a layer on top of another, of at least `size_gib`.
     async fn create_layer(&self, layer: &str, parent: &str, size_gib: u64) -> MachineResult<()>;

@@ -128,6 +128,10 @@ impl Machines for SimulatedMachines {
         "simulated".into()
     }
 
+    fn launched_delay(&self) -> Duration {
+        self.delays.launched
+    }
+
     async fn create_layer(&self, _: &str, parent: &str, _: u64) -> MachineResult<()> {
         self.check_layer(parent)
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Resource, Tags, VolumeType};
+use crate::ec2::ACCOUNT;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,10 +71,45 @@ pub(crate) enum Permission {
     OrganizationalUnit(String),
 }
 
+/// How a machine of the image is virtualised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Virtualization {
+    #[default]
+    Hvm,
+    /// Known, and never launched here: no instance type that is served takes it.
+    Paravirtual,
+}
+
+impl Virtualization {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Virtualization::Hvm => "hvm",
+            Virtualization::Paravirtual => "paravirtual",
+        }
+    }
+}
+
+/// What an image is registered with, and tells again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Features {
+    pub(crate) virtualization: Virtualization,
+    pub(crate) boot_mode: Option<String>,
+    /// Its instances want a token in their metadata service.
+    pub(crate) imds_v2: bool,
+    pub(crate) no_ena: bool,
+    pub(crate) sriov: Option<String>,
+    /// Devices of the kind `ephemeral0`, which instances without such disks do not get.
+    pub(crate) ephemeral: Vec<(String, String)>,
+}
+
 /// One image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) id: String,
+    /// The account that owns it.
+    #[serde(default = "caller")]
+    pub(crate) owner: String,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) state: ImageState,
@@ -104,6 +140,11 @@ pub(crate) struct Image {
     /// When it begins to count as deprecated.
     #[serde(default)]
     pub(crate) deprecation: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) features: Features,
+    /// When an instance was started from it last.
+    #[serde(default)]
+    pub(crate) last_launched: Option<Timestamp>,
     #[serde(default)]
     pub(crate) region: String,
     pub(crate) tags: Tags,
@@ -141,11 +182,56 @@ impl Resource for Image {
     }
 }
 
+fn caller() -> String {
+    ACCOUNT.into()
+}
+
+/// The accounts that EC2 knows by a name.
+const ALIASES: [(&str, &str); 2] =
+    [("137112412989", "amazon"), ("679593333241", "aws-marketplace")];
+
+/// The account of a name such as `amazon`.
+pub(crate) fn account_of_alias(alias: &str) -> Option<&'static str> {
+    ALIASES.iter().find(|(_, name)| *name == alias).map(|(account, _)| *account)
+}
+
 impl Image {
+    /// The name by which EC2 knows its owner, where there is one.
+    pub(crate) fn owner_alias(&self) -> Option<&'static str> {
+        ALIASES.iter().find(|(account, _)| *account == self.owner).map(|(_, name)| *name)
+    }
+
+    /// Whether it is the caller's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.owner == ACCOUNT
+    }
+
+    /// Whether the caller may see and launch it.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.is_own()
+            || self.is_public()
+            || self.permissions.contains(&Permission::User(ACCOUNT.into()))
+    }
+
     pub(crate) fn uses_snapshot(&self, snapshot_id: &str) -> bool {
         self.mappings.iter().any(|mapping| mapping.snapshot_id == snapshot_id)
     }
     pub(crate) fn is_public(&self) -> bool {
         self.permissions.contains(&Permission::Group("all".into()))
+    }
+}
+
+/// An image that was deregistered: its id is known still, as another than one that never was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GoneImage {
+    pub(crate) id: String,
+    pub(crate) at: Timestamp,
+}
+
+impl Record for GoneImage {
+    const TABLE: &'static str = "gone-images";
+
+    fn id(&self) -> &str {
+        &self.id
     }
 }

@@ -93,6 +93,28 @@ impl ShutdownBehavior {
 pub(crate) struct StateReason {
     pub(crate) code: String,
     pub(crate) message: String,
+    /// Since when, as `reason` tells it
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html>).
+    #[serde(default)]
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl StateReason {
+    pub(crate) fn now(code: &str, message: &str) -> StateReason {
+        StateReason { code: code.into(), message: message.into(), since: Some(Timestamp::now()) }
+    }
+
+    /// What DescribeInstances tells as `reason`: `User initiated (2026-11-29 12:00:00 GMT)`.
+    pub(crate) fn transition(&self) -> String {
+        let text = match self.code.as_str() {
+            "Client.UserInitiatedShutdown" => "User initiated",
+            _ => &self.message,
+        };
+        match self.since {
+            Some(since) => format!("{text} ({})", since.strftime("%Y-%m-%d %H:%M:%S GMT")),
+            None => text.to_owned(),
+        }
+    }
 }
 
 /// A volume of an instance.
@@ -144,7 +166,41 @@ pub(crate) struct Instance {
     /// Its metadata service tells its tags.
     #[serde(default)]
     pub(crate) tags_in_metadata: bool,
+    #[serde(default)]
+    pub(crate) options: InstanceOptions,
     pub(crate) tags: Tags,
+}
+
+/// What is told of an instance, and, but for the token, makes no difference here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct InstanceOptions {
+    pub(crate) architecture: String,
+    pub(crate) monitoring: bool,
+    pub(crate) ebs_optimized: bool,
+    pub(crate) ena_support: bool,
+    pub(crate) source_dest_check: bool,
+    pub(crate) sriov: Option<String>,
+    pub(crate) boot_mode: Option<String>,
+    /// The metadata service answers nobody without a token.
+    pub(crate) wants_token: bool,
+    pub(crate) hop_limit: u8,
+}
+
+impl Default for InstanceOptions {
+    fn default() -> Self {
+        InstanceOptions {
+            architecture: "x86_64".into(),
+            monitoring: false,
+            ebs_optimized: false,
+            ena_support: true,
+            source_dest_check: true,
+            sriov: None,
+            boot_mode: None,
+            wants_token: true,
+            hop_limit: 1,
+        }
+    }
 }
 
 /// What is said of instances that were stored before there were private ones.

@@ -1,5 +1,6 @@
 //! What the endpoint remembers: one file a kind of resource, and the tables that hold them.
 
+mod binned;
 mod connect_endpoint;
 mod ids;
 mod image;
@@ -9,13 +10,20 @@ mod security_group;
 mod storage;
 mod subnet;
 mod table;
+mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use binned::Binned;
 pub(crate) use connect_endpoint::ConnectEndpoint;
 pub(crate) use ids::{id_is_valid, new_id};
-pub(crate) use image::{Image, ImageMapping, ImageState, Permission, RootDeviceType};
-pub(crate) use instance::{Attachment, Instance, InstanceState, ShutdownBehavior, StateReason};
+pub(crate) use image::{
+    Features, GoneImage, Image, ImageMapping, ImageState, Permission, RootDeviceType,
+    Virtualization, account_of_alias,
+};
+pub(crate) use instance::{
+    Attachment, Instance, InstanceOptions, InstanceState, ShutdownBehavior, StateReason,
+};
 pub(crate) use key_pair::KeyPair;
 pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
 pub(crate) use storage::{
@@ -23,6 +31,7 @@ pub(crate) use storage::{
 };
 pub(crate) use subnet::Subnet;
 pub(crate) use table::{Record, Resource, RowChange, Table};
+pub(crate) use vpc::Vpc;
 
 /// Tags of a resource, sorted by key.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -91,7 +100,10 @@ macro_rules! state {
 }
 
 state! {
+    binned_images: Binned<Image>,
+    binned_snapshots: Binned<Snapshot>,
     connect_endpoints: ConnectEndpoint,
+    gone_images: GoneImage,
     images: Image,
     instances: Instance,
     key_pairs: KeyPair,
@@ -100,6 +112,7 @@ state! {
     snapshots: Snapshot,
     subnets: Subnet,
     volumes: Volume,
+    vpcs: Vpc,
 }
 
 /// Where the tables of a [`State`] come from.
@@ -129,6 +142,7 @@ impl State {
             Snapshot::PREFIX => self.snapshots.get_mut(id).map(Resource::tags_mut),
             Subnet::PREFIX => self.subnets.get_mut(id).map(Resource::tags_mut),
             Volume::PREFIX => self.volumes.get_mut(id).map(Resource::tags_mut),
+            Vpc::PREFIX => self.vpcs.get_mut(id).map(Resource::tags_mut),
             _ => None,
         }
     }
@@ -151,6 +165,7 @@ impl State {
             Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
             Subnet::PREFIX => self.subnets.get(id).map(Resource::region),
             Volume::PREFIX => self.volumes.get(id).map(Resource::region),
+            Vpc::PREFIX => self.vpcs.get(id).map(Resource::region),
             _ => None,
         }
     }
@@ -193,6 +208,7 @@ impl State {
             .chain(of(&self.subnets, region))
             .chain(of(&self.connect_endpoints, region))
             .chain(of(&self.volumes, region))
+            .chain(of(&self.vpcs, region))
             .collect()
     }
 }

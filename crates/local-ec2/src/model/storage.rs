@@ -56,6 +56,9 @@ impl SnapshotState {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     pub(crate) id: String,
+    /// The account that owns it; the caller's where it is empty.
+    #[serde(default)]
+    pub(crate) owner: String,
     pub(crate) volume_id: String,
     pub(crate) size_gib: u64,
     pub(crate) state: SnapshotState,
@@ -172,7 +175,9 @@ impl Resource for Volume {
 
 /// The layers that neither a volume nor a snapshot reaches any more.
 pub(crate) fn unreachable_layers(state: &State) -> BTreeSet<String> {
-    let snapshots = state.snapshots.iter().filter_map(|snapshot| snapshot.layer.as_deref());
+    let binned = state.binned_snapshots.iter().map(|binned| &binned.row);
+    let snapshots = state.snapshots.iter().chain(binned);
+    let snapshots = snapshots.filter_map(|snapshot| snapshot.layer.as_deref());
     let volumes = state.volumes.iter().filter_map(|volume| volume.layer.as_deref());
     let parents = state.volumes.iter().map(|volume| volume.parent_layer.as_str());
     let switches = state.volumes.iter().filter_map(|volume| volume.switch.as_ref());
@@ -197,6 +202,7 @@ mod tests {
 
     fn snapshot(layer: &str) -> Snapshot {
         Snapshot {
+            owner: String::new(),
             id: format!("snap-{layer}"),
             volume_id: "vol-1".into(),
             size_gib: 1,

@@ -53,9 +53,9 @@ pub(crate) fn check(
     key: &AccessKey,
     now: SystemTime,
 ) -> ApiResult<Scope> {
-    let header = text_header(parts, "authorization").ok_or_else(|| {
-        ApiError::new("MissingAuthenticationToken", "Request is missing Authentication Token")
-    })?;
+    let Some(header) = text_header(parts, "authorization") else {
+        return without_header(parts, body, key, now);
+    };
     let authorization = Authorization::parse(header).ok_or_else(|| {
         let message = "Authorization header is not of Signature Version 4 form";
         ApiError::new("IncompleteSignature", message)
@@ -80,6 +80,38 @@ pub(crate) fn check(
         return Err(ApiError::auth_failure());
     }
     Ok(Scope { region: authorization.region.into(), service: authorization.service.into() })
+}
+
+/// A request whose signature is elsewhere, or nowhere.
+fn without_header(
+    parts: &Parts,
+    body: &[u8],
+    key: &AccessKey,
+    now: SystemTime,
+) -> ApiResult<Scope> {
+    let query = parts.uri.query().unwrap_or_default();
+    let has = |text: &[u8], name: &str| form_urlencoded::parse(text).any(|(key, _)| key == name);
+    if has(query.as_bytes(), "X-Amz-Signature") {
+        return check_presigned(parts, key, now);
+    }
+    if has(query.as_bytes(), "Signature") || has(body, "Signature") {
+        let message = "Signature Version 2 is not supported here: sign with Signature Version 4";
+        return Err(ApiError { message: message.into(), ..ApiError::auth_failure() });
+    }
+    let message = "Request is missing Authentication Token";
+    Err(ApiError::new("MissingAuthenticationToken", message))
+}
+
+/// What a signature claims of a request, before it is checked.
+pub(crate) fn claimed_service(parts: &Parts) -> Option<String> {
+    let header = text_header(parts, "authorization").and_then(Authorization::parse);
+    if let Some(authorization) = header {
+        return Some(authorization.service.to_owned());
+    }
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let mut fields = form_urlencoded::parse(query);
+    let (_, credential) = fields.find(|(name, _)| name == "X-Amz-Credential")?;
+    credential.split('/').nth(3).map(str::to_owned)
 }
 
 /// Checks a request that has its signature in its query and no body

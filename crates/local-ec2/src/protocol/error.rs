@@ -153,6 +153,18 @@ impl ApiError {
         xml.finish()
     }
 
+    /// The body that clients of S3 read
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+    pub(crate) fn s3_body(&self, request_id: &str) -> String {
+        let mut xml = Xml::new();
+        xml.node("Error", |xml| {
+            xml.text("Code", &self.code);
+            xml.text("Message", &self.message);
+            xml.text("RequestId", request_id);
+        });
+        xml.finish()
+    }
+
     /// The body that every EC2 client knows how to read.
     pub(crate) fn body(&self, request_id: &str) -> String {
         let mut xml = Xml::new();

@@ -8,7 +8,7 @@ mod xml;
 
 pub(crate) use error::{ApiError, ApiResult};
 pub(crate) use filter::{Filter, matches, paginate};
-pub(crate) use params::{Params, Reference};
+pub(crate) use params::{Params, Reference, decode_base64, parse};
 pub(crate) use xml::Xml;
 
 /// The version of the EC2 API that is spoken here.

@@ -8,11 +8,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{ApiError, ApiResult, Filter};
 use crate::model::Tags;
 
-/// Parameters of all requests of the Query protocol.
-const COMMON: [&str; 3] = ["Action", "Version", "DryRun"];
+/// Parameters of all requests of the Query protocol; some clients send a date besides the signed one
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>).
+const COMMON: [&str; 4] = ["Action", "Version", "DryRun", "Timestamp"];
 
 /// What an action takes: `docs/local-ec2.md` is made of these. Names are written without
 /// their numbers, as in EC2's own reference, and stand for all that is below them too.
@@ -22,6 +26,8 @@ pub(crate) struct Reference {
     pub(crate) honours: &'static [&'static str],
     /// Parameters that have no meaning on one machine and are accepted.
     pub(crate) ignores: &'static [&'static str],
+    /// Parameters that are accepted with EC2's own default value, and refused with any other.
+    pub(crate) defaults: &'static [(&'static str, &'static str)],
     /// Names of filters.
     pub(crate) filters: &'static [&'static str],
     /// What differs from EC2, for people.
@@ -30,7 +36,7 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) const NONE: Reference =
-        Reference { honours: &[], ignores: &[], filters: &[], notes: "" };
+        Reference { honours: &[], ignores: &[], defaults: &[], filters: &[], notes: "" };
 }
 
 /// The parameters of one request, or those below one path of it.
@@ -53,9 +59,19 @@ impl Params {
 
     /// A parameter that may be absent. An empty one counts as absent.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that may be absent, or empty. Some clients number those that are single, too.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
         let path = format!("{}{name}", self.prefix);
-        self.used.borrow_mut().insert(path.clone());
-        self.values.get(&path).filter(|value| !value.is_empty()).cloned()
+        let found = [path.clone(), format!("{path}.1")].into_iter().find_map(|path| {
+            let value = self.values.get(&path)?.clone();
+            self.used.borrow_mut().insert(path);
+            Some(value)
+        });
+        self.used.borrow_mut().insert(path);
+        found
     }
 
     pub(crate) fn required(&self, name: &str) -> ApiResult<String> {
@@ -65,7 +81,7 @@ impl Params {
     /// A number, a boolean or anything else that parses.
     pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &str) -> ApiResult<Option<T>> {
         self.string(name)
-            .map(|value| value.parse().map_err(|_| ApiError::invalid_value(name, &value)))
+            .map(|value| parse(&value).ok_or_else(|| ApiError::invalid_value(name, &value)))
             .transpose()
     }
 
@@ -73,18 +89,19 @@ impl Params {
         Ok(self.parsed(name)?.unwrap_or(false))
     }
 
-    /// `Name.1`, `Name.2`, …
+    /// `Name.1`, `Name.2`, …; a single one may have no number.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let children = self.structures(name);
-        children
-            .iter()
-            .filter_map(|child| {
-                let path = child.prefix.trim_end_matches('.').to_owned();
-                let value = self.values.get(&path).cloned();
-                self.used.borrow_mut().insert(path);
-                value
-            })
-            .collect()
+        let numbered = children.iter().filter_map(|child| {
+            let path = child.prefix.trim_end_matches('.').to_owned();
+            let value = self.values.get(&path).cloned();
+            self.used.borrow_mut().insert(path);
+            value
+        });
+        let path = format!("{}{name}", self.prefix);
+        let single = self.values.get(&path).filter(|value| !value.is_empty()).cloned();
+        self.used.borrow_mut().insert(path);
+        single.into_iter().chain(numbered).collect()
     }
 
     /// `Name.1.…`, `Name.2.…`, in numerical order.
@@ -117,7 +134,12 @@ impl Params {
                 if !tag && !known.contains(&name.as_str()) {
                     return Err(ApiError::unknown_filter(&name));
                 }
-                Ok(Filter { name, values: filter.list("Value") })
+                let mut values = filter.list("Value");
+                // No value at all is the empty one, where it stands without a number.
+                if values.is_empty() {
+                    values.extend(filter.given("Value"));
+                }
+                Ok(Filter { name, values })
             })
             .collect()
     }
@@ -159,17 +181,35 @@ impl Params {
         );
         // Clients send empty parameters for what they have nothing to say about.
         let mut said = self.values.iter().filter(|(_, value)| !value.is_empty());
-        let left = said.find(|(key, _)| {
-            !used.contains(*key) && !covers(reference.ignores, &without_numbers(key))
+        let left = said.find(|(key, value)| {
+            let path = without_numbers(key);
+            let is_default = reference
+                .defaults
+                .iter()
+                .any(|(name, default)| *name == path && value.eq_ignore_ascii_case(default));
+            !used.contains(*key) && !is_default && !covers(reference.ignores, &path)
         });
-        match left {
-            None => Ok(()),
-            Some((key, _)) => {
-                let message = format!("The parameter {key} is not recognized");
-                Err(ApiError::new("UnknownParameter", message))
-            }
+        let Some((key, value)) = left else { return Ok(()) };
+        let path = without_numbers(key);
+        if reference.defaults.iter().any(|(name, _)| *name == path) {
+            let message =
+                format!("The value '{value}' of the parameter {key} is not supported here");
+            return Err(ApiError::new("Unsupported", message));
         }
+        let message = format!("The parameter {key} is not recognized");
+        Err(ApiError::new("UnknownParameter", message))
     }
+}
+
+/// A value, whose letters may be large: `False` is a boolean to many clients.
+pub(crate) fn parse<T: std::str::FromStr>(value: &str) -> Option<T> {
+    value.parse().or_else(|_| value.to_ascii_lowercase().parse()).ok()
+}
+
+/// What base64 stands for, also where it has line ends.
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let whole: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(whole).ok()
 }
 
 /// `Filter.Value` of `Filter.1.Value.2`.
@@ -235,6 +275,40 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "UnknownParameter: The parameter Hibernate is not recognized"
+        );
+    }
+
+    #[test]
+    fn what_clients_have_always_sent_is_taken() {
+        let params = params(&[
+            ("InstanceId.1", "i-1"),
+            ("KeyName", "ci"),
+            ("Force", "False"),
+            ("Filter.1.Name", "tag:x"),
+            ("Filter.1.Value", ""),
+            ("Timestamp", "2026-11-29T00:00:00Z"),
+        ]);
+        assert_eq!(params.string("InstanceId").as_deref(), Some("i-1"));
+        assert_eq!(params.list("KeyName"), ["ci"]);
+        assert_eq!(params.flag("Force"), Ok(false));
+        assert_eq!(params.filters(&["tag:KEY"]).unwrap()[0].values, [""]);
+        let honours = &["InstanceId", "KeyName", "Force", "Filter"];
+        assert_eq!(params.finish(&Reference { honours, ..Reference::NONE }), Ok(()));
+        assert_eq!(decode_base64("aGVs\nbG8="), Some(b"hello".to_vec()));
+    }
+
+    #[test]
+    fn a_default_is_taken_and_any_other_value_is_refused_by_its_name() {
+        const TAKES: Reference = Reference {
+            defaults: &[("HibernationOptions.Configured", "false")],
+            ..Reference::NONE
+        };
+        assert_eq!(params(&[("HibernationOptions.Configured", "False")]).finish(&TAKES), Ok(()));
+        let error = params(&[("HibernationOptions.Configured", "true")]).finish(&TAKES);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "Unsupported: The value 'true' of the parameter HibernationOptions.Configured is not \
+             supported here"
         );
     }
 

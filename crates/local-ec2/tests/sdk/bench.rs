@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// How long anything may take that is to happen by itself; only a failure takes so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long deleted images and snapshots can be brought back.
+const RECYCLE_BIN: Option<Duration> = Some(Duration::from_secs(3600));
+
 /// A server with simulated machines, and a client.
 pub(crate) struct Bench {
     pub(crate) client: Client,
@@ -203,6 +206,7 @@ async fn start(folder: &TempDir, delays: Delays) -> (Runtime, Endpoint) {
     let runtime = Runtime::new().unwrap();
     let place = Folder::new(folder.path());
     let config = ServerConfig {
+        recycle_bin: RECYCLE_BIN,
         folder: place.clone(),
         port: None,
         ssh_port: 2222,

@@ -6,6 +6,7 @@ mod bench;
 mod faults;
 mod fuzz;
 mod gates;
+mod outside;
 mod random;
 mod raw;
 mod reference;

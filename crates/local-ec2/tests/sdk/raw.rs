@@ -1,22 +1,34 @@
 //! Requests written by hand: what the SDK would not send.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
 use local_ec2::Endpoint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The headers that sign a body, at a time.
+/// The headers that sign a body for EC2, at a time.
 pub(crate) fn signature(endpoint: &Endpoint, body: impl AsRef<[u8]>, time: SystemTime) -> String {
+    signature_of(endpoint, ("us-east-1", "ec2"), body, time)
+}
+
+/// The same for a region and a service.
+fn signature_of(
+    endpoint: &Endpoint,
+    (region, service): (&str, &str),
+    body: impl AsRef<[u8]>,
+    time: SystemTime,
+) -> String {
     let key =
         Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test");
     let identity = key.into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region("us-east-1")
-        .name("ec2")
+        .region(region)
+        .name(service)
         .time(time)
         .settings(SigningSettings::default())
         .build()
@@ -49,4 +61,51 @@ pub(crate) async fn send(endpoint: &Endpoint, headers: &str, body: impl AsRef<[u
 pub(crate) async fn call(endpoint: &Endpoint, body: impl AsRef<[u8]>) -> String {
     let body = body.as_ref();
     send(endpoint, &signature(endpoint, body, SystemTime::now()), body).await
+}
+
+/// The same for a region and a service.
+pub(crate) async fn call_of(
+    endpoint: &Endpoint,
+    region: &str,
+    service: &str,
+    body: impl AsRef<[u8]>,
+) -> String {
+    let body = body.as_ref();
+    let headers = signature_of(endpoint, (region, service), body, SystemTime::now());
+    send(endpoint, &headers, body).await
+}
+
+/// Sends a call by GET, with its signature in the query.
+pub(crate) async fn presigned(endpoint: &Endpoint, query: &str) -> String {
+    let key =
+        Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test");
+    let identity = key.into();
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(60));
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region("us-east-1")
+        .name("ec2")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()
+        .unwrap()
+        .into();
+    let url = format!("http://x/?{query}");
+    let headers = [("host", "x")].into_iter();
+    let body = SignableBody::Bytes(b"");
+    let request = SignableRequest::new("GET", &url, headers, body).unwrap();
+    let (signed, _) = sign(request, &params).unwrap().into_parts();
+    let more = signed.params().iter().map(|(name, value)| {
+        let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        format!("&{name}={value}")
+    });
+    let target = format!("/?{query}{}", more.collect::<String>());
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", endpoint.port)).await.unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
 }

@@ -18,11 +18,17 @@ fn names(names: &[&str]) -> String {
     names.join(", ")
 }
 
+fn defaults(defaults: &[(&str, &str)]) -> String {
+    let all = defaults.iter().map(|(name, value)| format!("`{name}={value}`"));
+    all.collect::<Vec<String>>().join(", ")
+}
+
 fn chapter(action: &ActionReference) -> String {
     let mut text = format!("### {}\n\n", action.name);
     let lines = [
         ("honours", names(action.honours)),
         ("ignores", names(action.ignores)),
+        ("takes only", defaults(action.defaults)),
         ("filters", names(action.filters)),
         ("notes", action.notes.to_owned()),
     ];
@@ -108,6 +114,12 @@ async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
         let image = bench.image_of(&bench.running_instance().await, &format!("i-{number}")).await;
         bench.client.create_tags().resources(image).tags(tag("a", "b")).send().await.unwrap();
         create(&bench, &format!("group-{number}")).await;
+    }
+    let instance = bench.running_instance().await;
+    for number in 0..6 {
+        let image = bench.image_of(&instance, &format!("binned-{number}")).await;
+        let deregister = bench.client.deregister_image().image_id(image);
+        deregister.delete_associated_snapshots(true).send().await.unwrap();
     }
     let subnet = bench.private_subnet().await;
     for number in 0..6 {

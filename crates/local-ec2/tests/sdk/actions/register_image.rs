@@ -14,6 +14,7 @@ async fn a_snapshot_becomes_an_image_that_runs_and_keeps_it_in_use() {
     let snapshots = bench.client.describe_snapshots().send().await.unwrap();
     let snapshot = snapshots.snapshots()[0].snapshot_id().unwrap();
     let request = bench.client.register_image().name("other").root_device_name("/dev/xvda");
+    let request = request.virtualization_type("hvm");
     let answer = request.block_device_mappings(root(snapshot)).send().await.unwrap();
     let instance = bench.launch(answer.image_id().unwrap()).await;
     bench.wait_for_state(&instance, "running").await;

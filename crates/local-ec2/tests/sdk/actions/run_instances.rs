@@ -69,7 +69,7 @@ async fn wrong_parameters_are_refused_with_ec2s_codes() {
     assert_eq!(code(run(&base).security_groups("nosuch").send().await), "InvalidGroup.NotFound");
     assert_eq!(code(run(&base).subnet_id("subnet-1").send().await), "InvalidSubnetID.NotFound");
     assert_eq!(code(run(&base).key_name("nosuch").send().await), "InvalidKeyPair.NotFound");
-    assert_eq!(code(run(&base).user_data("not base64!").send().await), "InvalidUserData.Malformed");
+    assert_eq!(code(run(&base).user_data("not base64!").send().await), "InvalidParameterValue");
     assert_eq!(code(run(&base).min_count(2).send().await), "InvalidParameterValue");
     assert_eq!(code(run(&base).kernel_id("aki-1").send().await), "UnknownParameter");
     assert_eq!(code(run(&base).dry_run(true).send().await), "DryRunOperation");

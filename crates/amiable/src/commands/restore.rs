@@ -1,0 +1,82 @@
+//! `amiable restore`.
+
+use ami_lifecycle::{Ami, Event, NotRestored};
+use clap::Args;
+
+use super::{Outcome, load_config_for};
+use crate::cli::Global;
+use crate::config::{Config, Need};
+use crate::connect;
+use crate::connect::Place;
+use crate::console::Console;
+use crate::failure::{Failure, Status};
+
+/// Bring deleted AMIs and their snapshots back from EC2's Recycle Bin
+///
+/// EC2 keeps deleted AMIs and snapshots where the account has a retention rule for them. A restored
+/// AMI is what it was to its template before; it does not become current by itself.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// AMIs, by id
+    #[arg(required = true, value_name = "AMI")]
+    amis: Vec<String>,
+}
+
+pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config_for(global, Need::Look)?;
+    args.amis.iter().try_for_each(|id| super::delete::check_id(id))?;
+    let cloud = connect::cloud(&config, console).await?;
+    let mut places = connect::places(&config, &cloud);
+    // The first region comes first here: most are there.
+    places.reverse();
+    let mut well = true;
+    for id in &args.amis {
+        match restore_one(id, &config, &places, console).await {
+            Ok(ami) => {
+                console.result(&ami.ami);
+                console.message(&text(&ami));
+            }
+            Err(failure) => {
+                console.complain(&failure.text());
+                well = false;
+            }
+        }
+    }
+    if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+/// Restores an AMI in the region that has it.
+async fn restore_one(
+    id: &str,
+    config: &Config,
+    places: &[Place],
+    console: &Console,
+) -> Result<Ami, Failure> {
+    let observer = |event: Event| {
+        if let Event::Note(text) = event {
+            console.message(&text);
+        }
+    };
+    for place in places {
+        let namespace = &config.namespace;
+        match ami_lifecycle::restore(&place.cloud, namespace, id, &observer).await {
+            Ok(ami) => return Ok(ami),
+            Err(NotRestored::NotInBin(_)) => {}
+            Err(error) => return Err(place.failure(error)),
+        }
+    }
+    let regions: Vec<&str> = places.iter().map(|place| place.cloud.region()).collect();
+    let text = format!("{id} is not in the Recycle Bin of {}", regions.join(", "));
+    Err(Failure::failed(text)
+        .hint("EC2 keeps what is deleted only where the account has a retention rule for it"))
+}
+
+fn text(ami: &Ami) -> String {
+    format!(
+        "{}: {} (generation {}) is back, as {}",
+        ami.template,
+        ami.ami,
+        ami.generation,
+        ami.status.as_str()
+    )
+}
