@@ -207,7 +207,11 @@ impl Operation {
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
         actions.extend(self.distribution_actions(templates));
         if self == Operation::Bake && pattern.names_recur() {
-            actions.insert(Action::CopyImage);
+            actions.extend([
+                Action::CopyImage,
+                Action::EnableImage,
+                Action::ListImagesInRecycleBin,
+            ]);
             actions.extend(USAGE);
         }
         actions

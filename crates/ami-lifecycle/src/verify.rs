@@ -190,7 +190,7 @@ fn as_baked(source: &Source, ami: &Ami) -> Source {
 }
 
 /// EC2's state of an image that nobody may find or launch.
-const DISABLED: &str = "disabled";
+pub(crate) const DISABLED: &str = "disabled";
 
 /// Lets nobody find a quarantined AMI who takes the newest by its name. It is quarantined by its tags
 /// all the same, where the account or the endpoint does not allow that.

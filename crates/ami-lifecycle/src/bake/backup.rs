@@ -24,6 +24,7 @@ use crate::marks::{Marks, new_bake};
 use crate::naming::{backup_name, check_ami_name};
 use crate::tags::{self, Tags};
 use crate::usage::{self, User};
+use crate::verify::{DISABLED, hide};
 
 /// What is to be done for a name to become free.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +152,10 @@ impl Bake<'_> {
                     CloudError::answer(Action::DescribeImages, format!("{} is gone", original.ami))
                 };
                 let facts = facts.ok_or_else(gone)?;
+                // A quarantined one is disabled, and EC2 copies no such.
+                if facts.state == DISABLED {
+                    cloud.enable(&facts.id).await?;
+                }
                 let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
                 let token = format!("amiable-{}", new_bake());
                 let key = template.distribution.encrypt.as_ref();
@@ -179,6 +184,9 @@ impl Bake<'_> {
         let deletion = Deletion::of_namespace(original);
         let deleted =
             delete::delete(cloud, &deletion, self.request.actor(), observer.as_ref()).await?;
+        if original.status == Status::Quarantined {
+            hide(self.site(), &copy).await;
+        }
         if self.current.as_ref() == Some(&original.ami) {
             self.current = Some(copy);
         }
