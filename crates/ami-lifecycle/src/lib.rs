@@ -90,7 +90,7 @@ pub use pace::Limits;
 pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};
 pub use prune::{Fate, Goes, Keep, Kept, PrunePlan, PruneRequest, plan_prune};
 pub use reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Reach};
-pub use restore::{NotRestored, restore};
+pub use restore::{NotRestored, Restored, restore};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use schedule::Schedule;

@@ -4,9 +4,8 @@
 use crate::ami::Ami;
 use crate::cloud::{Cloud, ImageFacts};
 use crate::deleting;
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer};
-use crate::fleet::Fleet;
 use crate::template::Namespace;
 
 /// Why an AMI was not restored.
@@ -18,12 +17,18 @@ pub enum NotRestored {
     /// A snapshot of it is gone for good.
     #[error("a snapshot of {0} is not in the Recycle Bin: {1}")]
     SnapshotGone(String, CloudError),
-    /// It was there all the time.
-    #[error("{0} was not deleted")]
-    NotDeleted(String),
     /// A call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+}
+
+/// An AMI that is there again.
+#[derive(Debug)]
+pub struct Restored {
+    /// The AMI.
+    pub ami: Ami,
+    /// It was gone, or its restore had broken off.
+    pub was_gone: bool,
 }
 
 /// How often, and how far apart, a restored image is looked for: EC2 may be late with it.
@@ -40,16 +45,13 @@ pub async fn restore(
     namespace: &Namespace,
     id: &str,
     observer: &dyn Observer,
-) -> Result<Ami, NotRestored> {
+) -> Result<Restored, NotRestored> {
     let was_binned = restore_image(cloud, id, observer).await?;
     let image = seen(cloud, id).await?.ok_or_else(|| NotRestored::NotInBin(id.to_owned()))?;
     let was_claimed = deleting::forget_claim(cloud, &image).await?;
-    if !was_binned && !was_claimed {
-        return Err(NotRestored::NotDeleted(id.to_owned()));
-    }
-    let fleet: std::sync::Arc<Fleet> = cloud.fleet(namespace).await?;
-    let known = fleet.get(id).cloned();
-    Ok(known.unwrap_or_else(|| Ami::read(image, cloud.region())))
+    let known = cloud.fleet(namespace).await?.get(id).cloned();
+    let ami = known.unwrap_or_else(|| Ami::read(image, cloud.region()));
+    Ok(Restored { ami, was_gone: was_binned || was_claimed })
 }
 
 /// `false` when the image is there already: an earlier restore broke off.
@@ -74,6 +76,9 @@ async fn restore_image(
         Err(error) if error.code.as_deref() == Some("InvalidSnapshot.NotFound") => {
             return Err(NotRestored::SnapshotGone(id.to_owned(), error));
         }
+        // A repeat finds what the first try has done though its answer was lost.
+        Err(error)
+            if error.kind == CloudErrorKind::NotFound && seen(cloud, id).await?.is_some() => {}
         Err(error) => return Err(error.into()),
     }
     observer.event(Event::Note(format!("restored {id} ({})", binned.name)));

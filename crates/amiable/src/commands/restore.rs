@@ -1,6 +1,6 @@
 //! `amiable restore`.
 
-use ami_lifecycle::{Ami, Event, NotRestored};
+use ami_lifecycle::{Event, NotRestored, Restored};
 use clap::Args;
 
 use super::{Outcome, load_config_for};
@@ -32,9 +32,9 @@ pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Consol
     let mut well = true;
     for id in &args.amis {
         match restore_one(id, &config, &places, console).await {
-            Ok(ami) => {
-                console.result(&ami.ami);
-                console.message(&text(&ami));
+            Ok(restored) => {
+                console.result(&restored.ami.ami);
+                console.message(&text(&restored));
             }
             Err(failure) => {
                 console.complain(&failure.text());
@@ -51,7 +51,7 @@ async fn restore_one(
     config: &Config,
     places: &[Place],
     console: &Console,
-) -> Result<Ami, Failure> {
+) -> Result<Restored, Failure> {
     let observer = |event: Event| {
         if let Event::Note(text) = event {
             console.message(&text);
@@ -60,7 +60,7 @@ async fn restore_one(
     for place in places {
         let namespace = &config.namespace;
         match ami_lifecycle::restore(&place.cloud, namespace, id, &observer).await {
-            Ok(ami) => return Ok(ami),
+            Ok(restored) => return Ok(restored),
             Err(NotRestored::NotInBin(_)) => {}
             Err(error) => return Err(place.failure(error)),
         }
@@ -71,12 +71,11 @@ async fn restore_one(
         .hint("EC2 keeps what is deleted only where the account has a retention rule for it"))
 }
 
-fn text(ami: &Ami) -> String {
-    format!(
-        "{}: {} (generation {}) is back, as {}",
-        ami.template,
-        ami.ami,
-        ami.generation,
-        ami.status.as_str()
-    )
+fn text(restored: &Restored) -> String {
+    let Restored { ami, was_gone } = restored;
+    let (id, generation, status) = (&ami.ami, ami.generation, ami.status.as_str());
+    match was_gone {
+        true => format!("{}: {id} (generation {generation}) is back, as {status}", ami.template),
+        false => format!("{}: {id} (generation {generation}) was not deleted", ami.template),
+    }
 }

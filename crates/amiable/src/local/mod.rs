@@ -84,7 +84,8 @@ pub(crate) struct StartArgs {
     /// draws each around that
     #[arg(long, value_name = "NAME=TIME,…", default_value = "")]
     delays: Delays,
-    /// How long its Recycle Bin keeps what is deleted, such as 7d [default: there is none]
+    /// How long its Recycle Bin keeps what is deleted, such as 7d [default: as at the last start,
+    /// at the first there is none]
     #[arg(long, value_name = "TIME", value_parser = kept)]
     recycle_bin: Option<Duration>,
     /// What simulated machines answer to SSH commands that contain a text: an exit status
@@ -198,7 +199,7 @@ impl StartArgs {
         Ok(Settings {
             port: self.port,
             ssh_port: self.ssh_port,
-            recycle_bin: self.recycle_bin,
+            recycle_bin: self.recycle_bin.or(last.and_then(|last| last.recycle_bin)),
             machines: match kind {
                 Machines::Qemu => MachineKind::Qemu,
                 Machines::Simulated => {

@@ -27,7 +27,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 13] = [
+const OPERATIONS: [Operation; 15] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -86,6 +86,27 @@ const OPERATIONS: [Operation; 13] = [
         },
         arguments: |_| words("verify agent"),
         images: 0,
+        generation: 2,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "enable",
+        state: one_that_is_hidden,
+        arguments: |farm| words(&format!("verify {}", of_generation(farm, 2))),
+        images: 0,
+        generation: 2,
+        // `verify` has the rest.
+        only: &["CreateTags", "DescribeImages", "EnableImage"],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "restore",
+        state: one_that_was_deleted,
+        arguments: |farm| {
+            words(&format!("restore {}", std::fs::read_to_string(farm.path("deleted")).unwrap()))
+        },
+        images: 1,
         generation: 2,
         only: &[],
         interrupted_at: None,
@@ -199,6 +220,30 @@ fn one_that_a_region_lacks(farm: &Farm) {
 fn two_amis(farm: &Farm) {
     one_ami(farm);
     farm.stdout(&["update", "agent", "-q"]);
+}
+
+/// The second AMI has failed verification, so that it is disabled, through no fault of its own.
+fn one_that_is_hidden(farm: &Farm) {
+    one_ami(farm);
+    farm.write("init/verify", "#!/bin/sh\n");
+    let verify = "script = \"setup-agent\"\nverify = \"verify\"";
+    farm.edit("amiable.toml", "script = \"setup-agent\"", verify);
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--answer", "file=./verify=4"]);
+    assert!(farm.amiable(&["update", "agent"]).contains("is quarantined"));
+    farm.wait_until_empty();
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start"]);
+}
+
+/// The first of two AMIs is in the Recycle Bin.
+fn one_that_was_deleted(farm: &Farm) {
+    farm.stdout(&["local", "stop"]);
+    farm.stdout(&["local", "start", "--recycle-bin", "7d"]);
+    two_amis(farm);
+    let previous = previous(farm);
+    farm.stdout(&["delete", &previous, "--yes"]);
+    farm.write("deleted", &previous);
 }
 
 /// Consumers name the second AMI, and the first one is current.

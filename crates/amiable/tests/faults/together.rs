@@ -32,10 +32,12 @@ const ACTIONS: [&str; 6] = [
 ];
 
 /// The commands, by name; AMIs are named by their generation.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("delete-1", "delete AMI-1 --yes"),
     ("delete-2", "delete AMI-2 --yes"),
     ("prune", "prune --yes --keep 0 --younger 1ms"),
+    ("restore", "restore AMI-3"),
+    ("roll", "roll agent --write"),
     ("rollback-1", "rollback agent --to 1"),
     ("rollback-2", "rollback agent --to 2"),
     ("sweep", "sweep --yes"),
@@ -43,8 +45,8 @@ const COMMANDS: [(&str, &str); 8] = [
     ("verify", "verify agent"),
 ];
 
-/// What all pairs begin with: two AMIs before the current one, one that waits to be verified, and what a
-/// dead bake has left.
+/// What all pairs begin with: two AMIs before the current one, which a consumer names, one that was
+/// deleted, one that waits to be verified, and what a dead bake has left.
 struct Beginning {
     /// Its endpoint is stopped.
     farm: Farm,
@@ -52,17 +54,23 @@ struct Beginning {
 }
 
 fn begin() -> Beginning {
-    let farm = Farm::with_example(&[]);
+    let farm = Farm::with_example(&["--recycle-bin", "7d"]);
+    let consumer = "[[template.agent.consumer]]\ntag = { channel = \"stable\" }\n\
+                    [template.agent.metadata]";
+    farm.edit("amiable.toml", "[template.agent.metadata]", consumer);
     farm.stdout(&["create", "agent", "-q"]);
-    farm.stdout(&["update", "agent", "-q"]);
-    farm.stdout(&["update", "agent", "-q"]);
+    for _ in 0..3 {
+        farm.stdout(&["update", "agent", "-q"]);
+    }
+    let three = of_generation(&farm, 3);
+    farm.stdout(&["delete", &three, "--yes"]);
     farm.stdout(&["update", "agent", "-q", "--no-verify"]);
     set_faults(&farm, &["TerminateInstances=wait:60s,times=1"]);
     kill_when_struck(&farm, &["update", "agent"]);
     set_faults(&farm, &[]);
     let (one, two) = (of_generation(&farm, 1), of_generation(&farm, 2));
     let words = |text: &str| {
-        let text = text.replace("AMI-1", &one).replace("AMI-2", &two);
+        let text = text.replace("AMI-1", &one).replace("AMI-2", &two).replace("AMI-3", &three);
         text.split(' ').map(String::from).collect()
     };
     let commands = COMMANDS.map(|(name, text)| (name, words(text))).into();

@@ -139,7 +139,8 @@ impl Truth {
     }
 
     async fn ask(client: &Client) -> Truth {
-        let images = client.describe_images().owners("self").send().await.unwrap();
+        let images =
+            client.describe_images().include_disabled(true).owners("self").send().await.unwrap();
         let images: Vec<Image> = images.images.unwrap_or_default();
         let snapshots = client.describe_snapshots().owner_ids("self").send().await.unwrap();
         let snapshots: BTreeSet<String> = snapshots
