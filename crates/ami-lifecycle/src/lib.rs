@@ -41,6 +41,8 @@ mod prune;
 mod quotas;
 mod reach;
 mod recipe;
+#[cfg(test)]
+mod recorded;
 mod restore;
 mod rights;
 mod rollback;

@@ -1,0 +1,172 @@
+//! Answers as EC2's API Reference has them, read by the same code as EC2's own. They are in
+//! `recorded/`, typed again with other ids
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html>).
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::cloud::{Cloud, LaunchTemplateKey};
+use crate::error::CloudErrorKind;
+use crate::pace::Limits;
+use crate::tunnel::Programs;
+use crate::usage::{self, User};
+
+/// What is answered to a request that has all of some texts in it.
+struct Answer {
+    to: &'static [&'static str],
+    status: u16,
+    body: &'static str,
+}
+
+const fn ok(to: &'static [&'static str], body: &'static str) -> Answer {
+    Answer { to, status: 200, body }
+}
+
+/// Answers, and the requests that came.
+struct Replay {
+    answers: Vec<Answer>,
+    requests: Mutex<Vec<String>>,
+}
+
+/// An account whose endpoint gives these answers, the first that fits.
+async fn replay(answers: Vec<Answer>) -> (Cloud, Arc<Replay>) {
+    let replay = Arc::new(Replay { answers, requests: Mutex::default() });
+    let router = Router::new().fallback(answer).with_state(replay.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .credentials_provider(SharedCredentialsProvider::new(key))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let programs = Programs { guard: Vec::new(), profile: None, variables: Vec::new() };
+    (Cloud::new(&config, Limits::Learned, programs), replay)
+}
+
+async fn answer(State(replay): State<Arc<Replay>>, body: String) -> (StatusCode, &'static str) {
+    let found = replay.answers.iter().find(|it| it.to.iter().all(|text| body.contains(text)));
+    replay.requests.lock().unwrap().push(body);
+    match found {
+        Some(answer) => (StatusCode::from_u16(answer.status).unwrap(), answer.body),
+        None => (StatusCode::BAD_REQUEST, include_str!("recorded/InvalidAction.xml")),
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_read() {
+    let body = include_str!("recorded/DescribeImages.xml");
+    let (cloud, replay) = replay(vec![ok(&["Action=DescribeImages"], body)]).await;
+    let image = cloud.image("ami-0be2609ba8f3a1b44").await.unwrap().unwrap();
+    assert_eq!(image.name, "al2023-ami-2023.6.20241212.0-kernel-6.1-x86_64");
+    assert_eq!((image.owner.as_str(), image.state.as_str()), ("137112412989", "available"));
+    assert_eq!(image.root_device_name, "/dev/xvda");
+    let devices: Vec<(&str, &str, i64)> = image
+        .block_devices
+        .iter()
+        .map(|it| (it.device.as_str(), it.snapshot.as_str(), it.size_gib))
+        .collect();
+    assert_eq!(devices, [("/dev/xvda", "snap-0f2a4c6e8b0d1f3a5", 8)]);
+    assert_eq!(image.deprecation.as_deref(), Some("2025-03-17T00:11:00.000Z"));
+    assert_eq!(image.last_launched.as_deref(), Some("2025-11-01T08:30:00Z"));
+    assert!(!image.encrypted && !image.protected);
+    // Deprecated and disabled ones are told only to who asks for them.
+    let requests = replay.requests.lock().unwrap();
+    assert!(requests[0].contains("IncludeDeprecated=true&IncludeDisabled=true"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_console_is_read_though_its_base64_has_lines() {
+    let body = include_str!("recorded/GetConsoleOutput.xml");
+    let (cloud, _) = replay(vec![ok(&["Action=GetConsoleOutput"], body)]).await;
+    let console = cloud.console("i-0b1c2d3e4f5061728").await.unwrap();
+    assert!(console.starts_with("Linux version 2.6.16-xenU (builder@patchbat"), "{console}");
+    assert!(console.contains("BIOS-provided physical RAM map:"), "{console}");
+}
+
+#[tokio::test]
+async fn an_image_that_was_deregistered_is_none() {
+    let body = include_str!("recorded/InvalidAMIID.Unavailable.xml");
+    let (cloud, _) =
+        replay(vec![Answer { to: &["Action=DescribeImages"], status: 400, body }]).await;
+    assert_eq!(cloud.image("ami-0be2609ba8f3a1b44").await.unwrap(), None);
+}
+
+const VERSIONS: &str = "Action=DescribeLaunchTemplateVersions";
+const AMI: &str = "ami-0aaaaaaaaaaaaaaaa";
+const OTHER: &str = "ami-0bbbbbbbbbbbbbbbb";
+
+/// What a fleet of one auto scaling group answers that pins version 3 of a launch template.
+fn group_of_a_version() -> Vec<Answer> {
+    vec![
+        ok(
+            &["Action=DescribeAutoScalingGroups"],
+            include_str!("recorded/DescribeAutoScalingGroups.xml"),
+        ),
+        ok(&["Action=DescribeInstances"], include_str!("recorded/DescribeInstances.none.xml")),
+        ok(
+            &["Action=DescribeImageReferences"],
+            include_str!("recorded/DescribeImageReferences.none.xml"),
+        ),
+    ]
+}
+
+/// It is one group's trouble, and holds what the versions that are left name.
+#[tokio::test]
+async fn a_group_that_names_a_version_which_is_gone_does_not_hold_every_ami() {
+    let mut answers = group_of_a_version();
+    let gone = include_str!("recorded/InvalidLaunchTemplateId.VersionNotFound.xml");
+    let to = &[VERSIONS, "LaunchTemplateVersion.1=3"];
+    answers.push(Answer { to, status: 400, body: gone });
+    let left = include_str!("recorded/DescribeLaunchTemplateVersions.xml");
+    answers.push(ok(&[VERSIONS, "LaunchTemplateId=lt-0a1b2c3d4e5f60718"], left));
+    let none = include_str!("recorded/DescribeLaunchTemplateVersions.none.xml");
+    answers.push(ok(&[VERSIONS], none));
+    let (cloud, _) = replay(answers).await;
+    let usage = usage::of(&cloud, &[AMI.into(), OTHER.into()]).await;
+    assert_eq!(usage.unknown, []);
+    let text = "the auto scaling group agents names version 3 of the launch template agents, which is \
+                gone";
+    assert_eq!(usage.dangling, [text]);
+    let held: Vec<(&str, &User)> = usage.users.iter().map(|(ami, user)| (&**ami, user)).collect();
+    let [(AMI, User::AutoScalingGroup { name, by })] = held[..] else { panic!("{held:?}") };
+    assert_eq!(name, "agents");
+    assert_eq!(by, "version 3 of the launch template agents, of which others are left");
+}
+
+/// A template that takes its AMI from a parameter is asked what that leads to.
+#[tokio::test]
+async fn a_parameter_in_a_launch_template_is_resolved() {
+    let answers = vec![
+        ok(
+            &[VERSIONS, "ResolveAlias=true"],
+            include_str!("recorded/DescribeLaunchTemplateVersions.xml"),
+        ),
+        ok(&[VERSIONS], include_str!("recorded/DescribeLaunchTemplateVersions.alias.xml")),
+    ];
+    let (cloud, _) = replay(answers).await;
+    let key = LaunchTemplateKey::Name("agents");
+    let found = cloud.launch_template_versions(Some(key), Some("$Default")).await.unwrap();
+    assert_eq!(found[0].image.as_deref(), Some("resolve:ssm:/ci/agent"));
+    assert_eq!(found[0].ami_id(&cloud).await.unwrap().as_deref(), Some(AMI));
+}
+
+/// A parameter that leads nowhere is told: any AMI may be meant.
+#[tokio::test]
+async fn a_parameter_that_is_not_resolved_is_an_error() {
+    let alias = include_str!("recorded/DescribeLaunchTemplateVersions.alias.xml");
+    let (cloud, _) = replay(vec![ok(&[VERSIONS], alias)]).await;
+    let found = cloud.launch_template_versions(None, Some("$Default")).await.unwrap();
+    let error = found[0].ami_id(&cloud).await.unwrap_err();
+    assert_eq!(error.kind, CloudErrorKind::Other);
+    assert!(error.to_string().contains("EC2 does not resolve resolve:ssm:/ci/agent"), "{error}");
+}
