@@ -126,6 +126,7 @@ actions! {
     "ec2" EnableImage Changes WRITES;
     "ec2" EnableImageDeprecation Changes WRITES;
     "ec2" EnableImageDeregistrationProtection Changes WRITES;
+    "ec2" GetAllowedImagesSettings Reads READS;
     "ec2" GetConsoleOutput Reads READS;
     "ec2" ImportKeyPair Makes WRITES;
     "ec2" ListImagesInRecycleBin Reads READS;

@@ -101,6 +101,7 @@ pub async fn examine_readiness(
         checks.push(default_vpc(cloud).await);
     }
     checks.extend(ways_in(cloud, templates).await);
+    checks.extend(allowed_images(cloud).await);
     let mut image = None;
     match cloud.fleet(namespace).await {
         Err(error) => checks.push(Check::failed("AMIs", &error)),
@@ -108,6 +109,20 @@ pub async fn examine_readiness(
             for template in templates {
                 let name = format!("base of {}", template.name);
                 match resolve_base(cloud, &fleet, template).await {
+                    Ok(base) if base.allowed == Some(false) => checks.push(Check {
+                        name,
+                        verdict: Verdict::Failed,
+                        detail: format!(
+                            "{} ({}) is of {}, whose AMIs the account's Allowed AMIs settings do \
+                             not admit",
+                            base.id, base.name, base.owner
+                        ),
+                        hint: Some(
+                            "EC2 only tells so in audit mode; once the settings are enabled, it \
+                             does not find the AMI"
+                                .into(),
+                        ),
+                    }),
                     Ok(base) => {
                         checks.push(Check::ok(&name, format!("{} ({})", base.id, base.name)));
                         image = image.or(Some(base.id));
@@ -271,6 +286,25 @@ async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
 fn destinations(templates: &[Template]) -> BTreeSet<&str> {
     let all = templates.iter().flat_map(|template| &template.distribution.destinations);
     all.map(|destination| destination.region.as_str()).collect()
+}
+
+/// Whose AMIs the account allows itself, where it restricts that.
+async fn allowed_images(cloud: &Cloud) -> Option<Check> {
+    let name = "allowed AMIs";
+    let (state, providers) = match cloud.allowed_images().await {
+        Ok(found) => found,
+        Err(error) if error.kind == CloudErrorKind::NoSuchAction => return None,
+        Err(error) => return Some(Check::failed(name, &error)),
+    };
+    let of = match providers.is_empty() {
+        true => "of this account".to_owned(),
+        false => format!("of this account and of {}", providers.join(", ")),
+    };
+    match state.as_str() {
+        "enabled" => Some(Check::ok(name, format!("only those {of} are found"))),
+        "audit-mode" => Some(Check::ok(name, format!("those {of}; others are only marked"))),
+        _ => None,
+    }
 }
 
 /// Auto Scaling has no DryRun, so these two are called: they change nothing.

@@ -162,6 +162,7 @@ impl Operation {
                 Action::DescribeInstances,
                 Action::DescribeInstanceTypes,
                 Action::DescribeVpcs,
+                Action::GetAllowedImagesSettings,
                 Action::GetAWSDefaultServiceQuota,
                 Action::GetServiceQuota,
             ],

@@ -314,7 +314,9 @@ impl BakeError {
                 format!("`amiable create {template}` bakes it first")
             }
             BakeError::NoBase(_) => {
-                "check `base`; a local endpoint has what `amiable local import FILE` brought into it".into()
+                "check `base`, and by `amiable doctor` whether the account allows itself such AMIs; a local \
+                 endpoint has what `amiable local import FILE` brought into it"
+                    .into()
             }
             BakeError::Cloud(error) if is_about_groups(error) => {
                 "name a security group that lets this machine in (`security_groups`), where \

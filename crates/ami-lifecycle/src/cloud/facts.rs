@@ -40,6 +40,8 @@ pub struct ImageFacts {
     pub deprecation: Option<String>,
     /// When an instance was started from it last (RFC 3339), as far as EC2 tells: a day later.
     pub last_launched: Option<String>,
+    /// Whether the account's Allowed AMIs settings admit it; `None` where they are off.
+    pub allowed: Option<bool>,
     /// It cannot be deregistered until that protection is switched off.
     pub protected: bool,
     /// Its tags.
@@ -88,6 +90,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         encrypted,
         ebs_devices,
         deprecation: image.deprecation_time,
+        allowed: image.image_allowed,
         last_launched: image.last_launched_time.filter(|time| !time.is_empty()),
         block_devices: devices.collect(),
         tags: read_tags(image.tags),

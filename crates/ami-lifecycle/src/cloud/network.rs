@@ -55,6 +55,18 @@ impl Cloud {
         Ok(found.filter_map(|it| it.instance_connect_endpoint_id).collect())
     }
 
+    /// Whose images the account allows itself besides its own, and whether that counts:
+    /// `disabled`, `audit-mode` or `enabled`.
+    pub(crate) async fn allowed_images(&self) -> Result<(String, Vec<String>), CloudError> {
+        self.turn(Action::GetAllowedImagesSettings, "").await;
+        let answer = self.ec2.get_allowed_images_settings().send().await;
+        let answer =
+            answer.map_err(|error| CloudError::new(Action::GetAllowedImagesSettings, error))?;
+        let criteria = answer.image_criteria.unwrap_or_default().into_iter();
+        let providers = criteria.flat_map(|it| it.image_providers.unwrap_or_default()).collect();
+        Ok((answer.state.unwrap_or_default(), providers))
+    }
+
     /// The VPC that a subnet is in.
     pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<String, CloudError> {
         self.turn(Action::DescribeSubnets, subnet).await;

@@ -184,6 +184,7 @@ pub(super) async fn ask_for(cloud: &Cloud, action: Action, from: &str, image: &s
         | Action::DescribeInstanceTypes
         | Action::DescribeLaunchConfigurations
         | Action::DescribeVpcs
+        | Action::GetAllowedImagesSettings
         | Action::GetAWSDefaultServiceQuota
         | Action::GetCallerIdentity
         | Action::GetParameter

@@ -55,7 +55,7 @@ fn connect_endpoint(farm: &Farm) {
 }
 
 /// A call that `aws` may be too old for.
-fn query(farm: &Farm, parameters: &[&str]) -> String {
+pub(crate) fn query(farm: &Farm, parameters: &[&str]) -> String {
     farm.write_program("bin/aws", OPEN_TUNNEL);
     let aws = farm.path("bin/aws").display().to_string();
     let mut command = farm.command(&aws, &[&["query"], parameters].concat());

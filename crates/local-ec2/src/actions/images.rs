@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::allowed_images::settings;
 use super::query::{Query, find_own_image, required_id};
 use super::{Action, Call, snapshots};
 use crate::ec2::ACCOUNT;
-use crate::model::{Binned, GoneImage, Image, ImageMapping, ImageState, InstanceState, Permission};
+use crate::model::{
+    AllowedState, Binned, GoneImage, Image, ImageMapping, ImageState, InstanceState, Permission,
+};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// What EC2 tells of Linux without a licence to be paid for
@@ -146,11 +149,17 @@ impl Action for DescribeImages {
                 xml.list("imagesSet", std::iter::empty::<()>(), |_, ()| {});
                 return Ok(());
             };
-            let is_meant = |image: &Image| self.is_meant(image);
+            let allowed = settings(state, &call.region);
+            let is_meant = |image: &Image| self.is_meant(image) && allowed.shows(image);
             let (rows, token) =
                 query.select_among(&state.images, &call.region, is_meant, values)?;
             let delay = call.ec2.machines.launched_delay();
-            xml.list("imagesSet", rows, |xml, image| write(xml, image, delay));
+            xml.list("imagesSet", rows, |xml, image| {
+                write(xml, image, delay);
+                if allowed.state != AllowedState::Disabled {
+                    xml.text("imageAllowed", allowed.admits(image));
+                }
+            });
             xml.option("nextToken", token);
             Ok(())
         })

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rand::RngExt;
 
+use super::allowed_images::settings;
 use super::encryption::Encryption;
 use super::instances::write_reservation;
 use super::query::{find, find_image, required_id};
@@ -335,6 +336,9 @@ impl RunInstances {
         request: &str,
     ) -> ApiResult<(String, Vec<String>)> {
         let image = self.image(state)?;
+        if !settings(state, region).shows(&image) {
+            return Err(ApiError::not_found::<Image>(&image.id));
+        }
         if let Some(name) = &self.key_name
             && !state.key_pairs.of_region(region).any(|key| key.name == *name)
         {

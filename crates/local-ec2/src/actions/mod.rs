@@ -2,6 +2,7 @@
 //! from the parameters and then run.
 
 mod account;
+mod allowed_images;
 mod connect_endpoints;
 mod encryption;
 mod identity;
@@ -146,12 +147,15 @@ actions! {
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,
     "DescribeVpcs" => network::DescribeVpcs,
+    "DisableAllowedImagesSettings" => allowed_images::DisableAllowedImagesSettings,
     "DisableImage" => image_states::DisableImage,
     "DisableImageDeprecation" => image_deprecation::DisableImageDeprecation,
     "DisableImageDeregistrationProtection" => image_protection::DisableImageDeregistrationProtection,
+    "EnableAllowedImagesSettings" => allowed_images::EnableAllowedImagesSettings,
     "EnableImage" => image_states::EnableImage,
     "EnableImageDeprecation" => image_deprecation::EnableImageDeprecation,
     "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
+    "GetAllowedImagesSettings" => allowed_images::GetAllowedImagesSettings,
     "GetConsoleOutput" => instances::GetConsoleOutput,
     "ImportKeyPair" => key_pairs::ImportKeyPair,
     "ListImagesInRecycleBin" => recycle_bin::ListImagesInRecycleBin,
@@ -161,6 +165,8 @@ actions! {
     "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
     "RegisterImage" => new_images::RegisterImage,
+    "ReplaceImageCriteriaInAllowedImagesSettings" =>
+        allowed_images::ReplaceImageCriteriaInAllowedImagesSettings,
     "ResetImageAttribute" => image_attributes::ResetImageAttribute,
     "RestoreImageFromRecycleBin" => recycle_bin::RestoreImageFromRecycleBin,
     "RestoreSnapshotFromRecycleBin" => recycle_bin::RestoreSnapshotFromRecycleBin,

@@ -1,5 +1,6 @@
 //! What the endpoint remembers: one file a kind of resource, and the tables that hold them.
 
+mod allowed_images;
 mod binned;
 mod connect_endpoint;
 mod ids;
@@ -14,6 +15,7 @@ mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use allowed_images::{AllowedImages, AllowedState};
 pub(crate) use binned::Binned;
 pub(crate) use connect_endpoint::ConnectEndpoint;
 pub(crate) use ids::{id_is_valid, new_id};
@@ -100,6 +102,7 @@ macro_rules! state {
 }
 
 state! {
+    allowed_images: AllowedImages,
     binned_images: Binned<Image>,
     binned_snapshots: Binned<Snapshot>,
     connect_endpoints: ConnectEndpoint,

@@ -34,7 +34,12 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
 }
 
-async fn import(bench: &Bench, name: &str, owner: &str, deprecated: Option<&str>) -> String {
+pub(crate) async fn import(
+    bench: &Bench,
+    name: &str,
+    owner: &str,
+    deprecated: Option<&str>,
+) -> String {
     let file = std::env::temp_dir().join(format!("{name}.img"));
     std::fs::write(&file, vec![0; 4096]).unwrap();
     let import = Import {
