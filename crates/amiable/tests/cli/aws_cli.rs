@@ -76,3 +76,15 @@ fn an_aws_cli_that_does_not_know_the_endpoint_variable_finds_its_way_too() {
         "{output:?}"
     );
 }
+
+/// What the user names wins over what `local env` leads to.
+#[test]
+fn an_endpoint_that_is_named_is_the_one_that_is_asked() {
+    let farm = Farm::new(&[]);
+    let env = farm.endpoint_env().into_iter().filter(|(key, _)| key != "AWS_ENDPOINT_URL");
+    // Nobody listens at that port.
+    let args = ["ec2", "describe-images", "--endpoint-url", "http://127.0.0.1:1"];
+    let output = farm.command("aws", &args).envs(env).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("http://127.0.0.1:1"), "{output:?}");
+}
