@@ -72,7 +72,7 @@ pub(crate) struct Usage {
     pub(crate) users: Vec<(String, User)>,
     /// What could not be looked up, and why.
     pub(crate) unknown: Vec<(String, String)>,
-    /// What users name that is not there, as sentences: it is told, and holds nothing.
+    /// Sentences about users that name what is not there. Callers show them; nothing is kept for them.
     pub(crate) dangling: Vec<String>,
 }
 

@@ -314,8 +314,8 @@ impl BakeError {
                 format!("`amiable create {template}` bakes it first")
             }
             BakeError::NoBase(_) => {
-                "check `base`, and by `amiable doctor` whether the account allows itself such AMIs; a local \
-                 endpoint has what `amiable local import FILE` brought into it"
+                "check `base`: an AMI that its owner has deprecated counts only by its id, and `amiable \
+                 doctor` tells whether the account allows itself such AMIs; a local endpoint has what `amiable local import FILE` brought into it"
                     .into()
             }
             BakeError::Cloud(error) if is_about_groups(error) => {

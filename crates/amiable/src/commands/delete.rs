@@ -217,7 +217,7 @@ pub(super) fn tell(ami: &str, deleted: Deleted, console: &Console) -> bool {
     well
 }
 
-pub(super) fn check_id(id: &str) -> Result<(), Failure> {
+fn check_id(id: &str) -> Result<(), Failure> {
     if id.starts_with("ami-") {
         return Ok(());
     }

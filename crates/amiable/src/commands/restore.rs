@@ -24,7 +24,7 @@ pub(crate) struct RestoreArgs {
 
 pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    args.amis.iter().try_for_each(|id| super::delete::check_id(id))?;
+    args.amis.iter().try_for_each(|id| check_id(id))?;
     let cloud = connect::cloud(&config, console).await?;
     let mut places = connect::places(&config, &cloud);
     // The first region comes first here: most are there.
@@ -67,8 +67,19 @@ async fn restore_one(
     }
     let regions: Vec<&str> = places.iter().map(|place| place.cloud.region()).collect();
     let text = format!("{id} is not in the Recycle Bin of {}", regions.join(", "));
-    Err(Failure::failed(text)
-        .hint("EC2 keeps what is deleted only where the account has a retention rule for it"))
+    Err(Failure::failed(text).hint(format!(
+        "EC2 keeps what is deleted only where the account has a retention rule for it; {LISTS}"
+    )))
+}
+
+/// How to see what there is.
+const LISTS: &str = "`aws ec2 list-images-in-recycle-bin` lists it";
+
+fn check_id(id: &str) -> Outcome {
+    match id.starts_with("ami-") {
+        true => Ok(()),
+        false => Err(Failure::usage(format!("`{id}` is no AMI id")).hint(LISTS)),
+    }
 }
 
 fn text(restored: &Restored) -> String {

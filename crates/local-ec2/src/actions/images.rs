@@ -282,7 +282,7 @@ fn write(xml: &mut Xml, image: &Image, delay: Duration) {
     }
 }
 
-/// A device of an image, as it is told.
+/// A device of an image.
 enum Device<'a> {
     Disk(&'a ImageMapping),
     Ephemeral(&'a (String, String)),

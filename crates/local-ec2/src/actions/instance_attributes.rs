@@ -1,8 +1,9 @@
 //! Attributes of instances.
 
 use super::image_attributes::attribute_name;
-use super::instances::{incorrect_state, write_attachments, write_groups};
-use super::launch::normal_user_data;
+use super::instance_answer::{write_attachments, write_groups};
+use super::instances::incorrect_state;
+use super::launch_options::normal_user_data;
 use super::query::{find, find_mut, required_id};
 use super::security_groups::find_group;
 use super::{Action, Call};

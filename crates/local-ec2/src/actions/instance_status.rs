@@ -1,6 +1,6 @@
 //! The status checks of instances.
 
-use super::instances::{values, write_state};
+use super::instance_answer::{values, write_state};
 use super::query::Query;
 use super::{Action, Call};
 use crate::model::{Instance, InstanceState};

@@ -2,30 +2,27 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rand::RngExt;
 
 use super::allowed_images::settings;
-use super::encryption::Encryption;
-use super::instances::write_reservation;
+use super::instance_answer::write_reservation;
+use super::launch_options::{
+    Device, Metadata, Place, decode_devices, decode_metadata_options, decode_place,
+    decode_placement, decode_user_data,
+};
 use super::query::{find, find_image, required_id};
 use super::security_groups::find_group;
-use super::{Action, Call, volume_type};
+use super::{Action, Call};
 use crate::ec2::Ec2;
 use crate::engine;
 use crate::instance_type::InstanceType;
 use crate::model::{
     Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
-    RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, VolumeType,
-    new_id,
+    RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, new_id,
 };
 use crate::network;
-use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml, decode_base64};
-
-/// EC2 takes at most this much user data before it is encoded, in bytes.
-const MOST_USER_DATA: usize = 16 * 1024;
+use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// What the caller asked for; two requests with one client token must be equal in it.
 #[derive(Debug, PartialEq)]
@@ -46,35 +43,6 @@ pub(super) struct RunInstances {
     metadata: Metadata,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
-}
-
-/// Where in the network an instance is to be.
-#[derive(Debug, PartialEq)]
-struct Place {
-    subnet: String,
-    /// Ids and names of security groups.
-    groups: Vec<String>,
-    /// Whether it gets a public address; as the subnet has it where nothing is said.
-    is_public: Option<bool>,
-}
-
-/// What the caller says of the metadata service.
-#[derive(Debug, PartialEq)]
-struct Metadata {
-    tags: bool,
-    wants_token: bool,
-    hop_limit: u8,
-}
-
-/// What the caller says of a block device of the image.
-#[derive(Debug, PartialEq)]
-struct Device {
-    snapshot_id: Option<String>,
-    size_gib: Option<u64>,
-    delete_on_termination: Option<bool>,
-    volume_type: Option<VolumeType>,
-    /// Its volume counts as encrypted, with this key where one is named.
-    encryption: Option<Encryption>,
 }
 
 impl Action for RunInstances {
@@ -131,8 +99,8 @@ impl Action for RunInstances {
             ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "false"),
             ("PrivateDnsNameOptions.HostnameType", "ip-name"),
         ],
-        notes: "Without HttpTokens the metadata service wants a token. The hop limit is told, and \
-                limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image has not are \
+        notes: "Without HttpTokens the metadata service wants a token. Answers show the hop limit, \
+                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image has not are \
                 refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are described, and change nothing.",
         ..Reference::NONE
     };
@@ -189,125 +157,6 @@ impl Action for RunInstances {
         });
         Ok(())
     }
-}
-
-/// Subnet and groups are those of the launch or of its one network interface, never of both
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
-fn decode_place(params: &Params) -> ApiResult<Place> {
-    let (names, ids) = (params.list("SecurityGroup"), params.list("SecurityGroupId"));
-    let subnet = params.string("SubnetId");
-    if subnet.is_some() && !names.is_empty() {
-        let message = "The parameter groupName cannot be used with the parameter subnet";
-        return Err(ApiError::combination(message));
-    }
-    let groups = [names, ids].concat();
-    let mut cards = params.structures("NetworkInterface").into_iter();
-    let Some(card) = cards.next() else {
-        let subnet = subnet.unwrap_or_else(network::default_subnet);
-        return Ok(Place { subnet, groups, is_public: None });
-    };
-    if cards.next().is_some() {
-        let message = "Instances have one network interface here";
-        return Err(ApiError::new("Unsupported", message));
-    }
-    let twice = |what: &str| {
-        ApiError::combination(format!(
-            "Network interfaces and an instance-level {what} may not be specified on the same request"
-        ))
-    };
-    if !groups.is_empty() {
-        return Err(twice("security groups"));
-    }
-    if subnet.is_some() {
-        return Err(twice("subnet ID"));
-    }
-    match card.parsed::<u32>("DeviceIndex")? {
-        Some(0) => {}
-        Some(_) => {
-            let message =
-                "When specifying network interfaces, you must include a device at index 0.";
-            return Err(ApiError::new("InvalidParameterValue", message));
-        }
-        None => {
-            let message = "Each network interface requires a device index.";
-            return Err(ApiError::new("InvalidParameterValue", message));
-        }
-    }
-    Ok(Place {
-        subnet: card.string("SubnetId").unwrap_or_else(network::default_subnet),
-        groups: card.list("SecurityGroupId"),
-        is_public: card.parsed("AssociatePublicIpAddress")?,
-    })
-}
-
-/// The zone that is asked for. Hosts are shared here.
-fn decode_placement(params: &Params) -> ApiResult<Option<String>> {
-    let placement = params.structure("Placement");
-    match placement.string("Tenancy").as_deref() {
-        None | Some("default") => Ok(placement.string("AvailabilityZone")),
-        Some(other) => Err(ApiError::new(
-            "Unsupported",
-            format!("The tenancy '{other}' is not supported here"),
-        )),
-    }
-}
-
-/// The metadata service here is always on.
-fn decode_metadata_options(params: &Params) -> ApiResult<Metadata> {
-    let options = params.structure("MetadataOptions");
-    if let Some(value) = options.string("HttpEndpoint").filter(|value| value != "enabled") {
-        return Err(ApiError::invalid_value("MetadataOptions.HttpEndpoint", &value));
-    }
-    let choice = |name: &str, no: &str, yes: &str, default: bool| match options.string(name) {
-        None => Ok(default),
-        Some(text) if text == no => Ok(false),
-        Some(text) if text == yes => Ok(true),
-        Some(other) => Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &other)),
-    };
-    let hop_limit: Option<u8> = options.parsed("HttpPutResponseHopLimit")?;
-    if let Some(limit) = hop_limit.filter(|limit| !(1..=64).contains(limit)) {
-        let name = "MetadataOptions.HttpPutResponseHopLimit";
-        return Err(ApiError::invalid_value(name, &limit.to_string()));
-    }
-    Ok(Metadata {
-        tags: choice("InstanceMetadataTags", "disabled", "enabled", false)?,
-        wants_token: choice("HttpTokens", "optional", "required", true)?,
-        hop_limit: hop_limit.unwrap_or(1),
-    })
-}
-
-fn decode_user_data(params: &Params) -> ApiResult<Option<String>> {
-    params.string("UserData").as_deref().map(normal_user_data).transpose()
-}
-
-/// User data in base64 of one line. It is no more than EC2 takes.
-pub(super) fn normal_user_data(text: &str) -> ApiResult<String> {
-    let bytes = decode_base64(text).ok_or_else(|| {
-        ApiError::new("InvalidParameterValue", "Invalid BASE64 encoding of user data")
-    })?;
-    if bytes.len() > MOST_USER_DATA {
-        let message = "User data is limited to 16384 bytes";
-        return Err(ApiError::new("InvalidParameterValue", message));
-    }
-    Ok(STANDARD.encode(bytes))
-}
-
-fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
-    let mut devices = BTreeMap::new();
-    for mapping in params.structures("BlockDeviceMapping") {
-        let ebs = mapping.structure("Ebs");
-        devices.insert(
-            mapping.required("DeviceName")?,
-            Device {
-                snapshot_id: ebs.string("SnapshotId"),
-                size_gib: ebs.parsed("VolumeSize")?,
-                delete_on_termination: ebs.parsed("DeleteOnTermination")?,
-                volume_type: volume_type::decode(&ebs)?,
-                encryption: Encryption::decode(&ebs)?,
-            },
-        );
-    }
-    Ok(devices)
 }
 
 impl RunInstances {

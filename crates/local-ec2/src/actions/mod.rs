@@ -11,17 +11,20 @@ mod image_deprecation;
 mod image_protection;
 mod image_states;
 mod images;
+mod instance_answer;
 mod instance_attributes;
 mod instance_status;
 mod instance_types;
 mod instances;
 mod key_pairs;
 mod launch;
+mod launch_options;
 mod network;
 mod new_images;
 mod places;
 mod query;
 mod recycle_bin;
+mod register_image;
 mod security_groups;
 mod security_rules;
 mod snapshots;
@@ -164,7 +167,7 @@ actions! {
     "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
     "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
-    "RegisterImage" => new_images::RegisterImage,
+    "RegisterImage" => register_image::RegisterImage,
     "ReplaceImageCriteriaInAllowedImagesSettings" =>
         allowed_images::ReplaceImageCriteriaInAllowedImagesSettings,
     "ResetImageAttribute" => image_attributes::ResetImageAttribute,

@@ -75,8 +75,14 @@ pub(crate) async fn call_of(
     send(endpoint, &headers, body).await
 }
 
-/// Sends a call by GET, with its signature in the query.
-pub(crate) async fn presigned(endpoint: &Endpoint, query: &str) -> String {
+/// The path of a request by GET with its signature in the query, for a service, at a time. `path` has
+/// a query already.
+pub(crate) fn presigned_path(
+    endpoint: &Endpoint,
+    service: &str,
+    (host, path): (&str, &str),
+    time: SystemTime,
+) -> String {
     let key =
         Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test");
     let identity = key.into();
@@ -86,22 +92,25 @@ pub(crate) async fn presigned(endpoint: &Endpoint, query: &str) -> String {
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region("us-east-1")
-        .name("ec2")
-        .time(SystemTime::now())
+        .name(service)
+        .time(time)
         .settings(settings)
         .build()
         .unwrap()
         .into();
-    let url = format!("http://x/?{query}");
-    let headers = [("host", "x")].into_iter();
-    let body = SignableBody::Bytes(b"");
-    let request = SignableRequest::new("GET", &url, headers, body).unwrap();
+    let url = format!("http://{host}{path}");
+    let headers = [("host", host)].into_iter();
+    let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).unwrap();
     let (signed, _) = sign(request, &params).unwrap().into_parts();
-    let more = signed.params().iter().map(|(name, value)| {
-        let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        format!("&{name}={value}")
-    });
-    let target = format!("/?{query}{}", more.collect::<String>());
+    let pairs = signed.params().iter().map(|(name, value)| (*name, value.as_ref()));
+    let mut more = form_urlencoded::Serializer::new(String::new());
+    format!("{path}&{}", more.extend_pairs(pairs).finish())
+}
+
+/// Sends a call by GET, with its signature in the query.
+pub(crate) async fn presigned(endpoint: &Endpoint, query: &str) -> String {
+    let path = format!("/?{query}");
+    let target = presigned_path(endpoint, "ec2", ("x", &path), SystemTime::now());
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", endpoint.port)).await.unwrap();
     let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

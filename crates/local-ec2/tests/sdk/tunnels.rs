@@ -2,11 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
-};
-use aws_sigv4::sign::v4;
 use futures::{SinkExt, StreamExt};
 use local_ec2::Endpoint;
 use tokio::net::TcpStream;
@@ -14,6 +9,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::bench::{Bench, eventually};
+use crate::raw::presigned_path;
 
 /// Opens a tunnel, as a client does that signed the request at a time; else the answer's status
 /// and text.
@@ -22,28 +18,9 @@ async fn open(
     query: &str,
     time: SystemTime,
 ) -> Result<WebSocketStream<TcpStream>, (u16, String)> {
-    let key =
-        Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test");
-    let identity = key.into();
-    let mut settings = SigningSettings::default();
-    settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(Duration::from_secs(60));
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("us-east-1")
-        .name("ec2-instance-connect")
-        .time(time)
-        .settings(settings)
-        .build()
-        .unwrap()
-        .into();
-    let url = format!("http://localhost/openTunnel?{query}");
-    let headers = [("host", "localhost")].into_iter();
-    let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).unwrap();
-    let (signed, _) = sign(request, &params).unwrap().into_parts();
-    let pairs = signed.params().iter().map(|(name, value)| (*name, value.as_ref()));
-    let mut all = form_urlencoded::Serializer::new(query.to_owned());
-    let url = format!("ws://localhost/openTunnel?{}", all.extend_pairs(pairs).finish());
+    let path = format!("/openTunnel?{query}");
+    let path = presigned_path(endpoint, "ec2-instance-connect", ("localhost", &path), time);
+    let url = format!("ws://localhost{path}");
     let stream = TcpStream::connect(("127.0.0.1", endpoint.port)).await.unwrap();
     match tokio_tungstenite::client_async(url, stream).await {
         Ok((socket, _)) => Ok(socket),

@@ -1,0 +1,163 @@
+//! What RunInstances takes besides an image and a type, as it is read and checked.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::encryption::Encryption;
+use super::volume_type;
+use crate::model::VolumeType;
+use crate::network;
+use crate::protocol::{ApiError, ApiResult, Params, decode_base64};
+
+/// EC2 takes at most this much user data before it is encoded, in bytes.
+const MOST_USER_DATA: usize = 16 * 1024;
+
+/// Where in the network an instance is to be.
+#[derive(Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) subnet: String,
+    /// Ids and names of security groups.
+    pub(super) groups: Vec<String>,
+    /// Whether it gets a public address; as the subnet has it where nothing is said.
+    pub(super) is_public: Option<bool>,
+}
+
+/// What the caller says of the metadata service.
+#[derive(Debug, PartialEq)]
+pub(super) struct Metadata {
+    pub(super) tags: bool,
+    pub(super) wants_token: bool,
+    pub(super) hop_limit: u8,
+}
+
+/// What the caller says of a block device of the image.
+#[derive(Debug, PartialEq)]
+pub(super) struct Device {
+    pub(super) snapshot_id: Option<String>,
+    pub(super) size_gib: Option<u64>,
+    pub(super) delete_on_termination: Option<bool>,
+    pub(super) volume_type: Option<VolumeType>,
+    /// Its volume counts as encrypted, with this key where one is named.
+    pub(super) encryption: Option<Encryption>,
+}
+
+/// Subnet and groups are those of the launch or of its one network interface, never of both
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+pub(super) fn decode_place(params: &Params) -> ApiResult<Place> {
+    let (names, ids) = (params.list("SecurityGroup"), params.list("SecurityGroupId"));
+    let subnet = params.string("SubnetId");
+    if subnet.is_some() && !names.is_empty() {
+        let message = "The parameter groupName cannot be used with the parameter subnet";
+        return Err(ApiError::combination(message));
+    }
+    let groups = [names, ids].concat();
+    let mut cards = params.structures("NetworkInterface").into_iter();
+    let Some(card) = cards.next() else {
+        let subnet = subnet.unwrap_or_else(network::default_subnet);
+        return Ok(Place { subnet, groups, is_public: None });
+    };
+    if cards.next().is_some() {
+        let message = "Instances have one network interface here";
+        return Err(ApiError::new("Unsupported", message));
+    }
+    let twice = |what: &str| {
+        ApiError::combination(format!(
+            "Network interfaces and an instance-level {what} may not be specified on the same request"
+        ))
+    };
+    if !groups.is_empty() {
+        return Err(twice("security groups"));
+    }
+    if subnet.is_some() {
+        return Err(twice("subnet ID"));
+    }
+    match card.parsed::<u32>("DeviceIndex")? {
+        Some(0) => {}
+        Some(_) => {
+            let message =
+                "When specifying network interfaces, you must include a device at index 0.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        None => {
+            let message = "Each network interface requires a device index.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+    }
+    Ok(Place {
+        subnet: card.string("SubnetId").unwrap_or_else(network::default_subnet),
+        groups: card.list("SecurityGroupId"),
+        is_public: card.parsed("AssociatePublicIpAddress")?,
+    })
+}
+
+/// The zone that is asked for. Hosts are shared here.
+pub(super) fn decode_placement(params: &Params) -> ApiResult<Option<String>> {
+    let placement = params.structure("Placement");
+    match placement.string("Tenancy").as_deref() {
+        None | Some("default") => Ok(placement.string("AvailabilityZone")),
+        Some(other) => Err(ApiError::new(
+            "Unsupported",
+            format!("The tenancy '{other}' is not supported here"),
+        )),
+    }
+}
+
+/// The metadata service here is always on.
+pub(super) fn decode_metadata_options(params: &Params) -> ApiResult<Metadata> {
+    let options = params.structure("MetadataOptions");
+    if let Some(value) = options.string("HttpEndpoint").filter(|value| value != "enabled") {
+        return Err(ApiError::invalid_value("MetadataOptions.HttpEndpoint", &value));
+    }
+    let choice = |name: &str, no: &str, yes: &str, default: bool| match options.string(name) {
+        None => Ok(default),
+        Some(text) if text == no => Ok(false),
+        Some(text) if text == yes => Ok(true),
+        Some(other) => Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &other)),
+    };
+    let hop_limit: Option<u8> = options.parsed("HttpPutResponseHopLimit")?;
+    if let Some(limit) = hop_limit.filter(|limit| !(1..=64).contains(limit)) {
+        let name = "MetadataOptions.HttpPutResponseHopLimit";
+        return Err(ApiError::invalid_value(name, &limit.to_string()));
+    }
+    Ok(Metadata {
+        tags: choice("InstanceMetadataTags", "disabled", "enabled", false)?,
+        wants_token: choice("HttpTokens", "optional", "required", true)?,
+        hop_limit: hop_limit.unwrap_or(1),
+    })
+}
+
+pub(super) fn decode_user_data(params: &Params) -> ApiResult<Option<String>> {
+    params.string("UserData").as_deref().map(normal_user_data).transpose()
+}
+
+/// User data in base64 of one line. It is no more than EC2 takes.
+pub(super) fn normal_user_data(text: &str) -> ApiResult<String> {
+    let bytes = decode_base64(text).ok_or_else(|| {
+        ApiError::new("InvalidParameterValue", "Invalid BASE64 encoding of user data")
+    })?;
+    if bytes.len() > MOST_USER_DATA {
+        let message = "User data is limited to 16384 bytes";
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    Ok(STANDARD.encode(bytes))
+}
+
+pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
+    let mut devices = BTreeMap::new();
+    for mapping in params.structures("BlockDeviceMapping") {
+        let ebs = mapping.structure("Ebs");
+        devices.insert(
+            mapping.required("DeviceName")?,
+            Device {
+                snapshot_id: ebs.string("SnapshotId"),
+                size_gib: ebs.parsed("VolumeSize")?,
+                delete_on_termination: ebs.parsed("DeleteOnTermination")?,
+                volume_type: volume_type::decode(&ebs)?,
+                encryption: Encryption::decode(&ebs)?,
+            },
+        );
+    }
+    Ok(devices)
+}
