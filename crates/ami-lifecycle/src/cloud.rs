@@ -27,6 +27,7 @@ pub use self::facts::ImageFacts;
 pub(crate) use self::facts::InstanceFacts;
 use self::facts::{image_facts, read_tags};
 pub(crate) use self::machines::Launch;
+pub(crate) use self::recycle_bin::BinnedImage;
 pub(crate) use self::security_groups::{Admission, OwnRule};
 pub(crate) use self::users::{LaunchTemplateKey, LaunchTemplateVersion};
 use crate::access::Accesses;

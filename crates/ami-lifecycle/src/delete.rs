@@ -1,16 +1,21 @@
-//! Deleting AMIs: look first ([`examine`]), then act ([`delete`]).
+//! Deleting AMIs: look first ([`plan_delete`]), then act ([`carry_out_delete`]).
+
+mod regions;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use self::regions::{
+    DeleteRequest, NoDeletePlan, RegionDeletions, carry_out_delete, plan_delete,
+};
 use crate::action::Action;
 use crate::ami::{Ami, Status};
-use crate::cloud::{Cloud, ImageFacts};
+use crate::cloud::{BinnedImage, Cloud, ImageFacts};
 use crate::consumer::Holders;
 use crate::deleting::{self, Actor, Claim, NotDeleted, Standing, Target};
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
@@ -92,7 +97,7 @@ pub struct Deleted {
 ///
 /// # Errors
 /// When a call fails.
-pub async fn examine(
+pub(crate) async fn examine(
     cloud: &Cloud,
     fleet: &Fleet,
     id: &str,
@@ -149,7 +154,7 @@ fn of_others(image: ImageFacts) -> Deletion {
 
 /// Adds to each deletion who uses the AMI: what EC2 knows of, and consumers. Returns what is to be
 /// told of users that name what is not there.
-pub async fn add_users(
+pub(crate) async fn add_users(
     cloud: &Cloud,
     holders: &Holders,
     deletions: &mut [Deletion],
@@ -179,13 +184,12 @@ pub async fn add_users(
 ///
 /// # Errors
 /// When the AMI is not deregistered: it stays then, with its snapshots.
-pub async fn delete(
+pub(crate) async fn delete(
     cloud: &Cloud,
     deletion: &Deletion,
     actor: Actor<'_>,
     observer: &dyn Observer,
 ) -> Result<Deleted, NotDeleted> {
-    // Whether EC2 keeps it is worth a word, and no failure.
     let mut kept = None;
     if !deletion.deregistered {
         let target = Target::Image(&deletion.ami);
@@ -193,7 +197,7 @@ pub async fn delete(
         if deleting::delete_claimed(cloud, target, &deletion.standing, actor, end).await? {
             let text = format!("deregistered {} ({})", deletion.ami, deletion.name);
             observer.event(Event::Note(text));
-            kept = cloud.binned_image(&deletion.ami).await.ok().flatten();
+            kept = Some(cloud.binned_image(&deletion.ami).await);
         }
     }
     let mut deleted = Deleted::default();
@@ -207,16 +211,27 @@ pub async fn delete(
             Err(error) => deleted.failed.push((snapshot.clone(), error)),
         }
     }
-    if let Some(kept) = kept {
-        let until =
-            kept.until.map(|until| format!(" until {}", until.strftime("%Y-%m-%d %H:%M UTC")));
-        observer.event(Event::Note(format!(
-            "EC2 keeps {id} in the Recycle Bin{}: `amiable restore {id}` brings it back",
-            until.unwrap_or_default(),
-            id = kept.id
-        )));
+    if let Some(event) = kept.and_then(|kept| recycling(&deletion.ami, kept)) {
+        observer.event(event);
     }
     Ok(deleted)
+}
+
+/// Whether EC2 keeps a deleted AMI is worth a word, and no failure.
+fn recycling(ami: &str, kept: Result<Option<BinnedImage>, CloudError>) -> Option<Event> {
+    match kept {
+        Ok(kept) => kept.map(|kept| {
+            let until = kept.until.map(|it| it.strftime(" until %Y-%m-%d %H:%M UTC").to_string());
+            let until = until.unwrap_or_default();
+            Event::Note(format!(
+                "EC2 keeps {ami} in the Recycle Bin{until}: `amiable restore {ami}` brings it back"
+            ))
+        }),
+        Err(error) if error.kind == CloudErrorKind::NoSuchAction => None,
+        Err(error) => Some(Event::Warning(format!(
+            "whether EC2 keeps {ami} in the Recycle Bin could not be determined: {error}"
+        ))),
+    }
 }
 
 async fn end(cloud: &Cloud, deletion: &Deletion, claim: &Claim<'_>) -> Result<(), NotDeleted> {

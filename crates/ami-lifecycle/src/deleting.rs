@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::action::Action;
 use crate::ami::Ami;
 use crate::cloud::{Cloud, ImageFacts, filter};
+use crate::delete::Objection;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
@@ -49,6 +50,12 @@ pub enum NotDeleted {
     /// It was made current, verified, or gone on with.
     #[error("it has come into use since it was looked at")]
     InUse,
+    /// Something speaks against it, or has come to since it was looked at.
+    #[error("{0}")]
+    Objected(Objection),
+    /// It is the only way to find its copies.
+    #[error("not all of its copies are gone")]
+    CopiesLeft,
     /// What was current before it is gone.
     #[error("it has become the current AMI of template {0} since it was looked at")]
     Current(String),

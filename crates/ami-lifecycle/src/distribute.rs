@@ -53,29 +53,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// An AMI to be distributed.
-pub struct DistributeRequest<'a> {
+pub(crate) struct DistributeRequest<'a> {
     /// The account in the first region.
-    pub cloud: &'a Cloud,
+    pub(crate) cloud: &'a Cloud,
     /// What separates these AMIs from others.
-    pub namespace: &'a Namespace,
+    pub(crate) namespace: &'a Namespace,
     /// The template.
-    pub template: &'a Template,
+    pub(crate) template: &'a Template,
     /// The AMI that is current in the first region, by id.
-    pub ami: &'a str,
+    pub(crate) ami: &'a str,
     /// The consumers of all templates: an AMI that one of them names is left alone.
-    pub consumers: Consumers<'a>,
+    pub(crate) consumers: Consumers<'a>,
     /// Who asks, as `user@host`.
-    pub operator: &'a str,
+    pub(crate) operator: &'a str,
     /// The process that asks, as others can tell whether it still lives.
-    pub owner: &'a str,
+    pub(crate) owner: &'a str,
     /// Tells whether the process of an owner has ended for certain.
-    pub is_gone: IsGone<'a>,
+    pub(crate) is_gone: IsGone<'a>,
     /// Takes events.
-    pub observer: Arc<dyn Observer>,
+    pub(crate) observer: Arc<dyn Observer>,
     /// Tells others what would be left if the process ended now.
-    pub holdings: Holdings,
+    pub(crate) holdings: Holdings,
     /// Cancelled when it is to end early; copies that were begun are undone then.
-    pub cancel: CancellationToken,
+    pub(crate) cancel: CancellationToken,
 }
 
 /// How an AMI came to be what it is in a region.
@@ -105,7 +105,7 @@ pub struct Distributed {
 ///
 /// # Errors
 /// When the AMI itself cannot be looked at; nothing was done then.
-pub async fn distribute(
+pub(crate) async fn distribute(
     request: &DistributeRequest<'_>,
     done: impl AsyncFn(&str, Result<Distributed, BakeError>),
 ) -> Result<(), CloudError> {

@@ -26,6 +26,7 @@ mod doctor;
 mod error;
 mod event;
 mod fleet;
+mod follow;
 mod guest;
 mod http;
 mod info;
@@ -36,6 +37,7 @@ mod marks;
 mod naming;
 mod own_address;
 mod pace;
+mod place;
 mod plan;
 mod prune;
 mod quotas;
@@ -74,14 +76,18 @@ pub use consumer::{
     FilePlan, Files, Holders, JenkinsAgents, JenkinsServer, Move, Naming, RollError, RollRequest,
     RollTarget, Rolled, ScriptText, ServerError, Sight, Value, examine_consumers, plan_roll, roll,
 };
-pub use delete::{Deleted, Deletion, Objection, add_users, delete, examine};
+pub use delete::{
+    DeleteRequest, Deleted, Deletion, NoDeletePlan, Objection, RegionDeletions, carry_out_delete,
+    plan_delete,
+};
 pub use deleting::{Actor, NotDeleted, NotPromoted};
-pub use distribute::{DistributeRequest, Distributed, How, distribute};
+pub use distribute::{Distributed, How};
 pub use distribution::{Destination, Distribution, Encryption, Principal};
 pub use doctor::{Check, Verdict, examine_readiness};
 pub use error::{CloudError, CloudErrorKind, chain};
 pub use event::{Event, Observer, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
+pub use follow::{FollowRequest, Followed, Told, follow, is_distributed};
 pub use guest::check_user_data;
 pub use info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
 pub use ipnet::IpNet;
@@ -89,15 +95,21 @@ pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
 pub use pace::Limits;
+pub use place::{InRegion, Place, elsewhere, places};
 pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};
-pub use prune::{Fate, Goes, Keep, Kept, PrunePlan, PruneRequest, plan_prune};
+pub use prune::{
+    Fate, Goes, Keep, Kept, NotPruned, PruneRequest, Pruned, RegionPrune, carry_out_prune,
+    check_prune, plan_prune,
+};
 pub use reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Reach};
 pub use restore::{NotRestored, Restored, restore};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use schedule::Schedule;
 pub use source::{SourceError, current_revision, exact_revision};
-pub use sweep::{LeftBecause, LeftKind, Leftover, find_leftovers, remove_leftover};
+pub use sweep::{
+    LeftBecause, LeftKind, Leftover, SweepPlan, SweepRequest, carry_out_sweep, plan_sweep,
+};
 pub use takeover::Busy;
 pub use template::{
     Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,

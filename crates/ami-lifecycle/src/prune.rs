@@ -6,16 +6,21 @@
 //!
 //! What cannot be looked up may use any of them: then nothing goes.
 
+mod regions;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use self::regions::{
+    NotPruned, PruneRequest, Pruned, RegionPrune, carry_out_prune, check_prune, plan_prune,
+};
 use crate::ami::{Ami, Status};
-use crate::cloud::Cloud;
 use crate::consumer::Holders;
 use crate::delete::{Deletion, Objection, add_users};
 use crate::fleet::Fleet;
+use crate::place::Place;
 use crate::tags;
 use crate::takeover::{self, IsGone};
 use crate::template::Template;
@@ -147,42 +152,26 @@ impl Fate {
     }
 }
 
-/// What a plan is made from.
-pub struct PruneRequest<'a> {
+/// What the plan of one region is made from.
+struct FleetRequest<'a> {
     /// All AMIs of the namespace.
-    pub fleet: &'a Fleet,
-    /// The templates of the configuration.
-    pub templates: &'a [Template],
+    fleet: &'a Fleet,
+    templates: &'a [Template],
     /// Only AMIs of these templates go; of all, if there are none here.
-    pub only: &'a [String],
-    /// Tells whether the process of an owner has ended for certain.
-    pub is_gone: IsGone<'a>,
-    /// What time it is.
-    pub now: Timestamp,
+    only: &'a [String],
+    is_gone: IsGone<'a>,
+    now: Timestamp,
     /// So many go at most.
-    pub limit: usize,
-}
-
-/// A plan for pruning.
-#[derive(Debug, Clone)]
-pub struct PrunePlan {
-    /// For every AMI that was looked at, by template, newest first.
-    pub fates: Vec<Fate>,
-    /// What is to be deleted, oldest first.
-    pub deletions: Vec<Deletion>,
-    /// What could not be looked up, and why: nothing goes then.
-    pub unknown: Vec<(String, String)>,
-    /// What is to be told of users that name what is not there.
-    pub dangling: Vec<String>,
+    limit: usize,
 }
 
 /// Observes who uses what has no other reason to stay, and decides.
-pub async fn plan_prune(cloud: &Cloud, holders: &Holders, request: &PruneRequest<'_>) -> PrunePlan {
+async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>) -> RegionPrune {
     let mut fates = judge(request);
     let going = fates.iter().filter(|fate| fate.is_going());
     let mut deletions: Vec<Deletion> =
         going.filter_map(|fate| request.fleet.get(&fate.ami)).map(Deletion::of_namespace).collect();
-    let dangling = add_users(cloud, holders, &mut deletions).await;
+    let dangling = add_users(&place.cloud, holders, &mut deletions).await;
     object(&mut fates, &deletions, request.limit);
     let is_going =
         |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_going());
@@ -198,18 +187,18 @@ pub async fn plan_prune(cloud: &Cloud, holders: &Holders, request: &PruneRequest
     deletions.retain(is_going);
     let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
     deletions.sort_by_key(created);
-    PrunePlan { fates, deletions, unknown, dangling }
+    RegionPrune { place: place.clone(), fates, deletions, left: Vec::new(), unknown, dangling }
 }
 
 /// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.
-fn judge(request: &PruneRequest<'_>) -> Vec<Fate> {
-    let PruneRequest { fleet, only, .. } = *request;
+fn judge(request: &FleetRequest<'_>) -> Vec<Fate> {
+    let FleetRequest { fleet, only, .. } = *request;
     let chosen = fleet.amis().iter().filter(|ami| only.is_empty() || only.contains(&ami.template));
     chosen.map(|ami| judge_one(ami, request)).collect()
 }
 
-fn judge_one(ami: &Ami, request: &PruneRequest<'_>) -> Fate {
-    let PruneRequest { fleet, templates, is_gone, now, .. } = *request;
+fn judge_one(ami: &Ami, request: &FleetRequest<'_>) -> Fate {
+    let FleetRequest { fleet, templates, is_gone, now, .. } = *request;
     let mut kept = Vec::new();
     let mut goes = None;
     let template = templates.iter().find(|template| template.name == ami.template);
@@ -360,7 +349,7 @@ mod tests {
     fn planned(amis: Vec<Ami>, keep: Keep, limit: usize, used: &str) -> Vec<(String, String)> {
         let fleet = Fleet::new(amis);
         let templates = [Template { keep, ..template() }];
-        let request = PruneRequest {
+        let request = FleetRequest {
             fleet: &fleet,
             templates: &templates,
             only: &[],

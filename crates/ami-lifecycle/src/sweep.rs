@@ -2,9 +2,12 @@
 //! that bakes and the time at which its lease ends: until one of them has ended it may
 //! belong to a bake that lives, after that it belongs to nobody.
 
+mod regions;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use self::regions::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, OwnRule};
 use crate::consumer::Holders;
@@ -133,8 +136,7 @@ impl Leftover {
 
 impl Leftover {
     /// Why an image may not be removed: a consumer names it, or may. `None` for all else.
-    #[must_use]
-    pub fn named_by(&self, holders: &Holders) -> Option<String> {
+    pub(crate) fn named_by(&self, holders: &Holders) -> Option<String> {
         if self.kind != LeftKind::Image {
             return None;
         }
@@ -225,7 +227,7 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
 ///
 /// # Errors
 /// When a call fails.
-pub async fn find_leftovers(
+pub(crate) async fn find_leftovers(
     cloud: &Cloud,
     namespace: &Namespace,
     is_gone: IsGone<'_>,
@@ -250,7 +252,7 @@ pub async fn find_leftovers(
 ///
 /// # Errors
 /// When it has come into use, or a call fails.
-pub async fn remove_leftover(
+pub(crate) async fn remove_leftover(
     cloud: &Cloud,
     leftover: &Leftover,
     actor: Actor<'_>,

@@ -1,9 +1,8 @@
 //! From the `[cloud]` table to a connection.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ami_lifecycle::{Cloud, Consumers, JenkinsServer, Programs};
+use ami_lifecycle::{Cloud, Consumers, JenkinsServer, Place, Programs};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -63,49 +62,17 @@ pub(crate) async fn cloud(config: &Config, console: &Console) -> Result<Cloud, F
     Ok(cloud)
 }
 
-/// The regions that AMIs are copied to, each once, with the account there.
-pub(crate) fn elsewhere(config: &Config, cloud: &Cloud) -> Vec<(String, Cloud)> {
-    let all = config.templates.iter().flat_map(|template| &template.distribution.destinations);
-    let regions: BTreeSet<&String> = all.map(|destination| &destination.region).collect();
-    regions.into_iter().map(|region| (region.clone(), cloud.in_region(region))).collect()
+/// A failure in a region.
+pub(crate) fn failure_in(place: &Place, error: impl Into<Failure>) -> Failure {
+    place.failed(error).into()
 }
 
-/// A region of the configuration.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    /// Its name, where it is not the first.
-    pub(crate) region: Option<String>,
-    /// The account there.
-    pub(crate) cloud: Cloud,
-}
-
-impl Place {
-    /// What a message about it begins with.
-    pub(crate) fn prefix(&self) -> String {
-        self.region.as_ref().map(|region| format!("{region}: ")).unwrap_or_default()
+/// Adds the region to a result, where it is not the first.
+pub(crate) fn mark(place: &Place, mut value: serde_json::Value) -> serde_json::Value {
+    if let Some(region) = &place.region {
+        value["region"] = region.clone().into();
     }
-
-    /// A failure there.
-    pub(crate) fn failure(&self, error: impl Into<Failure>) -> Failure {
-        let failure = error.into();
-        Failure { message: format!("{}{}", self.prefix(), failure.message), ..failure }
-    }
-
-    /// Adds the region to a result.
-    pub(crate) fn mark(&self, mut value: serde_json::Value) -> serde_json::Value {
-        if let Some(region) = &self.region {
-            value["region"] = region.clone().into();
-        }
-        value
-    }
-}
-
-/// The regions of the configuration: those that AMIs are copied to, and the first as the last,
-/// so that what is ended everywhere can be found by what is in the first until then.
-pub(crate) fn places(config: &Config, cloud: &Cloud) -> Vec<Place> {
-    let others = elsewhere(config, cloud).into_iter();
-    let others = others.map(|(region, cloud)| Place { region: Some(region), cloud });
-    others.chain([Place { region: None, cloud: cloud.clone() }]).collect()
+    value
 }
 
 /// Connects. The local endpoint is started when it is not running; from there on it

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use ami_lifecycle::{Event, Observer};
 use indicatif::MultiProgress;
 
 /// Where output goes, and how much of it.
@@ -57,5 +58,16 @@ impl Console {
             let _ = std::io::stdin().read_line(&mut answer);
         });
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+/// What happens outside of bakes: whoever acts says what is done.
+impl Observer for Console {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Note(text) => self.message(&text),
+            Event::Warning(text) => self.complain(&format!("warning: {text}")),
+            _ => {}
+        }
     }
 }

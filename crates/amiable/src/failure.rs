@@ -2,7 +2,7 @@
 
 pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{
-    BakeError, CloudError, FailedIn, NotDeleted, NotPromoted, NotRestored, NotVerified,
+    BakeError, CloudError, FailedIn, InRegion, NotDeleted, NotPromoted, NotRestored, NotVerified,
 };
 
 use crate::config::{self, ConfigError};
@@ -99,10 +99,19 @@ impl From<CloudError> for Failure {
     }
 }
 
+impl<E: Into<Failure>> From<InRegion<E>> for Failure {
+    fn from(InRegion { region, error }: InRegion<E>) -> Failure {
+        let failure: Failure = error.into();
+        let region = region.map(|region| format!("{region}: ")).unwrap_or_default();
+        Failure { message: format!("{region}{}", failure.message), ..failure }
+    }
+}
+
 impl From<NotDeleted> for Failure {
     fn from(error: NotDeleted) -> Failure {
         match error {
             NotDeleted::Cloud(error) => error.into(),
+            NotDeleted::CopiesLeft => Failure::failed(error.to_string()),
             other => {
                 Failure::failed(other.to_string()).hint("`amiable list` shows what there is now")
             }

@@ -1,18 +1,17 @@
-//! What comes when an AMI has become current: it is made current in the other regions of its
-//! template, and the consumers in each region are rolled.
+//! Tells what comes when an AMI has become current: it is distributed, and consumers are rolled.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use ami_lifecycle::{
-    BakeError, CancellationToken, Cloud, DistributeRequest, Distributed, Event, Fleet, Holdings,
-    How, Observer, RollTarget, Stage, Template,
+    BakeError, CancellationToken, Cloud, Distributed, Event, Fleet, FollowRequest, Followed,
+    Holdings, How, Observer, RollTarget, Template,
 };
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::create::open_log;
-use super::roll::After;
+use super::roll::{as_json, complain, lines, title};
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::{Failure, Status, chain};
@@ -67,8 +66,10 @@ struct Progress {
     consumers: Vec<Value>,
     also_in: Vec<String>,
     failed: Vec<String>,
-    /// Why consumers were not rolled.
-    unrolled: Vec<Failure>,
+    /// Where not all consumers were rolled.
+    unrolled: BTreeSet<String>,
+    /// Why no consumer was looked at.
+    not_rolled: Vec<Failure>,
 }
 
 impl<'a> Finish<'a> {
@@ -93,17 +94,7 @@ impl<'a> Finish<'a> {
         fleet: Option<&Fleet>,
         again: &str,
     ) -> Finished {
-        let known = fleet.and_then(|fleet| fleet.get(&target.ami));
-        // Terms that the configuration has given up are taken back.
-        let differs = known.is_some_and(|ami| template.distribution.differs_from(ami));
-        if !template.distribution.is_something() && !differs {
-            let (consumers, outcome) = match self.rolls {
-                true => self.roll_here(template, target, fleet).await,
-                false => (Vec::new(), Ok(())),
-            };
-            return Finished { consumers, outcome, ..Finished::nothing() };
-        }
-        match self.distribute(template, target, fleet).await {
+        match self.follow(template, target, fleet).await {
             Ok(progress) => self.finished(template, target, progress, again),
             Err(failure) => Finished {
                 outcome: Err(failure.hint(format!("`{again}` does what is left"))),
@@ -112,62 +103,93 @@ impl<'a> Finish<'a> {
         }
     }
 
-    async fn distribute(
+    async fn follow(
         &self,
         template: &Template,
         target: &RollTarget,
         fleet: Option<&Fleet>,
     ) -> Result<Progress, Failure> {
-        let (log, _) = open_log(&template.name)?;
-        let view = Arc::new(BakeView::new(&template.name, self.console, log));
-        let began = Instant::now();
-        view.event(Event::Stage(Stage::Distribute));
-        let jenkins = connect::jenkins(self.config);
-        let request = DistributeRequest {
-            cloud: self.cloud,
-            namespace: &self.config.namespace,
+        let Finish { config, cloud, cancel, console, holdings, rolls, one_roll } = self;
+        let known = fleet.and_then(|fleet| fleet.get(&target.ami));
+        // Only a distribution takes time, and has a log of its own.
+        let view = match ami_lifecycle::is_distributed(template, known) {
+            true => Some(BakeView::new(&template.name, console, open_log(&template.name)?.0)),
+            false => None,
+        };
+        let view = view.map(Arc::new);
+        let observer: Arc<dyn Observer> = match &view {
+            Some(view) => view.clone(),
+            None => Arc::new(|_: Event| {}),
+        };
+        let jenkins = connect::jenkins(config);
+        let (operator, owner) = (surroundings::operator(), surroundings::owner());
+        let request = FollowRequest {
+            cloud,
+            consumers: connect::consumers(config, jenkins.as_ref()),
             template,
-            ami: &target.ami,
-            consumers: connect::consumers(self.config, jenkins.as_ref()),
-            operator: &surroundings::operator(),
-            owner: &surroundings::owner(),
-            is_gone: &surroundings::is_gone,
-            observer: view.clone(),
-            holdings: self.holdings.clone(),
-            cancel: self.cancel.clone(),
+            target,
+            fleet,
+            rolls: *rolls,
+            one_roll,
+            actor: surroundings::actor(&operator, &owner),
+            observer,
+            holdings: (*holdings).clone(),
+            cancel,
         };
         let progress = Mutex::new(Progress::default());
-        let done = async |region: &str, outcome: Result<Distributed, BakeError>| {
-            self.told(template, target, region, &outcome, &progress);
-            if let (true, Ok(done)) = (self.rolls, &outcome) {
-                let (rolled, outcome) = match region == self.cloud.region() {
-                    true => self.roll_here(template, target, fleet).await,
-                    false => self.roll_there(template, &done.ami, region).await,
-                };
-                let mut progress = progress.lock().expect("no panic holds this lock");
-                progress.consumers.extend(rolled);
-                progress.unrolled.extend(outcome.err());
-            }
+        let told = |followed: Followed<'_>| {
+            let mut progress = progress.lock().expect("no panic holds this lock");
+            self.told(template, target, followed, &mut progress);
         };
-        let distributed = ami_lifecycle::distribute(&request, done).await;
-        if distributed.is_ok() {
-            view.event(Event::Done(Stage::Distribute, began.elapsed()));
+        let followed = ami_lifecycle::follow(&request, &told).await;
+        if let Some(view) = &view {
+            view.finish();
         }
-        view.finish();
-        distributed.map_err(|error| Failure::from(error).about(&template.name))?;
+        followed.map_err(|error| Failure::from(error).about(&template.name))?;
         Ok(progress.into_inner().expect("no panic holds this lock"))
     }
 
-    /// Tells what became of a region.
+    /// Tells what became of a part.
     fn told(
+        &self,
+        template: &Template,
+        target: &RollTarget,
+        followed: Followed<'_>,
+        progress: &mut Progress,
+    ) {
+        match followed {
+            Followed::Region(region, outcome) => {
+                self.told_of_region(template, target, region, &outcome, progress);
+            }
+            Followed::Output(region, line) => {
+                self.console.message(&format!("{} | {line}", title(template, region)));
+            }
+            Followed::Rolled(region, rolled) => {
+                let title = title(template, region);
+                lines(&title, &rolled).iter().for_each(|line| self.console.message(line));
+                complain(&title, &rolled, self.console);
+                if rolled.error.is_some() {
+                    progress.unrolled.insert(title);
+                }
+                progress.consumers.push(as_json(template, region, &target.ami, &rolled));
+            }
+            Followed::NotRolled(region, error) => {
+                let failure = Failure::from(error);
+                let message = format!("consumers are not rolled: {}", failure.message);
+                let failure = Failure { message, ..failure }.about(title(template, region));
+                progress.not_rolled.push(failure);
+            }
+        }
+    }
+
+    fn told_of_region(
         &self,
         template: &Template,
         target: &RollTarget,
         region: &str,
         outcome: &Result<Distributed, BakeError>,
-        progress: &Mutex<Progress>,
+        progress: &mut Progress,
     ) {
-        let mut progress = progress.lock().expect("no panic holds this lock");
         let is_first = region == self.cloud.region();
         match outcome {
             Ok(done) => {
@@ -199,7 +221,9 @@ impl<'a> Finish<'a> {
         progress: Progress,
         again: &str,
     ) -> Finished {
-        let Progress { mut regions, consumers, mut also_in, mut failed, mut unrolled } = progress;
+        let Progress { mut regions, consumers, mut also_in, mut failed, .. } = progress;
+        let unrolled = progress.unrolled.iter().map(|title| self.unrolled(title, template, target));
+        let mut unrolled: Vec<Failure> = progress.not_rolled.into_iter().chain(unrolled).collect();
         let last = if failed.is_empty() { unrolled.pop() } else { None };
         unrolled.iter().for_each(|failure| self.console.complain(&failure.text()));
         regions.sort_by_key(|row| row["region"].to_string());
@@ -220,66 +244,13 @@ impl<'a> Finish<'a> {
         Finished { regions, consumers, also_in, outcome }
     }
 
-    /// Rolls the consumers in the first region.
-    async fn roll_here(
-        &self,
-        template: &Template,
-        target: &RollTarget,
-        fleet: Option<&Fleet>,
-    ) -> (Vec<Value>, Outcome) {
-        if template.consumers.is_empty() {
-            return (Vec::new(), Ok(()));
-        }
-        match fleet {
-            Some(fleet) => self.roll(self.cloud, None, template, target, fleet).await,
-            None => self.read_and_roll(self.cloud, None, template, target).await,
-        }
-    }
-
-    /// Rolls the consumers in another region.
-    async fn roll_there(
-        &self,
-        template: &Template,
-        ami: &ami_lifecycle::Ami,
-        region: &str,
-    ) -> (Vec<Value>, Outcome) {
-        match template.in_region(region).filter(|there| !there.consumers.is_empty()) {
-            None => (Vec::new(), Ok(())),
-            Some(there) => {
-                let cloud = self.cloud.in_region(region);
-                self.read_and_roll(&cloud, Some(region), &there, &RollTarget::of(ami)).await
-            }
-        }
-    }
-
-    async fn read_and_roll(
-        &self,
-        cloud: &Cloud,
-        region: Option<&str>,
-        template: &Template,
-        target: &RollTarget,
-    ) -> (Vec<Value>, Outcome) {
-        match cloud.fleet(&self.config.namespace).await {
-            Ok(fleet) => self.roll(cloud, region, template, target, &fleet).await,
-            Err(error) => {
-                let failure = Failure::from(error);
-                let message = format!("consumers are not rolled: {}", failure.message);
-                (Vec::new(), Err(Failure { message, ..failure }.about(&template.name)))
-            }
-        }
-    }
-
-    async fn roll(
-        &self,
-        cloud: &Cloud,
-        region: Option<&str>,
-        template: &Template,
-        target: &RollTarget,
-        fleet: &Fleet,
-    ) -> (Vec<Value>, Outcome) {
-        let Finish { config, cancel, console, .. } = *self;
-        let _alone = self.one_roll.lock().await;
-        After { config, cloud, region, cancel, console }.roll(template, target, fleet).await
+    /// Each consumer that failed was told of already.
+    fn unrolled(&self, title: &str, template: &Template, target: &RollTarget) -> Failure {
+        let text = format!("{} is current, and not all consumers name it", target.ami);
+        let is_cancelled = self.cancel.is_cancelled();
+        let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
+        let hint = format!("`amiable roll {}` does what is left", template.name);
+        Failure::new(status, text).about(title).hint(hint)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `amiable info`.
 
 use ami_lifecycle::{
-    Ancestor, ConsumerState, Info, InfoRequest, Naming, RegionalCopy, Sight, User,
+    Ancestor, ConsumerState, Info, InfoRequest, Naming, Place, RegionalCopy, Sight, User,
 };
 use clap::Args;
 
@@ -33,10 +33,10 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
     let request = InfoRequest { first, at: first, consumers, subject };
     let mut found = ami_lifecycle::info(&request).await?;
     let elsewhere = match found.is_none() && subject.starts_with("ami-") {
-        true => connect::elsewhere(&config, &cloud),
+        true => ami_lifecycle::elsewhere(&config.templates, &cloud),
         false => Vec::new(),
     };
-    for (_, there) in &elsewhere {
+    for Place { cloud: there, .. } in &elsewhere {
         if found.is_none() {
             let fleet = there.fleet(&config.namespace).await?;
             let request = InfoRequest { first, at: (there, &fleet), consumers, subject };

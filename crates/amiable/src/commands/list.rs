@@ -88,7 +88,8 @@ async fn other_regions(
 ) -> Result<(Vec<Arc<Fleet>>, bool), Failure> {
     let mut regions = cloud.regions().await?;
     // A region that the account has left since may have AMIs still.
-    regions.extend(connect::elsewhere(config, cloud).into_iter().map(|(region, _)| region));
+    let elsewhere = ami_lifecycle::elsewhere(&config.templates, cloud);
+    regions.extend(elsewhere.into_iter().filter_map(|place| place.region));
     regions.sort();
     regions.dedup();
     regions.retain(|region| region != cloud.region());

@@ -1,19 +1,16 @@
 //! `amiable prune`.
 
-use std::collections::BTreeSet;
-
 use ami_lifecycle::{
-    Cloud, Deletion, Event, Fate, LeftKind, Leftover, PrunePlan, PruneRequest, plan_prune,
+    Fate, InRegion, NotDeleted, NotPruned, Place, PruneRequest, Pruned, RegionPrune,
 };
 use clap::Args;
-use jiff::Timestamp;
 
 use super::delete::tell;
-use super::sweep::{as_json, line, remove};
+use super::sweep::{as_json, line, tell_leftover};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need, parse_days};
-use crate::connect::Place;
+use crate::connect::mark;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::render::table;
@@ -58,105 +55,61 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         chosen(&args.templates, &config)?.into_iter().map(|it| it.name.clone()).collect();
     override_rules(&args, &mut config)?;
     let cloud = connect::cloud(&config, console).await?;
-    let plans = look(&config, &cloud, &only, args.limit).await?;
+    let jenkins = connect::jenkins(&config);
+    let request = PruneRequest {
+        cloud: &cloud,
+        consumers: connect::consumers(&config, jenkins.as_ref()),
+        only: &only,
+        is_gone: &surroundings::is_gone,
+        limit: args.limit,
+    };
+    let plans = ami_lifecycle::plan_prune(&request).await?;
     show(&args, &plans, console);
-    for planned in &plans {
-        for text in &planned.plan.dangling {
-            console.complain(&format!("warning: {}{text}", planned.place.prefix()));
-        }
+    for RegionPrune { place, dangling, .. } in &plans {
+        dangling
+            .iter()
+            .for_each(|text| console.complain(&format!("warning: {}{text}", place.prefix())));
     }
-    refuse_unknown(&plans, console)?;
+    let refused = |error| not_pruned(error, console);
+    ami_lifecycle::check_prune(&plans).map_err(refused)?;
     if args.explain || args.dry_run {
         return Ok(());
     }
-    if plans.iter().all(|it| it.plan.deletions.is_empty() && it.left.is_empty()) {
+    if plans.iter().all(|it| it.deletions.is_empty() && it.left.is_empty()) {
         console.message("nothing goes");
         return Ok(());
     }
     confirm(console, args.yes, "Delete them?", "nothing was deleted")?;
-    // Whoever was asked may have taken their time: what goes must still go.
-    let now = look(&config, &cloud, &only, usize::MAX).await?;
-    refuse_unknown(&now, console)?;
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
     let mut well = true;
-    for (mut planned, now) in plans.into_iter().zip(now) {
-        let (deletions, left) = (&mut planned.plan.deletions, &mut planned.left);
-        deletions.retain(|deletion| {
-            let still = now.plan.deletions.iter().any(|it| it.ami == deletion.ami);
-            if !still {
-                let ami = &deletion.ami;
-                console.complain(&format!("{ami} stays: it has come into use meanwhile"));
-            }
-            still
-        });
-        left.retain(|it| now.left.iter().any(|now| now.id == it.id));
-        well &= carry_out(deletions, &planned.place, console).await;
-        well &= remove(left, &planned.place.cloud, console).await;
-    }
+    let told = |place: &Place, pruned: Pruned<'_>| match pruned {
+        // That is what the second look is for.
+        Pruned::Ami(deletion, Err(NotDeleted::InUse)) => {
+            let ami = &deletion.ami;
+            console.complain(&format!("{ami} stays: it has come into use meanwhile"));
+        }
+        Pruned::Ami(deletion, done) => well &= tell(place, &deletion.ami, done, console),
+        Pruned::Leftover(leftover, done) => well &= tell_leftover(place, leftover, done, console),
+    };
+    let carried_out = ami_lifecycle::carry_out_prune(&request, &plans, actor, console, told).await;
+    carried_out.map_err(refused)?;
     if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
 }
 
-/// What is to be done in a region.
-struct Planned {
-    place: Place,
-    plan: PrunePlan,
-    left: Vec<Leftover>,
-}
-
-/// What goes, and what dead bakes have left, in each region.
-async fn look(
-    config: &Config,
-    cloud: &Cloud,
-    only: &[String],
-    limit: usize,
-) -> Result<Vec<Planned>, Failure> {
-    let fleet = cloud.fleet(&config.namespace).await?;
-    let jenkins = connect::jenkins(config);
-    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
-    let now = Timestamp::now();
-    let (mut plans, mut limit) = (Vec::new(), limit);
-    for place in connect::places(config, cloud) {
-        let (fleet, templates) = match &place.region {
-            None => (fleet.clone(), config.templates.clone()),
-            Some(region) => {
-                let fleet = place.cloud.fleet(&config.namespace).await;
-                let there = config.templates.iter().filter_map(|it| it.in_region(region));
-                (fleet.map_err(|error| place.failure(error))?, there.collect())
-            }
-        };
-        let request = PruneRequest {
-            fleet: &fleet,
-            templates: &templates,
-            only,
-            is_gone: &surroundings::is_gone,
-            now,
-            limit,
-        };
-        let plan = plan_prune(&place.cloud, &holders, &request).await;
-        limit = limit.saturating_sub(plan.deletions.len());
-        let left = leftovers(&place.cloud, config, &plan, only, now).await;
-        let left = left.map_err(|failure| place.failure(failure))?;
-        plans.push(Planned { place, plan, left });
+fn not_pruned(error: NotPruned, console: &Console) -> Failure {
+    let unknown = match error {
+        NotPruned::Cloud(error) => return error.into(),
+        NotPruned::Unknown(unknown) => unknown,
+    };
+    for InRegion { region, error } in unknown {
+        let region = region.map(|region| format!("{region}: ")).unwrap_or_default();
+        console.complain(&format!("error: {region}{error}"));
     }
-    Ok(plans)
-}
-
-/// What cannot be looked up may use any of them.
-fn refuse_unknown(plans: &[Planned], console: &Console) -> Outcome {
-    for Planned { place, plan, .. } in plans {
-        for (what, why) in &plan.unknown {
-            let place = place.prefix();
-            let text =
-                format!("error: {place}whether {what} use an AMI could not be determined: {why}");
-            console.complain(&text);
-        }
-    }
-    match plans.iter().all(|it| it.plan.unknown.is_empty()) {
-        true => Ok(()),
-        false => Err(Failure::failed("nothing is deleted").hint(
-            "what cannot be looked up may use any of them; `amiable delete --force` deletes one \
-             all the same",
-        )),
-    }
+    Failure::failed("nothing is deleted").hint(
+        "what cannot be looked up may use any of them; `amiable delete --force` deletes one \
+         all the same",
+    )
 }
 
 fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
@@ -173,43 +126,24 @@ fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
     Ok(())
 }
 
-/// What dead bakes have left besides AMIs, which have fates of their own.
-async fn leftovers(
-    cloud: &Cloud,
-    config: &Config,
-    plan: &PrunePlan,
-    only: &[String],
-    now: Timestamp,
-) -> Result<Vec<Leftover>, Failure> {
-    let is_gone = &surroundings::is_gone;
-    let mut left = ami_lifecycle::find_leftovers(cloud, &config.namespace, is_gone, now).await?;
-    let going: BTreeSet<&str> = plan.deletions.iter().map(|it| it.ami.as_str()).collect();
-    left.retain(|it| {
-        it.kind != LeftKind::Image
-            && !going.contains(it.id.as_str())
-            && (only.is_empty() || only.contains(&it.template))
-    });
-    Ok(left)
-}
-
-fn show(args: &PruneArgs, plans: &[Planned], console: &Console) {
-    let fates = || plans.iter().flat_map(|it| it.plan.fates.iter().map(move |fate| (it, fate)));
+fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
+    let fates = || plans.iter().flat_map(|it| it.fates.iter().map(move |fate| (it, fate)));
     let left = || plans.iter().flat_map(|it| it.left.iter().map(|left| (&it.place, left)));
     if args.output == Output::Json {
-        let mark = |(planned, fate): (&Planned, &Fate)| {
+        let marked = |(plan, fate): (&RegionPrune, &Fate)| {
             let value = serde_json::to_value(fate).expect("results have string keys only");
-            planned.place.mark(value)
+            mark(&plan.place, value)
         };
-        let amis: Vec<serde_json::Value> = fates().map(mark).collect();
+        let amis: Vec<serde_json::Value> = fates().map(marked).collect();
         let left: Vec<serde_json::Value> = left().map(as_json).collect();
         return console.result(&json(&serde_json::json!({ "amis": amis, "leftovers": left })));
     }
     let shown = fates().filter(|(_, it)| args.explain || it.is_going());
     let with_region = plans.len() > 1;
-    let rows = shown.map(|(planned, fate)| {
+    let rows = shown.map(|(plan, fate)| {
         let mut row = row(fate);
         if with_region {
-            row.insert(1, planned.place.cloud.region().to_owned());
+            row.insert(1, plan.place.cloud.region().to_owned());
         }
         row
     });
@@ -242,28 +176,4 @@ fn row(fate: &Fate) -> Vec<String> {
         if fate.is_going() { "goes".into() } else { "kept".into() },
         why,
     ]
-}
-
-/// Deletes AMIs; returns whether all that was to go is gone.
-async fn carry_out(deletions: &[Deletion], place: &Place, console: &Console) -> bool {
-    let mut well = true;
-    let observer = |event: Event| {
-        if let Event::Note(text) = event {
-            console.message(&text);
-        }
-    };
-    let (operator, owner) = (surroundings::operator(), surroundings::owner());
-    let actor = surroundings::actor(&operator, &owner);
-    for deletion in deletions {
-        match ami_lifecycle::delete(&place.cloud, deletion, actor, &observer).await {
-            Ok(deleted) => well &= tell(&deletion.ami, deleted, console),
-            Err(error) => {
-                well = false;
-                let mut failure = place.failure(error);
-                failure.message = format!("{} is left: {}", deletion.ami, failure.message);
-                console.complain(&failure.text());
-            }
-        }
-    }
-    well
 }

@@ -1,13 +1,12 @@
 //! `amiable restore`.
 
-use ami_lifecycle::{Event, NotRestored, Restored};
+use ami_lifecycle::{NotRestored, Place, Restored};
 use clap::Args;
 
 use super::{Outcome, load_config_for};
 use crate::cli::Global;
 use crate::config::{Config, Need};
 use crate::connect;
-use crate::connect::Place;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 
@@ -26,7 +25,7 @@ pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Consol
     let config = load_config_for(global, Need::Look)?;
     args.amis.iter().try_for_each(|id| check_id(id))?;
     let cloud = connect::cloud(&config, console).await?;
-    let mut places = connect::places(&config, &cloud);
+    let mut places = ami_lifecycle::places(&config.templates, &cloud);
     // The first region comes first here: most are there.
     places.reverse();
     let mut well = true;
@@ -52,17 +51,12 @@ async fn restore_one(
     places: &[Place],
     console: &Console,
 ) -> Result<Restored, Failure> {
-    let observer = |event: Event| {
-        if let Event::Note(text) = event {
-            console.message(&text);
-        }
-    };
     for place in places {
         let namespace = &config.namespace;
-        match ami_lifecycle::restore(&place.cloud, namespace, id, &observer).await {
+        match ami_lifecycle::restore(&place.cloud, namespace, id, console).await {
             Ok(restored) => return Ok(restored),
             Err(NotRestored::NotInBin(_)) => {}
-            Err(error) => return Err(place.failure(error)),
+            Err(error) => return Err(connect::failure_in(place, error)),
         }
     }
     let regions: Vec<&str> = places.iter().map(|place| place.cloud.region()).collect();

@@ -1,4 +1,4 @@
-//! `amiable roll`, and rolling after an AMI has become current.
+//! `amiable roll`.
 
 mod places;
 
@@ -256,14 +256,6 @@ impl<'a> Site<'a> {
         Site { cloud, region: *region, fleet, jenkins, force, cancel, console }
     }
 
-    /// How a template is called in messages.
-    fn title(&self, template: &Template) -> String {
-        match self.region {
-            Some(region) => format!("{} in {region}", template.name),
-            None => template.name.clone(),
-        }
-    }
-
     fn request<'r>(
         &'r self,
         template: &'r Template,
@@ -289,13 +281,13 @@ impl<'a> Site<'a> {
         target: &RollTarget,
         files: &mut Files,
     ) -> Vec<Rolled> {
-        let title = self.title(template);
+        let title = title(template, self.region);
         let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let all = ami_lifecycle::plan_roll(&request, files).await;
         for rolled in &all {
             lines(&title, rolled).iter().for_each(|line| self.console.message(line));
-            self.complain(template, rolled);
+            complain(&title, rolled, self.console);
         }
         all
     }
@@ -308,30 +300,38 @@ impl<'a> Site<'a> {
         files: &mut Files,
         print: &dyn Fn(&str),
     ) -> (bool, Vec<serde_json::Value>) {
-        let title = self.title(template);
+        let title = title(template, self.region);
         let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let (mut well, mut results) = (true, Vec::new());
         let told = |rolled: Rolled| {
             lines(&title, &rolled).iter().for_each(|line| print(line));
-            self.complain(template, &rolled);
+            complain(&title, &rolled, self.console);
             well &= rolled.error.is_none();
             results.push(as_json(template, self.region, &target.ami, &rolled));
         };
         ami_lifecycle::roll(&request, files, told).await;
         (well, results)
     }
+}
 
-    fn complain(&self, template: &Template, rolled: &Rolled) {
-        let Some(error) = &rolled.error else { return };
-        let text = format!("{}: {}: {}", self.title(template), rolled.consumer, chain(error));
-        let failure = Failure { hint: error.hint(), ..Failure::failed(text) };
-        self.console.complain(&failure.text());
+/// How a template is called in messages.
+pub(super) fn title(template: &Template, region: Option<&str>) -> String {
+    match region {
+        Some(region) => format!("{} in {region}", template.name),
+        None => template.name.clone(),
     }
 }
 
+pub(super) fn complain(title: &str, rolled: &Rolled, console: &Console) {
+    let Some(error) = &rolled.error else { return };
+    let text = format!("{title}: {}: {}", rolled.consumer, chain(error));
+    let failure = Failure { hint: error.hint(), ..Failure::failed(text) };
+    console.complain(&failure.text());
+}
+
 /// What became of a consumer, or would, a line for each value.
-fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
+pub(super) fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     let consumer = &rolled.consumer;
     if rolled.moves.is_empty() {
         let well = rolled.error.is_none();
@@ -358,7 +358,7 @@ fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     rolled.moves.iter().map(line).collect()
 }
 
-fn as_json(
+pub(super) fn as_json(
     template: &Template,
     region: Option<&str>,
     ami: &str,
@@ -416,50 +416,4 @@ fn characters(bytes: &[u8]) -> String {
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
-}
-
-/// What another command needs to roll when it has made an AMI current.
-pub(super) struct After<'a> {
-    pub(super) config: &'a Config,
-    pub(super) cloud: &'a Cloud,
-    /// The region, where it is not the first.
-    pub(super) region: Option<&'a str>,
-    pub(super) cancel: &'a CancellationToken,
-    pub(super) console: &'a Console,
-}
-
-impl After<'_> {
-    /// Rolls the consumers of a template to the AMI that is current now. What became of
-    /// them is told as it comes, and returned as JSON.
-    ///
-    /// # Errors
-    /// When one of them failed; the AMI is current all the same.
-    pub(super) async fn roll(
-        &self,
-        template: &Template,
-        target: &RollTarget,
-        fleet: &Fleet,
-    ) -> (Vec<serde_json::Value>, Outcome) {
-        let After { config, cloud, region, cancel, console } = *self;
-        if template.consumers.is_empty() {
-            return (Vec::new(), Ok(()));
-        }
-        let jenkins = connect::jenkins(config);
-        let jenkins = jenkins.as_ref();
-        let site = Site { cloud, region, fleet, jenkins, force: false, cancel, console };
-        let print = |text: &str| console.message(text);
-        let (well, results) = site.roll(template, target, &mut Files::default(), &print).await;
-        let (name, title) = (&template.name, site.title(template));
-        let outcome = match (well, cancel.is_cancelled()) {
-            (true, _) => Ok(()),
-            (false, is_cancelled) => {
-                let text = format!("{} is current, and not all consumers name it", target.ami);
-                let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-                Err(Failure::new(status, text)
-                    .about(title)
-                    .hint(format!("`amiable roll {name}` does what is left")))
-            }
-        };
-        (results, outcome)
-    }
 }

@@ -1,13 +1,13 @@
 //! `amiable sweep`.
 
-use ami_lifecycle::{Cloud, LeftBecause, LeftKind, Leftover};
+use ami_lifecycle::{LeftBecause, LeftKind, Leftover, NotDeleted, Place, SweepRequest};
 use clap::Args;
-use jiff::Timestamp;
 
+use super::delete::complain_left;
 use super::{Outcome, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
-use crate::config::{Config, Need};
-use crate::connect::Place;
+use crate::config::Need;
+use crate::connect::mark;
 use crate::console::Console;
 use crate::failure::{Failure, Status};
 use crate::{connect, surroundings};
@@ -35,21 +35,26 @@ pub(crate) struct SweepArgs {
 pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config, console).await?;
-    let (is_gone, now) = (&surroundings::is_gone, Timestamp::now());
-    let (mut found, mut well) = (Vec::new(), true);
-    for place in connect::places(&config, &cloud) {
-        let namespace = &config.namespace;
-        match ami_lifecycle::find_leftovers(&place.cloud, namespace, is_gone, now).await {
-            Ok(left) => found.push((place, left)),
-            // The other regions can be swept all the same.
-            Err(error) if config.is_distributed() => {
-                well = false;
-                console.complain(&place.failure(error).text());
-            }
-            Err(error) => return Err(error.into()),
+    let jenkins = connect::jenkins(&config);
+    let request = SweepRequest {
+        cloud: &cloud,
+        consumers: connect::consumers(&config, jenkins.as_ref()),
+        is_gone: &surroundings::is_gone,
+    };
+    let mut plan = ami_lifecycle::plan_sweep(&request).await?;
+    let mut well = plan.failed.is_empty();
+    for error in plan.failed.drain(..) {
+        let failure = Failure::from(error);
+        // The other regions can be swept all the same.
+        match config.is_distributed() {
+            true => console.complain(&failure.text()),
+            false => return Err(failure),
         }
     }
-    let found = without_named(found, &config, &cloud, console).await?;
+    for (leftover, why) in &plan.held {
+        console.complain(&format!("{} stays: {why}", leftover.id));
+    }
+    let found = &plan.regions;
     let all = || found.iter().flat_map(|(place, left)| left.iter().map(move |it| (place, it)));
     if args.output == Output::Json {
         console.result(&json(&all().map(as_json).collect::<Vec<_>>()));
@@ -71,71 +76,41 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
         return ended(well);
     }
     confirm(console, args.yes, "Remove them?", "nothing was removed")?;
-    for (place, left) in &found {
-        well &= remove(left, &place.cloud, console).await;
-    }
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
+    let told = |place: &Place, leftover: &Leftover, done| {
+        well &= tell_leftover(place, leftover, done, console);
+    };
+    ami_lifecycle::carry_out_sweep(&request, &plan, actor, told).await?;
     ended(well)
 }
 
 pub(super) fn as_json((place, left): (&Place, &Leftover)) -> serde_json::Value {
-    place.mark(serde_json::to_value(left).expect("results have string keys only"))
+    mark(place, serde_json::to_value(left).expect("results have string keys only"))
 }
 
-/// Removes what was left; returns whether all of it is gone.
-pub(super) async fn remove(left: &[Leftover], cloud: &Cloud, console: &Console) -> bool {
-    let mut well = true;
-    let (operator, owner) = (surroundings::operator(), surroundings::owner());
-    for leftover in left {
-        match ami_lifecycle::remove_leftover(
-            cloud,
-            leftover,
-            surroundings::actor(&operator, &owner),
-        )
-        .await
-        {
-            Ok(users) if users.is_empty() => {
-                console.message(&format!("{} {}", done(leftover.kind), leftover.id));
-            }
-            Ok(users) => {
-                let users = users.join(", ");
-                console.complain(&format!("{}: a snapshot stays, as {users} uses it", leftover.id));
-            }
-            Err(error) => {
-                well = false;
-                let mut failure = Failure::from(error);
-                failure.message = format!("{} is left: {}", leftover.id, failure.message);
-                console.complain(&failure.text());
-            }
+/// Tells what became of what was left; returns whether it is gone.
+pub(super) fn tell_leftover(
+    place: &Place,
+    leftover: &Leftover,
+    done: Result<Vec<String>, NotDeleted>,
+    console: &Console,
+) -> bool {
+    let id = &leftover.id;
+    match done {
+        Ok(users) if users.is_empty() => {
+            console.message(&format!("{} {id}", past(leftover.kind)));
+        }
+        Ok(users) => {
+            let users = users.join(", ");
+            console.complain(&format!("{id}: a snapshot stays, as {users} uses it"));
+        }
+        Err(error) => {
+            complain_left(place, id, error, console);
+            return false;
         }
     }
-    well
-}
-
-/// Without the images that a consumer names, or may name.
-async fn without_named(
-    mut found: Vec<(Place, Vec<Leftover>)>,
-    config: &Config,
-    cloud: &Cloud,
-    console: &Console,
-) -> Result<Vec<(Place, Vec<Leftover>)>, Failure> {
-    let consumed = config.templates.iter().any(|it| it.all_consumers().next().is_some());
-    let mut left = found.iter().flat_map(|(_, left)| left);
-    if !consumed || !left.any(|leftover| leftover.kind == LeftKind::Image) {
-        return Ok(found);
-    }
-    let fleet = cloud.fleet(&config.namespace).await?;
-    let jenkins = connect::jenkins(config);
-    let holders = connect::consumers(config, jenkins.as_ref()).holders(cloud, &fleet).await;
-    for (_, left) in &mut found {
-        left.retain(|leftover| {
-            let why = leftover.named_by(&holders);
-            if let Some(why) = &why {
-                console.complain(&format!("{} stays: {why}", leftover.id));
-            }
-            why.is_none()
-        });
-    }
-    Ok(found)
+    true
 }
 
 /// What was left, and why it is nobody's.
@@ -168,7 +143,7 @@ fn kind(kind: LeftKind) -> &'static str {
     }
 }
 
-fn done(kind: LeftKind) -> &'static str {
+fn past(kind: LeftKind) -> &'static str {
     match kind {
         LeftKind::Instance => "terminated",
         LeftKind::Image => "deregistered",

@@ -44,18 +44,29 @@ fn nothing_is_rolled_back_to_what_is_being_deleted() {
 
 #[test]
 fn what_was_made_current_since_it_was_looked_at_is_not_deleted() {
+    // It has looked who uses it once, and looks again.
+    made_current_meanwhile(
+        "DescribeImageReferences=wait:3s,times=1",
+        "is left: it is the current AMI of template agent",
+    );
+    // It has looked again, and has not claimed it yet.
+    made_current_meanwhile(
+        "DescribeImageReferences=wait:3s,skip=1,times=1",
+        "is left: it has come into use since it was looked at",
+    );
+}
+
+fn made_current_meanwhile(rule: &str, told: &str) {
     let farm = Farm::with_example(&[]);
     let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
     farm.stdout(&["update", "agent", "-q"]);
     farm.wait_until_empty();
     farm.stdout(&["local", "calls", "--reset"]);
-    // It has looked who uses it, and has not claimed it yet.
-    let rule = "DescribeImageReferences=wait:3s,times=1";
     let delete = held_at(&farm, rule, &["delete", &first, "--yes"]);
     farm.stdout(&["rollback", "agent"]);
     let deleted = messages(delete);
     assert!(deleted.ends_with("status: 1"), "{deleted}");
-    assert!(deleted.contains("it has come into use since it was looked at"), "{deleted}");
+    assert!(deleted.contains(told), "{deleted}");
     let current = farm.stdout(&["info", "agent"]);
     assert!(current.contains(&first), "{current}");
 }

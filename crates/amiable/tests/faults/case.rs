@@ -92,7 +92,8 @@ impl Case {
         }
         let after = Truth::settled(&farm);
         after.nothing_is_left().map_err(&told)?;
-        if after.quarantined > 0 && self.fault != Fault::Fails {
+        let may_fail = self.fault == Fault::Fails || self.prepared.operation.status != 0;
+        if after.quarantined > 0 && !may_fail {
             return Err(told("an AMI is quarantined through no fault of its own".into()));
         }
         after.check_current(&farm, before).map_err(|text| told(format!("at the end: {text}")))?;
@@ -142,7 +143,7 @@ impl Case {
         }
         let generation = after.generation.unwrap_or_default();
         let fits = match operation.name {
-            "rollback" | "roll" => generation == operation.generation,
+            "disable" | "rollback" | "roll" => generation == operation.generation,
             "verify" if self.fault == Fault::Fails => true,
             _ => generation >= operation.generation,
         };
@@ -185,14 +186,15 @@ impl Case {
     /// The exit status and message of the run that met the fault.
     fn check_end(&self, first: &Ended) -> Result<(), String> {
         let was_interrupted = self.prepared.operation.interrupted_at.is_some();
+        let usual = self.prepared.operation.status;
         let right = match self.fault {
             Fault::KilledBefore | Fault::KilledAfter => first.status.is_none(),
             // What is done by then is done; what has nothing to undo just ends.
             _ if self.fault == Fault::Interrupted && !was_interrupted => {
-                matches!(first.status, None | Some(0 | 130))
+                matches!(first.status, None | Some(130)) || first.status == Some(usual)
             }
             _ if was_interrupted => first.status == Some(130),
-            _ if self.fault.is_got_over(&self.point) => first.status == Some(0),
+            _ if self.fault.is_got_over(&self.point) => first.status == Some(usual),
             // An AMI that fails a check stays, and never becomes current.
             Fault::Fails if first.status == Some(0) => first.messages.contains("warning: "),
             // What only tidies up does not fail the whole.
@@ -220,7 +222,7 @@ impl Case {
             }
             _ => false,
         };
-        if again.status == Some(0) || done_already {
+        if again.status == Some(self.prepared.operation.status) || done_already {
             return Ok(());
         }
         Err("the same command again did not succeed".into())

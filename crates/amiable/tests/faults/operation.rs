@@ -21,19 +21,22 @@ pub(crate) struct Operation {
     pub(crate) images: i64,
     /// The generation that is current when it is done, at least.
     pub(crate) generation: u64,
+    /// The exit status when nothing goes wrong.
+    pub(crate) status: i32,
     /// The calls that are struck; all of them without any.
     only: &'static [&'static str],
     /// At the first call of this action the program gets Ctrl-C, and what follows is struck.
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 15] = [
+const OPERATIONS: [Operation; 16] = [
     Operation {
         name: "create",
         state: |_| {},
         arguments: |_| words("create agent"),
         images: 1,
         generation: 1,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -46,6 +49,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("update agent"),
         images: 1,
         generation: 2,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -59,6 +63,7 @@ const OPERATIONS: [Operation; 15] = [
         images: 1,
         generation: 2,
         // The others are struck by `update` already.
+        status: 0,
         only: &[
             "CopyImage",
             "CreateImage",
@@ -75,6 +80,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("update agent"),
         images: 1,
         generation: 2,
+        status: 0,
         only: &["TerminateInstances", "DeregisterImage", "DescribeSnapshots", "DeleteSnapshot"],
         interrupted_at: Some("CreateImage"),
     },
@@ -87,7 +93,19 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("verify agent"),
         images: 0,
         generation: 2,
+        status: 0,
         only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "disable",
+        state: one_that_fails,
+        arguments: |farm| words(&format!("verify {}", of_generation(farm, 2))),
+        images: 0,
+        generation: 1,
+        status: 1,
+        // `verify` has the rest.
+        only: &["CreateTags", "DescribeImages", "DisableImage"],
         interrupted_at: None,
     },
     Operation {
@@ -97,6 +115,7 @@ const OPERATIONS: [Operation; 15] = [
         images: 0,
         generation: 2,
         // `verify` has the rest.
+        status: 0,
         only: &["CreateTags", "DescribeImages", "EnableImage"],
         interrupted_at: None,
     },
@@ -108,6 +127,7 @@ const OPERATIONS: [Operation; 15] = [
         },
         images: 1,
         generation: 2,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -117,6 +137,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("rollback agent --to 1"),
         images: 0,
         generation: 1,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -126,6 +147,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("roll agent --write"),
         images: 0,
         generation: 1,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -135,6 +157,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |farm| words(&format!("delete {} --yes", previous(farm))),
         images: -1,
         generation: 2,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -144,6 +167,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("prune --yes --keep 0 --younger 1ms"),
         images: -1,
         generation: 2,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -154,6 +178,7 @@ const OPERATIONS: [Operation; 15] = [
         images: 2,
         generation: 1,
         // What is waited for together, and what begins it; `update` has the rest.
+        status: 0,
         only: &["DescribeImages", "DescribeInstances", "RunInstances", "CreateImage"],
         interrupted_at: None,
     },
@@ -163,6 +188,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("update --all"),
         images: 1,
         generation: 1,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -172,6 +198,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("sweep --yes"),
         images: -1,
         generation: 2,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -181,6 +208,7 @@ const OPERATIONS: [Operation; 15] = [
         arguments: |_| words("list"),
         images: 0,
         generation: 1,
+        status: 0,
         only: &[],
         interrupted_at: None,
     },
@@ -220,6 +248,19 @@ fn one_that_a_region_lacks(farm: &Farm) {
 fn two_amis(farm: &Farm) {
     one_ami(farm);
     farm.stdout(&["update", "agent", "-q"]);
+}
+
+/// The file that says how a farm's endpoint is started.
+const START: &str = "start";
+
+/// The second AMI waits to be verified, and will fail.
+fn one_that_fails(farm: &Farm) {
+    one_ami(farm);
+    farm.write("init/verify", "#!/bin/sh\n");
+    let verify = "script = \"setup-agent\"\nverify = \"verify\"";
+    farm.edit("amiable.toml", "script = \"setup-agent\"", verify);
+    farm.stdout(&["update", "agent", "--no-verify", "-q"]);
+    farm.write(START, "--answer file=./verify=4");
 }
 
 /// The second AMI has failed verification, so that it is disabled, through no fault of its own.
@@ -320,7 +361,10 @@ fn prepare(operation: &'static Operation) -> Prepared {
     ask(&trial, &Request::Calls { reset: true });
     let arguments_ref: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match operation.interrupted_at {
-        None => drop(trial.stdout(&arguments_ref)),
+        None => {
+            let ended = crate::case::end(trial.spawn(&arguments_ref)).unwrap();
+            assert_eq!(ended.status, Some(operation.status), "{}: {ended:?}", operation.name);
+        }
         Some(action) => {
             let status = crate::case::interrupt_at(&trial, action, &arguments_ref);
             assert_eq!(status, Some(130), "{}", operation.name);
@@ -373,12 +417,14 @@ impl Prepared {
 /// The same farm again, with an endpoint of its own.
 pub(crate) fn copy(farm: &Farm) -> Farm {
     let copy = Farm::without_endpoint();
-    for name in ["amiable.toml", "init", "jenkins", "local"] {
+    for name in ["amiable.toml", "regions.toml", "init", "jenkins", "local"] {
         if farm.path(name).exists() {
             copy_all(&farm.path(name), &copy.path(name));
         }
     }
-    copy.stdout(&["local", "start", "--port", "0"]);
+    let options = std::fs::read_to_string(farm.path(START)).unwrap_or_default();
+    let start = ["local", "start", "--port", "0"].into_iter().chain(options.split_whitespace());
+    copy.stdout(&start.collect::<Vec<&str>>());
     copy
 }
 

@@ -22,7 +22,8 @@ use crate::truth::{Truth, ask};
 const HOLD: Duration = Duration::from_secs(2);
 
 /// Where it is held up: what reads AMIs, and what changes something.
-const ACTIONS: [&str; 6] = [
+const ACTIONS: [&str; 7] = [
+    "CopyImage",
     "CreateImage",
     "CreateTags",
     "DeregisterImage",
@@ -32,9 +33,11 @@ const ACTIONS: [&str; 6] = [
 ];
 
 /// The commands, by name; AMIs are named by their generation.
-const COMMANDS: [(&str, &str); 10] = [
+const COMMANDS: [(&str, &str); 11] = [
     ("delete-1", "delete AMI-1 --yes"),
     ("delete-2", "delete AMI-2 --yes"),
+    // By a configuration of its own, so that the others act in one region.
+    ("distribute", "--config regions.toml update agent"),
     ("prune", "prune --yes --keep 0 --younger 1ms"),
     ("restore", "restore AMI-3"),
     ("roll", "roll agent --write"),
@@ -68,6 +71,9 @@ fn begin() -> Beginning {
     set_faults(&farm, &["TerminateInstances=wait:60s,times=1"]);
     kill_when_struck(&farm, &["update", "agent"]);
     set_faults(&farm, &[]);
+    let regions = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n";
+    let config = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
+    farm.write("regions.toml", &config.replace("[template.agent]\n", regions));
     let (one, two) = (of_generation(&farm, 1), of_generation(&farm, 2));
     let words = |text: &str| {
         let text = text.replace("AMI-1", &one).replace("AMI-2", &two).replace("AMI-3", &three);
