@@ -95,6 +95,8 @@ actions! {
     "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES;
     "ec2" CopyImage Makes pace(100, 1);
     "ec2" CreateImage Makes WRITES;
+    // It counts, and changes no resource.
+    "ec2" CreateImageUsageReport Reads WRITES;
     "ec2" CreateLaunchTemplateVersion Changes WRITES;
     "ec2" CreateSecurityGroup Makes WRITES;
     "ec2" CreateTags Changes TAGS;
@@ -107,6 +109,8 @@ actions! {
     "ec2" DescribeAvailabilityZones Reads READS;
     "ec2" DescribeImageAttribute Reads READS;
     "ec2" DescribeImageReferences Reads READS;
+    "ec2" DescribeImageUsageReportEntries Reads READS;
+    "ec2" DescribeImageUsageReports Reads READS;
     "ec2" DescribeImages Reads READS;
     "ec2" DescribeInstanceConnectEndpoints Reads READS;
     "ec2" DescribeInstanceTypes Reads READS;

@@ -6,7 +6,9 @@ use serde::Serialize;
 use crate::cloud::ImageFacts;
 use crate::deleting::Standing;
 use crate::distribution;
+use crate::retire::Retired;
 use crate::tags::{self, Tags};
+use crate::verify::DISABLED;
 
 /// What an AMI is to its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -148,6 +150,9 @@ pub struct Ami {
     /// When EC2 begins to call it deprecated (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
+    /// How far `prune` has retired it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Retired>,
     /// When an instance was started from it last (RFC 3339), as far as EC2 tells: a day later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_launched: Option<String>,
@@ -202,6 +207,7 @@ impl Ami {
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
             copy_of: image.tags.get(tags::COPY_OF).cloned(),
             deprecation: image.deprecation,
+            retired: image.tags.get(tags::RETIRED).and_then(|text| Retired::read(text)),
             last_launched: image.last_launched,
             encrypted: image.encrypted,
             distribution: tag(tags::DISTRIBUTION),
@@ -222,6 +228,11 @@ impl Ami {
     /// goes all the same.
     pub(crate) fn is_protected_by_amiable(&self) -> bool {
         self.protected && self.distribution.contains(distribution::PROTECTION)
+    }
+
+    /// It can be made current: it is available, or was only retired.
+    pub(crate) fn can_be_had(&self) -> bool {
+        self.state == "available" || (self.retired.is_some() && self.state == DISABLED)
     }
 
     /// When it was made current last; a tag that is no time counts as never.

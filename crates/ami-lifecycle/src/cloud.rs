@@ -8,6 +8,7 @@ mod network;
 mod recycle_bin;
 mod security_groups;
 mod sharing;
+mod usage_reports;
 mod users;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use self::facts::{image_facts, read_tags};
 pub(crate) use self::machines::Launch;
 pub(crate) use self::recycle_bin::BinnedImage;
 pub(crate) use self::security_groups::{Admission, OwnRule};
+pub(crate) use self::usage_reports::UsageReport;
 pub(crate) use self::users::{LaunchTemplateKey, LaunchTemplateVersion};
 use crate::access::Accesses;
 use crate::action::Action;

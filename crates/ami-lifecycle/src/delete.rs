@@ -20,7 +20,7 @@ use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
 use crate::takeover::{self, IsGone};
-use crate::usage::{self, User};
+use crate::usage::{self, OtherAccounts, User};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
 const IN_USE_TRIES: u32 = 5;
@@ -53,6 +53,15 @@ pub enum Objection {
     /// Something starts instances from it, or was started from it.
     #[error("{0}")]
     Used(User),
+    /// EC2 still counts who uses it in other accounts.
+    #[error(
+        "which other accounts use it is not known yet: EC2 makes the usage report {0}, which the same \
+         command reads when it is ready"
+    )]
+    NotReported(String),
+    /// Who uses it in other accounts could not be looked up.
+    #[error("whether other accounts use it could not be determined: {0}")]
+    OtherAccounts(String),
     /// That could not be looked up, so it may be.
     #[error("whether {what} use it could not be determined: {error}")]
     Unknown {
@@ -174,7 +183,22 @@ pub(crate) async fn add_users(
             .map(|(what, error)| Objection::Unknown { what: what.clone(), error: error.clone() });
         deletion.objections.extend(unknown);
     }
+    for deletion in deletions.iter_mut().filter(|deletion| !deletion.deregistered) {
+        deletion.objections.extend(of_other_accounts(cloud, &deletion.ami).await);
+    }
     usage.dangling
+}
+
+/// What speaks against it by what other accounts have.
+async fn of_other_accounts(cloud: &Cloud, ami: &str) -> Vec<Objection> {
+    match usage::other_accounts(cloud, ami, true).await {
+        Ok(OtherAccounts::NotAsked) => Vec::new(),
+        Ok(OtherAccounts::Users(users)) => users.into_iter().map(Objection::Used).collect(),
+        Ok(OtherAccounts::NotYet(report)) => {
+            vec![Objection::NotReported(report.unwrap_or_default())]
+        }
+        Err(error) => vec![Objection::OtherAccounts(error.to_string())],
+    }
 }
 
 /// Deregisters the AMI, then deletes its snapshots. It is claimed and looked at again first: what was

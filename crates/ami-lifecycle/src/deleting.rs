@@ -209,15 +209,37 @@ pub(crate) async fn delete_claimed<'t>(
     }
 }
 
-/// It is not deleted after all: takes a claim back, where it is not another's by now. When that fails, the
-/// claim ends by itself.
-async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
+/// Claims something, does by `act` what keeps it, and takes the claim back. What is gone already is left.
+pub(crate) async fn claimed<'t>(
+    cloud: &Cloud,
+    target: Target<'t>,
+    decided: &Standing,
+    actor: Actor<'_>,
+    act: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
+) -> Result<(), NotDeleted> {
+    let Some(claim) = claim(cloud, target, decided, actor).await? else { return Ok(()) };
+    match act(&claim).await {
+        Ok(()) => Ok(take_back(cloud, claim.target, &claim.value).await?),
+        Err(error) => {
+            withdraw(cloud, claim.target, &claim.value).await;
+            Err(error)
+        }
+    }
+}
+
+/// Takes a claim back, where it is not another's by now.
+async fn take_back(cloud: &Cloud, target: Target<'_>, value: &str) -> Result<(), CloudError> {
     let none = tags::of([(tags::DELETING, String::new())]);
-    let is_own = match target.tags(cloud).await {
-        Ok(tags) => tags.is_some_and(|tags| tags.get(tags::DELETING).is_some_and(|it| it == value)),
-        Err(_) => true,
-    };
-    if is_own && let Err(error) = target.write(cloud, &none).await {
+    let tags = target.tags(cloud).await?;
+    if tags.is_some_and(|tags| tags.get(tags::DELETING).is_some_and(|it| it == value)) {
+        target.write(cloud, &none).await?;
+    }
+    Ok(())
+}
+
+/// It is not deleted after all, and why is told: when its claim cannot be taken back, that ends by itself.
+async fn withdraw(cloud: &Cloud, target: Target<'_>, value: &str) {
+    if let Err(error) = take_back(cloud, target, value).await {
         tracing::warn!("{} stays claimed for deletion: {error}", target.id());
     }
 }

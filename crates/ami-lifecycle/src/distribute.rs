@@ -32,6 +32,7 @@ use crate::fleet::Fleet;
 use crate::guest::Site;
 use crate::machine::found_all_the_same;
 use crate::marks::{claim, lease_end, new_bake};
+use crate::retire::take_back;
 use crate::sweep::{LeftBecause, Leftover, remove_leftover};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
@@ -211,6 +212,9 @@ impl<'a> Elsewhere<'a> {
         // From here on a repeat finds it whole.
         self.undo.keep_image();
         let distribution = &template.distribution;
+        if ami.retired.is_some() {
+            take_back(&self.cloud, &ami, Some(distribution)).await?;
+        }
         let settled =
             self.site().or_cancel(terms::settle(&self.cloud, &ami, distribution)).await??;
         let mut written = settled.record;

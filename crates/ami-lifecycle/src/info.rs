@@ -10,7 +10,7 @@ use crate::cloud::Cloud;
 use crate::consumer::{ConsumerState, Consumers};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
-use crate::usage::{self, User};
+use crate::usage::{self, OtherAccounts, User};
 
 /// An AMI that another was baked from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,6 +104,23 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
         usage.unknown.push(("whoever may launch it".into(), error.to_string()));
         BTreeSet::new()
     });
+    match usage::other_accounts(cloud, &ami.ami, false).await {
+        Ok(OtherAccounts::NotAsked) => {}
+        Ok(OtherAccounts::Users(users)) => {
+            usage.users.extend(users.into_iter().map(|user| (ami.ami.clone(), user)));
+        }
+        Ok(OtherAccounts::NotYet(report)) => {
+            let why = match report {
+                Some(report) => format!("EC2 makes the usage report {report}"),
+                None => format!(
+                    "there is no usage report; `amiable delete {} --dry-run` has EC2 make one",
+                    ami.ami
+                ),
+            };
+            usage.unknown.push(("other accounts".into(), why));
+        }
+        Err(error) => usage.unknown.push(("other accounts".into(), error.to_string())),
+    }
     let mut states = consumers.states(first.0, first.1).await;
     usage.add_holders(&consumers.holders_of(&states), id);
     states.retain(|state| state.template == ami.template);

@@ -46,6 +46,7 @@ mod recipe;
 #[cfg(test)]
 mod recorded;
 mod restore;
+mod retire;
 mod rights;
 mod rollback;
 mod schedule;
@@ -98,11 +99,12 @@ pub use pace::Limits;
 pub use place::{InRegion, Place, elsewhere, places};
 pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};
 pub use prune::{
-    Fate, Goes, Keep, Kept, NotPruned, PruneRequest, Pruned, RegionPrune, carry_out_prune,
-    check_prune, plan_prune,
+    Fate, Goes, Keep, Kept, NotPruned, PruneRequest, Pruned, RegionPrune, Retirement,
+    carry_out_prune, check_prune, plan_prune,
 };
 pub use reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Reach};
 pub use restore::{NotRestored, Restored, restore};
+pub use retire::{RetireStep, Retired, RetiredStage};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use schedule::Schedule;

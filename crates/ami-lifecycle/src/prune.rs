@@ -14,13 +14,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 pub use self::regions::{
-    NotPruned, PruneRequest, Pruned, RegionPrune, carry_out_prune, check_prune, plan_prune,
+    NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
+    plan_prune,
 };
 use crate::ami::{Ami, Status};
 use crate::consumer::Holders;
 use crate::delete::{Deletion, Objection, add_users};
 use crate::fleet::Fleet;
 use crate::place::Place;
+use crate::retire::{self, RetireStep, Retired, RetiredStage};
 use crate::tags;
 use crate::takeover::{self, IsGone};
 use crate::template::Template;
@@ -34,6 +36,8 @@ pub struct Keep {
     pub younger: Duration,
     /// Whatever an instance was started from so lately; it does not matter where this is `None`.
     pub launched: Option<Duration>,
+    /// How long what goes stays deprecated, and then disabled; it is deleted at once where this is `None`.
+    pub retire: Option<Duration>,
 }
 
 /// Why an AMI is kept.
@@ -72,6 +76,16 @@ pub enum Kept {
         /// How long ago, in seconds.
         seconds: u64,
         /// The limit, in seconds.
+        limit: u64,
+    },
+    /// It goes, and is retired before.
+    #[error("it is {} since {}, and goes on after {}", stage.as_str(), age(*seconds), age(*limit))]
+    Retired {
+        /// How far.
+        stage: RetiredStage,
+        /// For how long, in seconds.
+        seconds: u64,
+        /// How long each stage takes, in seconds.
         limit: u64,
     },
     /// A bake that lives makes it.
@@ -142,13 +156,21 @@ pub struct Fate {
     pub kept: Vec<Kept>,
     /// Why it would go, or goes.
     pub goes: Option<Goes>,
+    /// What is done with it when it goes; that it is taken back, where it is retired and kept.
+    pub step: Option<RetireStep>,
 }
 
 impl Fate {
-    /// Whether it goes.
+    /// Whether it goes, or is retired before.
     #[must_use]
     pub fn is_going(&self) -> bool {
         self.kept.is_empty()
+    }
+
+    /// Whether it is deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.is_going() && self.step == Some(RetireStep::Delete)
     }
 }
 
@@ -173,8 +195,9 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
         going.filter_map(|fate| request.fleet.get(&fate.ami)).map(Deletion::of_namespace).collect();
     let dangling = add_users(&place.cloud, holders, &mut deletions).await;
     object(&mut fates, &deletions, request.limit);
+    let retirements = retirements(&mut fates, request.fleet);
     let is_going =
-        |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_going());
+        |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_deleted());
     let unknown = deletions.iter().flat_map(|deletion| &deletion.objections);
     let mut unknown: Vec<(String, String)> = unknown
         .filter_map(|objection| match objection {
@@ -187,7 +210,25 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
     deletions.retain(is_going);
     let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
     deletions.sort_by_key(created);
-    RegionPrune { place: place.clone(), fates, deletions, left: Vec::new(), unknown, dangling }
+    let (place, left) = (place.clone(), Vec::new());
+    RegionPrune { place, fates, deletions, retirements, left, unknown, dangling }
+}
+
+/// What is retired, and what is taken back.
+fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
+    let mut found = Vec::new();
+    for fate in fates {
+        let Some(ami) = fleet.get(&fate.ami) else { continue };
+        if !fate.is_going() {
+            let is_back = ami.retired.is_some() && fate.kept.iter().any(is_needed);
+            fate.step = is_back.then_some(RetireStep::TakeBack);
+        }
+        match fate.step {
+            None | Some(RetireStep::Delete) => {}
+            Some(step) => found.push(Retirement { ami: ami.clone(), step }),
+        }
+    }
+    found
 }
 
 /// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.
@@ -227,6 +268,14 @@ fn judge_one(ami: &Ami, request: &FleetRequest<'_>) -> Fate {
     if ami.protected && !ami.is_protected_by_amiable() {
         kept.push(Kept::Protected);
     }
+    let mut step = goes.as_ref().map(|_| RetireStep::Delete);
+    if kept.is_empty() && goes == Some(Goes::Old) {
+        let after = template.and_then(|template| template.keep.retire);
+        match retire::due(ami.retired, after, now) {
+            Ok(due) => step = Some(due),
+            Err(retired) => kept.push(waiting(retired, after.unwrap_or_default(), now)),
+        }
+    }
     Fate {
         ami: ami.ami.clone(),
         name: ami.name.clone(),
@@ -236,6 +285,33 @@ fn judge_one(ami: &Ami, request: &FleetRequest<'_>) -> Fate {
         created: ami.created.clone(),
         kept,
         goes: goes.filter(|_| ami.status != Status::Current),
+        step,
+    }
+}
+
+fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> Kept {
+    let passed = now.duration_since(since).max(SignedDuration::ZERO);
+    let seconds = u64::try_from(passed.as_secs()).unwrap_or_default();
+    Kept::Retired { stage, seconds, limit: limit.as_secs() }
+}
+
+/// Whether it is needed after all, as far as that is known.
+fn is_needed(kept: &Kept) -> bool {
+    match kept {
+        Kept::Current
+        | Kept::Before { .. }
+        | Kept::WayBack
+        | Kept::Young { .. }
+        | Kept::Launched { .. }
+        | Kept::NoCurrent(_)
+        | Kept::Objected(Objection::Used(_)) => true,
+        Kept::Retired { .. }
+        | Kept::UnderWay(_)
+        | Kept::Waits
+        | Kept::NoTemplate(_)
+        | Kept::Protected
+        | Kept::Objected(_)
+        | Kept::Limit(_) => false,
     }
 }
 
@@ -277,7 +353,7 @@ fn number_before(ami: &Ami, fleet: &Fleet) -> u64 {
     let others = fleet.amis().iter().filter(|other| {
         other.template == ami.template
             && other.status == Status::Previous
-            && other.state == "available"
+            && other.can_be_had()
             && rank(other) > rank(ami)
     });
     others.count() as u64 + 1
@@ -373,7 +449,8 @@ mod tests {
         fates.iter().map(|it| (it.ami.clone(), text(it))).collect()
     }
 
-    const KEEP: Keep = Keep { before: 1, younger: Duration::from_secs(7 * DAY), launched: None };
+    const KEEP: Keep =
+        Keep { before: 1, younger: Duration::from_secs(7 * DAY), launched: None, retire: None };
 
     #[test]
     fn every_kind_of_reason_is_told() {

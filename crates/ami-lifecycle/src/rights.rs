@@ -96,6 +96,7 @@ impl Operation {
             ],
             Operation::Rollback => &[Action::CreateTags, Action::DescribeImages],
             Operation::Delete => &[
+                Action::DescribeImageAttribute,
                 Action::DescribeAutoScalingGroups,
                 Action::DescribeLaunchConfigurations,
                 Action::CreateTags,
@@ -110,6 +111,7 @@ impl Operation {
                 Action::ListImagesInRecycleBin,
             ],
             Operation::Prune => &[
+                Action::DescribeImageAttribute,
                 Action::DescribeAutoScalingGroups,
                 Action::DescribeLaunchConfigurations,
                 Action::CreateTags,
@@ -204,6 +206,9 @@ impl Operation {
         if plans && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert(Action::GetParameters);
         }
+        if any(|it| it.keep.retire.is_some()) {
+            actions.extend(self.retirement_actions());
+        }
         let consumers = all_consumers(templates);
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
         actions.extend(self.distribution_actions(templates));
@@ -216,6 +221,26 @@ impl Operation {
             actions.extend(USAGE);
         }
         actions
+    }
+}
+
+impl Operation {
+    /// What it calls to retire AMIs, and to take them back.
+    fn retirement_actions(self) -> &'static [Action] {
+        match self {
+            Operation::Prune => &[
+                Action::DisableImage,
+                Action::DisableImageDeprecation,
+                Action::EnableImage,
+                Action::EnableImageDeprecation,
+            ],
+            Operation::Rollback => &[
+                Action::DisableImageDeprecation,
+                Action::EnableImage,
+                Action::EnableImageDeprecation,
+            ],
+            _ => &[],
+        }
     }
 }
 
@@ -289,6 +314,14 @@ impl Operation {
         }
         if (distributes || matches!(self, Operation::Prune | Operation::Sweep)) && protects {
             actions.push(Action::DisableImageDeregistrationProtection);
+        }
+        let asks_who_uses = matches!(self, Operation::Delete | Operation::Info | Operation::Prune);
+        if asks_who_uses && any(|it| !it.distribution.share_with.is_empty()) {
+            actions.extend([
+                Action::DescribeImageUsageReportEntries,
+                Action::DescribeImageUsageReports,
+            ]);
+            actions.extend((self != Operation::Info).then_some(Action::CreateImageUsageReport));
         }
         let encrypts = any(|it| it.distribution.encrypt.is_some());
         if encrypts && (distributes || self == Operation::Bake) {

@@ -7,7 +7,9 @@ use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
 use crate::deleting::{Actor, NotPromoted, promote};
 use crate::fleet::Fleet;
+use crate::retire::take_back;
 use crate::tags;
+use crate::template::Template;
 
 /// Why a template is not rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +82,7 @@ impl Fleet {
             let current = current.ok_or_else(|| NoRollback::NoCurrent(template.to_owned()))?;
             let before = mine().filter(|ami| {
                 ami.status == Status::Previous
-                    && ami.state == "available"
+                    && ami.can_be_had()
                     && ami.generation < current.generation
             });
             // One that was rolled back from was current too, but not last.
@@ -100,13 +102,14 @@ impl Fleet {
         })?;
         match ami.status {
             Status::Current => Ok(ami),
-            Status::Previous if ami.state == "available" => Ok(ami),
+            Status::Previous if ami.can_be_had() => Ok(ami),
             status => Err(NoRollback::NeverCurrent { ami: ami.ami.clone(), generation, status }),
         }
     }
 }
 
-/// Rolls a template back, or forward. A repeat with the same generation changes nothing.
+/// Rolls a template back, or forward. One that was retired is taken back first. A repeat with the same
+/// generation changes nothing.
 ///
 /// # Errors
 /// When there is nothing to roll back to, somebody deletes it, or the write fails: the current AMI
@@ -114,16 +117,20 @@ impl Fleet {
 pub async fn rollback(
     cloud: &Cloud,
     fleet: &Fleet,
-    template: &str,
+    template: &Template,
     to: Option<u64>,
     actor: Actor<'_>,
 ) -> Result<RolledBack, RollbackError> {
-    let ami = fleet.rollback_target(template, to)?.clone();
-    let from = fleet.current(template).filter(|current| current.ami != ami.ami).cloned();
+    let ami = fleet.rollback_target(&template.name, to)?.clone();
+    let from = fleet.current(&template.name).filter(|current| current.ami != ami.ami).cloned();
     if ami.status == Status::Current {
         return Ok(RolledBack { ami, from: None });
     }
-    let time = fleet.promotion_time(template, Timestamp::now());
+    if ami.retired.is_some() {
+        let taken_back = take_back(cloud, &ami, Some(&template.distribution)).await;
+        taken_back.map_err(NotPromoted::from)?;
+    }
+    let time = fleet.promotion_time(&template.name, Timestamp::now());
     let reason = reason(&ami, from.as_ref(), actor.operator);
     promote(cloud, &ami, &tags::promotion(time, reason), actor.is_gone).await?;
     Ok(RolledBack { ami, from })

@@ -28,6 +28,7 @@
 //! | `amiable:reason` | image | why it is what it is, and by whom |
 //! | `amiable:backup-of` | image, snapshot | the AMI that it was copied from, to give up its name |
 //! | `amiable:copy-of` | image, snapshot | the AMI in the template's first region that it was copied from |
+//! | `amiable:retired` | image | `deprecated` or `disabled`, and since when: `prune` retires it |
 //! | `amiable:distribution` | image | the terms that it is given to others on, each with a digest |
 //! | `amiable:deleting` | image, instance | until when, by which process and by whom it is being deleted; empty when it is not |
 //! | `amiable:image` | snapshot | the AMI that is being deleted with it |
@@ -98,6 +99,8 @@ pub const NO_LEASE: &str = "none";
 pub const REASON: &str = "amiable:reason";
 /// The AMI that this one is a copy of, made before that one gave up its name.
 pub const BACKUP_OF: &str = "amiable:backup-of";
+/// How far it is retired, and since when.
+pub const RETIRED: &str = "amiable:retired";
 /// Who is deleting it, and until when.
 pub const DELETING: &str = "amiable:deleting";
 /// The AMI that a snapshot is being deleted with.

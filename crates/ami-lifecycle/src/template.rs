@@ -423,7 +423,7 @@ pub(crate) mod tests {
             agent: None,
             consumers: Vec::new(),
             boot_script: None,
-            keep: Keep { before: 2, younger: Duration::ZERO, launched: None },
+            keep: Keep { before: 2, younger: Duration::ZERO, launched: None, retire: None },
             max_age: None,
             distribution: Distribution::default(),
         }

@@ -57,12 +57,16 @@ async fn share(cloud: &Cloud, ami: &str, wanted: &BTreeSet<Principal>) -> Result
     cloud.change_sharing(ami, &add, &remove).await
 }
 
+/// As soon as EC2 lets an AMI begin to count as deprecated.
+pub(crate) fn soon(now: Timestamp) -> Timestamp {
+    now.checked_add(SOON).unwrap_or(now)
+}
+
 /// When an AMI begins to count as deprecated.
-fn deprecation(ami: &Ami, wanted: &Distribution, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn deprecation(ami: &Ami, wanted: &Distribution, now: Timestamp) -> Option<Timestamp> {
     let age = SignedDuration::try_from(wanted.deprecate_after?).ok()?;
     let created: Timestamp = ami.created.parse().unwrap_or(now);
-    let (wanted, soonest) = (created.checked_add(age).ok()?, now.checked_add(SOON).ok()?);
-    Some(wanted.max(soonest))
+    Some(created.checked_add(age).ok()?.max(soon(now)))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Who uses an AMI: instances, launch templates, auto scaling groups, and whatever else EC2
 //! itself knows of. What cannot be read counts as in use.
 
+mod accounts;
+
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use serde::Serialize;
 
+pub(crate) use self::accounts::{OtherAccounts, other_accounts};
 use crate::cloud::{
     Cloud, InstanceFacts, LaunchTemplateKey, LaunchTemplateVersion, MOST_VALUES, any_of,
 };
@@ -55,6 +58,16 @@ pub enum User {
         /// The place, in words.
         place: String,
     },
+    /// Resources of another account.
+    #[error("{}", of_account(*count, kind, account))]
+    Account {
+        /// The account.
+        account: String,
+        /// EC2's resource type.
+        kind: String,
+        /// How many.
+        count: i64,
+    },
     /// Anything else that EC2 knows of.
     #[error("{arn} ({kind}) refers to it")]
     Reference {
@@ -63,6 +76,18 @@ pub enum User {
         /// Its ARN.
         arn: String,
     },
+}
+
+fn of_account(count: i64, kind: &str, account: &str) -> String {
+    let what = match (kind, count) {
+        ("ec2:Instance", 1) => "instance",
+        ("ec2:Instance", _) => "instances",
+        ("ec2:LaunchTemplate", 1) => "launch template",
+        ("ec2:LaunchTemplate", _) => "launch templates",
+        (other, _) => other,
+    };
+    let verb = if count == 1 { "refers" } else { "refer" };
+    format!("{count} {what} of account {account} {verb} to it")
 }
 
 /// Who uses which of some AMIs.
@@ -125,7 +150,10 @@ pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
 fn id_of(user: &User) -> Option<String> {
     match user {
         User::Instance { id, .. } | User::LaunchTemplate { id, .. } => Some(id.clone()),
-        User::AutoScalingGroup { .. } | User::Consumer { .. } | User::Reference { .. } => None,
+        User::Account { .. }
+        | User::AutoScalingGroup { .. }
+        | User::Consumer { .. }
+        | User::Reference { .. } => None,
     }
 }
 

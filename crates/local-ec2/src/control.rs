@@ -18,10 +18,10 @@ use crate::endpoint::Folder;
 use crate::engine;
 use crate::faults::{CallCounts, Faults};
 use crate::model::{
-    Features, Image, ImageMapping, ImageState, InstanceState, Layer, Permission, RootDeviceType,
-    Snapshot, SnapshotState, State, Tags, VolumeType, account_of_alias, new_id,
+    Features, Image, ImageMapping, ImageState, ImageUser, InstanceState, Layer, Permission,
+    RootDeviceType, Snapshot, SnapshotState, State, Tags, VolumeType, account_of_alias, new_id,
 };
-use crate::protocol::ApiResult;
+use crate::protocol::{ApiError, ApiResult};
 use crate::server::{self, ServerConfig};
 
 /// How long is waited between two looks at what is under way.
@@ -38,6 +38,8 @@ pub enum Request {
     Status,
     /// Make an AMI of a disk image file.
     Import(Import),
+    /// Count resources of another account that name an AMI.
+    Use(ImageUse),
     /// Let things go wrong on purpose, or no more.
     SetFaults(Faults),
     /// What goes wrong on purpose?
@@ -73,6 +75,19 @@ pub struct Import {
     pub if_missing: bool,
 }
 
+/// What another account has that names an AMI.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImageUse {
+    /// The AMI's id.
+    pub image: String,
+    /// The account, which must be allowed to launch it.
+    pub account: String,
+    /// So many instances.
+    pub instances: u64,
+    /// So many launch templates.
+    pub launch_templates: u64,
+}
+
 /// A server's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +96,8 @@ pub enum Reply {
     Status(Status),
     /// To [`Request::Import`]: the AMI's id.
     Imported(String),
+    /// To [`Request::Use`].
+    Counted,
     /// To [`Request::SetFaults`] and [`Request::Faults`].
     Faults(Faults),
     /// To [`Request::Calls`].
@@ -204,6 +221,10 @@ impl Control {
                     Err(message) => Reply::Failed(message),
                 }
             }
+            Request::Use(used) => match self.use_image(&used) {
+                Ok(()) => Reply::Counted,
+                Err(message) => Reply::Failed(message),
+            },
             Request::SetFaults(faults) => {
                 self.ec2.set_lag(faults.lag, faults.not_found);
                 self.ec2.faults.set(faults);
@@ -273,6 +294,42 @@ impl Control {
                 Err(error.message)
             }
         }
+    }
+
+    /// Usage reports that are made from now on count it.
+    fn use_image(&self, used: &ImageUse) -> Result<(), String> {
+        let ImageUse { image: id, account: by, instances, launch_templates } = used;
+        let account = account(Some(by))?;
+        let written = self.ec2.change(|state| {
+            let image = state.images.get(id).filter(|image| image.is_own());
+            let image = image.ok_or_else(|| ApiError::not_found::<Image>(id))?;
+            let may = |it: &Permission| match it {
+                Permission::User(other) => *other == account,
+                // Nobody knows here who is in an organization.
+                _ => true,
+            };
+            if !image.permissions.iter().any(may) {
+                let text = format!("{id} is not shared with {account}");
+                return Err(ApiError { message: text, ..ApiError::auth_failure() });
+            }
+            for (kind, count) in
+                [("ec2:Instance", *instances), ("ec2:LaunchTemplate", *launch_templates)]
+            {
+                let key = format!("{id}/{account}/{kind}");
+                state.image_users.remove(&key);
+                if count > 0 {
+                    state.image_users.insert(ImageUser {
+                        id: key,
+                        image: id.clone(),
+                        account: account.clone(),
+                        kind: kind.to_owned(),
+                        count,
+                    });
+                }
+            }
+            Ok(())
+        });
+        written.map_err(|error| error.message)
     }
 
     /// Forgets everything that clients made.

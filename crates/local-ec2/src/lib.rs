@@ -38,7 +38,7 @@ mod store;
 mod throttle;
 mod tunnel;
 
-pub use control::{ControlError, Import, Reply, Request, Status, call};
+pub use control::{ControlError, ImageUse, Import, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};
 pub use faults::{CallCounts, CallFault, Faults, Strike};
 pub use machines::{Answer, Delays, DelaysError, Transition, parse_duration};

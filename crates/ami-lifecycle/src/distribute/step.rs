@@ -36,7 +36,7 @@ pub(crate) fn decide(id: &str, template: &Template, there: &Fleet) -> Step {
     if let Some(ami) = of(|ami| ami.status == Status::Current) {
         return Step::Stays(ami);
     }
-    if let Some(ami) = of(|ami| ami.state == "available" && ami.quarantined.is_none()) {
+    if let Some(ami) = of(|ami| ami.can_be_had() && ami.quarantined.is_none()) {
         return Step::Promote(ami);
     }
     if let Some(ami) = of(|ami| ami.state == "pending") {

@@ -6,8 +6,8 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
-    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, RequestLaunchTemplateData,
-    Tag,
+    ImageAttributeName, ImageUsageResourceTypeRequest, LaunchPermission,
+    LaunchPermissionModifications, RequestLaunchTemplateData, Tag,
 };
 
 use super::{Check, Verdict};
@@ -127,6 +127,15 @@ pub(super) async fn ask_for(cloud: &Cloud, action: Action, from: &str, image: &s
         Action::DescribeSecurityGroups => dry_run!(ec2.describe_security_groups()),
         Action::DescribeSnapshots => dry_run!(ec2.describe_snapshots().owner_ids("self")),
         Action::DescribeSubnets => dry_run!(ec2.describe_subnets()),
+        Action::CreateImageUsageReport => {
+            let kind = ImageUsageResourceTypeRequest::builder().resource_type("ec2:Instance");
+            let request = ec2.create_image_usage_report().image_id(NO_IMAGE);
+            dry_run!(request.resource_types(kind.build()))
+        }
+        Action::DescribeImageUsageReportEntries => {
+            dry_run!(ec2.describe_image_usage_report_entries())
+        }
+        Action::DescribeImageUsageReports => dry_run!(ec2.describe_image_usage_reports()),
         Action::DescribeVolumes => dry_run!(ec2.describe_volumes()),
         Action::DisableImage => dry_run!(ec2.disable_image().image_id(NO_IMAGE)),
         Action::DisableImageDeprecation => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Fate, FleetRequest, plan_fleet};
+use crate::ami::Ami;
 use crate::cloud::Cloud;
 use crate::consumer::Consumers;
 use crate::delete::{Deleted, Deletion, delete};
@@ -12,6 +13,7 @@ use crate::deleting::{Actor, NotDeleted};
 use crate::error::CloudError;
 use crate::event::Observer;
 use crate::place::{InRegion, Place, places};
+use crate::retire::{RetireStep, RetiredStage, retire, take_back};
 use crate::sweep::{LeftKind, Leftover, find_leftovers, remove_leftover};
 use crate::takeover::IsGone;
 
@@ -39,6 +41,8 @@ pub struct RegionPrune {
     pub fates: Vec<Fate>,
     /// What is to be deleted, oldest first.
     pub deletions: Vec<Deletion>,
+    /// What is retired before it is deleted, or needed after all.
+    pub retirements: Vec<Retirement>,
     /// What dead bakes have left besides AMIs.
     pub left: Vec<Leftover>,
     /// What could not be looked up, and why: nothing goes then, in no region.
@@ -47,10 +51,21 @@ pub struct RegionPrune {
     pub dangling: Vec<String>,
 }
 
+/// An AMI that is retired, or taken back.
+#[derive(Debug, Clone)]
+pub struct Retirement {
+    /// The AMI.
+    pub ami: Ami,
+    /// What is done with it.
+    pub step: RetireStep,
+}
+
 /// What becomes of something that was to go.
 pub enum Pruned<'a> {
     /// An AMI.
     Ami(&'a Deletion, Result<Deleted, NotDeleted>),
+    /// An AMI that is retired, or taken back.
+    Retired(&'a Retirement, Result<(), NotDeleted>),
     /// What a dead bake has left; the images that use its snapshots.
     Leftover(&'a Leftover, Result<Vec<String>, NotDeleted>),
 }
@@ -135,7 +150,17 @@ pub async fn carry_out_prune(
     let now = plan_prune(&again).await.map_err(NotPruned::Cloud)?;
     check_prune(&now)?;
     for (plan, now) in plans.iter().zip(now) {
-        let RegionPrune { place, deletions, left, .. } = plan;
+        let RegionPrune { place, deletions, retirements, left, .. } = plan;
+        let same = |it: &Retirement| {
+            now.retirements.iter().any(|now| now.ami.ami == it.ami.ami && now.step == it.step)
+        };
+        for retirement in retirements {
+            let done = match same(retirement) {
+                true => carry_out(&request.consumers, place, retirement, actor).await,
+                false => Err(NotDeleted::InUse),
+            };
+            told(place, Pruned::Retired(retirement, done));
+        }
         for deletion in deletions {
             let still = now.deletions.iter().any(|it| it.ami == deletion.ami);
             let done = match still {
@@ -150,4 +175,25 @@ pub async fn carry_out_prune(
         }
     }
     Ok(())
+}
+
+async fn carry_out(
+    consumers: &Consumers<'_>,
+    place: &Place,
+    Retirement { ami, step }: &Retirement,
+    actor: Actor<'_>,
+) -> Result<(), NotDeleted> {
+    let target = (ami.ami.as_str(), &ami.standing);
+    match step {
+        RetireStep::Deprecate => {
+            retire(&place.cloud, target, RetiredStage::Deprecated, actor).await
+        }
+        RetireStep::Disable => retire(&place.cloud, target, RetiredStage::Disabled, actor).await,
+        RetireStep::TakeBack => {
+            let mut templates = consumers.templates.iter();
+            let template = templates.find(|template| template.name == ami.template);
+            Ok(take_back(&place.cloud, ami, template.map(|it| &it.distribution)).await?)
+        }
+        RetireStep::Delete => Ok(()),
+    }
 }

@@ -374,7 +374,9 @@ mod tests {
             .map(|action| action.as_str().unwrap().split_once(':').unwrap().1)
             .filter(|name| !["Describe", "Get", "List"].iter().any(|it| name.starts_with(it)))
             .collect();
-        assert_eq!(free, ["CreateImage", "CreateSecurityGroup", "RunInstances"]);
+        let makers =
+            ["CreateImage", "CreateImageUsageReport", "CreateSecurityGroup", "RunInstances"];
+        assert_eq!(free, makers);
         let own = statement(&policy, "AmiableOwn").unwrap();
         assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
         assert!(statement(&policy, "AmiableNew").is_some());

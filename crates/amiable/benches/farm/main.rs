@@ -37,6 +37,7 @@ pub(crate) fn delays(seed: u64) -> Delays {
         image: seconds(30),
         terminated: seconds(20),
         launched: Duration::ZERO,
+        report: Duration::ZERO,
         spread: 10,
         seed,
     }

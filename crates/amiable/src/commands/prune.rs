@@ -1,11 +1,12 @@
 //! `amiable prune`.
 
 use ami_lifecycle::{
-    Fate, InRegion, NotDeleted, NotPruned, Place, PruneRequest, Pruned, RegionPrune,
+    Fate, InRegion, Kept, NotDeleted, NotPruned, Objection, Place, PruneRequest, Pruned,
+    RegionPrune, RetireStep, Retirement,
 };
 use clap::Args;
 
-use super::delete::tell;
+use super::delete::{complain_left, tell};
 use super::sweep::{as_json, line, tell_leftover};
 use super::{Outcome, chosen, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
@@ -70,31 +71,88 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
             .iter()
             .for_each(|text| console.complain(&format!("warning: {}{text}", place.prefix())));
     }
+    let mut well = tell_of_accounts(&plans, console);
     let refused = |error| not_pruned(error, console);
     ami_lifecycle::check_prune(&plans).map_err(refused)?;
+    let ended = |well: bool| if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
     if args.explain || args.dry_run {
-        return Ok(());
+        return ended(well);
     }
-    if plans.iter().all(|it| it.deletions.is_empty() && it.left.is_empty()) {
+    let is_empty = |it: &RegionPrune| {
+        it.deletions.is_empty() && it.retirements.is_empty() && it.left.is_empty()
+    };
+    if plans.iter().all(is_empty) {
         console.message("nothing goes");
-        return Ok(());
+        return ended(well);
     }
     confirm(console, args.yes, "Delete them?", "nothing was deleted")?;
     let (operator, owner) = (surroundings::operator(), surroundings::owner());
     let actor = surroundings::actor(&operator, &owner);
-    let mut well = true;
     let told = |place: &Place, pruned: Pruned<'_>| match pruned {
         // That is what the second look is for.
         Pruned::Ami(deletion, Err(NotDeleted::InUse)) => {
             let ami = &deletion.ami;
             console.complain(&format!("{ami} stays: it has come into use meanwhile"));
         }
+        Pruned::Retired(Retirement { ami, .. }, Err(NotDeleted::InUse)) => {
+            console
+                .complain(&format!("{} stays as it is: it has come into use meanwhile", ami.ami));
+        }
+        Pruned::Retired(retirement, done) => {
+            well &= tell_of_retirement(place, retirement, done, console);
+        }
         Pruned::Ami(deletion, done) => well &= tell(place, &deletion.ami, done, console),
         Pruned::Leftover(leftover, done) => well &= tell_leftover(place, leftover, done, console),
     };
     let carried_out = ami_lifecycle::carry_out_prune(&request, &plans, actor, console, told).await;
     carried_out.map_err(refused)?;
-    if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+    ended(well)
+}
+
+fn tell_of_retirement(
+    place: &Place,
+    Retirement { ami, step }: &Retirement,
+    done: Result<(), NotDeleted>,
+    console: &Console,
+) -> bool {
+    let id = &ami.ami;
+    match done {
+        Ok(()) => {
+            console.message(&match step {
+                RetireStep::Deprecate => format!("deprecated {id} ({})", ami.name),
+                RetireStep::Disable => format!("disabled {id} ({})", ami.name),
+                RetireStep::TakeBack => format!("took {id} ({}) back: it is needed", ami.name),
+                RetireStep::Delete => format!("deleted {id} ({})", ami.name),
+            });
+            true
+        }
+        Err(error) => {
+            complain_left(place, id, error, console);
+            false
+        }
+    }
+}
+
+/// Tells which AMIs only stay as it is not known which other accounts use them; `false` where that could not
+/// be looked up.
+fn tell_of_accounts(plans: &[RegionPrune], console: &Console) -> bool {
+    let mut well = true;
+    for plan in plans {
+        for fate in &plan.fates {
+            for kept in &fate.kept {
+                let text = format!("{}{} stays: {kept}", plan.place.prefix(), fate.ami);
+                match kept {
+                    Kept::Objected(Objection::NotReported(_)) => console.message(&text),
+                    Kept::Objected(Objection::OtherAccounts(_)) => {
+                        well = false;
+                        console.complain(&format!("error: {text}"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    well
 }
 
 fn not_pruned(error: NotPruned, console: &Console) -> Failure {
@@ -138,7 +196,8 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
         let left: Vec<serde_json::Value> = left().map(as_json).collect();
         return console.result(&json(&serde_json::json!({ "amis": amis, "leftovers": left })));
     }
-    let shown = fates().filter(|(_, it)| args.explain || it.is_going());
+    let shown = fates()
+        .filter(|(_, it)| args.explain || it.is_going() || it.step == Some(RetireStep::TakeBack));
     let with_region = plans.len() > 1;
     let rows = shown.map(|(plan, fate)| {
         let mut row = row(fate);
@@ -157,9 +216,11 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
         console.result(&table(&titles, &rows));
     }
     left().for_each(|(place, it)| console.result(&line(place, it)));
-    let going = fates().filter(|(_, it)| it.is_going()).count();
+    let going = fates().filter(|(_, it)| it.is_deleted()).count();
+    let retired = fates().filter(|(_, it)| it.is_going()).count() - going;
+    let retired = if retired > 0 { format!(", {retired} retired") } else { String::new() };
     let (all, left) = (fates().count(), left().count());
-    console.message(&format!("of {all} AMIs {going} go; {left} left by dead bakes"));
+    console.message(&format!("of {all} AMIs {going} go{retired}; {left} left by dead bakes"));
 }
 
 fn row(fate: &Fate) -> Vec<String> {
@@ -173,7 +234,13 @@ fn row(fate: &Fate) -> Vec<String> {
         fate.generation.to_string(),
         fate.status.as_str().into(),
         fate.created.get(..16).unwrap_or(&fate.created).replace('T', " "),
-        if fate.is_going() { "goes".into() } else { "kept".into() },
+        match (fate.is_going(), fate.step) {
+            (true, Some(RetireStep::Deprecate)) => "is deprecated".into(),
+            (true, Some(RetireStep::Disable)) => "is disabled".into(),
+            (true, _) => "goes".into(),
+            (false, Some(RetireStep::TakeBack)) => "is taken back".into(),
+            (false, _) => "kept".into(),
+        },
         why,
     ]
 }

@@ -42,7 +42,7 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     let fleet = cloud.fleet(&config.namespace).await?;
     let (operator, owner) = (surroundings::operator(), surroundings::owner());
     let actor = surroundings::actor(&operator, &owner);
-    let done = ami_lifecycle::rollback(&cloud, &fleet, name, args.to, actor).await;
+    let done = ami_lifecycle::rollback(&cloud, &fleet, template, args.to, actor).await;
     let done = done.map_err(|error| match error {
         RollbackError::NotPromoted(error) => error.into(),
         RollbackError::Refused(refusal) => refused(template, &refusal),

@@ -36,7 +36,7 @@ const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
 /// What `prune` keeps, unless the template says otherwise: the way back, and what was made
 /// since people have looked last.
 const DEFAULT_KEEP: Keep =
-    Keep { before: 2, younger: Duration::from_secs(7 * 24 * 3600), launched: None };
+    Keep { before: 2, younger: Duration::from_secs(7 * 24 * 3600), launched: None, retire: None };
 const MOST_KEPT: u64 = 1000;
 
 /// Reads one template: its own keys first, then those of `[defaults]`.
@@ -441,6 +441,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             before: before.unwrap_or(DEFAULT_KEEP.before),
             younger: self.days("keep_younger").unwrap_or(DEFAULT_KEEP.younger),
             launched: self.days("keep_launched"),
+            retire: self.days("retire_after"),
         }
     }
 

@@ -11,7 +11,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use local_ec2::{Answer, Delays, Endpoint, Folder, Import, MachineKind, Reply, Request, Status};
+use local_ec2::{
+    Answer, Delays, Endpoint, Folder, ImageUse, Import, MachineKind, Reply, Request, Status,
+};
 
 use self::faults::FaultArgs;
 use self::server::Settings;
@@ -41,6 +43,8 @@ pub(crate) enum LocalCommand {
     Env,
     /// Make an AMI of a cloud image: qcow2, raw, or what else QEMU reads
     Import(ImportArgs),
+    /// Let another account use a shared AMI, as usage reports tell it from then on
+    Used(UsedArgs),
     /// Terminate its instances and delete all that was made; address and key stay
     Reset {
         /// Do not ask
@@ -126,6 +130,21 @@ pub(crate) struct ImportArgs {
     if_missing: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct UsedArgs {
+    /// The AMI, by its id
+    ami: String,
+    /// The account, which the AMI is shared with
+    #[arg(long, value_name = "ACCOUNT")]
+    account: String,
+    /// So many of its instances were started from it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    instances: u64,
+    /// So many of its launch templates name it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    launch_templates: u64,
+}
+
 /// A length of time.
 fn kept(text: &str) -> Result<Duration, String> {
     parse_days(text).ok_or_else(|| "write 7d, 6w or 36h".to_owned())
@@ -161,6 +180,7 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
         LocalCommand::Status { json } => status(&folder, json, console).await,
         LocalCommand::Env => env(&folder, console).await,
         LocalCommand::Import(args) => import(&folder, args, console).await,
+        LocalCommand::Used(args) => used(&folder, args).await,
         LocalCommand::Reset { yes } => reset(&folder, yes, console).await,
         LocalCommand::Fault(args) => faults::run(&folder, args, console).await,
         LocalCommand::Calls { reset, output } => calls(&folder, reset, output, console).await,
@@ -323,6 +343,15 @@ async fn env(folder: &Folder, console: &Console) -> Outcome {
         endpoint.secret_access_key
     ));
     Ok(())
+}
+
+async fn used(folder: &Folder, args: UsedArgs) -> Outcome {
+    let UsedArgs { ami: image, account, instances, launch_templates } = args;
+    let used = ImageUse { image, account, instances, launch_templates };
+    match ask(folder, &Request::Use(used)).await? {
+        Reply::Counted => Ok(()),
+        _ => Err(other_answer()),
+    }
 }
 
 async fn import(folder: &Folder, args: ImportArgs, console: &Console) -> Outcome {

@@ -1,5 +1,7 @@
 //! Delete.
 
+use std::time::Duration;
+
 use crate::farm::Farm;
 
 /// Registers an image by hand, as someone else's tool would.
@@ -196,4 +198,36 @@ fn a_restore_that_broke_off_is_gone_on_with() {
     let text = farm.amiable(&["restore", &first]);
     assert!(text.contains("(generation 1) is back, as previous"), "{text}");
     assert_eq!(farm.status()["snapshots"], 3);
+}
+
+#[test]
+fn other_accounts_that_use_a_shared_ami_keep_it() {
+    let farm = Farm::with_example(&["--delays", "report=1s"]);
+    let shared = "[template.agent]\nshare_with = [\"123456789012\"]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", shared);
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let used =
+        ["local", "used", &first, "--instances", "3", "--launch-templates", "1", "--account"];
+    let used_by = |account| farm.amiable(&[&used[..], &[account]].concat());
+    let mut told = vec![
+        farm.amiable(&["info", &first]),
+        used_by("210987654321"),
+        used_by("123456789012"),
+        farm.amiable(&["delete", &first, "--yes"]),
+        farm.amiable(&["prune", "--yes", "--keep", "0", "--younger", "1ms"]),
+    ];
+    std::thread::sleep(Duration::from_millis(1100));
+    told.extend([
+        farm.amiable(&["delete", &first, "--yes"]),
+        farm.amiable(&["info", &first]),
+        farm.amiable(&["prune", "--yes", "--keep", "0", "--younger", "1ms"]),
+    ]);
+    farm.stdout(&["local", "fault", "--call", "DescribeImageUsageReports=UnauthorizedOperation"]);
+    told.push(farm.amiable(&["prune", "--yes", "--keep", "0", "--younger", "1ms"]));
+    farm.stdout(&["local", "fault", "--off"]);
+    told.push(farm.amiable(&["delete", &first, "--yes", "--force"]));
+    let ids = vec![(r"amiur-[0-9a-f]{17}", "[REPORT]")];
+    insta::with_settings!({ filters => ids }, { insta::assert_snapshot!(told.join("\n")) });
 }

@@ -62,6 +62,32 @@ fn what_was_launched_lately_is_kept_where_that_is_asked_for() {
     assert!(farm.amiable(&prune).contains("2 go"));
 }
 
+#[test]
+fn what_goes_is_retired_first_where_that_is_asked_for_and_taken_back_when_it_is_needed() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "[defaults]\n", "[defaults]\nretire_after = \"2s\"\n");
+    for _ in 0..4 {
+        farm.stdout(&["update", "agent", "-q"]);
+    }
+    farm.wait_until_empty();
+    let prune = |keep: &str| farm.amiable(&["prune", "--yes", "--keep", keep, "--younger", "1ms"]);
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(2100));
+    let mut told = vec![prune("1"), prune("1")];
+    pause();
+    told.push(prune("1"));
+    // Of the two that are disabled one is needed after all.
+    told.extend([prune("2"), farm.amiable(&["list"])]);
+    told.push(farm.amiable(&["rollback", "agent", "--to", "1"]));
+    told.push(farm.amiable(&["rollback", "agent", "--to", "4"]));
+    told.push(prune("1"));
+    pause();
+    told.push(prune("1"));
+    pause();
+    told.push(prune("1"));
+    insta::assert_snapshot!(told.join("\n"));
+    assert_eq!(farm.status()["images"], 3);
+}
+
 /// What follows the defaults.
 const FLEET: &str = r#"keep = 1
 keep_younger = "1s"

@@ -143,7 +143,7 @@ impl Case {
         }
         let generation = after.generation.unwrap_or_default();
         let fits = match operation.name {
-            "disable" | "rollback" | "roll" => generation == operation.generation,
+            "disable" | "rollback" | "unretire" | "roll" => generation == operation.generation,
             "verify" if self.fault == Fault::Fails => true,
             _ => generation >= operation.generation,
         };

@@ -7,7 +7,7 @@ use local_ec2::{Reply, Request};
 use crate::case::{kill_when_struck, set_faults};
 use crate::farm::Farm;
 use crate::faults::Point;
-use crate::truth::{Truth, ask};
+use crate::truth::{Truth, ask, tag};
 
 /// One operation of the matrix.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 16] = [
+const OPERATIONS: [Operation; 18] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -172,6 +172,27 @@ const OPERATIONS: [Operation; 16] = [
         interrupted_at: None,
     },
     Operation {
+        name: "retire",
+        state: one_that_is_deprecated,
+        arguments: |_| words("prune --yes --keep 0 --younger 1ms"),
+        images: 0,
+        generation: 2,
+        status: 0,
+        // `prune` has the rest.
+        only: &["CreateTags", "DescribeImages", "DisableImage"],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "unretire",
+        state: one_that_is_retired,
+        arguments: |_| words("rollback agent --to 1"),
+        images: 0,
+        generation: 1,
+        status: 0,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
         name: "many",
         state: two_templates,
         arguments: |_| words("update --all --jobs 2"),
@@ -248,6 +269,21 @@ fn one_that_a_region_lacks(farm: &Farm) {
 fn two_amis(farm: &Farm) {
     one_ami(farm);
     farm.stdout(&["update", "agent", "-q"]);
+}
+
+const RETIRE: [&str; 6] = ["prune", "--yes", "--keep", "0", "--younger", "1ms"];
+
+/// The first of two AMIs is about to be disabled, and then stays for long.
+fn one_that_is_deprecated(farm: &Farm) {
+    two_amis(farm);
+    farm.edit("amiable.toml", "[defaults]\n", "[defaults]\nretire_after = \"30d\"\n");
+    tag(farm, &previous(farm), "amiable:retired", "deprecated 2026-01-01T00:00:00Z");
+}
+
+/// The first of two AMIs is disabled.
+fn one_that_is_retired(farm: &Farm) {
+    one_that_is_deprecated(farm);
+    farm.stdout(&RETIRE);
 }
 
 /// The file that says how a farm's endpoint is started.
@@ -417,7 +453,7 @@ impl Prepared {
 /// The same farm again, with an endpoint of its own.
 pub(crate) fn copy(farm: &Farm) -> Farm {
     let copy = Farm::without_endpoint();
-    for name in ["amiable.toml", "regions.toml", "init", "jenkins", "local"] {
+    for name in ["amiable.toml", "regions.toml", "retire.toml", "init", "jenkins", "local"] {
         if farm.path(name).exists() {
             copy_all(&farm.path(name), &copy.path(name));
         }

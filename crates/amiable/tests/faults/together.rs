@@ -16,30 +16,32 @@ use crate::farm::Farm;
 use crate::faults::Point;
 use crate::operation::{copy, of_generation, points_of};
 use crate::sample;
-use crate::truth::{Truth, ask};
+use crate::truth::{Truth, ask, tag};
 
 /// How long the one is held up: the other takes less where the machine is not busy.
 const HOLD: Duration = Duration::from_secs(2);
 
 /// Where it is held up: what reads AMIs, and what changes something.
-const ACTIONS: [&str; 7] = [
+const ACTIONS: [&str; 8] = [
     "CopyImage",
     "CreateImage",
     "CreateTags",
     "DeregisterImage",
     "DescribeImages",
+    "DisableImage",
     "RunInstances",
     "TerminateInstances",
 ];
 
 /// The commands, by name; AMIs are named by their generation.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: [(&str, &str); 12] = [
     ("delete-1", "delete AMI-1 --yes"),
     ("delete-2", "delete AMI-2 --yes"),
     // By a configuration of its own, so that the others act in one region.
     ("distribute", "--config regions.toml update agent"),
     ("prune", "prune --yes --keep 0 --younger 1ms"),
     ("restore", "restore AMI-3"),
+    ("retire", "--config retire.toml prune --yes --keep 0 --younger 1ms"),
     ("roll", "roll agent --write"),
     ("rollback-1", "rollback agent --to 1"),
     ("rollback-2", "rollback agent --to 2"),
@@ -75,6 +77,12 @@ fn begin() -> Beginning {
     let config = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
     farm.write("regions.toml", &config.replace("[template.agent]\n", regions));
     let (one, two) = (of_generation(&farm, 1), of_generation(&farm, 2));
+    // What comes next for these is that they are disabled.
+    for ami in [&one, &two] {
+        tag(&farm, ami, "amiable:retired", "deprecated 2026-01-01T00:00:00Z");
+    }
+    let retire = "[defaults]\nretire_after = \"30d\"\n";
+    farm.write("retire.toml", &config.replace("[defaults]\n", retire));
     let words = |text: &str| {
         let text = text.replace("AMI-1", &one).replace("AMI-2", &two).replace("AMI-3", &three);
         text.split(' ').map(String::from).collect()

@@ -72,6 +72,15 @@ async fn client(folder: &Folder, region: &'static str) -> Client {
     Client::new(&config)
 }
 
+/// Writes a tag, as somebody else.
+pub(crate) fn tag(farm: &Farm, id: &str, key: &str, value: &str) {
+    runtime().block_on(async {
+        let client = client(&folder(farm), "us-east-1").await;
+        let tag = aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
+        client.create_tags().resources(id).tags(tag).send().await.unwrap();
+    });
+}
+
 impl Truth {
     /// Both consumers of `roll` name the current AMI, and nothing names another one.
     pub(crate) fn all_is_rolled(&self) -> Result<(), String> {

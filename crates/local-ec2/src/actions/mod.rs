@@ -30,6 +30,7 @@ mod security_rules;
 mod snapshots;
 mod subnets;
 mod tags;
+mod usage_reports;
 mod volume_type;
 mod volumes;
 
@@ -116,6 +117,7 @@ actions! {
     "AuthorizeSecurityGroupIngress" => security_rules::AuthorizeSecurityGroupIngress,
     "CopyImage" => new_images::CopyImage,
     "CreateImage" => new_images::CreateImage,
+    "CreateImageUsageReport" => usage_reports::CreateImageUsageReport,
     "CreateInstanceConnectEndpoint" => connect_endpoints::CreateInstanceConnectEndpoint,
     "CreateKeyPair" => key_pairs::CreateKeyPair,
     "CreateSecurityGroup" => security_groups::CreateSecurityGroup,
@@ -134,6 +136,8 @@ actions! {
     "DescribeAvailabilityZones" => places::DescribeAvailabilityZones,
     "DescribeImageAttribute" => image_attributes::DescribeImageAttribute,
     "DescribeImageReferences" => image_protection::DescribeImageReferences,
+    "DescribeImageUsageReportEntries" => usage_reports::DescribeImageUsageReportEntries,
+    "DescribeImageUsageReports" => usage_reports::DescribeImageUsageReports,
     "DescribeImages" => images::DescribeImages,
     "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
     "DescribeInstanceConnectEndpoints" => connect_endpoints::DescribeInstanceConnectEndpoints,

@@ -24,6 +24,9 @@ pub struct Delays {
     pub terminated: Duration,
     /// From a launch to when DescribeImages tells of it.
     pub launched: Duration,
+    /// From `pending` to `available`, of a usage report.
+    #[serde(default)]
+    pub report: Duration,
     /// How far each instance's delays differ from these: the standard deviation, in percent.
     pub spread: u8,
     /// What they are drawn from.
@@ -73,7 +76,7 @@ impl Delays {
 /// A text that is no set of delays.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not a delay: write NAME=DURATION[,…] with NAME one of api, running, ssh, stopped, image, terminated, launched and DURATION such as 50ms or 10s; spread=PERCENT and seed=NUMBER draw them around that"
+    "{0:?} is not a delay: write NAME=DURATION[,…] with NAME one of api, running, ssh, stopped, image, terminated, launched, report and DURATION such as 50ms or 10s; spread=PERCENT and seed=NUMBER draw them around that"
 )]
 pub struct DelaysError(String);
 
@@ -106,6 +109,7 @@ impl FromStr for Delays {
                 "image" => &mut delays.image,
                 "terminated" => &mut delays.terminated,
                 "launched" => &mut delays.launched,
+                "report" => &mut delays.report,
                 _ => return Err(wrong()),
             };
             *slot = parse_duration(value).ok_or_else(wrong)?;

@@ -63,6 +63,11 @@ pub(crate) trait Machines: Send + Sync + 'static {
         Duration::from_secs(24 * 3600)
     }
 
+    /// How long a usage report is pending.
+    fn report_delay(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     /// Makes a layer on top of another, of at least `size_gib`.
     async fn create_layer(&self, layer: &str, parent: &str, size_gib: u64) -> MachineResult<()>;
 

@@ -132,6 +132,10 @@ impl Machines for SimulatedMachines {
         self.delays.launched
     }
 
+    fn report_delay(&self) -> Duration {
+        self.delays.report
+    }
+
     async fn create_layer(&self, _: &str, parent: &str, _: u64) -> MachineResult<()> {
         self.check_layer(parent)
     }

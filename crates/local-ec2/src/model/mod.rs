@@ -11,6 +11,7 @@ mod security_group;
 mod storage;
 mod subnet;
 mod table;
+mod usage_report;
 mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ pub(crate) use storage::{
 };
 pub(crate) use subnet::Subnet;
 pub(crate) use table::{Record, Resource, RowChange, Table};
+pub(crate) use usage_report::{ImageUser, UsageReport};
 pub(crate) use vpc::Vpc;
 
 /// Tags of a resource, sorted by key.
@@ -107,6 +109,7 @@ state! {
     binned_snapshots: Binned<Snapshot>,
     connect_endpoints: ConnectEndpoint,
     gone_images: GoneImage,
+    image_users: ImageUser,
     images: Image,
     instances: Instance,
     key_pairs: KeyPair,
@@ -114,6 +117,7 @@ state! {
     security_groups: SecurityGroup,
     snapshots: Snapshot,
     subnets: Subnet,
+    usage_reports: UsageReport,
     volumes: Volume,
     vpcs: Vpc,
 }

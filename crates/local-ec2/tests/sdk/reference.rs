@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use local_ec2::{ActionReference, reference};
+use aws_sdk_ec2::types::ImageUsageResourceTypeRequest;
+use local_ec2::{ActionReference, ImageUse, Request, reference};
 
 use crate::actions::create_security_group::create;
 use crate::actions::import_key_pair::import;
@@ -107,6 +108,25 @@ async fn a_parameter_that_is_not_told_is_refused_by_name() {
     }
 }
 
+/// Usage reports of an image that another account has instances of.
+async fn share_and_use(bench: &Bench, image: &str) {
+    let account = "123456789012";
+    let share = bench.client.modify_image_attribute().image_id(image).user_ids(account);
+    share.attribute("launchPermission").operation_type("add".into()).send().await.unwrap();
+    let used = ImageUse {
+        image: image.into(),
+        account: account.into(),
+        instances: 1,
+        launch_templates: 0,
+    };
+    bench.control(Request::Use(used)).await;
+    for _ in 0..6 {
+        let kind = ImageUsageResourceTypeRequest::builder().resource_type("ec2:Instance").build();
+        let report = bench.client.create_image_usage_report().image_id(image);
+        report.resource_types(kind).send().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
     let bench = Bench::new().await;
@@ -121,6 +141,8 @@ async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
         let deregister = bench.client.deregister_image().image_id(image);
         deregister.delete_associated_snapshots(true).send().await.unwrap();
     }
+    let shared = bench.image_of(&instance, "shared").await;
+    share_and_use(&bench, &shared).await;
     let subnet = bench.private_subnet().await;
     for number in 0..6 {
         bench.subnet(&format!("127.97.{number}.0/24")).await;

@@ -1,0 +1,73 @@
+//! Which other accounts use an image, as EC2 counts it when it is asked to
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>).
+
+use aws_sdk_ec2::types::{ImageUsageReportEntry, ImageUsageResourceTypeRequest};
+use jiff::Timestamp;
+
+use super::{Cloud, CloudError};
+use crate::action::Action;
+
+/// A usage report of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UsageReport {
+    pub(crate) id: String,
+    /// `pending`, `available` or `error`.
+    pub(crate) state: String,
+    pub(crate) created: Timestamp,
+}
+
+impl Cloud {
+    /// Whether anybody may launch an image besides its owner.
+    pub(crate) async fn is_shared(&self, id: &str) -> Result<bool, CloudError> {
+        Ok(!self.launch_permissions(id).await?.is_empty())
+    }
+
+    /// The usage reports of an image that EC2 still has.
+    pub(crate) async fn usage_reports(&self, image: &str) -> Result<Vec<UsageReport>, CloudError> {
+        self.turn(Action::DescribeImageUsageReports, image).await;
+        let request = self.ec2.describe_image_usage_reports().image_ids(image);
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(report) = pages.next().await {
+            let report = report
+                .map_err(|error| CloudError::new(Action::DescribeImageUsageReports, error))?;
+            let created = report.creation_time.map(|time| time.secs()).unwrap_or_default();
+            found.push(UsageReport {
+                id: report.report_id.unwrap_or_default(),
+                state: report.state.unwrap_or_default(),
+                created: Timestamp::from_second(created).unwrap_or_default(),
+            });
+        }
+        Ok(found)
+    }
+
+    /// What a report says.
+    pub(crate) async fn usage_report_entries(
+        &self,
+        report: &str,
+    ) -> Result<Vec<ImageUsageReportEntry>, CloudError> {
+        self.turn(Action::DescribeImageUsageReportEntries, report).await;
+        let request = self.ec2.describe_image_usage_report_entries().report_ids(report);
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(entry) = pages.next().await {
+            found.push(entry.map_err(|error| {
+                CloudError::new(Action::DescribeImageUsageReportEntries, error)
+            })?);
+        }
+        Ok(found)
+    }
+
+    /// Has EC2 count who uses an image, and returns the report's id.
+    pub(crate) async fn create_usage_report(&self, image: &str) -> Result<String, CloudError> {
+        self.turn(Action::CreateImageUsageReport, image).await;
+        let kind =
+            |name: &str| ImageUsageResourceTypeRequest::builder().resource_type(name).build();
+        let request = self.ec2.create_image_usage_report().image_id(image);
+        let request = request.resource_types(kind("ec2:Instance"));
+        let answer = request.resource_types(kind("ec2:LaunchTemplate")).send().await;
+        let answer =
+            answer.map_err(|error| CloudError::new(Action::CreateImageUsageReport, error))?;
+        Ok(answer.report_id.unwrap_or_default())
+    }
+}

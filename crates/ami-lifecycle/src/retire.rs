@@ -1,0 +1,181 @@
+//! Retiring: an old AMI is deprecated first, then disabled, and deleted last, so that whoever still
+//! needs it is heard before it is gone. Which stage it has reached since when is a tag, and each can
+//! be taken back.
+//!
+//! ```text
+//!   goes --> deprecated --retire_after--> disabled --retire_after--> deleted
+//! ```
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::ami::Ami;
+use crate::cloud::Cloud;
+use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, claimed};
+use crate::distribution::Distribution;
+use crate::error::{CloudError, CloudErrorKind};
+use crate::tags;
+use crate::terms;
+use crate::verify::DISABLED;
+
+/// How often, and how far apart, an image is looked at that was just enabled.
+const LOOKS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How far an AMI is retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetiredStage {
+    /// Who takes the newest by its name does not find it.
+    Deprecated,
+    /// Nothing starts from it.
+    Disabled,
+}
+
+impl RetiredStage {
+    /// As it is shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RetiredStage::Deprecated => "deprecated",
+            RetiredStage::Disabled => "disabled",
+        }
+    }
+}
+
+/// How far an AMI is retired, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Retired {
+    /// The stage.
+    pub stage: RetiredStage,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Retired {
+    /// Reads the tag, such as `disabled 2026-11-29T12:00:00Z`.
+    pub(crate) fn read(text: &str) -> Option<Retired> {
+        let (stage, since) = text.split_once(' ')?;
+        let stage = match stage {
+            "deprecated" => RetiredStage::Deprecated,
+            "disabled" => RetiredStage::Disabled,
+            _ => return None,
+        };
+        Some(Retired { stage, since: since.parse().ok()? })
+    }
+}
+
+/// What is to be done next with an AMI that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetireStep {
+    /// It is deprecated.
+    Deprecate,
+    /// It is disabled.
+    Disable,
+    /// It is deleted.
+    Delete,
+    /// It is needed after all.
+    TakeBack,
+}
+
+/// What is due for an AMI that goes; else when it reached its stage. Pure.
+pub(crate) fn due(
+    retired: Option<Retired>,
+    after: Option<Duration>,
+    now: Timestamp,
+) -> Result<RetireStep, Retired> {
+    let Some(after) = after else { return Ok(RetireStep::Delete) };
+    let Some(retired) = retired else { return Ok(RetireStep::Deprecate) };
+    let passed = now.duration_since(retired.since).max(SignedDuration::ZERO);
+    match (Duration::try_from(passed).is_ok_and(|passed| passed >= after), retired.stage) {
+        (false, _) => Err(retired),
+        (true, RetiredStage::Deprecated) => Ok(RetireStep::Disable),
+        (true, RetiredStage::Disabled) => Ok(RetireStep::Delete),
+    }
+}
+
+/// Takes an AMI to its next stage. It is claimed and looked at again first, as for a deletion: what
+/// is current or verified meanwhile stays as it is.
+///
+/// # Errors
+/// When it has come into use, or a call fails.
+pub(crate) async fn retire(
+    cloud: &Cloud,
+    (ami, standing): (&str, &Standing),
+    stage: RetiredStage,
+    actor: Actor<'_>,
+) -> Result<(), NotDeleted> {
+    let act = async |claim: &Claim<'_>| {
+        if let Some(template) = crate::deleting::has_become_current(cloud, claim).await? {
+            return Err(NotDeleted::Current(template));
+        }
+        match stage {
+            RetiredStage::Deprecated => cloud.deprecate(ami, terms::soon(Timestamp::now())).await?,
+            RetiredStage::Disabled => cloud.disable(ami).await?,
+        }
+        let value = format!("{} {}", stage.as_str(), Timestamp::now());
+        Ok(cloud.tag(&[ami.to_owned()], &tags::of([(tags::RETIRED, value)])).await?)
+    };
+    claimed(cloud, Target::Image(ami), standing, actor, act).await
+}
+
+/// Makes a retired AMI what it was, on its template's terms.
+///
+/// # Errors
+/// When a call fails, or EC2 does not enable it.
+pub(crate) async fn take_back(
+    cloud: &Cloud,
+    ami: &Ami,
+    wanted: Option<&Distribution>,
+) -> Result<(), CloudError> {
+    if ami.state == DISABLED {
+        cloud.enable(&ami.ami).await?;
+        until_enabled(cloud, &ami.ami).await?;
+    }
+    match wanted.and_then(|wanted| terms::deprecation(ami, wanted, Timestamp::now())) {
+        Some(at) => cloud.deprecate(&ami.ami, at).await?,
+        None => cloud.undeprecate(&ami.ami).await?,
+    }
+    let none = tags::of([(tags::RETIRED, String::new())]);
+    match cloud.tag(std::slice::from_ref(&ami.ami), &none).await {
+        Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+async fn until_enabled(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
+    for _ in 0..LOOKS {
+        if cloud.image(id).await?.is_none_or(|image| image.state != DISABLED) {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let text = format!("{id} was enabled, and stays disabled");
+    Err(CloudError::answer(crate::action::Action::EnableImage, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ami_is_deprecated_then_disabled_then_deleted() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        let after = Some(Duration::from_secs(14 * 86_400));
+        let read = |text: &str| Retired::read(text);
+        assert_eq!(due(None, None, now), Ok(RetireStep::Delete));
+        assert_eq!(due(None, after, now), Ok(RetireStep::Deprecate));
+        let step = |text: &str| due(read(text), after, now).ok();
+        assert_eq!(step("deprecated 2026-11-20T12:00:00Z"), None);
+        assert_eq!(step("deprecated 2026-11-15T12:00:00Z"), Some(RetireStep::Disable));
+        assert_eq!(step("disabled 2026-11-16T12:00:00Z"), None);
+        assert_eq!(step("disabled 2026-11-15T11:59:59Z"), Some(RetireStep::Delete));
+        // The setting is gone: what goes goes.
+        assert_eq!(due(read("disabled 2026-11-29T11:00:00Z"), None, now), Ok(RetireStep::Delete));
+        assert_eq!(read(""), None);
+        assert_eq!(read("sold 2026-11-29T11:00:00Z"), None);
+    }
+}
