@@ -2,6 +2,10 @@
 //! `recorded/`, typed again with other ids
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html>).
 
+mod accounts;
+mod images;
+mod machines;
+
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -9,8 +13,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
+use crate::action::Action;
 use crate::cloud::{Cloud, LaunchTemplateKey};
 use crate::error::CloudErrorKind;
 use crate::pace::Limits;
@@ -53,12 +58,64 @@ async fn replay(answers: Vec<Answer>) -> (Cloud, Arc<Replay>) {
     (Cloud::new(&config, Limits::Learned, programs), replay)
 }
 
-async fn answer(State(replay): State<Arc<Replay>>, body: String) -> (StatusCode, &'static str) {
-    let found = replay.answers.iter().find(|it| it.to.iter().all(|text| body.contains(text)));
-    replay.requests.lock().unwrap().push(body);
+async fn answer(
+    State(replay): State<Arc<Replay>>,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, &'static str) {
+    // What speaks JSON has the action's name in a header.
+    let target = headers.get("x-amz-target").and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let request = format!("{target}&{body}&");
+    let found = replay.answers.iter().find(|it| it.to.iter().all(|text| request.contains(text)));
+    replay.requests.lock().unwrap().push(request);
     match found {
         Some(answer) => (StatusCode::from_u16(answer.status).unwrap(), answer.body),
         None => (StatusCode::BAD_REQUEST, include_str!("recorded/InvalidAction.xml")),
+    }
+}
+
+/// The image that the recorded answers are about.
+const OWN_IMAGE: &str = "ami-0c7b9f5d3a2e14680";
+
+/// An action's recorded answer, and what asks for it.
+macro_rules! recorded {
+    ($action:literal) => {
+        (concat!("Action=", $action, "&"), include_str!(concat!($action, ".xml")))
+    };
+}
+pub(crate) use recorded;
+
+/// An account that gives these answers. An error of a service that speaks JSON says so itself.
+async fn answers(recorded: &[(&'static str, &'static str)]) -> Cloud {
+    let answer = |&(to, body): &(&'static str, &'static str)| Answer {
+        to: &*Box::leak(Box::new([to])),
+        status: if body.contains("__type") { 400 } else { 200 },
+        body,
+    };
+    replay(recorded.iter().map(answer).collect()).await.0
+}
+
+/// Rights that are asked for by what EC2 does itself, or by a program that amiable starts.
+const NOT_CALLED: [Action; 9] = [
+    Action::CreateGrant,
+    Action::Decrypt,
+    Action::DescribeKey,
+    Action::GenerateDataKeyWithoutPlaintext,
+    Action::OpenTunnel,
+    Action::PassRole,
+    Action::ReEncryptFrom,
+    Action::ReEncryptTo,
+    Action::StartSession,
+];
+
+#[test]
+fn there_is_an_answer_to_every_action_that_is_called() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/recorded");
+    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
+    let names: Vec<String> = files.filter_map(|it| it.into_string().ok()).collect();
+    for action in Action::ALL.iter().filter(|action| !NOT_CALLED.contains(action)) {
+        let start = format!("{action}.");
+        assert!(names.iter().any(|name| name.starts_with(&start)), "{action}");
     }
 }
 

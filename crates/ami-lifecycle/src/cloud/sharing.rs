@@ -13,22 +13,16 @@ use crate::action::Action;
 use crate::distribution::Principal;
 
 impl Cloud {
-    /// Who may launch an image besides its owner. That everybody may is left out.
+    /// Who may launch an image besides its owner.
     pub(crate) async fn shared_with(&self, id: &str) -> Result<BTreeSet<Principal>, CloudError> {
-        Ok(self.launch_permissions(id).await?.into_iter().filter_map(principal).collect())
-    }
-
-    pub(super) async fn launch_permissions(
-        &self,
-        id: &str,
-    ) -> Result<Vec<LaunchPermission>, CloudError> {
         self.turn(Action::DescribeImageAttribute, &id).await;
         let request = self.ec2.describe_image_attribute().image_id(id);
         let request = request.attribute(ImageAttributeName::LaunchPermission);
         let answer = request.send().await;
         let answer =
             answer.map_err(|error| CloudError::new(Action::DescribeImageAttribute, error))?;
-        Ok(answer.launch_permissions.unwrap_or_default())
+        let permissions = answer.launch_permissions.unwrap_or_default().into_iter();
+        Ok(permissions.filter_map(principal).collect())
     }
 
     /// The same of an image that is there, though EC2 may not know it everywhere yet.

@@ -17,11 +17,6 @@ pub(crate) struct UsageReport {
 }
 
 impl Cloud {
-    /// Whether anybody may launch an image besides its owner.
-    pub(crate) async fn is_shared(&self, id: &str) -> Result<bool, CloudError> {
-        Ok(!self.launch_permissions(id).await?.is_empty())
-    }
-
     /// The usage reports of an image that EC2 still has.
     pub(crate) async fn usage_reports(&self, image: &str) -> Result<Vec<UsageReport>, CloudError> {
         self.turn(Action::DescribeImageUsageReports, image).await;

@@ -374,9 +374,7 @@ mod tests {
             .map(|action| action.as_str().unwrap().split_once(':').unwrap().1)
             .filter(|name| !["Describe", "Get", "List"].iter().any(|it| name.starts_with(it)))
             .collect();
-        let makers =
-            ["CreateImage", "CreateImageUsageReport", "CreateSecurityGroup", "RunInstances"];
-        assert_eq!(free, makers);
+        assert_eq!(free, ["CreateImage", "CreateSecurityGroup", "RunInstances"]);
         let own = statement(&policy, "AmiableOwn").unwrap();
         assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
         assert!(statement(&policy, "AmiableNew").is_some());

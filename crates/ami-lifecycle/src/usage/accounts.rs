@@ -61,7 +61,7 @@ pub(crate) async fn other_accounts(
 }
 
 async fn look(cloud: &Cloud, ami: &str, asks: bool) -> Result<OtherAccounts, CloudError> {
-    if !cloud.is_shared(ami).await? {
+    if cloud.shared_with(ami).await?.is_empty() {
         return Ok(OtherAccounts::NotAsked);
     }
     let reports = cloud.usage_reports(ami).await?;

@@ -1,0 +1,114 @@
+//! The account, its regions and quotas, and what names an AMI there.
+
+use crate::consumer::{Consumer, Files, RollRequest, RollTarget, roll};
+use crate::event::Event;
+use crate::fleet::Fleet;
+use crate::quotas;
+use crate::recorded::{OWN_IMAGE, answers, recorded};
+use crate::template::Template;
+use crate::template::tests::template;
+
+#[tokio::test]
+async fn identity_regions_and_zones_are_read() {
+    let cloud = answers(&[
+        recorded!("GetCallerIdentity"),
+        recorded!("DescribeRegions"),
+        recorded!("DescribeAvailabilityZones"),
+        recorded!("GetAllowedImagesSettings"),
+    ])
+    .await;
+    let identity = cloud.identity().await.unwrap();
+    assert_eq!(identity, "account 111122223333, arn:aws:iam::111122223333:user/Alice");
+    assert_eq!(cloud.regions().await.unwrap(), ["eu-west-1", "us-east-1"]);
+    assert_eq!(cloud.zones().await.unwrap(), ["us-east-1a", "us-east-1b"]);
+    let (state, providers) = cloud.allowed_images().await.unwrap();
+    assert_eq!(
+        (state.as_str(), providers),
+        ("audit-mode", vec!["amazon".into(), "444455556666".into()])
+    );
+}
+
+/// A running t3.small counts for two vCPUs, and one more is needed.
+#[tokio::test]
+async fn quotas_are_read() {
+    let cloud = answers(&[
+        ("GetServiceQuota", include_str!("GetServiceQuota.json")),
+        recorded!("DescribeInstanceTypes"),
+        recorded!("DescribeInstances"),
+    ])
+    .await;
+    let template = Template { instance_type: "t3.small".into(), ..template() };
+    let room = quotas::vcpus(&cloud, &[template]).await.unwrap();
+    assert_eq!((room.limit, room.needed), (1920.0, 2.0));
+    assert!(room.is_enough());
+}
+
+/// Where no quota was ever applied to the account, AWS' default holds.
+#[tokio::test]
+async fn the_default_quota_is_read() {
+    let cloud = answers(&[
+        ("ServiceQuotasV20190624.GetServiceQuota", NO_QUOTA),
+        ("GetAWSDefaultServiceQuota", include_str!("GetAWSDefaultServiceQuota.json")),
+        recorded!("DescribeInstances"),
+        recorded!("DescribeInstanceTypes"),
+    ])
+    .await;
+    assert_eq!(quotas::vcpus(&cloud, &[template()]).await.unwrap().limit, 5.0);
+}
+
+const NO_QUOTA: &str = r#"{"__type":"NoSuchResourceException","Message":"The request failed."}"#;
+
+#[tokio::test]
+async fn a_parameter_is_read() {
+    let cloud = answers(&[
+        ("AmazonSSM.GetParameters", include_str!("GetParameters.json")),
+        ("AmazonSSM.GetParameter", include_str!("GetParameter.json")),
+    ])
+    .await;
+    assert_eq!(cloud.parameter("/ci/agent").await.unwrap(), OWN_IMAGE);
+    let names = ["/ci/agent".to_owned(), "/ci/none".to_owned()];
+    let found = cloud.parameters(&names).await.unwrap();
+    assert_eq!(found["/ci/agent"].as_deref(), Some(OWN_IMAGE));
+    assert_eq!(found["/ci/none"], None);
+}
+
+#[tokio::test]
+async fn a_launch_configuration_names_an_ami() {
+    let cloud = answers(&[recorded!("DescribeLaunchConfigurations")]).await;
+    let found = cloud.ami_of_launch_configuration("agents-old").await.unwrap();
+    assert_eq!(found.as_deref(), Some(OWN_IMAGE));
+}
+
+/// The recorded parameter holds the new AMI: it is taken when it is put, and at once.
+#[tokio::test]
+async fn a_launch_template_and_a_parameter_are_rolled() {
+    let cloud = answers(&[
+        (
+            "Action=DescribeLaunchTemplateVersions",
+            include_str!("DescribeLaunchTemplateVersions.xml"),
+        ),
+        recorded!("CreateLaunchTemplateVersion"),
+        recorded!("ModifyLaunchTemplate"),
+        ("AmazonSSM.PutParameter", include_str!("PutParameter.json")),
+        ("AmazonSSM.GetParameter", include_str!("GetParameter.json")),
+    ])
+    .await;
+    let consumers =
+        vec![Consumer::LaunchTemplate("agents".into()), Consumer::Ssm("/ci/agent".into())];
+    let template = Template { consumers, ..template() };
+    let request = RollRequest {
+        cloud: &cloud,
+        fleet: &Fleet::new(Vec::new()),
+        template: &template,
+        target: RollTarget::foreign(OWN_IMAGE),
+        jenkins: None,
+        force: false,
+        observer: &|_: Event| {},
+        cancel: &tokio_util::sync::CancellationToken::new(),
+    };
+    let mut rolled = Vec::new();
+    roll(&request, &mut Files::default(), |it| rolled.push(it)).await;
+    let moved: Vec<_> = rolled.iter().map(|it| (it.moves.len(), it.error.is_none())).collect();
+    assert_eq!(moved, [(1, true), (0, true)], "{rolled:?}");
+    assert_eq!(rolled[0].moves[0].to, OWN_IMAGE);
+}
