@@ -1,6 +1,6 @@
 //! What a namespace has, and what follows from it. Pure: it looks at facts and decides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,10 @@ const EXPERIENCES: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
     amis: Vec<Ami>,
+    /// Where each is, by its id.
+    places: HashMap<String, usize>,
+    /// Where each template's current one is.
+    current: BTreeMap<String, usize>,
 }
 
 /// Why a bake is not begun.
@@ -62,7 +66,11 @@ impl Fleet {
             };
             key(left).cmp(&key(right))
         });
-        Fleet { amis }
+        let places = amis.iter().enumerate().map(|(place, ami)| (ami.ami.clone(), place)).collect();
+        let is_current = |(_, ami): &(usize, &Ami)| ami.status == Status::Current;
+        let current = amis.iter().enumerate().filter(is_current);
+        let current = current.map(|(place, ami)| (ami.template.clone(), place)).collect();
+        Fleet { amis, places, current }
     }
 
     /// All of them: by template, newest generation first.
@@ -74,7 +82,7 @@ impl Fleet {
     /// One by its id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Ami> {
-        self.amis.iter().find(|ami| ami.ami == id)
+        self.places.get(id).map(|place| &self.amis[*place])
     }
 
     /// The copies of an AMI of another region.
@@ -85,7 +93,7 @@ impl Fleet {
     /// A template's current AMI.
     #[must_use]
     pub fn current(&self, template: &str) -> Option<&Ami> {
-        self.amis.iter().find(|ami| ami.template == template && ami.status == Status::Current)
+        self.current.get(template).map(|place| &self.amis[*place])
     }
 
     /// The AMI of a template that was promoted last, whether or not instances can still be

@@ -8,6 +8,7 @@
 
 mod regions;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -174,6 +175,10 @@ impl Fate {
     }
 }
 
+/// Of how many AMIs the users are looked for at once.
+const FEWEST: usize = 10;
+const MOST: usize = 100;
+
 /// What the plan of one region is made from.
 struct FleetRequest<'a> {
     /// All AMIs of the namespace.
@@ -185,19 +190,28 @@ struct FleetRequest<'a> {
     now: Timestamp,
     /// So many go at most.
     limit: usize,
+    /// No others go than these.
+    among: Option<&'a BTreeSet<&'a str>>,
 }
 
 /// Observes who uses what has no other reason to stay, and decides.
 async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>) -> RegionPrune {
     let mut fates = judge(request);
-    let going = fates.iter().filter(|fate| fate.is_going());
-    let mut deletions: Vec<Deletion> =
-        going.filter_map(|fate| request.fleet.get(&fate.ami)).map(Deletion::of_namespace).collect();
-    let dangling = add_users(&place.cloud, holders, &mut deletions).await;
-    object(&mut fates, &deletions, request.limit);
+    let (mut deletions, mut dangling) = (Vec::new(), Vec::new());
+    let mut candidates = candidates(&mut fates, request);
+    // Users are looked for only until there are enough that go.
+    while going(&deletions) < request.limit && !candidates.is_empty() {
+        let wanted = (request.limit - going(&deletions)).clamp(FEWEST, MOST).min(candidates.len());
+        let mut looked_at: Vec<Deletion> = candidates.drain(..wanted).collect();
+        dangling.extend(add_users(&place.cloud, holders, &mut looked_at).await);
+        deletions.extend(looked_at);
+    }
+    dangling.sort();
+    dangling.dedup();
+    object(&mut fates, &deletions, &candidates, request.limit);
     let retirements = retirements(&mut fates, request.fleet);
-    let is_going =
-        |it: &Deletion| fates.iter().any(|other| other.ami == it.ami && other.is_deleted());
+    let deleted: BTreeSet<&str> =
+        fates.iter().filter(|it| it.is_deleted()).map(|it| it.ami.as_str()).collect();
     let unknown = deletions.iter().flat_map(|deletion| &deletion.objections);
     let mut unknown: Vec<(String, String)> = unknown
         .filter_map(|objection| match objection {
@@ -207,7 +221,7 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
         .collect();
     unknown.sort();
     unknown.dedup();
-    deletions.retain(is_going);
+    deletions.retain(|it| deleted.contains(it.ami.as_str()));
     let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
     deletions.sort_by_key(created);
     let (place, left) = (place.clone(), Vec::new());
@@ -235,10 +249,41 @@ fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
 fn judge(request: &FleetRequest<'_>) -> Vec<Fate> {
     let FleetRequest { fleet, only, .. } = *request;
     let chosen = fleet.amis().iter().filter(|ami| only.is_empty() || only.contains(&ami.template));
-    chosen.map(|ami| judge_one(ami, request)).collect()
+    let history = History::of(fleet);
+    chosen.map(|ami| judge_one(ami, &history, request)).collect()
 }
 
-fn judge_one(ami: &Ami, request: &FleetRequest<'_>) -> Fate {
+/// What was current before, of each template.
+struct History<'f> {
+    /// How many were current more lately than an AMI, the current one not counted, and itself.
+    numbers: HashMap<&'f str, u64>,
+    /// What each template is rolled back to.
+    ways_back: HashMap<&'f str, &'f str>,
+}
+
+impl<'f> History<'f> {
+    fn of(fleet: &'f Fleet) -> History<'f> {
+        let mut before: BTreeMap<&str, Vec<&Ami>> = BTreeMap::new();
+        let had = |ami: &&Ami| ami.status == Status::Previous && ami.can_be_had();
+        for ami in fleet.amis().iter().filter(had) {
+            before.entry(&ami.template).or_default().push(ami);
+        }
+        let mut history = History { numbers: HashMap::new(), ways_back: HashMap::new() };
+        for (template, mut amis) in before {
+            let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
+            amis.sort_by_cached_key(|ami| std::cmp::Reverse(rank(ami)));
+            history
+                .numbers
+                .extend((1..).zip(&amis).map(|(number, ami)| (ami.ami.as_str(), number)));
+            if let Ok(ami) = fleet.rollback_target(template, None) {
+                history.ways_back.insert(template, &ami.ami);
+            }
+        }
+        history
+    }
+}
+
+fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fate {
     let FleetRequest { fleet, templates, is_gone, now, .. } = *request;
     let mut kept = Vec::new();
     let mut goes = None;
@@ -252,11 +297,12 @@ fn judge_one(ami: &Ami, request: &FleetRequest<'_>) -> Fate {
             } else if current.is_none() {
                 kept.push(Kept::NoCurrent(ami.template.clone()));
             }
-            let (by_rule, reason) = by_status(ami, current, fleet, &template.keep, is_gone, now);
+            let number = history.numbers.get(ami.ami.as_str()).copied();
+            let (by_rule, reason) = by_status(ami, current, number, &template.keep, is_gone, now);
             kept.extend(by_rule);
             goes = reason;
-            let way_back = fleet.rollback_target(&ami.template, None);
-            if template.keep.before > 0 && way_back.is_ok_and(|it| it.ami == ami.ami) {
+            let way_back = history.ways_back.get(ami.template.as_str());
+            if template.keep.before > 0 && way_back.is_some_and(|it| *it == ami.ami) {
                 kept.push(Kept::WayBack);
             }
             if goes != Some(Goes::Dead) {
@@ -319,7 +365,7 @@ fn is_needed(kept: &Kept) -> bool {
 fn by_status(
     ami: &Ami,
     current: Option<&Ami>,
-    fleet: &Fleet,
+    number: Option<u64>,
     keep: &Keep,
     is_gone: IsGone<'_>,
     now: Timestamp,
@@ -327,9 +373,8 @@ fn by_status(
     match ami.status {
         Status::Current => (None, None),
         Status::Previous => {
-            let number = number_before(ami, fleet);
-            let kept = (number <= keep.before).then_some(Kept::Before { number, of: keep.before });
-            (kept, Some(Goes::Old))
+            let kept = number.filter(|number| *number <= keep.before);
+            (kept.map(|number| Kept::Before { number, of: keep.before }), Some(Goes::Old))
         }
         Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
         Status::Failed => (None, Some(Goes::Bad("failed"))),
@@ -347,18 +392,6 @@ fn by_status(
     }
 }
 
-/// How many were current more lately, the current one not counted, and itself.
-fn number_before(ami: &Ami, fleet: &Fleet) -> u64 {
-    let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
-    let others = fleet.amis().iter().filter(|other| {
-        other.template == ami.template
-            && other.status == Status::Previous
-            && other.can_be_had()
-            && rank(other) > rank(ami)
-    });
-    others.count() as u64 + 1
-}
-
 fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<Kept> {
     // What does not tell its age counts as young.
     let created = ami.created.parse::<Timestamp>().unwrap_or(now);
@@ -374,21 +407,45 @@ fn launched(ami: &Ami, limit: Option<Duration>, now: Timestamp) -> Option<Kept> 
     (ago < limit).then_some(Kept::Launched { seconds: ago.as_secs(), limit: limit.as_secs() })
 }
 
-/// Adds who uses an AMI, and lets no more go than the limit: the oldest go first. Pure.
-fn object(fates: &mut [Fate], deletions: &[Deletion], limit: usize) {
-    for fate in fates.iter_mut() {
-        let objections = deletions.iter().filter(|it| it.ami == fate.ami);
-        let objections = objections.flat_map(|it| &it.objections);
-        fate.kept.extend(
-            objections
-                .filter(|it| !matches!(it, Objection::Current(_) | Objection::Protected))
-                .map(|it| Kept::Objected(it.clone())),
-        );
+/// What goes unless somebody uses it: the oldest first. What was not to be among these stays. Pure.
+fn candidates(fates: &mut [Fate], request: &FleetRequest<'_>) -> Vec<Deletion> {
+    let FleetRequest { fleet, among, limit, .. } = *request;
+    let mut found = Vec::new();
+    for fate in fates.iter_mut().filter(|fate| fate.is_going()) {
+        let Some(ami) = fleet.get(&fate.ami) else { continue };
+        match among.is_none_or(|among| among.contains(fate.ami.as_str())) {
+            true => found.push(ami),
+            false => fate.kept.push(Kept::Limit(limit)),
+        }
     }
-    let mut going: Vec<&mut Fate> = fates.iter_mut().filter(|it| it.is_going()).collect();
-    going.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
-    for fate in going.into_iter().skip(limit) {
-        fate.kept.push(Kept::Limit(limit));
+    found.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
+    found.into_iter().map(Deletion::of_namespace).collect()
+}
+
+/// What nobody uses.
+fn going(deletions: &[Deletion]) -> usize {
+    deletions.iter().filter(|it| it.objections.iter().all(is_judged)).count()
+}
+
+/// That was looked at before users were.
+fn is_judged(objection: &Objection) -> bool {
+    matches!(objection, Objection::Current(_) | Objection::Protected)
+}
+
+/// Adds who uses an AMI, and lets no more go than the limit, nor any whose users were not looked for. Pure.
+fn object(fates: &mut [Fate], looked_at: &[Deletion], others: &[Deletion], limit: usize) {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    places.extend(fates.iter().enumerate().map(|(place, fate)| (fate.ami.clone(), place)));
+    let mut count = 0;
+    for deletion in looked_at.iter().chain(others) {
+        let Some(place) = places.get(&deletion.ami) else { continue };
+        let fate = &mut fates[*place];
+        let objections = deletion.objections.iter().filter(|it| !is_judged(it));
+        fate.kept.extend(objections.map(|it| Kept::Objected(it.clone())));
+        count += usize::from(fate.is_going());
+        if fate.is_going() && count > limit {
+            fate.kept.push(Kept::Limit(limit));
+        }
     }
 }
 
@@ -432,16 +489,15 @@ mod tests {
             is_gone: &|owner| owner == "dead",
             now: NOW.parse().unwrap(),
             limit,
+            among: None,
         };
         let mut fates = judge(&request);
-        let going = fates.iter().filter(|it| it.is_going());
-        let mut deletions: Vec<Deletion> =
-            going.filter_map(|it| fleet.get(&it.ami)).map(Deletion::of_namespace).collect();
+        let mut deletions = candidates(&mut fates, &request);
         for deletion in deletions.iter_mut().filter(|it| it.ami == used) {
             let user = User::Instance { id: "i-1".into(), state: "running".into() };
             deletion.objections.push(Objection::Used(user));
         }
-        object(&mut fates, &deletions, limit);
+        object(&mut fates, &deletions, &[], limit);
         let text = |it: &Fate| match it.is_going() {
             true => format!("goes: {}", it.goes.clone().unwrap()),
             false => it.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

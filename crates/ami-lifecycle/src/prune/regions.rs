@@ -86,6 +86,14 @@ pub enum NotPruned {
 pub async fn plan_prune(
     request: &PruneRequest<'_>,
 ) -> Result<Vec<RegionPrune>, InRegion<CloudError>> {
+    plan_among(request, None).await
+}
+
+/// The same, where no others go than some.
+async fn plan_among(
+    request: &PruneRequest<'_>,
+    among: Option<&BTreeSet<&str>>,
+) -> Result<Vec<RegionPrune>, InRegion<CloudError>> {
     let PruneRequest { cloud, consumers, only, is_gone, mut limit } = *request;
     let Consumers { namespace, templates, .. } = consumers;
     let at_home = |error| InRegion { region: None, error };
@@ -101,9 +109,10 @@ pub async fn plan_prune(
                 (fleet.map_err(|error| place.failed(error))?, there.collect())
             }
         };
-        let of_fleet = FleetRequest { fleet: &fleet, templates: &there, only, is_gone, now, limit };
+        let of_fleet =
+            FleetRequest { fleet: &fleet, templates: &there, only, is_gone, now, limit, among };
         let mut plan = plan_fleet(&place, &holders, &of_fleet).await;
-        limit = limit.saturating_sub(plan.deletions.len());
+        limit = limit.saturating_sub(plan.fates.iter().filter(|it| it.is_going()).count());
         let left = find_leftovers(&place.cloud, namespace, is_gone, now).await;
         plan.left = left.map_err(|error| place.failed(error))?;
         // AMIs have fates of their own.
@@ -146,8 +155,11 @@ pub async fn carry_out_prune(
     mut told: impl FnMut(&Place, Pruned<'_>),
 ) -> Result<(), NotPruned> {
     check_prune(plans)?;
-    let again = PruneRequest { limit: usize::MAX, ..*request };
-    let now = plan_prune(&again).await.map_err(NotPruned::Cloud)?;
+    let is_planned = |it: &&Fate| it.is_going() || it.step == Some(RetireStep::TakeBack);
+    let planned = plans.iter().flat_map(|plan| plan.fates.iter().filter(is_planned));
+    let planned: BTreeSet<&str> = planned.map(|fate| fate.ami.as_str()).collect();
+    let again = PruneRequest { limit: planned.len(), ..*request };
+    let now = plan_among(&again, Some(&planned)).await.map_err(NotPruned::Cloud)?;
     check_prune(&now)?;
     for (plan, now) in plans.iter().zip(now) {
         let RegionPrune { place, deletions, retirements, left, .. } = plan;
