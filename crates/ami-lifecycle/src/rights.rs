@@ -142,6 +142,10 @@ impl Operation {
                 Action::RestoreSnapshotFromRecycleBin,
             ],
             Operation::Sweep => &[
+                Action::DescribeAutoScalingGroups,
+                Action::DescribeLaunchConfigurations,
+                Action::DescribeImageReferences,
+                Action::DescribeLaunchTemplateVersions,
                 Action::CreateTags,
                 Action::DeleteKeyPair,
                 Action::DeleteSecurityGroup,
@@ -212,13 +216,16 @@ impl Operation {
         let consumers = all_consumers(templates);
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
         actions.extend(self.distribution_actions(templates));
-        if self == Operation::Bake && pattern.names_recur() {
-            actions.extend([
-                Action::CopyImage,
-                Action::EnableImage,
-                Action::ListImagesInRecycleBin,
-            ]);
+        if self == Operation::Bake {
+            // What a dead bake has left goes only when nobody uses it.
             actions.extend(USAGE);
+            if pattern.names_recur() {
+                actions.extend([
+                    Action::CopyImage,
+                    Action::EnableImage,
+                    Action::ListImagesInRecycleBin,
+                ]);
+            }
         }
         actions
     }
@@ -298,7 +305,8 @@ impl Operation {
         let mut actions = Vec::new();
         if distributes && any(|it| !it.distribution.destinations.is_empty()) {
             actions.extend([Action::CopyImage, Action::DeleteSnapshot, Action::DeregisterImage]);
-            actions.push(Action::DescribeSnapshots);
+            actions.extend([Action::DescribeInstances, Action::DescribeSnapshots]);
+            actions.extend(USAGE);
         }
         // A policy is of the configuration as it is: to take a term back, its rights are still
         // needed when the configuration does not name it any more.

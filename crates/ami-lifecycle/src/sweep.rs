@@ -11,13 +11,14 @@ pub use self::regions::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
 use crate::ami::{Ami, Status};
 use crate::cloud::{Cloud, OwnRule};
 use crate::consumer::Holders;
-use crate::delete::{deregister, drop_snapshot};
+use crate::delete::{Objection, deregister, drop_snapshot};
 use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, delete_claimed};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
 use crate::template::Namespace;
+use crate::usage::{self, User};
 
 /// What kind of resource was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -191,7 +192,10 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
     };
     let of = |kind| move |it: &Tagged| is_over(it).map(|because| it.left(kind, because));
     let instances = instances.iter().filter_map(of(LeftKind::Instance));
-    let unproven = |ami: &&Ami| matches!(ami.status, Status::Pending | Status::Failed);
+    // What was verified is proven, whoever has taken the tag that made it current.
+    let unproven = |ami: &&Ami| {
+        matches!(ami.status, Status::Pending | Status::Failed) && ami.verified.is_none()
+    };
     let images = fleet.amis().iter().filter(unproven).filter_map(|ami| {
         let because = ended((ami.lease.as_deref(), &ami.owner), false, is_gone, now)?;
         Some(Leftover::of_image(because, ami))
@@ -246,8 +250,23 @@ pub(crate) async fn find_leftovers(
     Ok(leftovers(&fleet, &all, is_gone, now))
 }
 
+/// Who uses an image, or may; machines of its own bake do not count. EC2 itself refuses for all else.
+async fn use_of(cloud: &Cloud, leftover: &Leftover) -> Result<Option<Objection>, CloudError> {
+    // Nothing starts from what EC2 could not make, or has not made yet.
+    if leftover.state != "available" {
+        return Ok(None);
+    }
+    let machines = cloud.instances_of_bake(&leftover.bake).await?;
+    let usage = usage::of(cloud, std::slice::from_ref(&leftover.id)).await;
+    let is_own = |user: &User| matches!(user, User::Instance { id, .. } if machines.contains(id));
+    let user = usage.users.into_iter().map(|(_, user)| user).find(|user| !is_own(user));
+    let unknown = usage.unknown.into_iter().next();
+    let unknown = unknown.map(|(what, error)| Objection::Unknown { what, error });
+    Ok(user.map(Objection::Used).or(unknown))
+}
+
 /// Removes one of them, if it is nobody's still. An image or an instance, which a bake may go on with,
-/// is claimed first. What is gone already is no error; a snapshot that an image of others uses
+/// is claimed first, and nothing uses the image. What is gone already is no error; a snapshot that an image of others uses
 /// stays. Returns such images.
 ///
 /// # Errors
@@ -265,6 +284,9 @@ pub(crate) async fn remove_leftover(
         }
         LeftKind::Image => {
             let Leftover { snapshots, protected, .. } = leftover;
+            if let Some(why) = use_of(cloud, leftover).await? {
+                return Err(NotDeleted::Objected(why));
+            }
             let end = async |_: &Claim<'_>| Ok(deregister(cloud, id, snapshots, *protected).await?);
             delete_claimed(cloud, Target::Image(id), standing, actor, end).await?;
             let mut users = Vec::new();

@@ -6,6 +6,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::farm::{Farm, wait_for_line};
 
+/// What tells who uses an image.
+const USERS: [&str; 4] = [
+    "DescribeAutoScalingGroups",
+    "DescribeImageReferences",
+    "DescribeLaunchConfigurations",
+    "DescribeLaunchTemplateVersions",
+];
+
 /// What a policy allows, without what no EC2-compatible endpoint is asked for.
 fn allowed(farm: &Farm, command: &str) -> BTreeSet<String> {
     let text = farm.stdout(&["iam-policy", command]);
@@ -140,8 +148,11 @@ fn a_sweep_needs_what_its_policy_allows_and_nothing_else() {
     bake.wait().unwrap();
     free(&farm);
     let mut policy = restrict(&farm, "sweep");
-    // tests/cli/sweeps.rs has a volume that outlives its instance.
+    // tests/cli/sweeps.rs has a volume that outlives its instance, and images that are available.
     assert!(policy.remove("DeleteVolume"));
+    for action in USERS {
+        assert!(policy.remove(action), "{action}");
+    }
     let swept = farm.amiable(&["sweep", "--yes"]);
     farm.wait_until_empty();
     // The group can go once nothing has it any more.
@@ -161,8 +172,11 @@ fn distributing_needs_what_its_policy_allows_and_nothing_else() {
                  deregistration_protection = true\n";
     farm.edit("amiable.toml", "[template.agent]\n", terms);
     let mut policy = restrict(&farm, "update");
-    // No dead process has left a rule.
+    // No dead process has left a rule, or an image.
     policy.remove("DescribeSecurityGroupRules");
+    for action in USERS {
+        assert!(policy.remove(action), "{action}");
+    }
     farm.stdout(&["create", "agent", "-q"]);
     for key in ["deprecate_after = \"90d\"\n", "deregistration_protection = true\n"] {
         farm.edit("amiable.toml", key, "");

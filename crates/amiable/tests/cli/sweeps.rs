@@ -1,6 +1,7 @@
 //! What is left after the worst, and that it goes.
 
 use crate::farm::{Farm, wait_for_line};
+use crate::regions::aws;
 
 #[test]
 fn what_a_killed_bake_left_is_swept_when_its_lease_has_ended() {
@@ -94,4 +95,31 @@ fn a_volume_that_outlives_its_builder_goes_with_the_lease() {
     let swept = farm.amiable(&["sweep", "--yes"]);
     assert!(swept.contains("deleted [VOL 1]"), "{swept}");
     assert_eq!(volumes(), "0");
+}
+
+/// A clean-up of tags may take those that say what an AMI is.
+#[test]
+fn an_ami_that_was_verified_or_that_an_instance_runs_from_is_not_swept() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "# timeouts = {", "timeouts = { bake = \"2s\" } # {");
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let aws = |args: &str| aws(&farm, "us-east-1", &format!("ec2 {args}"));
+    let untag = |key: &str| aws(&format!("delete-tags --resources {first} --tags Key={key}"));
+    untag("amiable:promoted");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    assert!(swept.contains("nothing is left in namespace ci"), "{swept}");
+    untag("amiable:verified");
+    let run = format!("run-instances --instance-type t2.small --image-id {first}");
+    let instance = aws(&format!("{run} --query Instances[0].InstanceId"));
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    let why = "is left: the instance [INSTANCE 1] (running) was started from it";
+    assert!(swept.contains("status: 1") && swept.contains(why), "{swept}");
+    assert_eq!(farm.status()["images"], 3);
+    aws(&format!("terminate-instances --instance-ids {instance}"));
+    farm.wait_until_empty();
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    assert!(swept.contains("deregistered"), "{swept}");
 }
