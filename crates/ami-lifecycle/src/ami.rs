@@ -109,6 +109,9 @@ pub struct Ami {
     pub snapshots: Vec<String>,
     /// Its block devices.
     pub block_devices: Vec<BlockDevice>,
+    /// The devices whose volumes outlive an instance.
+    #[serde(skip)]
+    pub(crate) lasting_devices: Vec<String>,
     /// A digest of the boot script that it was baked to boot with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_script: Option<String>,
@@ -219,6 +222,7 @@ impl Ami {
             state: image.state,
             state_reason: image.state_reason,
             created: image.created,
+            lasting_devices: image.lasting_devices,
             block_devices: image.block_devices,
             description: image.description,
         }

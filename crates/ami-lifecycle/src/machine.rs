@@ -39,6 +39,8 @@ pub(crate) struct Order<'a> {
     pub(crate) image: (&'a str, &'a str),
     /// The devices that are encrypted, whatever the image's are.
     pub(crate) encrypts: Vec<String>,
+    /// The devices whose volumes would outlive the machine: they go with it.
+    pub(crate) lasting: &'a [String],
     /// What EC2 shows as its name.
     pub(crate) name: String,
     /// What the machine is for.
@@ -157,6 +159,7 @@ async fn launch(
         instance_profile: template.instance_profile.as_deref(),
         volume_size: order.volume_size,
         encrypts: (&order.encrypts, key),
+        lasting: order.lasting,
         user_data: &keys.user_data(template, whole, order.user_data),
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.

@@ -225,6 +225,7 @@ pub(crate) async fn prove(
         marks,
         image: (&ami.ami, ""),
         encrypts: Vec::new(),
+        lasting: &ami.lasting_devices,
         name: format!("amiable verifies {}", ami.name),
         stage: takeover::VERIFYING,
         tags: Tags::new(),

@@ -32,7 +32,9 @@ impl Bake<'_> {
         let description = template.description.as_deref();
         let instance = &provisioned.instance;
         self.undo.awaits(Some("an image"));
-        let answer = cloud.create_image(instance, &plan.name, description, &tags).await;
+        let lasting = &plan.base.lasting_devices;
+        let name = (plan.name.as_str(), description);
+        let answer = cloud.create_image(instance, name, lasting, &tags).await;
         let ami = match answer {
             Ok(ami) => Ok(ami),
             Err(error) => self.made_all_the_same(error, &plan.name).await,

@@ -234,6 +234,7 @@ impl<'a> Bake<'a> {
             marks: &self.marks,
             image: (&plan.base.id, &plan.base.root_device_name),
             encrypts: self.encrypts(plan),
+            lasting: &plan.base.lasting_devices,
             name: format!("amiable {}", plan.name),
             stage: takeover::BUILDING,
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use aws_sdk_ec2::types::{Image, Instance, InstanceStateName, Tag};
+use aws_sdk_ec2::types::{BlockDeviceMapping, Image, Instance, InstanceStateName, Tag};
 
 use crate::ami::BlockDevice;
 use crate::tags::Tags;
@@ -34,6 +34,8 @@ pub struct ImageFacts {
     pub block_devices: Vec<BlockDevice>,
     /// The names of all its EBS block devices.
     pub ebs_devices: Vec<String>,
+    /// Those whose volumes outlive the instance.
+    pub lasting_devices: Vec<String>,
     /// All its EBS block devices are encrypted.
     pub encrypted: bool,
     /// When EC2 begins to call it deprecated (RFC 3339).
@@ -73,6 +75,11 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
     let has_disks = disks.peek().is_some();
     let with_ebs = mappings.iter().filter(|mapping| mapping.ebs.is_some());
     let ebs_devices = with_ebs.filter_map(|mapping| mapping.device_name.clone()).collect();
+    let lasts = |mapping: &&BlockDeviceMapping| {
+        mapping.ebs.as_ref().is_some_and(|ebs| ebs.delete_on_termination == Some(false))
+    };
+    let lasting = mappings.iter().filter(lasts);
+    let lasting_devices = lasting.filter_map(|mapping| mapping.device_name.clone()).collect();
     let encrypted = has_disks && disks.all(|ebs| ebs.encrypted == Some(true));
     let devices = mappings.into_iter().filter_map(|mapping| {
         let ebs = mapping.ebs?;
@@ -89,6 +96,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         protected: protection.starts_with("enabled"),
         encrypted,
         ebs_devices,
+        lasting_devices,
         deprecation: image.deprecation_time,
         allowed: image.image_allowed,
         last_launched: image.last_launched_time.filter(|time| !time.is_empty()),

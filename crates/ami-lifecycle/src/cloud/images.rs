@@ -1,7 +1,7 @@
 //! Images and their snapshots: made, marked and deleted.
 
 use aws_sdk_ec2::operation::copy_image::builders::CopyImageFluentBuilder;
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Filter, ResourceType};
 
 use super::{
     Cloud, CloudError, CloudErrorKind, ImageFacts, MOST_VALUES, Namespace, Shared, Tagged, Tags,
@@ -14,17 +14,24 @@ impl Cloud {
     pub(crate) async fn create_image(
         &self,
         instance: &str,
-        name: &str,
-        description: Option<&str>,
+        (name, description): (&str, Option<&str>),
+        lasting: &[String],
         tags: &Tags,
     ) -> Result<String, CloudError> {
         self.turn(Action::CreateImage, (&instance, &name)).await;
+        // The builder's volumes go with it: that is no property of its image.
+        let lasts = EbsBlockDevice::builder().delete_on_termination(false).build();
+        let lasting = lasting.iter().map(|device| {
+            BlockDeviceMapping::builder().device_name(device).ebs(lasts.clone()).build()
+        });
+        let lasting: Vec<BlockDeviceMapping> = lasting.collect();
         let request = self
             .ec2
             .create_image()
             .instance_id(instance)
             .name(name)
             .set_description(description.map(String::from))
+            .set_block_device_mappings((!lasting.is_empty()).then_some(lasting))
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
         let answer = self

@@ -37,6 +37,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) volume_size: Option<u64>,
     /// The devices that are encrypted, and with which key; the account's default without one.
     pub(crate) encrypts: (&'a [String], Option<&'a str>),
+    /// The devices whose volumes are to go with the instance, though the image says otherwise.
+    pub(crate) lasting: &'a [String],
     pub(crate) user_data: &'a str,
     /// The name of an EC2 key pair.
     pub(crate) key_pair: Option<&'a str>,
@@ -330,6 +332,10 @@ fn block_devices(launch: &Launch<'_>) -> Option<Vec<BlockDeviceMapping>> {
     for device in encrypted {
         let ebs = EbsBlockDevice::builder().encrypted(true);
         devices.insert(device, ebs.set_kms_key_id(key.map(String::from)));
+    }
+    for device in launch.lasting {
+        let ebs = devices.remove(device.as_str()).unwrap_or_default();
+        devices.insert(device, ebs.delete_on_termination(true));
     }
     if let Some(size) = launch.volume_size {
         let size = i32::try_from(size).unwrap_or(i32::MAX);

@@ -34,6 +34,7 @@ async fn an_instance_is_started_seen_and_ended() {
         instance_profile: None,
         volume_size: None,
         encrypts: (&[], None),
+        lasting: &[],
         user_data: "",
         key_pair: None,
         client_token: "1a2b3c",

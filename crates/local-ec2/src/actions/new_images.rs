@@ -1,5 +1,7 @@
 //! Images that come to be: of an instance, of another image.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::encryption::Encryption;
@@ -96,14 +98,25 @@ pub(super) struct CreateImage {
     name: String,
     description: Option<String>,
     no_reboot: bool,
+    /// Whether volumes of these devices go with instances of the image.
+    lasting: BTreeMap<String, bool>,
     image_tags: Tags,
     snapshot_tags: Tags,
 }
 
 impl Action for CreateImage {
     const REFERENCE: Reference = Reference {
-        honours: &["InstanceId", "Name", "Description", "NoReboot", "TagSpecification"],
-        notes: "A running instance is shut down by its power button, and started again when its \
+        honours: &[
+            "InstanceId",
+            "Name",
+            "Description",
+            "NoReboot",
+            "TagSpecification",
+            "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.Ebs.DeleteOnTermination",
+        ],
+        notes: "Of a block device only DeleteOnTermination can be changed, as on EC2; devices that the \
+                instance has not are refused. A running instance is shut down by its power button, and started again when its \
                 disks are taken; with NoReboot it goes on meanwhile.",
         ..Reference::NONE
     };
@@ -113,7 +126,14 @@ impl Action for CreateImage {
         let name = params.required("Name")?;
         check_image_name(&name)?;
         let mut tags = params.tag_specifications(&["image", "snapshot"])?;
+        let mut lasting = BTreeMap::new();
+        for mapping in params.structures("BlockDeviceMapping") {
+            let device = mapping.required("DeviceName")?;
+            let goes = mapping.structure("Ebs").parsed("DeleteOnTermination")?;
+            lasting.extend(goes.map(|goes| (device, goes)));
+        }
         Ok(CreateImage {
+            lasting,
             instance_id,
             name,
             description: params.string("Description"),
@@ -148,6 +168,11 @@ impl CreateImage {
             );
             return Err(ApiError::new("IncorrectState", message));
         }
+        let has = |device: &String| instance.attachments.iter().any(|it| it.device == *device);
+        if let Some(other) = self.lasting.keys().find(|device| !has(device)) {
+            let message = format!("The instance has no device {other}");
+            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+        }
         let id = new_id("ami");
         let image = state.images.get(&instance.image_id);
         let features = image.map(|image| image.features.clone()).unwrap_or_default();
@@ -174,7 +199,11 @@ impl CreateImage {
                 device: attachment.device.clone(),
                 snapshot_id: snapshot.id.clone(),
                 size_gib,
-                delete_on_termination: attachment.delete_on_termination,
+                delete_on_termination: self
+                    .lasting
+                    .get(&attachment.device)
+                    .copied()
+                    .unwrap_or(attachment.delete_on_termination),
                 encrypted: snapshot.kms_key.is_some(),
                 volume_type,
             });

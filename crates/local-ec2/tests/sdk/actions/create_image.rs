@@ -3,7 +3,7 @@
 use crate::bench::{Bench, code, eventually, tagged};
 use std::time::Duration;
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, ResourceType};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -76,4 +76,24 @@ async fn connection_lives(no_reboot: bool) -> bool {
 async fn an_instance_is_rebooted_for_its_image_unless_told_not_to() {
     assert!(connection_lives(true).await);
     assert!(!connection_lives(false).await);
+}
+
+#[tokio::test]
+async fn only_what_becomes_of_volumes_can_be_changed() {
+    let bench = Bench::new().await;
+    let instance = bench.running_instance().await;
+    let create = |name: &str, device: &str, ebs: EbsBlockDevice| {
+        let mapping = BlockDeviceMapping::builder().device_name(device).ebs(ebs).build();
+        let request = bench.client.create_image().instance_id(&instance).name(name);
+        request.block_device_mappings(mapping).send()
+    };
+    let lasts = || EbsBlockDevice::builder().delete_on_termination(false).build();
+    let image = create("one", "/dev/xvda", lasts()).await.unwrap().image_id.unwrap();
+    let answer = bench.client.describe_images().image_ids(&image).send().await.unwrap();
+    let ebs = answer.images()[0].block_device_mappings()[0].ebs().unwrap();
+    assert_eq!(ebs.delete_on_termination(), Some(false));
+    let other = create("two", "/dev/sdz", lasts()).await;
+    assert_eq!(code(other), "InvalidBlockDeviceMapping");
+    let larger = EbsBlockDevice::builder().volume_size(100).build();
+    assert_eq!(code(create("three", "/dev/xvda", larger).await), "UnknownParameter");
 }
