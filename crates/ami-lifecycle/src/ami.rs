@@ -234,6 +234,11 @@ impl Ami {
         self.protected && self.distribution.contains(distribution::PROTECTION)
     }
 
+    /// Other accounts may have started from it, as its record says.
+    pub(crate) fn was_shared(&self) -> bool {
+        self.distribution.contains(distribution::SHARING)
+    }
+
     /// It can be made current: it is available, or was only retired.
     pub(crate) fn can_be_had(&self) -> bool {
         self.state == "available" || (self.retired.is_some() && self.state == DISABLED)

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::regions::{
-    DeleteRequest, NoDeletePlan, RegionDeletions, carry_out_delete, plan_delete,
+    DeletePlan, DeleteRequest, NoDeletePlan, RegionDeletions, carry_out_delete, plan_delete,
 };
 use crate::action::Action;
 use crate::ami::{Ami, Status};
@@ -72,6 +72,25 @@ pub enum Objection {
     },
 }
 
+impl Objection {
+    /// Whether it is the same, as far as it does not change from one look to the next: what errors say,
+    /// states and counts do. Who was told that other accounts are not known was told of them.
+    pub(crate) fn is_same(&self, other: &Objection) -> bool {
+        use Objection as It;
+        match (self, other) {
+            (It::Unknown { what, .. }, It::Unknown { what: other, .. }) => what == other,
+            (It::Copies { region, .. }, It::Copies { region: other, .. }) => region == other,
+            (It::UnderWay(_), It::UnderWay(_)) => true,
+            (It::Used(user), It::Used(other)) => user.is_same(other),
+            (
+                It::NotReported(_) | It::OtherAccounts(_),
+                It::NotReported(_) | It::OtherAccounts(_) | It::Used(User::Account { .. }),
+            ) => true,
+            _ => self == other,
+        }
+    }
+}
+
 /// An AMI that is to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deletion {
@@ -85,6 +104,9 @@ pub struct Deletion {
     pub deregistered: bool,
     /// Why it should stay.
     pub objections: Vec<Objection>,
+    /// Other accounts may have started from it.
+    #[serde(skip)]
+    pub(crate) was_shared: bool,
     /// What that was decided on.
     #[serde(skip)]
     pub(crate) standing: Standing,
@@ -129,6 +151,7 @@ pub(crate) async fn examine(
         snapshots,
         deregistered: true,
         objections: Vec::new(),
+        was_shared: false,
         standing: Standing::default(),
     }))
 }
@@ -144,6 +167,7 @@ impl Deletion {
             snapshots: ami.snapshots.clone(),
             deregistered: false,
             objections: current.into_iter().chain(protected).collect(),
+            was_shared: ami.was_shared(),
             standing: ami.standing.clone(),
         }
     }
@@ -152,6 +176,7 @@ impl Deletion {
 fn of_others(image: ImageFacts) -> Deletion {
     let protected = image.protected.then_some(Objection::Protected);
     Deletion {
+        was_shared: false,
         standing: Standing::of(&image.tags),
         snapshots: image.block_devices.into_iter().map(|device| device.snapshot).collect(),
         ami: image.id,
@@ -164,6 +189,21 @@ fn of_others(image: ImageFacts) -> Deletion {
 /// Adds to each deletion who uses the AMI: what EC2 knows of, and consumers. Returns what is to be
 /// told of users that name what is not there.
 pub(crate) async fn add_users(
+    cloud: &Cloud,
+    holders: &Holders,
+    deletions: &mut [Deletion],
+) -> Vec<String> {
+    let dangling = add_own_users(cloud, holders, deletions).await;
+    for deletion in deletions.iter_mut().filter(|deletion| !deletion.deregistered) {
+        let ami = (deletion.ami.as_str(), deletion.was_shared);
+        let found = of_other_accounts(cloud, ami).await;
+        deletion.objections.extend(found);
+    }
+    dangling
+}
+
+/// The same of this account alone.
+pub(crate) async fn add_own_users(
     cloud: &Cloud,
     holders: &Holders,
     deletions: &mut [Deletion],
@@ -183,14 +223,11 @@ pub(crate) async fn add_users(
             .map(|(what, error)| Objection::Unknown { what: what.clone(), error: error.clone() });
         deletion.objections.extend(unknown);
     }
-    for deletion in deletions.iter_mut().filter(|deletion| !deletion.deregistered) {
-        deletion.objections.extend(of_other_accounts(cloud, &deletion.ami).await);
-    }
     usage.dangling
 }
 
 /// What speaks against it by what other accounts have.
-async fn of_other_accounts(cloud: &Cloud, ami: &str) -> Vec<Objection> {
+async fn of_other_accounts(cloud: &Cloud, ami: (&str, bool)) -> Vec<Objection> {
     match usage::other_accounts(cloud, ami, true).await {
         Ok(OtherAccounts::NotAsked) => Vec::new(),
         Ok(OtherAccounts::Users(users)) => users.into_iter().map(Objection::Used).collect(),

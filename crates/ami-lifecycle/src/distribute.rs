@@ -213,7 +213,7 @@ impl<'a> Elsewhere<'a> {
         self.undo.keep_image();
         let distribution = &template.distribution;
         if ami.retired.is_some() {
-            take_back(&self.cloud, &ami, Some(distribution)).await?;
+            take_back(&self.cloud, &ami.ami, Some(distribution)).await?;
         }
         let settled =
             self.site().or_cancel(terms::settle(&self.cloud, &ami, distribution)).await??;
@@ -225,6 +225,10 @@ impl<'a> Elsewhere<'a> {
             written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
         }
         promote(&self.cloud, &ami, &written, self.request.is_gone).await?;
+        if how == How::Promoted {
+            // Who retires it steps back from now on; who has done so before is made up for.
+            take_back(&self.cloud, &ami.ami, Some(distribution)).await?;
+        }
         Ok(Distributed { ami, how, terms: settled.changed })
     }
 
@@ -377,7 +381,14 @@ impl<'a> Elsewhere<'a> {
     fn tags(&self) -> Tags {
         let DistributeRequest { template, operator, owner, .. } = self.request;
         let mut tags = self.origin.tags.clone();
-        let own = [tags::PROMOTED, tags::TOOK, tags::DISTRIBUTION, tags::QUARANTINED];
+        let own = [
+            tags::PROMOTED,
+            tags::TOOK,
+            tags::DISTRIBUTION,
+            tags::QUARANTINED,
+            tags::RETIRED,
+            tags::DELETING,
+        ];
         tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
         for consumer in &template.consumers {
             if let Consumer::Tag { key, value } = consumer

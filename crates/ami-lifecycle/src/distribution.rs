@@ -15,6 +15,8 @@ use crate::template::Template;
 
 /// The key of the protection from being deregistered.
 pub(crate) const PROTECTION: &str = "deregistration_protection";
+/// The key of those that it is shared with.
+pub(crate) const SHARING: &str = "share_with";
 
 /// What a template wants of its AMIs besides their contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,7 +130,7 @@ impl Distribution {
         let shared: Vec<String> = self.share_with.iter().map(ToString::to_string).collect();
         let age = self.deprecate_after.map(|age| age.as_secs().to_string());
         [
-            ("share_with", shared.join(" ")),
+            (SHARING, shared.join(" ")),
             ("deprecate_after", age.unwrap_or_default()),
             (PROTECTION, if self.protect { "true".into() } else { String::new() }),
         ]

@@ -104,7 +104,7 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
         usage.unknown.push(("whoever may launch it".into(), error.to_string()));
         BTreeSet::new()
     });
-    match usage::other_accounts(cloud, &ami.ami, false).await {
+    match usage::other_accounts(cloud, (&ami.ami, ami.was_shared()), false).await {
         Ok(OtherAccounts::NotAsked) => {}
         Ok(OtherAccounts::Users(users)) => {
             usage.users.extend(users.into_iter().map(|user| (ami.ami.clone(), user)));

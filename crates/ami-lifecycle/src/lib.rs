@@ -78,8 +78,8 @@ pub use consumer::{
     RollTarget, Rolled, ScriptText, ServerError, Sight, Value, examine_consumers, plan_roll, roll,
 };
 pub use delete::{
-    DeleteRequest, Deleted, Deletion, NoDeletePlan, Objection, RegionDeletions, carry_out_delete,
-    plan_delete,
+    DeletePlan, DeleteRequest, Deleted, Deletion, NoDeletePlan, Objection, RegionDeletions,
+    carry_out_delete, plan_delete,
 };
 pub use deleting::{Actor, NotDeleted, NotPromoted};
 pub use distribute::{Distributed, How};

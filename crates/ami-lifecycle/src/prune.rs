@@ -20,7 +20,7 @@ pub use self::regions::{
 };
 use crate::ami::{Ami, Status};
 use crate::consumer::Holders;
-use crate::delete::{Deletion, Objection, add_users};
+use crate::delete::{Deletion, Objection, add_own_users, add_users};
 use crate::fleet::Fleet;
 use crate::place::Place;
 use crate::retire::{self, RetireStep, Retired, RetiredStage};
@@ -206,6 +206,12 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
         dangling.extend(add_users(&place.cloud, holders, &mut looked_at).await);
         deletions.extend(looked_at);
     }
+    // Who has come to use what is retired already is heard, too.
+    let mut waiting = waiting_ones(&fates, request.fleet);
+    for some in waiting.chunks_mut(MOST) {
+        dangling.extend(add_own_users(&place.cloud, holders, some).await);
+    }
+    deletions.extend(waiting);
     dangling.sort();
     dangling.dedup();
     object(&mut fates, &deletions, &candidates, request.limit);
@@ -234,7 +240,8 @@ fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
     for fate in fates {
         let Some(ami) = fleet.get(&fate.ami) else { continue };
         if !fate.is_going() {
-            let is_back = ami.retired.is_some() && fate.kept.iter().any(is_needed);
+            let is_retired = ami.retired.is_some() && ami.quarantined.is_none();
+            let is_back = is_retired && fate.kept.iter().any(is_needed);
             fate.step = is_back.then_some(RetireStep::TakeBack);
         }
         match fate.step {
@@ -420,6 +427,13 @@ fn candidates(fates: &mut [Fate], request: &FleetRequest<'_>) -> Vec<Deletion> {
     }
     found.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
     found.into_iter().map(Deletion::of_namespace).collect()
+}
+
+/// What stays only for as long as its stage takes.
+fn waiting_ones(fates: &[Fate], fleet: &Fleet) -> Vec<Deletion> {
+    let waits = |fate: &&Fate| matches!(fate.kept.as_slice(), [Kept::Retired { .. }]);
+    let amis = fates.iter().filter(waits).filter_map(|fate| fleet.get(&fate.ami));
+    amis.map(Deletion::of_namespace).collect()
 }
 
 /// What nobody uses.

@@ -6,7 +6,9 @@ use crate::cloud::{Cloud, ImageFacts};
 use crate::deleting;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer};
-use crate::template::Namespace;
+use crate::retire::take_back;
+use crate::tags;
+use crate::template::{Namespace, Template};
 
 /// Why an AMI was not restored.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +44,17 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// When it, or a snapshot of it, is not in the Recycle Bin, or a call fails.
 pub async fn restore(
     cloud: &Cloud,
-    namespace: &Namespace,
+    (namespace, templates): (&Namespace, &[Template]),
     id: &str,
     observer: &dyn Observer,
 ) -> Result<Restored, NotRestored> {
     let was_binned = restore_image(cloud, id, observer).await?;
     let image = seen(cloud, id).await?.ok_or_else(|| NotRestored::NotInBin(id.to_owned()))?;
     let was_claimed = deleting::forget_claim(cloud, &image).await?;
+    // It was retired before it was deleted.
+    let template = image.tags.get(tags::TEMPLATE).map_or("", String::as_str);
+    let template = templates.iter().find(|it| it.name == template);
+    take_back(cloud, id, template.map(|it| &it.distribution)).await?;
     let known = cloud.fleet(namespace).await?.get(id).cloned();
     let ami = known.unwrap_or_else(|| Ami::read(image, cloud.region()));
     Ok(Restored { ami, was_gone: was_binned || was_claimed })

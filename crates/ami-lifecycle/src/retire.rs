@@ -16,7 +16,7 @@ use crate::cloud::Cloud;
 use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, claimed};
 use crate::distribution::Distribution;
 use crate::error::{CloudError, CloudErrorKind};
-use crate::tags;
+use crate::tags::{self, Tags};
 use crate::terms;
 use crate::verify::DISABLED;
 
@@ -112,38 +112,68 @@ pub(crate) async fn retire(
         if let Some(template) = crate::deleting::has_become_current(cloud, claim).await? {
             return Err(NotDeleted::Current(template));
         }
-        match stage {
-            RetiredStage::Deprecated => cloud.deprecate(ami, terms::soon(Timestamp::now())).await?,
-            RetiredStage::Disabled => cloud.disable(ami).await?,
-        }
         let value = format!("{} {}", stage.as_str(), Timestamp::now());
-        Ok(cloud.tag(&[ami.to_owned()], &tags::of([(tags::RETIRED, value)])).await?)
+        let note = async || cloud.tag(&[ami.to_owned()], &tags::of([(tags::RETIRED, value)])).await;
+        // What breaks off half way is told by the tag, so that it can be taken back: of one that is
+        // disabled already by the stage before.
+        match stage {
+            RetiredStage::Deprecated => {
+                note().await?;
+                cloud.deprecate(ami, terms::soon(Timestamp::now())).await?;
+            }
+            RetiredStage::Disabled => {
+                cloud.disable(ami).await?;
+                note().await?;
+            }
+        }
+        Ok(())
     };
     claimed(cloud, Target::Image(ami), standing, actor, act).await
 }
 
-/// Makes a retired AMI what it was, on its template's terms.
+/// Makes a retired AMI what it was, on its template's terms: EC2 takes all launch permissions from what is
+/// disabled, and gives none back
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>). One that is not
+/// retired stays as it is.
 ///
 /// # Errors
 /// When a call fails, or EC2 does not enable it.
 pub(crate) async fn take_back(
     cloud: &Cloud,
-    ami: &Ami,
+    id: &str,
     wanted: Option<&Distribution>,
 ) -> Result<(), CloudError> {
+    let Some(image) = cloud.image(id).await? else { return Ok(()) };
+    let ami = Ami::read(image, cloud.region());
+    if ami.retired.is_none() {
+        return Ok(());
+    }
     if ami.state == DISABLED {
-        cloud.enable(&ami.ami).await?;
-        until_enabled(cloud, &ami.ami).await?;
+        cloud.enable(id).await?;
+        until_enabled(cloud, id).await?;
     }
-    match wanted.and_then(|wanted| terms::deprecation(ami, wanted, Timestamp::now())) {
-        Some(at) => cloud.deprecate(&ami.ami, at).await?,
-        None => cloud.undeprecate(&ami.ami).await?,
-    }
-    let none = tags::of([(tags::RETIRED, String::new())]);
-    match cloud.tag(std::slice::from_ref(&ami.ami), &none).await {
+    let mut written = give_back(cloud, &ami, wanted).await?;
+    written.insert(tags::RETIRED.to_owned(), String::new());
+    match cloud.tag(&[id.to_owned()], &written).await {
         Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Settles all terms of an AMI that was disabled, whatever its record says: that is what EC2 has taken
+/// away. Returns the record.
+pub(crate) async fn give_back(
+    cloud: &Cloud,
+    ami: &Ami,
+    wanted: Option<&Distribution>,
+) -> Result<Tags, CloudError> {
+    let deprecates = wanted.is_some_and(|wanted| wanted.deprecate_after.is_some());
+    if ami.deprecation.is_some() && !deprecates {
+        cloud.undeprecate(&ami.ami).await?;
+    }
+    let Some(wanted) = wanted else { return Ok(Tags::new()) };
+    let anew = Ami { distribution: String::new(), ..ami.clone() };
+    Ok(terms::settle(cloud, &anew, wanted).await?.record)
 }
 
 async fn until_enabled(cloud: &Cloud, id: &str) -> Result<(), CloudError> {

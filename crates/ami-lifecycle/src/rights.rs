@@ -210,8 +210,16 @@ impl Operation {
         if plans && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert(Action::GetParameters);
         }
+        if matches!(self, Operation::Delete | Operation::Info | Operation::Prune) {
+            // What was shared once may be shared still.
+            actions.extend([
+                Action::DescribeImageUsageReportEntries,
+                Action::DescribeImageUsageReports,
+            ]);
+            actions.extend((self != Operation::Info).then_some(Action::CreateImageUsageReport));
+        }
         if any(|it| it.keep.retire.is_some()) {
-            actions.extend(self.retirement_actions());
+            actions.extend(self.retirement_actions(templates));
         }
         let consumers = all_consumers(templates);
         actions.extend(consumers.flat_map(|consumer| self.consumer_actions(consumer)));
@@ -233,21 +241,30 @@ impl Operation {
 
 impl Operation {
     /// What it calls to retire AMIs, and to take them back.
-    fn retirement_actions(self) -> &'static [Action] {
-        match self {
-            Operation::Prune => &[
-                Action::DisableImage,
+    fn retirement_actions(self, templates: &[Template]) -> Vec<Action> {
+        let any = |is_so: fn(&Template) -> bool| templates.iter().any(is_so);
+        let copies = any(|it| !it.distribution.destinations.is_empty());
+        let takes_back = match self {
+            Operation::Prune | Operation::Restore | Operation::Rollback | Operation::Verify => true,
+            Operation::Bake => copies,
+            _ => false,
+        };
+        let mut actions = Vec::new();
+        if takes_back {
+            actions.extend([
                 Action::DisableImageDeprecation,
                 Action::EnableImage,
                 Action::EnableImageDeprecation,
-            ],
-            Operation::Rollback => &[
-                Action::DisableImageDeprecation,
-                Action::EnableImage,
-                Action::EnableImageDeprecation,
-            ],
-            _ => &[],
+            ]);
+            if any(|it| !it.distribution.share_with.is_empty()) {
+                actions.extend([Action::DescribeImageAttribute, Action::ModifyImageAttribute]);
+            }
+            if any(|it| it.distribution.protect) {
+                actions.push(Action::EnableImageDeregistrationProtection);
+            }
         }
+        actions.extend((self == Operation::Prune).then_some(Action::DisableImage));
+        actions
     }
 }
 
@@ -322,14 +339,6 @@ impl Operation {
         }
         if (distributes || matches!(self, Operation::Prune | Operation::Sweep)) && protects {
             actions.push(Action::DisableImageDeregistrationProtection);
-        }
-        let asks_who_uses = matches!(self, Operation::Delete | Operation::Info | Operation::Prune);
-        if asks_who_uses && any(|it| !it.distribution.share_with.is_empty()) {
-            actions.extend([
-                Action::DescribeImageUsageReportEntries,
-                Action::DescribeImageUsageReports,
-            ]);
-            actions.extend((self != Operation::Info).then_some(Action::CreateImageUsageReport));
         }
         let encrypts = any(|it| it.distribution.encrypt.is_some());
         if encrypts && (distributes || self == Operation::Bake) {

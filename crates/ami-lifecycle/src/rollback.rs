@@ -123,16 +123,18 @@ pub async fn rollback(
 ) -> Result<RolledBack, RollbackError> {
     let ami = fleet.rollback_target(&template.name, to)?.clone();
     let from = fleet.current(&template.name).filter(|current| current.ami != ami.ami).cloned();
+    let terms = Some(&template.distribution);
+    if ami.retired.is_some() {
+        take_back(cloud, &ami.ami, terms).await.map_err(NotPromoted::from)?;
+    }
     if ami.status == Status::Current {
         return Ok(RolledBack { ami, from: None });
-    }
-    if ami.retired.is_some() {
-        let taken_back = take_back(cloud, &ami, Some(&template.distribution)).await;
-        taken_back.map_err(NotPromoted::from)?;
     }
     let time = fleet.promotion_time(&template.name, Timestamp::now());
     let reason = reason(&ami, from.as_ref(), actor.operator);
     promote(cloud, &ami, &tags::promotion(time, reason), actor.is_gone).await?;
+    // Who retires it steps back from now on; who has done so before is made up for.
+    take_back(cloud, &ami.ami, terms).await.map_err(NotPromoted::from)?;
     Ok(RolledBack { ami, from })
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn soon(now: Timestamp) -> Timestamp {
 }
 
 /// When an AMI begins to count as deprecated.
-pub(crate) fn deprecation(ami: &Ami, wanted: &Distribution, now: Timestamp) -> Option<Timestamp> {
+fn deprecation(ami: &Ami, wanted: &Distribution, now: Timestamp) -> Option<Timestamp> {
     let age = SignedDuration::try_from(wanted.deprecate_after?).ok()?;
     let created: Timestamp = ami.created.parse().unwrap_or(now);
     Some(created.checked_add(age).ok()?.max(soon(now)))

@@ -78,6 +78,26 @@ pub enum User {
     },
 }
 
+impl User {
+    /// Whether it is the same one, whatever its state and number.
+    pub(crate) fn is_same(&self, other: &User) -> bool {
+        match (self, other) {
+            (User::Instance { id, .. }, User::Instance { id: other, .. }) => id == other,
+            (
+                User::Account { account, kind, .. },
+                User::Account { account: of, kind: other, .. },
+            ) => account == of && kind == other,
+            (User::LaunchTemplate { id, .. }, User::LaunchTemplate { id: other, .. }) => {
+                id == other
+            }
+            (User::AutoScalingGroup { name, .. }, User::AutoScalingGroup { name: other, .. }) => {
+                name == other
+            }
+            _ => self == other,
+        }
+    }
+}
+
 fn of_account(count: i64, kind: &str, account: &str) -> String {
     let what = match (kind, count) {
         ("ec2:Instance", 1) => "instance",

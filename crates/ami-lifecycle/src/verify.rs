@@ -15,6 +15,7 @@ use crate::fleet::Fleet;
 use crate::guest::{Expected, Site, is_on_console};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
+use crate::retire::give_back;
 use crate::source::{self, Checkout};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Busy, IsGone};
@@ -166,6 +167,13 @@ async fn verify_and_tell(
     }
     if quarantined && !is_hidden {
         hide(site, &ami.ami).await;
+    }
+    if failures.is_empty() && is_hidden && ami.promoted.is_some() {
+        let mut written = give_back(cloud, ami, Some(&template.distribution)).await?;
+        if ami.retired.is_some() {
+            written.insert(tags::RETIRED.to_owned(), String::new());
+        }
+        cloud.tag(std::slice::from_ref(&ami.ami), &written).await?;
     }
     tell_what_is_left(site, undo.close_access(cloud).await);
     Ok(Verified { failures, promoted, quarantined })

@@ -133,7 +133,7 @@ impl From<NotPromoted> for Failure {
         match error {
             NotPromoted::Cloud(error) => error.into(),
             other => Failure::failed(other.to_string())
-                .hint("nothing was changed; `amiable list` shows what there is"),
+                .hint("it was not made current; `amiable list` shows what there is"),
         }
     }
 }

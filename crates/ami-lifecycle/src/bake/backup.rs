@@ -87,8 +87,9 @@ fn decide(
 fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
     let mut tags = original.clone();
     // AWS' own cannot be written.
-    // What it is given to others on is no copy's.
-    tags.retain(|key, _| !tags::is_reserved(key) && key != tags::DISTRIBUTION);
+    // What it is given to others on, and what becomes of it, is no copy's.
+    let own = [tags::DISTRIBUTION, tags::RETIRED, tags::DELETING];
+    tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
     let operator = marks.operator;
     tags.extend(tags::of([
         (tags::NAME, name.to_owned()),

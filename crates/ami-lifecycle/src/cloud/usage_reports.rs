@@ -1,11 +1,17 @@
 //! Which other accounts use an image, as EC2 counts it when it is asked to
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>).
 
-use aws_sdk_ec2::types::{ImageUsageReportEntry, ImageUsageResourceTypeRequest};
+use aws_sdk_ec2::types::{
+    ImageUsageReportEntry, ImageUsageResourceTypeOptionRequest, ImageUsageResourceTypeRequest,
+};
 use jiff::Timestamp;
 
 use super::{Cloud, CloudError};
 use crate::action::Action;
+
+/// The most versions of a launch template that EC2 looks at, the newest first
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImageUsageResourceTypeOptionRequest.html>).
+const DEEPEST: &str = "10000";
 
 /// A usage report of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +62,15 @@ impl Cloud {
     /// Has EC2 count who uses an image, and returns the report's id.
     pub(crate) async fn create_usage_report(&self, image: &str) -> Result<String, CloudError> {
         self.turn(Action::CreateImageUsageReport, image).await;
-        let kind =
-            |name: &str| ImageUsageResourceTypeRequest::builder().resource_type(name).build();
+        let kind = |name: &str| ImageUsageResourceTypeRequest::builder().resource_type(name);
+        // All versions: the default one may be old.
+        let depth = ImageUsageResourceTypeOptionRequest::builder()
+            .option_name("version-depth")
+            .option_values(DEEPEST);
+        let templates = kind("ec2:LaunchTemplate").resource_type_options(depth.build());
         let request = self.ec2.create_image_usage_report().image_id(image);
-        let request = request.resource_types(kind("ec2:Instance"));
-        let answer = request.resource_types(kind("ec2:LaunchTemplate")).send().await;
+        let request = request.resource_types(kind("ec2:Instance").build());
+        let answer = request.resource_types(templates.build()).send().await;
         let answer =
             answer.map_err(|error| CloudError::new(Action::CreateImageUsageReport, error))?;
         Ok(answer.report_id.unwrap_or_default())

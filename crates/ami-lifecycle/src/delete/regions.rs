@@ -40,11 +40,20 @@ pub struct RegionDeletions {
     fleet: Option<Arc<Fleet>>,
 }
 
+/// What is to be deleted.
+#[derive(Debug)]
+pub struct DeletePlan {
+    /// In each region, in the order in which it is done.
+    pub regions: Vec<RegionDeletions>,
+    /// The AMIs that are not there: gone already, or never there.
+    pub missing: Vec<String>,
+}
+
 /// Why nothing can be deleted.
 #[derive(Debug)]
 pub enum NoDeletePlan {
-    /// There is no such AMI, in no region.
-    Missing(String),
+    /// None of the AMIs is there, in no region.
+    Missing(Vec<String>),
     /// A call failed.
     Cloud(InRegion<CloudError>),
 }
@@ -56,16 +65,15 @@ impl From<CloudError> for NoDeletePlan {
 }
 
 /// Looks at AMIs that are to be deleted, and at their copies: what speaks against it is with each.
+/// A repeat of what broke off finds what is left.
 ///
 /// # Errors
-/// When there is no such AMI, or a call fails.
-pub async fn plan_delete(
-    request: &DeleteRequest<'_>,
-) -> Result<Vec<RegionDeletions>, NoDeletePlan> {
-    let (regions, missing) = look(request).await?;
-    match missing.into_iter().next() {
-        Some(id) => Err(NoDeletePlan::Missing(id)),
-        None => Ok(regions),
+/// When none of them is there, or a call fails.
+pub async fn plan_delete(request: &DeleteRequest<'_>) -> Result<DeletePlan, NoDeletePlan> {
+    let plan = look(request).await?;
+    match plan.missing.len() == request.amis.len() {
+        true => Err(NoDeletePlan::Missing(plan.missing)),
+        false => Ok(plan),
     }
 }
 
@@ -78,16 +86,16 @@ pub async fn plan_delete(
 /// When it could not be looked at again: nothing is deleted then.
 pub async fn carry_out_delete(
     request: &DeleteRequest<'_>,
-    plan: &[RegionDeletions],
+    plan: &DeletePlan,
     force: bool,
     actor: Actor<'_>,
     observer: &dyn Observer,
     mut told: impl FnMut(&Place, &Deletion, Result<Deleted, NotDeleted>),
 ) -> Result<(), NoDeletePlan> {
-    let (now, _) = look(request).await?;
-    let now: Vec<&Deletion> = now.iter().flat_map(|region| &region.deletions).collect();
+    let now = look(request).await?;
+    let now: Vec<&Deletion> = now.regions.iter().flat_map(|region| &region.deletions).collect();
     let mut left: BTreeSet<&str> = BTreeSet::new();
-    for RegionDeletions { place, fleet, deletions, .. } in plan {
+    for RegionDeletions { place, fleet, deletions, .. } in &plan.regions {
         for deletion in deletions {
             let found = now.iter().find(|it| it.ami == deletion.ami);
             let why = match left.contains(deletion.ami.as_str()) {
@@ -112,15 +120,12 @@ pub async fn carry_out_delete(
 /// reason: its snapshots may be left. Pure.
 fn speaks_against(planned: &Deletion, now: Option<&Deletion>, force: bool) -> Option<Objection> {
     let new = now.into_iter().flat_map(|now| &now.objections);
-    let mut new = new.filter(|it| !planned.objections.contains(it));
+    let mut new = new.filter(|it| !planned.objections.iter().any(|known| known.is_same(it)));
     let known = planned.objections.first().filter(|_| !force);
     known.or_else(|| new.next()).cloned()
 }
 
-/// What is to be deleted, and of which AMI nothing is there.
-async fn look(
-    request: &DeleteRequest<'_>,
-) -> Result<(Vec<RegionDeletions>, Vec<String>), NoDeletePlan> {
+async fn look(request: &DeleteRequest<'_>) -> Result<DeletePlan, NoDeletePlan> {
     let DeleteRequest { cloud, consumers, amis, .. } = *request;
     let first = cloud.fleet(consumers.namespace).await?;
     let (mut regions, unknown) = empty(request, &first).await;
@@ -135,7 +140,7 @@ async fn look(
     for region in &mut regions {
         region.dangling = add_users(&region.place.cloud, &holders, &mut region.deletions).await;
     }
-    Ok((regions, missing))
+    Ok(DeletePlan { regions, missing })
 }
 
 /// The regions, and why copies in some of them cannot be looked at.
@@ -225,9 +230,14 @@ mod tests {
             snapshots: Vec::new(),
             deregistered: false,
             objections,
+            was_shared: false,
             standing: Standing::default(),
         };
         let known = || Objection::OutsideNamespace;
+        let unknown = |id: &str| Objection::Unknown {
+            what: "instances".into(),
+            error: format!("UnauthorizedOperation (request id {id})"),
+        };
         let against = |planned: Vec<Objection>, now: Option<Vec<Objection>>, force: bool| {
             speaks_against(&deletion(planned), now.map(deletion).as_ref(), force)
         };
@@ -237,5 +247,14 @@ mod tests {
         assert_eq!(against(vec![known()], Some(vec![known()]), false), Some(known()));
         assert_eq!(against(vec![known()], Some(vec![known()]), true), None);
         assert_eq!(against(vec![known()], Some(vec![known(), used()]), true), Some(used()));
+        // What errors say of the same, and who is told of late, is no news.
+        assert_eq!(against(vec![unknown("1")], Some(vec![unknown("2")]), true), None);
+        let account = Objection::Used(User::Account {
+            account: "123456789012".into(),
+            kind: "ec2:Instance".into(),
+            count: 3,
+        });
+        let pending = Objection::NotReported("amiur-1".into());
+        assert_eq!(against(vec![pending], Some(vec![account]), true), None);
     }
 }

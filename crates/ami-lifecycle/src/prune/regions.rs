@@ -204,7 +204,7 @@ async fn carry_out(
         RetireStep::TakeBack => {
             let mut templates = consumers.templates.iter();
             let template = templates.find(|template| template.name == ami.template);
-            Ok(take_back(&place.cloud, ami, template.map(|it| &it.distribution)).await?)
+            Ok(take_back(&place.cloud, &ami.ami, template.map(|it| &it.distribution)).await?)
         }
         RetireStep::Delete => Ok(()),
     }

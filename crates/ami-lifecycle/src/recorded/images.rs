@@ -116,7 +116,7 @@ async fn usage_reports_are_read() {
     let entries = cloud.usage_report_entries(&report.id).await.unwrap();
     let counts: Vec<_> = entries.iter().map(|it| (it.resource_type(), it.usage_count())).collect();
     assert_eq!(counts, [(Some("ec2:Instance"), Some(7)), (Some("ec2:LaunchTemplate"), Some(1))]);
-    let now = usage::other_accounts(&cloud, OWN_IMAGE, true).await.unwrap();
+    let now = usage::other_accounts(&cloud, (OWN_IMAGE, false), true).await.unwrap();
     assert_eq!(now, OtherAccounts::NotYet(Some("amiur-00b877d192f6b02d0".into())));
 }
 

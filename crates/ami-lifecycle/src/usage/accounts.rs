@@ -45,23 +45,28 @@ fn decide(reports: &[UsageReport], now: Timestamp) -> Step<'_> {
     }
 }
 
-/// Looks which other accounts use an AMI; without a report one is asked for, if `asks`.
+/// Looks which other accounts use an AMI that is shared, or was: EC2 takes all launch permissions from what is
+/// disabled. Without a report one is asked for, if `asks`.
 ///
 /// # Errors
 /// When a call fails.
 pub(crate) async fn other_accounts(
     cloud: &Cloud,
-    ami: &str,
+    (ami, was_shared): (&str, bool),
     asks: bool,
 ) -> Result<OtherAccounts, CloudError> {
-    match look(cloud, ami, asks).await {
+    match look(cloud, (ami, was_shared), asks).await {
         Err(error) if error.kind == CloudErrorKind::NoSuchAction => Ok(OtherAccounts::NotAsked),
         other => other,
     }
 }
 
-async fn look(cloud: &Cloud, ami: &str, asks: bool) -> Result<OtherAccounts, CloudError> {
-    if cloud.shared_with(ami).await?.is_empty() {
+async fn look(
+    cloud: &Cloud,
+    (ami, was_shared): (&str, bool),
+    asks: bool,
+) -> Result<OtherAccounts, CloudError> {
+    if !was_shared && cloud.shared_with(ami).await?.is_empty() {
         return Ok(OtherAccounts::NotAsked);
     }
     let reports = cloud.usage_reports(ami).await?;

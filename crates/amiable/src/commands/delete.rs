@@ -52,22 +52,25 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         is_gone: &surroundings::is_gone,
     };
     let no_plan = |error: NoDeletePlan| match error {
-        NoDeletePlan::Missing(id) => {
-            Failure::failed(format!("there is no {id} in {}", cloud.region()))
-        }
+        NoDeletePlan::Missing(ids) => Failure::failed(missing(&ids.join(", "), cloud.region())),
         NoDeletePlan::Cloud(error) => error.into(),
     };
     let plan = ami_lifecycle::plan_delete(&request).await.map_err(no_plan)?;
-    for RegionDeletions { place, dangling, .. } in &plan {
+    for id in &plan.missing {
+        console.complain(&missing(id, cloud.region()));
+    }
+    for RegionDeletions { place, dangling, .. } in &plan.regions {
         dangling
             .iter()
             .for_each(|text| console.complain(&format!("warning: {}{text}", place.prefix())));
     }
     if args.dry_run {
-        show_plan(&plan, &args, console);
+        show_plan(&plan.regions, &args, console);
         return Ok(());
     }
-    let all = || plan.iter().flat_map(|it| it.deletions.iter().map(move |each| (&it.place, each)));
+    let all = || {
+        plan.regions.iter().flat_map(|it| it.deletions.iter().map(move |each| (&it.place, each)))
+    };
     // All are looked at before any is deleted.
     if !args.force {
         all().try_for_each(|(place, deletion)| refuse(place, deletion))?;
@@ -89,6 +92,10 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         .await
         .map_err(no_plan)?;
     if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
+}
+
+fn missing(ids: &str, region: &str) -> String {
+    format!("there is no {ids} in {region}")
 }
 
 /// Tells what became of a deletion; returns whether all that was to go is gone.

@@ -85,7 +85,11 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         console.message("nothing goes");
         return ended(well);
     }
-    confirm(console, args.yes, "Delete them?", "nothing was deleted")?;
+    let deletes = plans.iter().any(|it| !it.deletions.is_empty() || !it.left.is_empty());
+    match deletes {
+        true => confirm(console, args.yes, "Delete them?", "nothing was deleted")?,
+        false => confirm(console, args.yes, "Retire them?", "nothing was changed")?,
+    }
     let (operator, owner) = (surroundings::operator(), surroundings::owner());
     let actor = surroundings::actor(&operator, &owner);
     let told = |place: &Place, pruned: Pruned<'_>| match pruned {

@@ -52,8 +52,8 @@ async fn restore_one(
     console: &Console,
 ) -> Result<Restored, Failure> {
     for place in places {
-        let namespace = &config.namespace;
-        match ami_lifecycle::restore(&place.cloud, namespace, id, console).await {
+        let known = (&config.namespace, config.templates.as_slice());
+        match ami_lifecycle::restore(&place.cloud, known, id, console).await {
             Ok(restored) => return Ok(restored),
             Err(NotRestored::NotInBin(_)) => {}
             Err(error) => return Err(connect::failure_in(place, error)),

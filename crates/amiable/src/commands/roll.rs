@@ -205,6 +205,7 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
     };
     let odd = match found.status {
         _ if found.template != *name => Some(format!("it is one of template {}", found.template)),
+        _ if found.state != "available" => Some(format!("it is {}", found.state)),
         AmiStatus::Current | AmiStatus::Previous => None,
         status => Some(format!("it is {}, and was never current", status.as_str())),
     };

@@ -231,3 +231,22 @@ fn other_accounts_that_use_a_shared_ami_keep_it() {
     let ids = vec![(r"amiur-[0-9a-f]{17}", "[REPORT]")];
     insta::with_settings!({ filters => ids }, { insta::assert_snapshot!(told.join("\n")) });
 }
+
+/// What an error says differs each time, and is no news.
+#[test]
+fn force_deletes_though_users_cannot_be_looked_up() {
+    let farm = Farm::with_example(&[]);
+    let [first, second] = [1, 2].map(|_| farm.stdout(&["update", "agent", "-q"]));
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    farm.stdout(&["local", "fault", "--call", "DescribeImageReferences=UnauthorizedOperation"]);
+    let refused = farm.amiable(&["delete", first.trim(), "--yes"]);
+    assert!(refused.contains("status: 1") && refused.contains("could not be determined"));
+    let deleted = farm.amiable(&["delete", first.trim(), "--yes", "--force"]);
+    assert!(deleted.contains("status: 0") && deleted.contains("deregistered"), "{deleted}");
+    farm.stdout(&["local", "fault", "--off"]);
+    // The same command again finds what is left of it.
+    let again = farm.amiable(&["delete", first.trim(), second.trim(), "--yes"]);
+    assert!(again.contains("status: 0") && again.contains("there is no "), "{again}");
+    assert_eq!(farm.status()["images"], 2);
+}

@@ -14,6 +14,10 @@ const USERS: [&str; 4] = [
     "DescribeLaunchTemplateVersions",
 ];
 
+/// What tells who uses an image in other accounts.
+const REPORTS: [&str; 3] =
+    ["CreateImageUsageReport", "DescribeImageUsageReportEntries", "DescribeImageUsageReports"];
+
 /// What a policy allows, without what no EC2-compatible endpoint is asked for.
 fn allowed(farm: &Farm, command: &str) -> BTreeSet<String> {
     let text = farm.stdout(&["iam-policy", command]);
@@ -98,6 +102,8 @@ fn the_other_commands_need_what_their_policies_allow_and_nothing_else() {
         let mut policy = restrict(&farm, command);
         // An auto scaling group would tell of one; tests/cli/moto.rs has some.
         policy.remove("DescribeLaunchConfigurations");
+        // Nothing is shared; tests/cli/deletions.rs has an AMI that is.
+        policy.retain(|action| !REPORTS.contains(&action.as_str()));
         // The bakes have made the group, and no dead process has left a rule.
         policy.remove("CreateSecurityGroup");
         policy.remove("DescribeSecurityGroupRules");
@@ -118,6 +124,9 @@ fn a_deletion_needs_what_its_policy_allows_and_nothing_else() {
     farm.wait_until_empty();
     crate::deletions::protect(&farm, protected.trim());
     let mut policy = restrict(&farm, "delete");
+    for action in REPORTS {
+        assert!(policy.remove(action), "{action}");
+    }
     // An auto scaling group would tell of one; tests/cli/moto.rs has some.
     assert!(policy.remove("DescribeLaunchConfigurations"));
     farm.stdout(&["delete", protected.trim(), "--yes", "--force"]);

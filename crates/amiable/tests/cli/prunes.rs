@@ -88,6 +88,42 @@ fn what_goes_is_retired_first_where_that_is_asked_for_and_taken_back_when_it_is_
     assert_eq!(farm.status()["images"], 3);
 }
 
+/// EC2 takes all launch permissions from what is disabled, and gives none back.
+#[test]
+fn what_is_taken_back_is_shared_again_and_is_not_rolled_to_before() {
+    let farm = Farm::with_example(&[]);
+    let shared = "[template.agent]\nshare_with = [\"123456789012\"]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", shared);
+    farm.edit("amiable.toml", "[defaults]\n", "[defaults]\nretire_after = \"1s\"\n");
+    let consumer =
+        "[[template.agent.consumer]]\ntag = { channel = \"stable\" }\n[template.agent.metadata]";
+    farm.edit("amiable.toml", "[template.agent.metadata]", consumer);
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.wait_until_empty();
+    let prune = || {
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        farm.amiable(&["prune", "--yes", "--keep", "0", "--younger", "1ms"])
+    };
+    let may_launch = || {
+        let args = format!(
+            "ec2 describe-image-attribute --attribute launchPermission --image-id {first} \
+             --query LaunchPermissions[].UserId"
+        );
+        crate::regions::aws(&farm, "us-east-1", &args)
+    };
+    assert!(prune().contains("EC2 makes the usage report"), "other accounts are asked about");
+    assert!(prune().contains("deprecated ["), "nobody there uses it");
+    assert!(prune().contains("disabled ["));
+    assert_eq!(may_launch(), "");
+    let rolled = farm.amiable(&["roll", "agent", "--to", "1", "--write"]);
+    assert!(rolled.contains("status: 1") && rolled.contains("it is disabled"), "{rolled}");
+    let back = farm.amiable(&["rollback", "agent", "--to", "1"]);
+    assert!(back.contains("status: 0"), "{back}");
+    assert_eq!(may_launch(), "123456789012");
+    assert_eq!(farm.current("agent"), first);
+}
+
 /// What follows the defaults.
 const FLEET: &str = r#"keep = 1
 keep_younger = "1s"

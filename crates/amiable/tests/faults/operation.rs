@@ -29,7 +29,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 18] = [
+const OPERATIONS: [Operation; 19] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -180,6 +180,19 @@ const OPERATIONS: [Operation; 18] = [
         status: 0,
         // `prune` has the rest.
         only: &["CreateTags", "DescribeImages", "DisableImage"],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "deprecate",
+        state: |farm| {
+            two_amis(farm);
+            farm.edit("amiable.toml", "[defaults]\n", "[defaults]\nretire_after = \"30d\"\n");
+        },
+        arguments: |_| words("prune --yes --keep 0 --younger 1ms"),
+        images: 0,
+        generation: 2,
+        status: 0,
+        only: &["CreateTags", "EnableImageDeprecation"],
         interrupted_at: None,
     },
     Operation {

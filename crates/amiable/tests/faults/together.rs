@@ -173,8 +173,10 @@ fn run(beginning: &Beginning, pair: &Pair) -> Result<bool, Failed> {
         if ended.messages.contains("panicked") || ended.status.is_none() {
             return Err(told("it ended by itself".into()));
         }
-        if let Some(gone) = said_current(ended).find(|id| !after.images.contains_key(*id)) {
-            return Err(told(format!("{gone} was made current, and is gone")));
+        let can_be_launched = |id: &&str| after.images.get(*id).is_some_and(|it| it == "available");
+        if let Some(id) = said_current(ended).find(|id| !can_be_launched(id)) {
+            let state = after.images.get(id);
+            return Err(told(format!("{id} was made current, and is {state:?}")));
         }
     }
     let swept = end(farm.spawn(&["sweep", "--yes"]))?;

@@ -61,14 +61,20 @@ impl Action for CreateImageUsageReport {
     const REFERENCE: Reference = Reference {
         honours: &["ImageId", "ResourceType", "AccountId"],
         ignores: &["ClientToken"],
-        notes: "What other accounts have is what `amiable local used` says.",
+        notes: "All versions of launch templates are counted, whatever version-depth says. What other accounts have is what `amiable local used` says.",
         ..Reference::NONE
     };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         let image = required_id::<Image>(params, "ImageId")?;
         let kinds = params.structures("ResourceType").into_iter();
-        let kinds = kinds.map(|it| it.required("ResourceType")).collect::<ApiResult<Vec<_>>>()?;
+        let kinds = kinds.map(|it| {
+            for option in it.structures("ResourceTypeOption") {
+                check_option(&option)?;
+            }
+            it.required("ResourceType")
+        });
+        let kinds = kinds.collect::<ApiResult<Vec<_>>>()?;
         if kinds.is_empty() {
             return Err(ApiError::missing("ResourceType"));
         }
@@ -107,6 +113,19 @@ impl Action for CreateImageUsageReport {
         })?;
         xml.text("reportId", id);
         Ok(())
+    }
+}
+
+/// How many versions of launch templates are looked at: 1 to 10,000.
+fn check_option(option: &Params) -> ApiResult<()> {
+    let (name, values) = (option.required("OptionName")?, option.list("OptionValue"));
+    let is_depth = |value: &String| value.parse::<u32>().is_ok_and(|it| (1..=10_000).contains(&it));
+    match (name.as_str(), values.as_slice()) {
+        ("version-depth", [value]) if is_depth(value) => Ok(()),
+        ("version-depth", values) => {
+            Err(ApiError::invalid_value("OptionValue", &values.join(", ")))
+        }
+        (other, _) => Err(ApiError::invalid_value("OptionName", other)),
     }
 }
 
