@@ -138,6 +138,9 @@ pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
     if key.is_empty() || key.chars().count() > LONGEST_KEY {
         return Err(format!("is no tag key: 1 to {LONGEST_KEY} characters are allowed"));
     }
+    if key.chars().chain(value.chars()).any(char::is_control) {
+        return Err("has a control character, such as the end of a line".into());
+    }
     if value.chars().count() > LONGEST_VALUE {
         return Err(format!(
             "has a value of more than {LONGEST_VALUE} characters, which EC2 refuses"

@@ -1,6 +1,7 @@
 //! The one place that prints: results to standard output, all else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 use ami_lifecycle::{Event, Observer};
 use indicatif::MultiProgress;
@@ -10,12 +11,14 @@ use indicatif::MultiProgress;
 pub(crate) struct Console {
     quiet: bool,
     progress: Option<MultiProgress>,
+    /// Why a result could not be written, the first time.
+    unwritten: Arc<OnceLock<std::io::Error>>,
 }
 
 impl Console {
     pub(crate) fn new(quiet: bool) -> Console {
         let live = !quiet && std::io::stderr().is_terminal();
-        Console { quiet, progress: live.then(MultiProgress::new) }
+        Console { quiet, progress: live.then(MultiProgress::new), unwritten: Arc::default() }
     }
 
     /// The live display, where there is a terminal to show it on.
@@ -25,7 +28,21 @@ impl Console {
 
     /// A result. A reader that has gone away, such as `head`, is no failure.
     pub(crate) fn result(&self, text: &str) {
-        self.suspended(|| drop(writeln!(std::io::stdout(), "{text}")));
+        let written = self.suspended(|| {
+            let mut stdout = std::io::stdout();
+            writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+        });
+        match written {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                drop(self.unwritten.set(error));
+            }
+            _ => {}
+        }
+    }
+
+    /// Why not all results are on standard output, such as a full disk.
+    pub(crate) fn unwritten(&self) -> Option<&std::io::Error> {
+        self.unwritten.get()
     }
 
     /// A message; silent with --quiet.
@@ -40,7 +57,7 @@ impl Console {
         self.suspended(|| drop(writeln!(std::io::stderr(), "{text}")));
     }
 
-    fn suspended(&self, print: impl FnOnce()) {
+    fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.progress {
             Some(progress) => progress.suspend(print),
             None => print(),

@@ -42,7 +42,11 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(commands::run(cli, &console));
     // A connection or a name look-up that hangs must not keep the program.
     runtime.shutdown_background();
+    if let Some(error) = console.unwritten() {
+        console.complain(&format!("error: failed to write to standard output: {error}"));
+    }
     match outcome {
+        Ok(()) if console.unwritten().is_some() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.silent {

@@ -5,7 +5,7 @@ use ami_lifecycle::{
 };
 use clap::Args;
 
-use super::{Outcome, confirm, json, load_config_for};
+use super::{Outcome, check_ami_id, confirm, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::Need;
 use crate::console::Console;
@@ -41,7 +41,7 @@ pub(crate) struct DeleteArgs {
 pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
     for id in &args.amis {
-        check_id(id)?;
+        check_ami_id(id, "`amiable list` shows them")?;
     }
     let cloud = connect::cloud(&config, console).await?;
     let jenkins = connect::jenkins(&config);
@@ -133,13 +133,6 @@ fn tell_snapshots(ami: &str, deleted: Deleted, console: &Console) -> bool {
         console.complain(&format!("{snapshot} stays: {users} uses it"));
     }
     well
-}
-
-fn check_id(id: &str) -> Result<(), Failure> {
-    if id.starts_with("ami-") {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("`{id}` is no AMI id")).hint("`amiable list` shows them"))
 }
 
 fn refuse(place: &Place, deletion: &Deletion) -> Result<(), Failure> {

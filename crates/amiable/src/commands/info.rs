@@ -71,6 +71,7 @@ fn as_text(info: &Info) -> String {
     let mut lines = Vec::new();
     let mut add = |label: &str, value: &str| {
         if !value.is_empty() {
+            let value = harmless(value);
             lines.push(format!("{label:<14}{}{value}", if label.len() < 14 { "" } else { " " }));
         }
     };
@@ -135,6 +136,18 @@ fn as_text(info: &Info) -> String {
     lines.join("\n")
 }
 
+/// Whoever may write tags may write control characters: each is shown, and none obeyed.
+fn harmless(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        match character.is_control() {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
 fn copy_text(copy: &RegionalCopy) -> String {
     let region = &copy.region;
     match (&copy.ami, copy.status, &copy.unknown) {
@@ -182,5 +195,16 @@ fn ancestor_text(ancestor: &Ancestor) -> String {
             format!("{id} {name} (owner {})", ancestor.owner.as_deref().unwrap_or("unknown"))
         }
         (None, ..) => format!("{id} (does not exist any more)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn control_characters_are_shown_and_break_no_table() {
+        assert_eq!(harmless("one\ntwo\u{1b}[31m"), "one\\ntwo\\u{1b}[31m");
+        assert_eq!(harmless("Büro 3"), "Büro 3");
     }
 }

@@ -55,6 +55,33 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
     }
 }
 
+/// An id is `ami-` and 8 or 17 hexadecimal digits.
+fn is_ami_id(text: &str) -> bool {
+    let digits = text.strip_prefix("ami-").unwrap_or_default();
+    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Refuses what is no AMI's id, and says what it is.
+fn check_ami_id(text: &str, hint: &str) -> Outcome {
+    if is_ami_id(text) {
+        return Ok(());
+    }
+    let kinds = [("snap-", "a snapshot"), ("i-", "an instance"), ("vol-", "a volume")];
+    let kind = kinds.into_iter().find(|(prefix, _)| text.starts_with(prefix));
+    let message = match (text.rsplit_once("/ami-"), kind) {
+        (Some((_, id)), _) if text.starts_with("arn:") => {
+            return Err(Failure::usage(format!("`{text}` is an ARN"))
+                .hint(format!("AMIs are named by their ids: ami-{id}")));
+        }
+        (_, Some((_, kind))) => format!("`{text}` is the id of {kind}, and not of an AMI"),
+        (_, None) if text.starts_with("ami-") => {
+            format!("`{text}` is no AMI id: that has 17 hexadecimal digits behind `ami-`")
+        }
+        (_, None) => format!("`{text}` is no AMI id: that begins with `ami-`"),
+    };
+    Err(Failure::usage(message).hint(hint))
+}
+
 /// The configuration that holds for this call.
 fn load_config(global: &Global) -> Result<Config, Failure> {
     load_config_for(global, Need::Bake)

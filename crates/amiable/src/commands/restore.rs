@@ -3,7 +3,7 @@
 use ami_lifecycle::{NotRestored, Place, Restored};
 use clap::Args;
 
-use super::{Outcome, load_config_for};
+use super::{Outcome, check_ami_id, load_config_for};
 use crate::cli::Global;
 use crate::config::{Config, Need};
 use crate::connect;
@@ -23,7 +23,7 @@ pub(crate) struct RestoreArgs {
 
 pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    args.amis.iter().try_for_each(|id| check_id(id))?;
+    args.amis.iter().try_for_each(|id| check_ami_id(id, LISTS))?;
     let cloud = connect::cloud(&config, console).await?;
     let mut places = ami_lifecycle::places(&config.templates, &cloud);
     // The first region comes first here: most are there.
@@ -68,13 +68,6 @@ async fn restore_one(
 
 /// How to see what there is.
 const LISTS: &str = "`aws ec2 list-images-in-recycle-bin` lists it";
-
-fn check_id(id: &str) -> Outcome {
-    match id.starts_with("ami-") {
-        true => Ok(()),
-        false => Err(Failure::usage(format!("`{id}` is no AMI id")).hint(LISTS)),
-    }
-}
 
 fn text(restored: &Restored) -> String {
     let Restored { ami, was_gone } = restored;

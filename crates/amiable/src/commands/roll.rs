@@ -12,8 +12,8 @@ use ami_lifecycle::{
 use clap::{ArgGroup, Args};
 use similar::{ChangeTag, TextDiff};
 
-use self::places::{Consumed, choose, is_ami_id, places};
-use super::{Outcome, chosen, confirm, json, load_config_for};
+use self::places::{Consumed, choose, places};
+use super::{Outcome, chosen, confirm, is_ami_id, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
 use crate::console::Console;

@@ -68,7 +68,7 @@ pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Cons
 }
 
 fn as_text(name: &str, facts: &Facts) -> String {
-    let lines = facts.iter().map(|(key, value)| format!("  {key:<16}{value}"));
+    let lines = facts.iter().map(|(key, value)| format!("  {key:<17}{value}"));
     std::iter::once(format!("{name}:")).chain(lines).collect::<Vec<String>>().join("\n")
 }
 

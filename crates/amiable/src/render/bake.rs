@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use ami_lifecycle::{Event, Observer, Stage, Stream};
@@ -18,6 +18,8 @@ pub(crate) struct BakeView {
     console: Console,
     bar: Option<ProgressBar>,
     log: Mutex<File>,
+    /// That the log could not be written is told once.
+    is_told: Once,
 }
 
 impl BakeView {
@@ -35,6 +37,7 @@ impl BakeView {
             console: console.clone(),
             bar,
             log: Mutex::new(log),
+            is_told: Once::new(),
         }
     }
 
@@ -49,7 +52,13 @@ impl BakeView {
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         let mut log = self.log.lock().expect("no panic holds this lock");
         // A full disk must not end a bake; the terminal has the lines too.
-        let _ = writeln!(log, "{now} {text}");
+        if let Err(error) = writeln!(log, "{now} {text}") {
+            self.is_told.call_once(|| {
+                let template = &self.template;
+                let text = format!("warning: {template}: the log could not be written: {error}");
+                self.console.complain(&text);
+            });
+        }
     }
 
     fn stage(&self, stage: Stage) {
@@ -101,5 +110,20 @@ impl Observer for BakeView {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_told_once_and_ends_nothing() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let view = BakeView::new("agent", &Console::new(true), full);
+        assert!(!view.is_told.is_completed());
+        view.event(Event::Note("one".into()));
+        view.event(Event::Note("two".into()));
+        assert!(view.is_told.is_completed());
     }
 }

@@ -16,6 +16,7 @@ mod interrupts;
 mod jenkins_server;
 mod local;
 mod moto;
+mod output;
 mod plans;
 mod policies;
 mod proxies;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ami_lifecycle::{Cloud, Fleet, Template};
 
+use crate::commands::is_ami_id;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -64,10 +65,4 @@ pub(super) fn choose(places: &mut Vec<Consumed<'_>>, to: Option<&str>) {
         true => places.retain(has_it),
         false => places.retain(|place| place.region.is_none()),
     }
-}
-
-/// An id is `ami-` and 8 or 17 hexadecimal digits.
-pub(super) fn is_ami_id(text: &str) -> bool {
-    let digits = text.strip_prefix("ami-").unwrap_or_default();
-    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
