@@ -69,12 +69,7 @@ fn not_found(subject: &str, config: &crate::config::Config, region: &str) -> Fai
 fn as_text(info: &Info) -> String {
     let ami = &info.ami;
     let mut lines = Vec::new();
-    let mut add = |label: &str, value: &str| {
-        if !value.is_empty() {
-            let value = harmless(value);
-            lines.push(format!("{label:<14}{}{value}", if label.len() < 14 { "" } else { " " }));
-        }
-    };
+    let mut add = |label: &str, value: &str| add_line(&mut lines, label, &harmless(value));
     add("AMI", &ami.ami);
     add("name", &ami.name);
     add("description", ami.description.as_deref().unwrap_or_default());
@@ -125,15 +120,23 @@ fn as_text(info: &Info) -> String {
     for user in &info.users {
         add("used by", &user_text(user));
     }
+    // What programs and servers have said has lines, and is harmless already.
     for (what, error) in &info.unknown_users {
-        add("may be used by", &format!("{what}: that could not be determined: {error}"));
+        let text = format!("{what}: that could not be determined: {error}");
+        add_line(&mut lines, "may be used by", &text);
     }
     for state in &info.consumers {
         for text in state_texts(state, &ami.ami) {
-            add("consumer", &format!("{}: {text}", state.consumer));
+            add_line(&mut lines, "consumer", &format!("{}: {text}", state.consumer));
         }
     }
     lines.join("\n")
+}
+
+fn add_line(lines: &mut Vec<String>, label: &str, value: &str) {
+    if !value.is_empty() {
+        lines.push(format!("{label:<14}{}{value}", if label.len() < 14 { "" } else { " " }));
+    }
 }
 
 /// Whoever may write tags may write control characters: each is shown, and none obeyed.
