@@ -239,6 +239,12 @@ impl Ami {
         self.distribution.contains(distribution::SHARING)
     }
 
+    /// It was verified, whoever has taken the tag that made it current. A copy has that tag of its original
+    /// before it is there.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.verified.is_some() && self.copy_of.is_none()
+    }
+
     /// It can be made current: it is available, or was only retired.
     pub(crate) fn can_be_had(&self) -> bool {
         self.state == "available" || (self.retired.is_some() && self.state == DISABLED)

@@ -390,7 +390,7 @@ fn by_status(
             if let Some(busy) = takeover::busy(&alone, &[], &ami.template, is_gone, now) {
                 return (Some(Kept::UnderWay(busy.to_string())), None);
             }
-            if ami.lease.as_deref() != Some(tags::NO_LEASE) && ami.verified.is_none() {
+            if ami.lease.as_deref() != Some(tags::NO_LEASE) && !ami.is_proven() {
                 return (None, Some(Goes::Dead));
             }
             let newer = current.is_none_or(|current| ami.generation > current.generation);

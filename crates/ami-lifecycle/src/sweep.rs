@@ -192,10 +192,8 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
     };
     let of = |kind| move |it: &Tagged| is_over(it).map(|because| it.left(kind, because));
     let instances = instances.iter().filter_map(of(LeftKind::Instance));
-    // What was verified is proven, whoever has taken the tag that made it current.
-    let unproven = |ami: &&Ami| {
-        matches!(ami.status, Status::Pending | Status::Failed) && ami.verified.is_none()
-    };
+    let unproven =
+        |ami: &&Ami| matches!(ami.status, Status::Pending | Status::Failed) && !ami.is_proven();
     let images = fleet.amis().iter().filter(unproven).filter_map(|ami| {
         let because = ended((ami.lease.as_deref(), &ami.owner), false, is_gone, now)?;
         Some(Leftover::of_image(because, ami))
