@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::ec2::ACCOUNT;
 use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, Vpc, new_id};
 
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";
@@ -36,6 +37,21 @@ pub(crate) fn addresses_in_use(state: &State) -> impl Iterator<Item = Ipv4Addr> 
 /// The one zone of a region.
 pub(crate) fn zone(region: &str) -> String {
     format!("{region}a")
+}
+
+/// The partition of a region, which ARNs begin with
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region {
+        it if it.starts_with("cn-") => "aws-cn",
+        it if it.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// The ARN of something in a region, by what stands behind the account.
+pub(crate) fn arn(service: &str, region: &str, path: &str) -> String {
+    format!("arn:{}:{service}:{region}:{ACCOUNT}:{path}", partition(region))
 }
 
 /// Whether a text has the form of a region's name, such as `us-gov-west-1`

@@ -42,9 +42,9 @@ fn bake(farm: &Farm, template: &str) -> Child {
     bake
 }
 
-/// A farm with a second template, whose images take a while.
+/// A farm with a second template, whose images take so long that `aws` has looked, however slow this machine is.
 fn farm_of_two() -> Farm {
-    let farm = Farm::with_example(&["--delays", "image=6s"]);
+    let farm = Farm::with_example(&["--delays", "image=15s"]);
     let text = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
     let (_, template) = text.split_once("[template.agent]").unwrap();
     let second = template.split("[template.agent.metadata]").next().unwrap();
@@ -55,7 +55,7 @@ fn farm_of_two() -> Farm {
 
 #[test]
 fn a_bake_lets_its_own_machine_in_and_nobody_when_it_has_ended() {
-    let farm = Farm::with_example(&["--delays", "image=6s"]);
+    let farm = Farm::with_example(&["--delays", "image=15s"]);
     let mut bake = bake(&farm, "agent");
     assert_eq!(let_in(&farm), ["amiable-ci 127.0.0.1/32"]);
     assert!(bake.wait().unwrap().success());
@@ -147,7 +147,7 @@ fn a_login_that_does_not_come_is_explained() {
 
 #[test]
 fn one_rule_that_somebody_took_away_does_not_keep_the_others() {
-    let farm = Farm::with_example(&["--delays", "image=8s"]);
+    let farm = Farm::with_example(&["--delays", "image=15s"]);
     let ranges = "[defaults]\nssh_from = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
     farm.edit("amiable.toml", "[defaults]", ranges);
     let mut bake = bake(&farm, "agent");

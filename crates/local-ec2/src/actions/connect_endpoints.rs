@@ -176,7 +176,7 @@ fn write(xml: &mut Xml, endpoint: &ConnectEndpoint, state: &str) {
     let ConnectEndpoint { id, region, .. } = endpoint;
     xml.text("ownerId", ACCOUNT);
     xml.text("instanceConnectEndpointId", id);
-    let arn = format!("arn:aws:ec2:{region}:{ACCOUNT}:instance-connect-endpoint/{id}");
+    let arn = network::arn("ec2", region, &format!("instance-connect-endpoint/{id}"));
     xml.text("instanceConnectEndpointArn", arn);
     xml.text("state", state);
     xml.text("stateMessage", "");

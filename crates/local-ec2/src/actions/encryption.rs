@@ -1,6 +1,6 @@
 //! Which KMS key a disk counts as encrypted with. Nothing is encrypted here: it is told.
 
-use crate::ec2::ACCOUNT;
+use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params};
 
 /// The key of an account that names none.
@@ -33,6 +33,6 @@ impl Encryption {
             return name.to_owned();
         }
         let path = if name.starts_with("alias/") { name.into() } else { format!("key/{name}") };
-        format!("arn:aws:kms:{region}:{ACCOUNT}:{path}")
+        network::arn("kms", region, &path)
     }
 }

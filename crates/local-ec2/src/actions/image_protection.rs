@@ -3,8 +3,8 @@
 
 use super::query::{Page, find_image, find_own_image, id_list, required_id};
 use super::{Action, Call};
-use crate::ec2::ACCOUNT;
 use crate::model::{Image, Instance, InstanceState, Resource};
+use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeregistrationProtection.html>
@@ -98,7 +98,7 @@ impl Action for DescribeImageReferences {
                 xml.text("imageId", &instance.image_id);
                 xml.text("resourceType", "ec2:Instance");
                 let (region, id) = (&call.region, &instance.id);
-                xml.text("arn", format!("arn:aws:ec2:{region}:{ACCOUNT}:instance/{id}"));
+                xml.text("arn", network::arn("ec2", region, &format!("instance/{id}")));
             });
             xml.option("nextToken", token);
             Ok(())

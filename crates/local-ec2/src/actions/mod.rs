@@ -90,7 +90,9 @@ macro_rules! actions {
         ) -> ApiResult<String> {
             match name {
                 $($name => perform::<$kind>(call, params, name, request_id),)*
-                "GetCallerIdentity" => identity::get_caller_identity(request_id),
+                "GetCallerIdentity" => {
+                    identity::get_caller_identity(&call.region, request_id)
+                }
                 _ => check_known(name).map(|()| String::new()),
             }
         }

@@ -173,7 +173,7 @@ fn write(xml: &mut Xml, state: &State, region: &str, subnet: &Subnet) {
     xml.text("availableIpAddressCount", (last - first + 1) as usize - used.count());
     xml.text("availabilityZone", network::zone(region));
     xml.text("availabilityZoneId", network::zone_id(region));
-    xml.text("subnetArn", format!("arn:aws:ec2:{region}:{ACCOUNT}:subnet/{}", subnet.id));
+    xml.text("subnetArn", network::arn("ec2", region, &format!("subnet/{}", subnet.id)));
     xml.text("assignIpv6AddressOnCreation", false);
     xml.list("ipv6CidrBlockAssociationSet", std::iter::empty::<()>(), |_, ()| {});
     xml.text("ipv6Native", false);
