@@ -95,7 +95,7 @@ const BY_RELAY: &str =
 
 #[test]
 fn in_a_private_subnet_only_a_way_in_leads_to_an_ami() {
-    let farm = private_farm(&["--delays", "image=4s"], "");
+    let farm = private_farm(&["--delays", "image=15s"], "");
     let boot = "timeouts = { boot = \"3s\",";
     farm.edit("amiable.toml", "# timeouts = { boot = \"15m\",", boot);
     let mut told = vec![farm.amiable(&["create", "agent"])];
