@@ -190,18 +190,17 @@ pub(crate) struct Claim<'a> {
     tags: Tags,
 }
 
-/// Claims something, ends it by `end`, and takes the claim back where that fails. `false`: it was gone
-/// already.
-pub(crate) async fn delete_claimed<'t>(
+/// Claims something and does `act`; the claim is taken back where that fails. `None`: it was gone already.
+async fn with_claim<'t>(
     cloud: &Cloud,
     target: Target<'t>,
     decided: &Standing,
     actor: Actor<'_>,
-    end: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
-) -> Result<bool, NotDeleted> {
-    let Some(claim) = claim(cloud, target, decided, actor).await? else { return Ok(false) };
-    match end(&claim).await {
-        Ok(()) => Ok(true),
+    act: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
+) -> Result<Option<Claim<'t>>, NotDeleted> {
+    let Some(claim) = claim(cloud, target, decided, actor).await? else { return Ok(None) };
+    match act(&claim).await {
+        Ok(()) => Ok(Some(claim)),
         Err(error) => {
             withdraw(cloud, claim.target, &claim.value).await;
             Err(error)
@@ -209,21 +208,28 @@ pub(crate) async fn delete_claimed<'t>(
     }
 }
 
-/// Claims something, does by `act` what keeps it, and takes the claim back. What is gone already is left.
-pub(crate) async fn claimed<'t>(
+/// Claims something and ends it by `end`. `false`: it was gone already.
+pub(crate) async fn delete_claimed<'t>(
     cloud: &Cloud,
     target: Target<'t>,
     decided: &Standing,
     actor: Actor<'_>,
-    act: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
+    end: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
+) -> Result<bool, NotDeleted> {
+    Ok(with_claim(cloud, target, decided, actor, end).await?.is_some())
+}
+
+/// Claims something and changes it by `change`, so that it stays. What is gone already is left.
+pub(crate) async fn change_claimed<'t>(
+    cloud: &Cloud,
+    target: Target<'t>,
+    decided: &Standing,
+    actor: Actor<'_>,
+    change: impl AsyncFnOnce(&Claim<'t>) -> Result<(), NotDeleted>,
 ) -> Result<(), NotDeleted> {
-    let Some(claim) = claim(cloud, target, decided, actor).await? else { return Ok(()) };
-    match act(&claim).await {
-        Ok(()) => Ok(take_back(cloud, claim.target, &claim.value).await?),
-        Err(error) => {
-            withdraw(cloud, claim.target, &claim.value).await;
-            Err(error)
-        }
+    match with_claim(cloud, target, decided, actor, change).await? {
+        Some(claim) => Ok(take_back(cloud, claim.target, &claim.value).await?),
+        None => Ok(()),
     }
 }
 

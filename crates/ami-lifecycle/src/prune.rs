@@ -1,4 +1,4 @@
-//! Which AMIs are kept, and why; all others go. A pure function over what was observed:
+//! Which AMIs are kept, and why; all others go. A pure function over what was observed (`judge.rs`):
 //!
 //! ```text
 //!   fleet, rules, time --> those without a reason --> who uses them? --> those that go
@@ -6,26 +6,27 @@
 //!
 //! What cannot be looked up may use any of them: then nothing goes.
 
+mod judge;
 mod regions;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
+use self::judge::{is_needed, judge};
 pub use self::regions::{
     NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
     plan_prune,
 };
-use crate::ami::{Ami, Status};
+use crate::ami::Status;
 use crate::consumer::Holders;
 use crate::delete::{Deletion, Objection, add_own_users, add_users};
 use crate::fleet::Fleet;
 use crate::place::Place;
-use crate::retire::{self, RetireStep, Retired, RetiredStage};
-use crate::tags;
-use crate::takeover::{self, IsGone};
+use crate::retire::{RetireStep, RetiredStage};
+use crate::takeover::IsGone;
 use crate::template::Template;
 
 /// What is kept of a template.
@@ -252,168 +253,6 @@ fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
     found
 }
 
-/// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.
-fn judge(request: &FleetRequest<'_>) -> Vec<Fate> {
-    let FleetRequest { fleet, only, .. } = *request;
-    let chosen = fleet.amis().iter().filter(|ami| only.is_empty() || only.contains(&ami.template));
-    let history = History::of(fleet);
-    chosen.map(|ami| judge_one(ami, &history, request)).collect()
-}
-
-/// What was current before, of each template.
-struct History<'f> {
-    /// How many were current more lately than an AMI, the current one not counted, and itself.
-    numbers: HashMap<&'f str, u64>,
-    /// What each template is rolled back to.
-    ways_back: HashMap<&'f str, &'f str>,
-}
-
-impl<'f> History<'f> {
-    fn of(fleet: &'f Fleet) -> History<'f> {
-        let mut before: BTreeMap<&str, Vec<&Ami>> = BTreeMap::new();
-        let had = |ami: &&Ami| ami.status == Status::Previous && ami.can_be_had();
-        for ami in fleet.amis().iter().filter(had) {
-            before.entry(&ami.template).or_default().push(ami);
-        }
-        let mut history = History { numbers: HashMap::new(), ways_back: HashMap::new() };
-        for (template, mut amis) in before {
-            let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
-            amis.sort_by_cached_key(|ami| std::cmp::Reverse(rank(ami)));
-            history
-                .numbers
-                .extend((1..).zip(&amis).map(|(number, ami)| (ami.ami.as_str(), number)));
-            if let Ok(ami) = fleet.rollback_target(template, None) {
-                history.ways_back.insert(template, &ami.ami);
-            }
-        }
-        history
-    }
-}
-
-fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fate {
-    let FleetRequest { fleet, templates, is_gone, now, .. } = *request;
-    let mut kept = Vec::new();
-    let mut goes = None;
-    let template = templates.iter().find(|template| template.name == ami.template);
-    let current = fleet.current(&ami.template);
-    match template {
-        None => kept.push(Kept::NoTemplate(ami.template.clone())),
-        Some(template) => {
-            if ami.status == Status::Current {
-                kept.push(Kept::Current);
-            } else if current.is_none() {
-                kept.push(Kept::NoCurrent(ami.template.clone()));
-            }
-            let number = history.numbers.get(ami.ami.as_str()).copied();
-            let (by_rule, reason) = by_status(ami, current, number, &template.keep, is_gone, now);
-            kept.extend(by_rule);
-            goes = reason;
-            let way_back = history.ways_back.get(ami.template.as_str());
-            if template.keep.before > 0 && way_back.is_some_and(|it| *it == ami.ami) {
-                kept.push(Kept::WayBack);
-            }
-            if goes != Some(Goes::Dead) {
-                kept.extend(young(ami, template.keep.younger, now));
-            }
-            kept.extend(launched(ami, template.keep.launched, now));
-        }
-    }
-    if ami.protected && !ami.is_protected_by_amiable() {
-        kept.push(Kept::Protected);
-    }
-    let mut step = goes.as_ref().map(|_| RetireStep::Delete);
-    if kept.is_empty() && goes == Some(Goes::Old) {
-        let after = template.and_then(|template| template.keep.retire);
-        match retire::due(ami.retired, after, now) {
-            Ok(due) => step = Some(due),
-            Err(retired) => kept.push(waiting(retired, after.unwrap_or_default(), now)),
-        }
-    }
-    Fate {
-        ami: ami.ami.clone(),
-        name: ami.name.clone(),
-        template: ami.template.clone(),
-        generation: ami.generation,
-        status: ami.status,
-        created: ami.created.clone(),
-        kept,
-        goes: goes.filter(|_| ami.status != Status::Current),
-        step,
-    }
-}
-
-fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> Kept {
-    let passed = now.duration_since(since).max(SignedDuration::ZERO);
-    let seconds = u64::try_from(passed.as_secs()).unwrap_or_default();
-    Kept::Retired { stage, seconds, limit: limit.as_secs() }
-}
-
-/// Whether it is needed after all, as far as that is known.
-fn is_needed(kept: &Kept) -> bool {
-    match kept {
-        Kept::Current
-        | Kept::Before { .. }
-        | Kept::WayBack
-        | Kept::Young { .. }
-        | Kept::Launched { .. }
-        | Kept::NoCurrent(_)
-        | Kept::Objected(Objection::Used(_)) => true,
-        Kept::Retired { .. }
-        | Kept::UnderWay(_)
-        | Kept::Waits
-        | Kept::NoTemplate(_)
-        | Kept::Protected
-        | Kept::Objected(_)
-        | Kept::Limit(_) => false,
-    }
-}
-
-/// Why an AMI stays as what it is, and why it would go.
-fn by_status(
-    ami: &Ami,
-    current: Option<&Ami>,
-    number: Option<u64>,
-    keep: &Keep,
-    is_gone: IsGone<'_>,
-    now: Timestamp,
-) -> (Option<Kept>, Option<Goes>) {
-    match ami.status {
-        Status::Current => (None, None),
-        Status::Previous => {
-            let kept = number.filter(|number| *number <= keep.before);
-            (kept.map(|number| Kept::Before { number, of: keep.before }), Some(Goes::Old))
-        }
-        Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
-        Status::Failed => (None, Some(Goes::Bad("failed"))),
-        Status::Pending => {
-            let alone = Fleet::new(vec![ami.clone()]);
-            if let Some(busy) = takeover::busy(&alone, &[], &ami.template, is_gone, now) {
-                return (Some(Kept::UnderWay(busy.to_string())), None);
-            }
-            if ami.lease.as_deref() != Some(tags::NO_LEASE) && !ami.is_proven() {
-                return (None, Some(Goes::Dead));
-            }
-            let newer = current.is_none_or(|current| ami.generation > current.generation);
-            (newer.then_some(Kept::Waits), Some(Goes::Overtaken))
-        }
-    }
-}
-
-fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<Kept> {
-    // What does not tell its age counts as young.
-    let created = ami.created.parse::<Timestamp>().unwrap_or(now);
-    let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
-    (age < limit).then_some(Kept::Young { seconds: age.as_secs(), limit: limit.as_secs() })
-}
-
-/// One that was never launched since EC2 tells it, or of which it tells nothing, is not held.
-fn launched(ami: &Ami, limit: Option<Duration>, now: Timestamp) -> Option<Kept> {
-    let limit = limit?;
-    let at = ami.last_launched.as_ref()?.parse::<Timestamp>().unwrap_or(now);
-    let ago = Duration::try_from(now.duration_since(at).max(SignedDuration::ZERO)).ok()?;
-    (ago < limit).then_some(Kept::Launched { seconds: ago.as_secs(), limit: limit.as_secs() })
-}
-
 /// What goes unless somebody uses it: the oldest first. What was not to be among these stays. Pure.
 fn candidates(fates: &mut [Fate], request: &FleetRequest<'_>) -> Vec<Deletion> {
     let FleetRequest { fleet, among, limit, .. } = *request;
@@ -465,8 +304,12 @@ fn object(fates: &mut [Fate], looked_at: &[Deletion], others: &[Deletion], limit
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::ami::Ami;
     use crate::cloud::ImageFacts;
+    use crate::tags;
     use crate::template::tests::template;
     use crate::usage::User;
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::ami::Ami;
 use crate::cloud::Cloud;
-use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, claimed};
+use crate::deleting::{Actor, Claim, NotDeleted, Standing, Target, change_claimed};
 use crate::distribution::Distribution;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::tags::{self, Tags};
@@ -114,8 +114,8 @@ pub(crate) async fn retire(
         }
         let value = format!("{} {}", stage.as_str(), Timestamp::now());
         let note = async || cloud.tag(&[ami.to_owned()], &tags::of([(tags::RETIRED, value)])).await;
-        // What breaks off half way is told by the tag, so that it can be taken back: of one that is
-        // disabled already by the stage before.
+        // What breaks off half way is told by the tag, so that it can be taken back: of an AMI that is
+        // disabled by the tag of the stage before.
         match stage {
             RetiredStage::Deprecated => {
                 note().await?;
@@ -128,7 +128,7 @@ pub(crate) async fn retire(
         }
         Ok(())
     };
-    claimed(cloud, Target::Image(ami), standing, actor, act).await
+    change_claimed(cloud, Target::Image(ami), standing, actor, act).await
 }
 
 /// Makes a retired AMI what it was, on its template's terms: EC2 takes all launch permissions from what is

@@ -61,7 +61,7 @@ fn is_ami_id(text: &str) -> bool {
     matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Refuses what is no AMI's id, and says what it is.
+/// Refuses what is not an AMI's id, and says what it is.
 fn check_ami_id(text: &str, hint: &str) -> Outcome {
     if is_ami_id(text) {
         return Ok(());
@@ -75,9 +75,9 @@ fn check_ami_id(text: &str, hint: &str) -> Outcome {
         }
         (_, Some((_, kind))) => format!("`{text}` is the id of {kind}, and not of an AMI"),
         (_, None) if text.starts_with("ami-") => {
-            format!("`{text}` is no AMI id: that has 17 hexadecimal digits behind `ami-`")
+            format!("`{text}` is not an AMI id: after `ami-` an id has 17 hexadecimal digits")
         }
-        (_, None) => format!("`{text}` is no AMI id: that begins with `ami-`"),
+        (_, None) => format!("`{text}` is not an AMI id: an id begins with `ami-`"),
     };
     Err(Failure::usage(message).hint(hint))
 }

@@ -7,6 +7,7 @@ mod consumer;
 mod diagnostic;
 mod distribution;
 mod guest;
+mod keep;
 mod reach;
 mod reader;
 mod schema;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use ami_lifecycle::{Limits, Namespace, Pattern, Template};
 
 pub(crate) use diagnostic::{Diagnostic, render};
-pub(crate) use template::parse_days;
+pub(crate) use keep::parse_days;
 
 /// The name that is looked for.
 pub(crate) const FILE_NAME: &str = "amiable.toml";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ami_lifecycle::{
-    Architecture, Base, CheckoutOn, HostKey, IpNet, Keep, Repository, Source, Template, Timeouts,
+    Architecture, Base, CheckoutOn, HostKey, IpNet, Repository, Source, Template, Timeouts,
     VcsKind, tags,
 };
 use jiff::SignedDuration;
@@ -32,12 +32,6 @@ const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
     copy: Duration::from_secs(2 * 3600),
     bake: None,
 };
-
-/// What `prune` keeps, unless the template says otherwise: the way back, and what was made
-/// since people have looked last.
-const DEFAULT_KEEP: Keep =
-    Keep { before: 2, younger: Duration::from_secs(7 * 24 * 3600), launched: None, retire: None };
-const MOST_KEPT: u64 = 1000;
 
 /// Reads one template: its own keys first, then those of `[defaults]`.
 pub(super) struct TemplateReader<'s, 'a> {
@@ -435,27 +429,6 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         groups.into_iter().map(|group| group.value.to_owned()).collect()
     }
 
-    fn keep(&self) -> Keep {
-        let before = self.of("keep").number("keep", MOST_KEPT).map(|it| it.value);
-        Keep {
-            before: before.unwrap_or(DEFAULT_KEEP.before),
-            younger: self.days("keep_younger").unwrap_or(DEFAULT_KEEP.younger),
-            launched: self.days("keep_launched"),
-            retire: self.days("retire_after"),
-        }
-    }
-
-    pub(super) fn days(&self, key: &'static str) -> Option<Duration> {
-        let text = self.text(key)?;
-        let age = parse_days(text.value);
-        if age.is_none() {
-            let message = format!("`{}` is no age", text.value);
-            let hint = "write \"30d\", \"6w\" or \"36h\"";
-            self.mistakes.add(text.span, message, Some(hint.into()));
-        }
-        age
-    }
-
     fn timeouts(&self) -> Timeouts {
         let mut timeouts = DEFAULT_TIMEOUTS;
         let mut bake = Duration::ZERO;
@@ -493,12 +466,5 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
 /// `90s`, `20m`, `1h 30m`.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let duration: SignedDuration = text.parse().ok()?;
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
-}
-
-/// `30d`, `6w`, `36h`: a day is 24 hours. Months differ in length.
-pub(crate) fn parse_days(text: &str) -> Option<Duration> {
-    let span: jiff::Span = text.parse().ok()?;
-    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }

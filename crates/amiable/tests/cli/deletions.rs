@@ -245,7 +245,7 @@ fn force_deletes_though_users_cannot_be_looked_up() {
     let deleted = farm.amiable(&["delete", first.trim(), "--yes", "--force"]);
     assert!(deleted.contains("status: 0") && deleted.contains("deregistered"), "{deleted}");
     farm.stdout(&["local", "fault", "--off"]);
-    // The same command again finds what is left of it.
+    // The same command again deletes the rest.
     let again = farm.amiable(&["delete", first.trim(), second.trim(), "--yes"]);
     assert!(again.contains("status: 0") && again.contains("there is no "), "{again}");
     assert_eq!(farm.status()["images"], 2);

@@ -1,4 +1,4 @@
-//! What becomes of results, and of what is no result.
+//! What becomes of results, and of arguments that are something else than was asked for.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -35,14 +35,14 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 }
 
 #[test]
-fn what_is_no_ami_id_is_told_for_what_it_is() {
+fn what_is_not_an_ami_id_is_told_for_what_it_is() {
     let farm = Farm::with_example(&[]);
     let arn = "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0";
     for (given, told) in [
-        ("agent", "`agent` is no AMI id: that begins with `ami-`"),
+        ("agent", "`agent` is not an AMI id: an id begins with `ami-`"),
         ("snap-0123456789abcdef0", "is the id of a snapshot, and not of an AMI"),
         ("i-0123456789abcdef0", "is the id of an instance, and not of an AMI"),
-        ("ami-123", "that has 17 hexadecimal digits behind `ami-`"),
+        ("ami-123", "after `ami-` an id has 17 hexadecimal digits"),
         (arn, "hint: AMIs are named by their ids: ami-0123456789abcdef0"),
     ] {
         for command in ["delete", "restore"] {
