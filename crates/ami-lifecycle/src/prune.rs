@@ -81,7 +81,13 @@ pub enum Kept {
         limit: u64,
     },
     /// It goes, and is retired before.
-    #[error("it is {} since {}, and goes on after {}", stage.as_str(), age(*seconds), age(*limit))]
+    #[error(
+        "it has been {} for {}, and is {} after {}",
+        stage.as_str(),
+        age(*seconds),
+        stage.next(),
+        age(*limit)
+    )]
     Retired {
         /// How far.
         stage: RetiredStage,

@@ -45,6 +45,16 @@ impl RetiredStage {
     }
 }
 
+impl RetiredStage {
+    /// What comes after it, as it is shown.
+    pub(crate) fn next(self) -> &'static str {
+        match self {
+            RetiredStage::Deprecated => "disabled",
+            RetiredStage::Disabled => "deleted",
+        }
+    }
+}
+
 /// How far an AMI is retired, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Retired {

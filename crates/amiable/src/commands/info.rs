@@ -95,6 +95,9 @@ fn as_text(info: &Info) -> String {
     }
     add("shared with", &info.shared_with.join(", "));
     add("deprecated", ami.deprecation.as_deref().unwrap_or_default());
+    if let Some(retired) = ami.retired {
+        add("retired", &format!("{} since {}", retired.stage.as_str(), retired.since));
+    }
     add("launched", ami.last_launched.as_deref().unwrap_or_default());
     add("encrypted", if ami.encrypted { "yes" } else { "" });
     add("protected", if ami.protected { "from deregistration" } else { "" });

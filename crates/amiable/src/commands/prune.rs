@@ -222,7 +222,8 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
     left().for_each(|(place, it)| console.result(&line(place, it)));
     let going = fates().filter(|(_, it)| it.is_deleted()).count();
     let retired = fates().filter(|(_, it)| it.is_going()).count() - going;
-    let retired = if retired > 0 { format!(", {retired} retired") } else { String::new() };
+    let retired =
+        if retired > 0 { format!(", {retired} are retired first") } else { String::new() };
     let (all, left) = (fates().count(), left().count());
     console.message(&format!("of {all} AMIs {going} go{retired}; {left} left by dead bakes"));
 }
