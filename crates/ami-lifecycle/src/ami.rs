@@ -8,6 +8,7 @@ use crate::deleting::Standing;
 use crate::distribution;
 use crate::retire::Retired;
 use crate::tags::{self, Tags};
+use crate::tampering::{UnreadableTag, copied_by_hand, unreadable};
 use crate::verify::DISABLED;
 
 /// What an AMI is to its template.
@@ -24,6 +25,10 @@ pub enum Status {
     Failed,
     /// It failed verification.
     Quarantined,
+    /// Another hand has copied it, with its tags: it belongs to nobody's template.
+    Foreign,
+    /// It has tags that could not be read.
+    Unreadable,
 }
 
 impl Status {
@@ -36,6 +41,8 @@ impl Status {
             Status::Pending => "pending",
             Status::Failed => "failed",
             Status::Quarantined => "quarantined",
+            Status::Foreign => "foreign",
+            Status::Unreadable => "unreadable",
         }
     }
 }
@@ -150,6 +157,15 @@ pub struct Ami {
     /// The AMI of the template's first region that it was copied from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy_of: Option<String>,
+    /// The AMI whose tags it has, as another hand has copied that with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied_by_hand: Option<String>,
+    /// Its tags that could not be read, as another hand has edited them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableTag>,
+    /// CreateImage made it of an instance, as EC2 tells.
+    #[serde(skip)]
+    pub(crate) is_of_instance: bool,
     /// When EC2 begins to call it deprecated (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
@@ -176,7 +192,11 @@ impl Ami {
     /// template's images to tell, see [`crate::Fleet`].
     pub(crate) fn read(image: ImageFacts, region: &str) -> Ami {
         let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
+        let copied_by_hand = copied_by_hand(&image);
         Ami {
+            copied_by_hand,
+            unreadable: unreadable(&image.tags),
+            is_of_instance: image.source_instance.is_some(),
             template: tag(tags::TEMPLATE),
             system: tag(tags::SYSTEM),
             os: tag(tags::OS),

@@ -20,19 +20,29 @@ use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
 use crate::takeover::{self, IsGone};
+use crate::tampering::{InDoubt, UnreadableTag};
 use crate::usage::{self, OtherAccounts, User};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
 const IN_USE_TRIES: u32 = 5;
 const IN_USE_PAUSE: Duration = Duration::from_secs(2);
 
-/// Why an AMI should not be deleted. `--force` overrides it.
+/// Why an AMI should not be deleted. `--force` overrides all but what [`can_be_overridden`](Self::can_be_overridden) says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objection {
     /// amiable did not make it, or for another namespace.
     #[error("it is not one of this namespace")]
     OutsideNamespace,
+    /// Another hand has copied it.
+    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
+    Foreign(String),
+    /// What it is could not be told.
+    #[error("what it is could not be determined: {0}")]
+    Unreadable(UnreadableTag),
+    /// Which AMI of its template is current could not be told.
+    #[error("{0}")]
+    InDoubt(InDoubt),
     /// A bake that lives is about to prove it.
     #[error("{0}: that bake makes it")]
     UnderWay(String),
@@ -73,6 +83,12 @@ pub enum Objection {
 }
 
 impl Objection {
+    /// Whether `--force` deletes all the same. What could not be read is to be mended first.
+    #[must_use]
+    pub fn can_be_overridden(&self) -> bool {
+        !matches!(self, Objection::Unreadable(_))
+    }
+
     /// Whether it is the same, as far as it does not change from one look to the next: what errors say,
     /// states and counts do. Who was told that other accounts are not known was told of them.
     pub(crate) fn is_same(&self, other: &Objection) -> bool {
@@ -139,6 +155,8 @@ pub(crate) async fn examine(
         let alone = Fleet::new(vec![ami.clone()]);
         let busy = takeover::busy(&alone, &[], &ami.template, is_gone, Timestamp::now());
         deletion.objections.extend(busy.map(|busy| Objection::UnderWay(busy.to_string())));
+        let doubt = fleet.in_doubt(&ami.template).filter(|doubt| doubt.ami != ami.ami);
+        deletion.objections.extend(doubt.map(Objection::InDoubt));
         return Ok(Some(deletion));
     }
     if let Some(image) = cloud.image(id).await? {
@@ -157,16 +175,24 @@ pub(crate) async fn examine(
 }
 
 impl Deletion {
+    /// What keeps it from being deleted, with `--force` or without.
+    pub fn refusals(&self, force: bool) -> impl Iterator<Item = &Objection> {
+        self.objections.iter().filter(move |it| !force || !it.can_be_overridden())
+    }
+
     pub(crate) fn of_namespace(ami: &Ami) -> Deletion {
         let current =
             (ami.status == Status::Current).then(|| Objection::Current(ami.template.clone()));
         let protected = ami.protected.then_some(Objection::Protected);
+        let foreign = ami.copied_by_hand.clone().map(Objection::Foreign);
+        let unreadable = ami.unreadable_tag().filter(|_| foreign.is_none());
+        let unreadable = unreadable.cloned().map(Objection::Unreadable);
         Deletion {
             ami: ami.ami.clone(),
             name: ami.name.clone(),
             snapshots: ami.snapshots.clone(),
             deregistered: false,
-            objections: current.into_iter().chain(protected).collect(),
+            objections: [current, protected, foreign, unreadable].into_iter().flatten().collect(),
             was_shared: ami.was_shared(),
             standing: ami.standing.clone(),
         }

@@ -11,14 +11,16 @@ use serde::Serialize;
 use self::dry_run::{Asked, NO_IMAGE, ask_for, right};
 use crate::access;
 use crate::action::Action;
-use crate::bake::resolve_base;
+use crate::bake::{check_name, next_name, resolve_base};
 use crate::cloud::Cloud;
 use crate::error::{CloudError, CloudErrorKind};
+use crate::fleet::Fleet;
 use crate::ingress;
 use crate::naming::Pattern;
 use crate::quotas::{self, Room};
 use crate::reach::Connect;
 use crate::rights::Operation;
+use crate::tampering::Tampered;
 use crate::template::{Namespace, Template};
 
 /// How a check came out.
@@ -106,6 +108,10 @@ pub async fn examine_readiness(
     match cloud.fleet(namespace).await {
         Err(error) => checks.push(Check::failed("AMIs", &error)),
         Ok(fleet) => {
+            checks.extend(fleet.tampered(None).map(|it| tampered(&it)));
+            for template in templates {
+                checks.push(name_of_next(cloud, &fleet, (namespace, pattern), template).await);
+            }
             for template in templates {
                 let name = format!("base of {}", template.name);
                 match resolve_base(cloud, &fleet, template).await {
@@ -280,6 +286,37 @@ async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
         Ok(found) => Check::ok(name, format!("{} in {vpc}", found.join(", "))),
         Err(error) => Check::failed(name, &error),
     }
+}
+
+/// Whether the next AMI of a template can have the name that it is to get.
+async fn name_of_next(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    (namespace, pattern): (&Namespace, &Pattern),
+    template: &Template,
+) -> Check {
+    let label = format!("name of {}", template.name);
+    let free = async {
+        let name = next_name(fleet, namespace, pattern, template)?;
+        check_name(cloud, namespace, pattern, template, &name).await.map(|()| name)
+    };
+    match free.await {
+        Ok(name) => Check::ok(&label, format!("{name} is free")),
+        Err(error) => {
+            let hint = error.hint();
+            Check { name: label, verdict: Verdict::Failed, detail: error.to_string(), hint }
+        }
+    }
+}
+
+/// What another hand has done to an AMI. A copy harms nobody as it counts for nothing.
+fn tampered(it: &Tampered) -> Check {
+    let verdict = match it {
+        Tampered::Foreign { .. } => Verdict::Ok,
+        Tampered::Unreadable { .. } => Verdict::Failed,
+    };
+    let (name, detail) = ("tags of AMIs".into(), it.to_string());
+    Check { name, verdict, detail, hint: Some(it.hint()) }
 }
 
 /// The regions that AMIs are copied to, each once.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ami::{Ami, Status};
 use crate::bake::Mode;
+use crate::tampering::{InDoubt, Tampered, tell_twins_apart};
 
 /// So many earlier bakes tell how long a wait takes.
 const EXPERIENCES: usize = 8;
@@ -19,6 +20,8 @@ pub struct Fleet {
     places: HashMap<String, usize>,
     /// Where each template's current one is.
     current: BTreeMap<String, usize>,
+    /// Where one is that may be its template's current one, and has tags that could not be read.
+    doubtful: BTreeMap<String, usize>,
 }
 
 /// Why a bake is not begun.
@@ -34,26 +37,35 @@ pub enum Refusal {
         /// That one's generation.
         generation: u64,
     },
+    /// Which AMI is current could not be told.
+    #[error(transparent)]
+    InDoubt(InDoubt),
 }
 
 impl Fleet {
     /// Sets each AMI's status: of those of a template that are available and not
     /// quarantined, the one that was promoted last is current. Equal times are told apart by generation,
-    /// then by id, so that every state has one answer.
+    /// then by id, so that every state has one answer. What another hand has copied is neither; and
+    /// where the one that was promoted last has tags that could not be read, none is current.
     #[must_use]
     pub fn new(mut amis: Vec<Ami>) -> Fleet {
-        let mut current: BTreeMap<&str, &Ami> = BTreeMap::new();
-        let rank = |ami: &Ami| (ami.promoted_at(), ami.generation, ami.ami.clone());
+        tell_twins_apart(&mut amis);
+        let mut best: BTreeMap<&str, &Ami> = BTreeMap::new();
+        let is_timeless = |ami: &Ami| ami.promoted_at().is_none();
+        let rank =
+            |ami: &Ami| (is_timeless(ami), ami.promoted_at(), ami.generation, ami.ami.clone());
         for ami in amis.iter().filter(|ami| is_eligible(ami)) {
-            let best = current.entry(&ami.template).or_insert(ami);
-            if rank(ami) > rank(best) {
-                *best = ami;
+            let other = best.entry(&ami.template).or_insert(ami);
+            if rank(ami) > rank(other) {
+                *other = ami;
             }
         }
-        let current: BTreeSet<String> = current.values().map(|ami| ami.ami.clone()).collect();
+        let best: BTreeSet<String> = best.values().map(|ami| ami.ami.clone()).collect();
         for ami in &mut amis {
             ami.status = match ami.state.as_str() {
-                _ if current.contains(&ami.ami) => Status::Current,
+                _ if ami.copied_by_hand.is_some() => Status::Foreign,
+                _ if !ami.unreadable.is_empty() => Status::Unreadable,
+                _ if best.contains(&ami.ami) => Status::Current,
                 "failed" | "error" | "invalid" => Status::Failed,
                 _ if ami.quarantined.is_some() => Status::Quarantined,
                 _ if ami.promoted_at().is_some() => Status::Previous,
@@ -67,10 +79,14 @@ impl Fleet {
             key(left).cmp(&key(right))
         });
         let places = amis.iter().enumerate().map(|(place, ami)| (ami.ami.clone(), place)).collect();
-        let is_current = |(_, ami): &(usize, &Ami)| ami.status == Status::Current;
-        let current = amis.iter().enumerate().filter(is_current);
-        let current = current.map(|(place, ami)| (ami.template.clone(), place)).collect();
-        Fleet { amis, places, current }
+        let best = amis.iter().enumerate().filter(|(_, ami)| best.contains(&ami.ami));
+        let (current, doubtful): (Vec<_>, Vec<_>) =
+            best.partition(|(_, ami)| ami.status == Status::Current);
+        let by_template = |them: Vec<(usize, &Ami)>| {
+            them.into_iter().map(|(place, ami)| (ami.template.clone(), place)).collect()
+        };
+        let (current, doubtful) = (by_template(current), by_template(doubtful));
+        Fleet { amis, places, current, doubtful }
     }
 
     /// All of them: by template, newest generation first.
@@ -87,7 +103,8 @@ impl Fleet {
 
     /// The copies of an AMI of another region.
     pub fn copies_of<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f Ami> + Clone {
-        self.amis.iter().filter(move |ami| ami.copy_of.as_deref() == Some(id))
+        let is_own = |ami: &&Ami| !matches!(ami.status, Status::Foreign | Status::Unreadable);
+        self.amis.iter().filter(is_own).filter(move |ami| ami.copy_of.as_deref() == Some(id))
     }
 
     /// A template's current AMI.
@@ -96,11 +113,26 @@ impl Fleet {
         self.current.get(template).map(|place| &self.amis[*place])
     }
 
+    /// Why nobody can tell which AMI of a template is current, where that is so.
+    #[must_use]
+    pub fn in_doubt(&self, template: &str) -> Option<InDoubt> {
+        let ami = &self.amis[*self.doubtful.get(template)?];
+        let tag = ami.unreadable_tag()?.clone();
+        Some(InDoubt { template: template.to_owned(), ami: ami.ami.clone(), tag })
+    }
+
+    /// The AMIs of a template, or of all, that another hand has copied or whose tags it has edited.
+    pub fn tampered<'f>(&'f self, template: Option<&'f str>) -> impl Iterator<Item = Tampered> + 'f {
+        let mine = self.amis.iter().filter(move |ami| template.is_none_or(|it| it == ami.template));
+        mine.filter_map(Tampered::of)
+    }
+
     /// The AMI of a template that was promoted last, whether or not instances can still be
     /// started from it.
     pub(crate) fn promoted_last(&self, template: &str) -> Option<&Ami> {
         let mine = self.amis.iter().filter(|ami| ami.template == template);
         let promoted = mine.filter(|ami| ami.promoted_at().is_some() && ami.quarantined.is_none());
+        let promoted = promoted.filter(|ami| ami.status != Status::Foreign);
         promoted.max_by_key(|ami| (ami.promoted_at(), ami.generation, &ami.ami))
     }
 
@@ -147,8 +179,11 @@ impl Fleet {
     /// Whether a bake may begin, and with which generation.
     ///
     /// # Errors
-    /// When `create` is asked for a template that has a current AMI.
+    /// When `create` is asked for a template that has a current AMI, or nobody can tell which is current.
     pub fn decide(&self, template: &str, mode: Mode) -> Result<u64, Refusal> {
+        if let Some(doubt) = self.in_doubt(template) {
+            return Err(Refusal::InDoubt(doubt));
+        }
         match (mode, self.current(template)) {
             (Mode::Create, Some(current)) => Err(Refusal::HasCurrent {
                 template: template.to_owned(),
@@ -162,7 +197,10 @@ impl Fleet {
 
 /// Whether an AMI can be current.
 fn is_eligible(ami: &Ami) -> bool {
-    ami.state == "available" && ami.promoted_at().is_some() && ami.quarantined.is_none()
+    ami.state == "available"
+        && ami.promoted.is_some()
+        && ami.quarantined.is_none()
+        && ami.copied_by_hand.is_none()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::consumer::{ConsumerState, Consumers};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
+use crate::tampering::mend;
 use crate::usage::{self, OtherAccounts, User};
 
 /// An AMI that another was baked from.
@@ -171,6 +172,13 @@ fn because(fleet: &Fleet, ami: &Ami) -> String {
         Status::Failed => ami.state_reason.clone().unwrap_or(own),
         Status::Pending if own.is_empty() => {
             format!("its bake by {} is under way, or broke off", ami.operator)
+        }
+        Status::Foreign => {
+            let original = ami.copied_by_hand.as_deref().unwrap_or_default();
+            format!("amiable has not made it: it is a copy of {original} that has its tags")
+        }
+        Status::Unreadable => {
+            ami.unreadable_tag().map_or(own, |tag| format!("{tag}: {}", mend(&ami.ami, tag)))
         }
         Status::Current | Status::Pending | Status::Quarantined => own,
     }

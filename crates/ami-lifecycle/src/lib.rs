@@ -60,6 +60,7 @@ mod template;
 mod terms;
 mod tunnel;
 mod undo;
+mod tampering;
 mod usage;
 mod verify;
 mod wait;
@@ -68,8 +69,8 @@ mod watch;
 pub use action::Action;
 pub use ami::{Ami, BlockDevice, SourceRecord, Status};
 pub use bake::{
-    BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, OnFailure, bake,
-    resolve_base,
+    BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, NameHolder, NameTaken,
+    OnFailure, bake, check_name, next_name, resolve_base,
 };
 pub use cloud::{Cloud, ImageFacts};
 pub use consumer::{
@@ -108,7 +109,9 @@ pub use retire::{RetireStep, Retired, RetiredStage};
 pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use schedule::Schedule;
-pub use source::{SourceError, current_revision, exact_revision};
+pub use source::{
+    RunBy, ScriptFault, SourceError, check_scripts, current_revision, examine_script, exact_revision,
+};
 pub use sweep::{
     LeftBecause, LeftKind, Leftover, SweepPlan, SweepRequest, carry_out_sweep, plan_sweep,
 };
@@ -120,5 +123,6 @@ pub use template::{
 pub use tokio_util::sync::CancellationToken;
 pub use tunnel::Programs;
 pub use undo::Holdings;
+pub use tampering::{InDoubt, Tampered, UnreadableTag, mend};
 pub use usage::User;
 pub use verify::{NotVerified, Verified, VerifyRequest, verify};

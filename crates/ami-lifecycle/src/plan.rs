@@ -22,9 +22,11 @@ use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
 use crate::consumer::{JenkinsServer, Rolled, Value};
 use crate::error::{CloudError, chain};
+use crate::naming::Pattern;
 use crate::recipe;
 use crate::schedule::in_order;
 use crate::tags;
+use crate::tampering::Tampered;
 use crate::template::{Base, Namespace, Template};
 
 /// What is to be done for a template.
@@ -59,6 +61,12 @@ pub struct Planned {
     pub reasons: Vec<Reason>,
     /// What could not be found out.
     pub unknown: Vec<Unknown>,
+    /// What another hand has done to its AMIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tampered: Vec<Tampered>,
+    /// Who has the name that the next AMI would get, if it is to be baked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_taken: Option<String>,
     /// Why nothing is done though there are reasons.
     pub held: Option<String>,
 }
@@ -69,6 +77,8 @@ pub struct PlanRequest<'a> {
     pub cloud: &'a Cloud,
     /// What separates these AMIs from others.
     pub namespace: &'a Namespace,
+    /// How AMIs are named.
+    pub pattern: &'a Pattern,
     /// For which templates.
     pub templates: &'a [&'a Template],
     /// The running Jenkins, where there is one.
@@ -112,15 +122,16 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
         reasons.push(Reason::Unavailable { ami: last.ami.clone(), state: last.state.clone() });
     }
     let mut held = None;
-    match current {
-        None => {
+    match (current, facts.fleet.in_doubt(name)) {
+        (None, Some(doubt)) => unknown.push(Unknown::InDoubt(doubt)),
+        (None, None) => {
             reasons.push(Reason::NoCurrent);
             // It will be baked in any case, and what stands in its way is told before.
             let base = facts.bases.of(template, &facts.fleet);
             let waits = below.is_some_and(|below| below.todo == Todo::Bake);
             unknown.extend(base.err().filter(|_| !waits).map(Unknown::Base));
         }
-        Some(current) => {
+        (Some(current), _) => {
             let mut against = differences(current, template, below, facts, &mut unknown);
             against.extend(too_old(current, template, facts.now));
             if !against.is_empty() && unknown.is_empty() {
@@ -160,6 +171,8 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
         todo,
         reasons,
         unknown,
+        name_taken: facts.names.get(name).filter(|_| bakes).cloned(),
+        tampered: facts.fleet.tampered(Some(name)).collect(),
         held,
     }
 }
@@ -317,6 +330,7 @@ mod tests {
         consumers: Vec<(&str, Rolled)>,
     ) -> Vec<Planned> {
         let facts = Facts {
+            names: BTreeMap::new(),
             fleet: Arc::new(Fleet::new(amis)),
             bases: NewestBases::default(),
             revisions: templates

@@ -28,6 +28,7 @@ use crate::place::Place;
 use crate::retire::{RetireStep, RetiredStage};
 use crate::takeover::IsGone;
 use crate::template::Template;
+use crate::tampering::{InDoubt, UnreadableTag};
 
 /// What is kept of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,15 @@ pub enum Kept {
     /// Nothing is current, so that any may be needed.
     #[error("template {0} has no current AMI, so that any may be needed")]
     NoCurrent(String),
+    /// Another hand has copied it.
+    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
+    Foreign(String),
+    /// What it is could not be told.
+    #[error("what it is could not be determined: {0}")]
+    Unreadable(UnreadableTag),
+    /// Which AMI of its template is current could not be told.
+    #[error("{0}")]
+    InDoubt(InDoubt),
     /// The configuration does not say what is kept of it.
     #[error("there is no template {0} in the configuration")]
     NoTemplate(String),

@@ -10,10 +10,14 @@ use crate::fleet::Fleet;
 use crate::retire::take_back;
 use crate::tags;
 use crate::template::Template;
+use crate::tampering::InDoubt;
 
 /// Why a template is not rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoRollback {
+    /// Which AMI is current could not be told.
+    #[error(transparent)]
+    InDoubt(InDoubt),
     /// Nothing is current, so nothing comes before it.
     #[error("template {0} has no current AMI")]
     NoCurrent(String),
@@ -76,7 +80,11 @@ impl Fleet {
     /// # Errors
     /// When there is none.
     pub fn rollback_target(&self, template: &str, to: Option<u64>) -> Result<&Ami, NoRollback> {
+        if let Some(doubt) = self.in_doubt(template) {
+            return Err(NoRollback::InDoubt(doubt));
+        }
         let mine = || self.amis().iter().filter(|ami| ami.template == template);
+        let mine = || mine().filter(|ami| ami.status != Status::Foreign);
         let Some(generation) = to else {
             let current = self.current(template);
             let current = current.ok_or_else(|| NoRollback::NoCurrent(template.to_owned()))?;

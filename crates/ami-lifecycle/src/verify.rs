@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::deleting::promote;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer, Stage};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Refusal};
 use crate::guest::{Expected, Site, is_on_console};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
@@ -110,6 +110,7 @@ async fn verify_and_tell(
     let VerifyRequest { cloud, fleet, ami, operator, .. } = *request;
     let template =
         &Template { source: as_baked(&request.template.source, ami), ..request.template.clone() };
+    check_tags(fleet, ami)?;
     if let Some(busy) = owned_by_another(request) {
         return Err(BakeError::Busy(busy));
     }
@@ -177,6 +178,18 @@ async fn verify_and_tell(
     }
     tell_what_is_left(site, undo.close_access(cloud).await);
     Ok(Verified { failures, promoted, quarantined })
+}
+
+/// What another hand has copied or whose tags could not be read is left alone.
+fn check_tags(fleet: &Fleet, ami: &Ami) -> Result<(), BakeError> {
+    if let Some(original) = &ami.copied_by_hand {
+        return Err(BakeError::Foreign { ami: ami.ami.clone(), original: original.clone() });
+    }
+    if let Some(tag) = ami.unreadable_tag() {
+        return Err(BakeError::Unreadable { ami: ami.ami.clone(), tag: tag.clone() });
+    }
+    let doubt = fleet.in_doubt(&ami.template);
+    doubt.map_or(Ok(()), |doubt| Err(BakeError::Refused(Refusal::InDoubt(doubt))))
 }
 
 /// A pending image may belong to a bake that is about to prove it itself.

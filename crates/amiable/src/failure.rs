@@ -2,7 +2,8 @@
 
 pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{
-    BakeError, CloudError, FailedIn, InRegion, NotDeleted, NotPromoted, NotRestored, NotVerified,
+    BakeError, CloudError, FailedIn, InDoubt, InRegion, NotDeleted, NotPromoted, NotRestored,
+    NotVerified,
 };
 
 use crate::config::{self, ConfigError};
@@ -86,6 +87,12 @@ impl Failure {
             text += &format!("\nhint: {hint}");
         }
         text
+    }
+}
+
+impl From<InDoubt> for Failure {
+    fn from(doubt: InDoubt) -> Failure {
+        Failure::failed(doubt.to_string()).hint(doubt.hint())
     }
 }
 

@@ -11,7 +11,7 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bake, BakeError, BakeRequest, today};
+use super::{Bake, BakeError, BakeRequest, NameHolder, NameTaken, today};
 use crate::action::Action;
 use crate::ami::{Ami, Status};
 use crate::delete::{self, Deletion};
@@ -57,7 +57,9 @@ fn decide(
     let under_way =
         original.status == Status::Pending && original.lease.as_deref() != Some(tags::NO_LEASE);
     if original.template != template || under_way {
-        return Err(BakeError::NameTaken { name: name.to_owned(), image: original.ami.clone() });
+        let holder = NameHolder::Template { template: original.template.clone() };
+        let (name, image) = (name.to_owned(), original.ami.clone());
+        return Err(BakeError::NameTaken(NameTaken { name, image, region: None, holder }));
     }
     if original.protected {
         return Err(BakeError::NameProtected {
@@ -211,6 +213,7 @@ mod tests {
         let mut image_tags: Tags =
             pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         image_tags.entry(tags::TEMPLATE.to_owned()).or_insert("agent".into());
+        image_tags.entry(tags::GENERATION.to_owned()).or_insert("1".into());
         let facts = ImageFacts {
             id: id.into(),
             name: name.into(),
@@ -250,7 +253,7 @@ mod tests {
         for pairs in [&[other, PROMOTED][..], &[lease]] {
             let fleet = Fleet::new(vec![ami("ami-1", "ab-natty", "available", pairs)]);
             let refused = decide(&fleet, "agent", "ab-natty", DAY);
-            assert!(matches!(refused, Err(BakeError::NameTaken { .. })), "{refused:?}");
+            assert!(matches!(refused, Err(BakeError::NameTaken(_))), "{refused:?}");
         }
         let waits = ami("ami-1", "ab-natty", "available", &[(tags::LEASE, tags::NO_LEASE)]);
         assert!(copy_of(vec![waits]).is_some());

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::Filter;
 use crate::bake::BakeError;
 use crate::cloud::{Cloud, ImageFacts, PARAMETERS, filter, matching};
 use crate::error::CloudError;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Refusal};
 use crate::naming::matches_wildcards;
 use crate::template::{Base, Template};
 
@@ -40,7 +40,10 @@ pub(super) async fn resolve(
             by_id(cloud, &id, &template.base).await?
         }
         Base::Template(other) => {
-            let missing = || BakeError::BaseNotBaked(other.clone());
+            let missing = || match fleet.in_doubt(other) {
+                Some(doubt) => BakeError::Refused(Refusal::InDoubt(doubt)),
+                None => BakeError::BaseNotBaked(other.clone()),
+            };
             let current = fleet.current(other).map(|current| current.ami.as_str());
             by_id(cloud, below.or(current).ok_or_else(missing)?, &template.base).await?
         }
@@ -127,7 +130,9 @@ impl NewestBases {
             }
             Base::Template(other) => {
                 let current = fleet.current(other);
-                let none = || format!("template {other} has no current AMI");
+                let doubt = || fleet.in_doubt(other).map(|doubt| doubt.to_string());
+                let none =
+                    || doubt().unwrap_or_else(|| format!("template {other} has no current AMI"));
                 current.map(|it| (it.ami.clone(), Some(it.name.clone()))).ok_or_else(none)
             }
         }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::NameTaken;
 use crate::action::Action;
 use crate::deleting::{NotDeleted, NotPromoted};
 use crate::error::{CloudError, CloudErrorKind};
@@ -15,6 +16,7 @@ use crate::source::SourceError;
 use crate::ssh::SshError;
 use crate::takeover::Busy;
 use crate::template::Architecture;
+use crate::tampering::{UnreadableTag, mend};
 use crate::wait::{MayPass, WaitError};
 
 /// Why a bake failed.
@@ -189,13 +191,8 @@ pub enum BakeError {
         failures: Vec<String>,
     },
     /// Another AMI has the name that the new one is to have.
-    #[error("the name {name} is taken by {image}, which is not a finished AMI of this template")]
-    NameTaken {
-        /// The name.
-        name: String,
-        /// Who has it.
-        image: String,
-    },
+    #[error(transparent)]
+    NameTaken(NameTaken),
     /// The AMI that has the name is to stay as it is.
     #[error(
         "{image} has the name {name} that the next AMI is to have, and is protected from deregistration"
@@ -223,6 +220,22 @@ pub enum BakeError {
         file: PathBuf,
         /// Why.
         message: String,
+    },
+    /// Another hand has copied an AMI with its tags.
+    #[error("{ami} is not amiable's: it is a copy of {original} that has its tags")]
+    Foreign {
+        /// The copy.
+        ami: String,
+        /// What it is of.
+        original: String,
+    },
+    /// What an AMI is could not be told.
+    #[error("what {ami} is could not be determined: {tag}")]
+    Unreadable {
+        /// The AMI.
+        ami: String,
+        /// The tag that could not be read.
+        tag: UnreadableTag,
     },
     /// Someone asked to stop.
     #[error("interrupted")]
@@ -305,6 +318,11 @@ impl BakeError {
             BakeError::Refused(Refusal::HasCurrent { template, .. }) => {
                 format!("use `amiable update {template}` for its next generation")
             }
+            BakeError::Refused(Refusal::InDoubt(doubt)) => doubt.hint(),
+            BakeError::Unreadable { ami, tag } => mend(ami, tag),
+            BakeError::Foreign { .. } => {
+                "for an AMI of its own amiable bakes one; the copy stays as it is".into()
+            }
             BakeError::InstanceStoreBase { .. } => {
                 "choose an EBS-backed AMI of the same release as `base`: publishers list both, \
                  and the EBS one has root device type `ebs`"
@@ -345,10 +363,7 @@ impl BakeError {
                  under [naming] the old one stays as it is"
                     .into()
             }
-            BakeError::NameTaken { .. } => {
-                "choose another `pattern` under [naming]; with {generation} in it names do not recur"
-                    .into()
-            }
+            BakeError::NameTaken(taken) => taken.hint(),
             BakeError::Quarantined { ami, .. } => {
                 format!("look at it with `amiable info {ami}`; `amiable verify {ami}` tries again")
             }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::name::quicker;
 use super::{Bake, BakeRequest, Plan, Provisioned};
 use crate::bake::BakeError;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::event::Stage;
 use crate::machine::found_all_the_same;
 use crate::recipe::record;
 use crate::tags::{self, Tags};
-use crate::takeover::{self, Busy};
+use crate::takeover;
 use crate::wait;
 use crate::watch::Rhythm;
 
@@ -88,19 +89,9 @@ impl Bake<'_> {
         let filters = vec![filter("name", name)];
         let images = self.request.cloud.images(Some("self"), filters).await?;
         let is_own = |image: &ImageFacts| image.tags.get(tags::BAKE) == Some(&self.marks.bake);
-        let Some(image) = images.into_iter().find(|image| !is_own(image)) else { return Ok(None) };
-        let template = &self.request.template.name;
-        if image.tags.get(tags::TEMPLATE) != Some(template) {
-            return Ok(Some(BakeError::NameTaken { name: name.to_owned(), image: image.id }));
-        }
-        let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
-        Ok(Some(BakeError::Busy(Busy {
-            template: template.clone(),
-            operator: tag(tags::OPERATOR),
-            since: image.created.clone(),
-            lease: tag(tags::LEASE),
-            resource: image.id,
-        })))
+        let image = images.into_iter().find(|image| !is_own(image));
+        let BakeRequest { namespace, template, is_gone, .. } = *self.request;
+        Ok(image.map(|image| quicker(&image, namespace, template, is_gone)))
     }
 
     /// Waits for an image, and tells how long that took; `expected` is what it took before.

@@ -20,6 +20,7 @@ mod backup;
 mod base;
 mod error;
 mod image;
+mod name;
 mod request;
 mod stop;
 
@@ -36,6 +37,8 @@ pub(crate) use self::base::NewestBases;
 pub use self::base::resolve_base;
 pub use self::error::{BakeError, FailedIn, KeptInstance, KeptLogin};
 pub(crate) use self::image::until_available;
+pub(crate) use self::name::names_taken;
+pub use self::name::{NameHolder, NameTaken, check_name, next_name};
 pub use self::request::{BakeRequest, Baked, Mode, OnFailure};
 use crate::ami::Ami;
 use crate::cloud::ImageFacts;
@@ -45,7 +48,6 @@ use crate::fleet::Fleet;
 use crate::guest::{Guest, Site};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
-use crate::naming::NameParts;
 use crate::recipe::recipe;
 use crate::source::{self, Checkout};
 use crate::tags;
@@ -182,7 +184,10 @@ impl<'a> Bake<'a> {
         }
         let below = self.request.below.as_deref();
         let base = self.site().or_cancel(base::resolve(cloud, &fleet, template, below)).await??;
-        let name = self.name(generation)?;
+        let BakeRequest { pattern, .. } = *self.request;
+        let name = name::name_of(namespace, pattern, template, generation)?;
+        let looked_up = check_name(cloud, namespace, pattern, template, &name);
+        self.site().or_cancel(looked_up).await??;
         if self.request.pattern.names_recur() {
             self.check_the_name(&fleet, &name).await?;
         }
@@ -192,19 +197,6 @@ impl<'a> Bake<'a> {
         let recipe = recipe(template, &base.id, content);
         let takeover = self.take_over(&fleet, &machines, &recipe);
         Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
-    }
-
-    fn name(&self, generation: u64) -> Result<String, BakeError> {
-        let BakeRequest { namespace, template, pattern, .. } = *self.request;
-        Ok(pattern.render(&NameParts {
-            namespace: &namespace.0,
-            template: &template.name,
-            system: &template.system,
-            os: &template.os,
-            arch: template.arch.as_str(),
-            date: today(),
-            generation,
-        })?)
     }
 
     /// The checkout on this machine, where it is made here.
@@ -222,6 +214,7 @@ impl<'a> Bake<'a> {
         if let Repository::Vcs { .. } = template.source.repository {
             self.note(format!("{} at {}", template.source.url(), checkout.revision));
         }
+        checkout.notes.iter().for_each(|note| self.note(note.clone()));
         Ok(Some(checkout))
     }
 

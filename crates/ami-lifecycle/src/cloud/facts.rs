@@ -46,6 +46,10 @@ pub struct ImageFacts {
     pub allowed: Option<bool>,
     /// It cannot be deregistered until that protection is switched off.
     pub protected: bool,
+    /// The instance that CreateImage made it of; a copy has none.
+    pub source_instance: Option<String>,
+    /// The image that it was made from, by CreateImage or CopyImage; older ones do not tell.
+    pub source_image: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -101,6 +105,8 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         allowed: image.image_allowed,
         last_launched: image.last_launched_time.filter(|time| !time.is_empty()),
         block_devices: devices.collect(),
+        source_instance: image.source_instance_id.filter(|id| !id.is_empty()),
+        source_image: image.source_image_id.filter(|id| !id.is_empty()),
         tags: read_tags(image.tags),
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),

@@ -79,7 +79,7 @@ pub async fn plan_delete(request: &DeleteRequest<'_>) -> Result<DeletePlan, NoDe
 
 /// Deletes what was planned, in the plan's order. It is looked at again first: an AMI against which
 /// something speaks that did not speak against it then stays, and one against which something
-/// spoke already stays unless `force`. An AMI of which a copy is left stays, too. What becomes of each is
+/// spoke already stays unless `force`; one whose tags could not be read stays in any case. An AMI of which a copy is left stays, too. What becomes of each is
 /// handed to `told`.
 ///
 /// # Errors
@@ -121,8 +121,7 @@ pub async fn carry_out_delete(
 fn speaks_against(planned: &Deletion, now: Option<&Deletion>, force: bool) -> Option<Objection> {
     let new = now.into_iter().flat_map(|now| &now.objections);
     let mut new = new.filter(|it| !planned.objections.iter().any(|known| known.is_same(it)));
-    let known = planned.objections.first().filter(|_| !force);
-    known.or_else(|| new.next()).cloned()
+    planned.refusals(force).next().or_else(|| new.next()).cloned()
 }
 
 async fn look(request: &DeleteRequest<'_>) -> Result<DeletePlan, NoDeletePlan> {

@@ -59,6 +59,7 @@ mod tests {
     fn copy(id: &str, of: &str, state: &str, promoted: Option<&str>) -> Ami {
         let mut image_tags =
             tags::of([(tags::TEMPLATE, "agent".into()), (tags::COPY_OF, of.into())]);
+        image_tags.insert(tags::GENERATION.to_owned(), "1".into());
         image_tags.extend(promoted.map(|time| (tags::PROMOTED.to_owned(), time.to_owned())));
         let facts = ImageFacts {
             id: id.into(),

@@ -177,10 +177,7 @@ impl Guest {
 
     /// Sends a checkout that was made here.
     pub(crate) async fn send(&mut self, checkout: &Checkout) -> Result<(), BakeError> {
-        let root = checkout.root().to_owned();
-        let packed = tokio::task::spawn_blocking(move || source::pack(&root)).await;
-        let packed =
-            packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let packed = checkout.pack().await?;
         let mut packed = tokio::fs::File::from_std(packed);
         let doing = "unpack the checkout";
         let limits = self.limits(doing);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::deadline;
 use super::quiet;
-use crate::source::{clone_commands, revision_command};
+use crate::source::{POINTER, ScriptFault, choose_commit, clone_commands, revision_command};
 use crate::template::{Timeouts, VcsKind};
 
 /// Quotes a word for the shell.
@@ -79,12 +79,40 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
     text += &format!("rm -rf {}\n", quote(&dir));
     text += &install(program, package);
     text += "export GIT_TERMINAL_PROMPT=0\n";
-    for command in clone_commands(kind, url, revision, &dir) {
-        text += &words(&command);
+    let at = match kind {
+        VcsKind::Git => {
+            text += &choose_commit(url, revision, quote);
+            text += &format!("[ -n \"$commit\" ] || commit={}\n", quote(revision.unwrap_or("HEAD")));
+            Some(COMMIT)
+        }
+        VcsKind::Bzr => revision,
+    };
+    for command in clone_commands(kind, url, (revision, at), &dir) {
+        text += &words(&command).replace(COMMIT, "\"$commit\"");
         text += " </dev/null >&2\n";
+    }
+    if kind == VcsKind::Git {
+        text += &fetch_large_files(&dir);
     }
     // The revision is all that goes to standard output.
     text + &words(&revision_command(kind, &dir)) + "\n"
+}
+
+/// Stands for the commit that the instance has found out.
+const COMMIT: &str = "@commit@";
+
+/// Brings the content that Git LFS holds, where a file of the checkout is a pointer to it.
+fn fetch_large_files(dir: &str) -> String {
+    let dir = quote(dir);
+    format!(
+        "if git -C {dir} grep -q --recurse-submodules -e '^{pattern}$' -- ':(attr:filter=lfs)' >&2 </dev/null; then\n\
+         {install}\
+         \x20 git -C {dir} lfs pull >&2 </dev/null\n\
+         \x20 git -C {dir} submodule --quiet foreach --recursive 'git lfs pull' >&2 </dev/null\n\
+         fi\n",
+        pattern = POINTER.replace('.', "\\."),
+        install = install("git-lfs", "git-lfs"),
+    )
 }
 
 fn words(words: &[String]) -> String {
@@ -122,14 +150,14 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
          cd {folder} || exit 126\n\
          file=./{file}\n\
          if [ ! -f \"$file\" ]; then echo \"there is no $file in $(pwd)\" >&2; exit 127; fi\n\
-         if [ -x \"$file\" ]; then set -- \"$file\"\n\
-         else\n\
-         \x20 first=$(head -n 1 \"$file\")\n\
-         \x20 case $first in\n\
-         \x20   '#!'*) set -- ${{first#??}} \"$file\" ;;\n\
-         \x20   *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
-         \x20 esac\n\
-         fi\n\
+         first=$(head -n 1 \"$file\" | head -c 256 | tr -d '\\000')\n\
+         case $first in\n\
+         \x20 *\"$(printf '\\r')\") echo \"$file: {crlf}\" >&2; exit 126 ;;\n\
+         \x20 \"$(printf '\\357\\273\\277')\"*) echo \"$file: {mark}\" >&2; exit 126 ;;\n\
+         \x20 \"$(printf '\\177')ELF\"*) set -- \"$file\" ;;\n\
+         \x20 '#!'*) if [ -x \"$file\" ]; then set -- \"$file\"; else set -- ${{first#??}} \"$file\"; fi ;;\n\
+         \x20 *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
+         esac\n\
          set -- env DEBIAN_FRONTEND=noninteractive AMIABLE_BOOT=\"${{AMIABLE_BOOT:-1}}\" \"$@\"\n\
          if [ \"$(id -un)\" = {user} ]; then exec \"$@\" </dev/null\n\
          elif [ \"$(id -u)\" = 0 ]; then exec runuser -u {user} -- \"$@\" </dev/null\n\
@@ -137,6 +165,8 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
          fi\n",
         folder = quote(&format!("{checkout}/{folder}")),
         file = quote(file),
+        crlf = ScriptFault::CrLf,
+        mark = ScriptFault::ByteOrderMark.to_string().replace('`', "\\`"),
         user = quote(user),
     )
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::PlanRequest;
-use crate::bake::NewestBases;
+use crate::bake::{NewestBases, names_taken};
 use crate::cloud::Cloud;
 use crate::consumer::{Files, RollRequest, RollTarget, Rolled, plan_roll};
 use crate::error::{CloudError, chain};
@@ -34,13 +34,15 @@ pub(super) struct Facts {
     pub(super) consumers: BTreeMap<String, Vec<Rolled>>,
     /// What there is in the regions that AMIs are copied to.
     pub(super) elsewhere: Fleets,
+    /// Who has the name of each template's next AMI, as far as somebody has it.
+    pub(super) names: BTreeMap<String, String>,
     pub(super) now: Timestamp,
 }
 
 impl Facts {
     /// Looks at everything that may be out of date.
     pub(super) async fn observe(request: &PlanRequest<'_>) -> Result<Facts, CloudError> {
-        let PlanRequest { cloud, namespace, templates, now, .. } = *request;
+        let PlanRequest { cloud, namespace, pattern, templates, now, .. } = *request;
         let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
         let (fleet, bases, revisions, elsewhere) = tokio::join!(
             cloud.fleet(namespace),
@@ -53,7 +55,13 @@ impl Facts {
             true => moves(request, &fleet, &elsewhere).await,
             false => BTreeMap::new(),
         };
-        Ok(Facts { fleet, bases, revisions, consumers, elsewhere, now })
+        let names = names_taken(cloud, &fleet, namespace, pattern, templates).await?;
+        let names = names.into_iter().map(|(template, taken)| {
+            let hint = taken.hint();
+            (template, format!("{taken}; {hint}"))
+        });
+        let names = names.collect();
+        Ok(Facts { names, fleet, bases, revisions, consumers, elsewhere, now })
     }
 }
 

@@ -2,9 +2,14 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::tampering::InDoubt;
+
 /// Something that could not be found out, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
+    /// Which AMI is current.
+    #[error("which AMI is current: {}: {}; {}", .0.ami, .0.tag, .0.hint())]
+    InDoubt(InDoubt),
     /// Which AMI is the base.
     #[error("base: {0}")]
     Base(String),

@@ -62,6 +62,8 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fa
         Some(template) => {
             if ami.status == Status::Current {
                 kept.push(Kept::Current);
+            } else if let Some(doubt) = fleet.in_doubt(&ami.template) {
+                kept.push(Kept::InDoubt(doubt));
             } else if current.is_none() {
                 kept.push(Kept::NoCurrent(ami.template.clone()));
             }
@@ -118,11 +120,14 @@ pub(super) fn is_needed(kept: &Kept) -> bool {
         | Kept::Young { .. }
         | Kept::Launched { .. }
         | Kept::NoCurrent(_)
+        | Kept::InDoubt(_)
         | Kept::Objected(Objection::Used(_)) => true,
         Kept::Retired { .. }
         | Kept::UnderWay(_)
         | Kept::Waits
         | Kept::NoTemplate(_)
+        | Kept::Foreign(_)
+        | Kept::Unreadable(_)
         | Kept::Protected
         | Kept::Objected(_)
         | Kept::Limit(_) => false,
@@ -146,6 +151,8 @@ fn by_status(
         }
         Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
         Status::Failed => (None, Some(Goes::Bad("failed"))),
+        Status::Foreign => (ami.copied_by_hand.clone().map(Kept::Foreign), None),
+        Status::Unreadable => (ami.unreadable_tag().cloned().map(Kept::Unreadable), None),
         Status::Pending => {
             let alone = Fleet::new(vec![ami.clone()]);
             if let Some(busy) = takeover::busy(&alone, &[], &ami.template, is_gone, now) {

@@ -1,16 +1,21 @@
 //! Checkouts on the operator's machine: the exact revision, packed to be sent.
 
+mod lfs;
+mod operator;
 mod pack;
+mod script;
 mod secrets;
 mod vcs;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use pack::{digest, pack};
+pub(crate) use lfs::POINTER;
+pub(crate) use pack::{Modes, digest, pack};
+pub use script::{RunBy, ScriptFault, examine_script};
 pub(crate) use secrets::{redact, without_secrets};
 pub use vcs::exact_revision;
-pub(crate) use vcs::{clone_commands, revision_command};
+pub(crate) use vcs::{choose_commit, clone_commands, revision_command};
 
 use crate::template::{Repository, Source};
 
@@ -57,6 +62,32 @@ pub enum SourceError {
         /// At which revision.
         revision: Option<String>,
     },
+    /// The script is there, and would not be run as its author means.
+    #[error("the script {script} in {url} could not be run: {fault}")]
+    Script {
+        /// The script's path.
+        script: String,
+        /// Where it is.
+        url: String,
+        /// Why not.
+        fault: ScriptFault,
+    },
+    /// Content is elsewhere, and its client is not installed here.
+    #[error(
+        "{file} is a Git LFS pointer, and git-lfs, which fetches its content, is not installed on this machine (Debian and Ubuntu: apt-get install git-lfs)"
+    )]
+    NoLfs {
+        /// The file's path.
+        file: String,
+    },
+    /// What was named is no commit.
+    #[error("{id} is the id of a tag: its commit is {commit}")]
+    TagObject {
+        /// The tag's id.
+        id: String,
+        /// What it stands for.
+        commit: String,
+    },
     /// Files could not be read or written.
     #[error("failed to {doing}")]
     Io {
@@ -76,6 +107,10 @@ pub(crate) struct Checkout {
     _temporary: tempfile::TempDir,
     /// Exactly what was checked out: of a plain folder, the digest of its contents.
     pub(crate) revision: String,
+    /// Whose the modes of its files are.
+    modes: Modes,
+    /// What is worth a word: what was left out, and what bash runs.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Checks a source out here, which must have the scripts.
@@ -88,33 +123,85 @@ pub(crate) async fn check_out(
         .tempdir()
         .map_err(|source| SourceError::Io { doing: "create a temporary folder".into(), source })?;
     let root = temporary.path().join("checkout");
-    let revision = match &source.repository {
-        Repository::Path(path) => copy(path, &root).await?,
+    let (revision, modes, mut notes) = match &source.repository {
+        Repository::Path(path) => {
+            let (revision, left_out) = copy(path, &root).await?;
+            let note = (!left_out.is_empty()).then(|| left_out_note(&left_out));
+            (revision, Modes::AsTheyAre, Vec::from_iter(note))
+        }
         Repository::Vcs { kind, url, revision } => {
-            vcs::check_out(*kind, url, revision.as_deref(), &root).await?
+            let revision = vcs::check_out(*kind, url, revision.as_deref(), &root).await?;
+            (revision, Modes::OfRepository, Vec::new())
         }
     };
-    let checkout = Checkout { root, _temporary: temporary, revision };
-    if let Some(script) = scripts.iter().find(|script| !checkout.root.join(script).is_file()) {
-        return Err(SourceError::NoScript {
-            script: (*script).clone(),
-            url: source.url(),
-            revision: match source.repository {
-                Repository::Vcs { .. } => Some(checkout.revision),
-                Repository::Path(_) => None,
-            },
-        });
+    let exact = match source.repository {
+        Repository::Vcs { .. } => Some(revision.clone()),
+        Repository::Path(_) => None,
+    };
+    notes.extend(look_at_scripts(&root, scripts, &source.url(), exact)?);
+    Ok(Checkout { root, _temporary: temporary, revision, modes, notes })
+}
+
+/// How many of the files that are left out are named.
+const NAMED: usize = 5;
+
+fn left_out_note(left_out: &[String]) -> String {
+    let named = left_out.iter().take(NAMED).cloned().collect::<Vec<String>>().join(", ");
+    let more = left_out.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("not sent: {named}{more}")
+}
+
+/// Looks whether the scripts are in a folder and can be run. Returns what is to be told.
+///
+/// # Errors
+/// When one is not there, or its beginning keeps it from being run.
+fn look_at_scripts(
+    root: &Path,
+    scripts: &[&String],
+    url: &str,
+    revision: Option<String>,
+) -> Result<Vec<String>, SourceError> {
+    let mut notes = Vec::new();
+    for script in scripts {
+        let (file, script) = (root.join(script), (*script).clone());
+        if !file.is_file() {
+            return Err(SourceError::NoScript { script, url: url.to_owned(), revision });
+        }
+        let read = |source| SourceError::Io { doing: format!("read {script}"), source };
+        match examine_script(&file).map_err(read)? {
+            Ok(RunBy::Itself) => {}
+            Ok(RunBy::Bash) => notes.push(format!("{script} has no `#!`: bash runs it")),
+            Err(fault) => return Err(SourceError::Script { script, url: url.to_owned(), fault }),
+        }
     }
-    Ok(checkout)
+    Ok(notes)
+}
+
+/// Looks at the scripts of a folder on this machine, as a checkout of it would. Returns what is to be
+/// told; of a repository nothing is known without a checkout.
+///
+/// # Errors
+/// When one is not there, or its beginning keeps it from being run.
+pub fn check_scripts(source: &Source, scripts: &[&String]) -> Result<Vec<String>, SourceError> {
+    match &source.repository {
+        Repository::Path(path) => look_at_scripts(path, scripts, &source.url(), None),
+        Repository::Vcs { .. } => Ok(Vec::new()),
+    }
 }
 
 /// Copies a folder, which somebody may be working in: what is recorded is what is sent, minutes later.
-/// Returns the digest of the copy.
-async fn copy(folder: &Path, to: &Path) -> Result<String, SourceError> {
+/// Returns the digest of the copy, and what was left out.
+async fn copy(folder: &Path, to: &Path) -> Result<(String, Vec<String>), SourceError> {
     let (from, copy) = (folder.to_owned(), to.to_owned());
-    let copied = tokio::task::spawn_blocking(move || pack::copy(&from, &copy)).await;
-    copied.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    digest_of(to).await
+    let copied = tokio::task::spawn_blocking(move || {
+        pack::copy(&from, &copy)?;
+        pack::left_out(&from)
+    });
+    let copied = copied.await;
+    let left_out =
+        copied.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok((digest_of(to).await?, left_out))
 }
 
 /// What tells a folder's contents from any other's.
@@ -139,7 +226,10 @@ pub async fn current_revision(source: &Source) -> Result<Option<String>, SourceE
 }
 
 impl Checkout {
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Packs it to be sent.
+    pub(crate) async fn pack(&self) -> Result<std::fs::File, SourceError> {
+        let (root, modes) = (self.root.clone(), self.modes);
+        let packed = tokio::task::spawn_blocking(move || pack(&root, modes)).await;
+        packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 }

@@ -1,10 +1,10 @@
 //! Packs a folder into a gzip'ed tar, without the version control's own folders:
 //! their configuration may hold credentials.
 
-use std::fs::{DirEntry, File};
-use std::io::{self, Seek, SeekFrom};
+use std::fs::{DirEntry, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use flate2::Compression;
@@ -17,13 +17,23 @@ use super::SourceError;
 /// Folders and files that belong to version control.
 const LEFT_OUT: [&str; 4] = [".git", ".bzr", ".hg", ".svn"];
 
+/// Whose the modes of files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Modes {
+    /// Those that the files have.
+    AsTheyAre,
+    /// A repository says no more than what is executable; the rest is the umask's under which it was
+    /// checked out, and decides nothing.
+    OfRepository,
+}
+
 /// Packs all of `root` into an unnamed temporary file, to be read from its start.
-pub(crate) fn pack(root: &Path) -> Result<File, SourceError> {
+pub(crate) fn pack(root: &Path, modes: Modes) -> Result<File, SourceError> {
     let wrong = |source| SourceError::Io { doing: format!("pack {}", root.display()), source };
     let file = tempfile::tempfile().map_err(wrong)?;
     let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
     archive.follow_symlinks(false);
-    append(&mut archive, root, Path::new("")).map_err(wrong)?;
+    append(&mut archive, root, Path::new(""), modes).map_err(wrong)?;
     let mut file = archive.into_inner().and_then(GzEncoder::finish).map_err(wrong)?;
     file.seek(SeekFrom::Start(0)).map_err(wrong)?;
     Ok(file)
@@ -31,7 +41,7 @@ pub(crate) fn pack(root: &Path) -> Result<File, SourceError> {
 
 /// Copies what would be packed of `root` into a folder that is made for it.
 pub(crate) fn copy(root: &Path, to: &Path) -> Result<(), SourceError> {
-    let packed = pack(root)?;
+    let packed = pack(root, Modes::AsTheyAre)?;
     let mut archive = tar::Archive::new(GzDecoder::new(packed));
     archive.set_preserve_permissions(true);
     archive.set_overwrite(false);
@@ -94,17 +104,79 @@ fn append<W: io::Write>(
     archive: &mut tar::Builder<W>,
     root: &Path,
     below: &Path,
+    modes: Modes,
 ) -> io::Result<()> {
     for entry in entries(root, below)? {
         let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            archive.append_dir(&path, entry.path())?;
-            append(archive, root, &path)?;
-        } else if kind.is_file() || kind.is_symlink() {
+            let mut header = header(&entry.metadata()?, modes);
+            archive.append_data(&mut header, &path, io::empty())?;
+            append(archive, root, &path, modes)?;
+        } else if kind.is_file() && is_plain(&entry.metadata()?) && modes == Modes::AsTheyAre {
+            // Holes stay holes.
             archive.append_path_with_name(entry.path(), &path)?;
+        } else if kind.is_file() {
+            let file = File::open(entry.path())?;
+            let metadata = file.metadata()?;
+            let mut header = header(&metadata, modes);
+            archive.append_data(&mut header, &path, file.take(metadata.len()))?;
+        } else if kind.is_symlink() {
+            let mut header = header(&entry.metadata()?, modes);
+            header.set_size(0);
+            archive.append_link(&mut header, &path, std::fs::read_link(entry.path())?)?;
         }
         // Sockets, pipes and devices are nothing that a checkout is made of.
+    }
+    Ok(())
+}
+
+/// A tar header has no times before 1970.
+fn is_plain(metadata: &Metadata) -> bool {
+    metadata.mtime() >= 0 && metadata.mode() & SPECIAL == 0
+}
+
+/// The bits that make a program another user's, and the sticky bit: they are no part of a checkout.
+const SPECIAL: u32 = 0o7000;
+
+fn header(metadata: &Metadata, modes: Modes) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(metadata);
+    header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or(0));
+    let mode = metadata.mode() & 0o777;
+    header.set_mode(match modes {
+        Modes::AsTheyAre => mode,
+        Modes::OfRepository if mode & 0o100 != 0 => 0o755,
+        Modes::OfRepository => 0o644,
+    });
+    header
+}
+
+/// What of a folder is not packed as it is, by path, with what it is.
+pub(crate) fn left_out(root: &Path) -> Result<Vec<String>, SourceError> {
+    let wrong = |source| SourceError::Io { doing: format!("read {}", root.display()), source };
+    let mut found = Vec::new();
+    find_left_out(root, Path::new(""), &mut found).map_err(wrong)?;
+    Ok(found)
+}
+
+fn find_left_out(root: &Path, below: &Path, found: &mut Vec<String>) -> io::Result<()> {
+    for name in LEFT_OUT {
+        let path = below.join(name);
+        if root.join(&path).symlink_metadata().is_ok() {
+            found.push(path.display().to_string());
+        }
+    }
+    for entry in entries(root, below)? {
+        let path = below.join(entry.file_name());
+        let (kind, metadata) = (entry.file_type()?, entry.metadata()?);
+        if kind.is_dir() {
+            find_left_out(root, &path, found)?;
+        } else if kind.is_file() && metadata.mode() & SPECIAL != 0 {
+            found.push(format!("the special mode of {}", path.display()));
+        } else if !kind.is_file() && !kind.is_symlink() {
+            found.push(format!("{} (no file)", path.display()));
+        }
     }
     Ok(())
 }
@@ -151,7 +223,7 @@ mod tests {
         assert_eq!(digest(&root).unwrap(), first, "version control is left out");
         std::fs::write(root.join("node/setup"), "#!/bin/sh -e\n").unwrap();
         assert_ne!(digest(&root).unwrap(), first);
-        let mut packed = pack(&root).unwrap();
+        let mut packed = pack(&root, Modes::AsTheyAre).unwrap();
         let archive = dir.path().join("packed.tgz");
         io::copy(&mut packed, &mut File::create(&archive).unwrap()).unwrap();
         let status = std::process::Command::new("tar")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::{SourceError, redact, without_secrets};
+use super::{SourceError, lfs, operator, redact, without_secrets};
 use crate::template::VcsKind;
 
 impl VcsKind {
@@ -22,12 +22,12 @@ impl VcsKind {
     }
 }
 
-/// The commands that check a revision out into `dir`, each as a list of words. They
-/// are the same here and on an instance.
+/// The commands that check out into `dir` what is `at` a word: a commit, or where only a clone can tell, a
+/// revision. `revision` is what was asked for. They are the same here and on an instance.
 pub(crate) fn clone_commands(
     kind: VcsKind,
     url: &str,
-    revision: Option<&str>,
+    (revision, at): (Option<&str>, Option<&str>),
     dir: &str,
 ) -> Vec<Vec<String>> {
     let words =
@@ -38,43 +38,33 @@ pub(crate) fn clone_commands(
             // servers give out single commits only when they are configured to.
             // The extra refspec lets a remote branch be named without its remote.
             let branches = "remote.origin.fetch=+refs/heads/*:refs/remotes/*";
-            let mut commands = vec![words(&[
-                "git",
-                "clone",
-                "--quiet",
-                "--no-checkout",
-                "--config",
-                branches,
-                "--",
-                url,
-                dir,
-            ])];
-            let detach = ["git", "-C", dir, "checkout", "--quiet", "--detach"];
-            match revision {
-                Some(revision) => commands.push(words(&[&detach[..], &[revision]].concat())),
-                None => commands.push(words(&detach)),
+            let clone = ["git", "clone", "--quiet", "--no-checkout", "--origin", "origin"];
+            let of = ["--template=", "--config", branches, "--", url, dir];
+            let mut commands = vec![words(&[&clone[..], &of[..]].concat())];
+            // Servers have more than branches and tags, such as refs/pull/1/head.
+            if let Some(other) = revision.filter(|it| is_other_ref(it)) {
+                commands.push(words(&["git", "-C", dir, "fetch", "--quiet", "origin", other]));
             }
-            commands.push(words(&[
-                "git",
-                "-C",
-                dir,
-                "submodule",
-                "--quiet",
-                "update",
-                "--init",
-                "--recursive",
-            ]));
+            let detach = ["git", "-C", dir, "checkout", "--quiet", "--detach"];
+            commands.push(words(&[&detach[..], at.as_slice()].concat()));
+            let update = ["git", "-C", dir, "submodule", "--quiet", "update", "--init"];
+            commands.push(words(&[&update[..], &["--recursive"]].concat()));
             commands
         }
         VcsKind::Bzr => {
             let mut command = words(&["brz", "branch", "--quiet"]);
-            if let Some(revision) = revision {
-                command.push(format!("--revision={revision}"));
+            if let Some(at) = at {
+                command.push(format!("--revision={at}"));
             }
             command.extend(words(&["--", url, dir]));
             vec![command]
         }
     }
+}
+
+fn is_other_ref(revision: &str) -> bool {
+    let is_of = |start| revision.starts_with(start);
+    is_of("refs/") && !is_of("refs/heads/") && !is_of("refs/tags/")
 }
 
 /// The command that prints the exact revision of a checkout.
@@ -88,19 +78,73 @@ pub(crate) fn revision_command(kind: VcsKind, dir: &str) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// Checks out just what [`exact_revision`] tells at the time, and returns it.
 pub(super) async fn check_out(
     kind: VcsKind,
     url: &str,
     revision: Option<&str>,
     dir: &Path,
 ) -> Result<String, SourceError> {
-    let dir = dir.to_string_lossy();
-    for command in clone_commands(kind, url, revision, &dir) {
+    let exact = exact_revision(kind, url, revision).await?;
+    let at = match kind {
+        VcsKind::Git => exact,
+        VcsKind::Bzr => exact.map(|id| format!("revid:{id}")),
+    };
+    let text = dir.to_string_lossy();
+    for command in clone_commands(kind, url, (revision, at.as_deref().or(revision)), &text) {
         let at = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
         let doing = format!("check out {}{at}", without_secrets(url));
         run(kind, url, &command, &doing, CHECK_OUT).await?;
     }
-    run(kind, url, &revision_command(kind, &dir), "name the revision", LOOK).await
+    if kind == VcsKind::Git {
+        fetch_large_files(url, dir).await?;
+    }
+    let commit = run(kind, url, &revision_command(kind, &text), "name the revision", LOOK).await?;
+    match revision.filter(|it| is_commit(it) && kind == VcsKind::Git) {
+        Some(tag) if !tag.eq_ignore_ascii_case(&commit) => {
+            Err(SourceError::TagObject { id: tag.to_owned(), commit })
+        }
+        _ => Ok(commit),
+    }
+}
+
+/// Brings the content that Git LFS holds.
+async fn fetch_large_files(url: &str, dir: &Path) -> Result<(), SourceError> {
+    let wrong = |source| SourceError::Io { doing: "look for Git LFS pointers".into(), source };
+    let found = lfs::pointers(dir).map_err(wrong)?;
+    let mut tracked = None;
+    for file in found {
+        if is_tracked(url, dir, &file).await? {
+            tracked = Some(file);
+            break;
+        }
+    }
+    let Some(file) = tracked else { return Ok(()) };
+    let text = dir.to_string_lossy().into_owned();
+    let git = |words: &[&str]| {
+        let all = [&["git", "-C", text.as_str()], words].concat();
+        all.into_iter().map(String::from).collect::<Vec<String>>()
+    };
+    let is_there = run(VcsKind::Git, url, &git(&["lfs", "version"]), "look for git-lfs", LOOK).await;
+    if is_there.is_err() {
+        let file = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
+        return Err(SourceError::NoLfs { file });
+    }
+    let doing = format!("fetch what Git LFS holds of {}", without_secrets(url));
+    let each = ["submodule", "--quiet", "foreach", "--recursive", "git lfs pull"];
+    for command in [git(&["lfs", "pull"]), git(&each)] {
+        run(VcsKind::Git, url, &command, &doing, CHECK_OUT).await?;
+    }
+    Ok(())
+}
+
+/// Whether the repository has given a file to Git LFS: one may have a pointer as a mere example.
+async fn is_tracked(url: &str, dir: &Path, file: &Path) -> Result<bool, SourceError> {
+    let folder = file.parent().unwrap_or(dir).to_string_lossy().into_owned();
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let command = ["git", "-C", &folder, "check-attr", "filter", "--", &name].map(String::from);
+    let answer = run(VcsKind::Git, url, &command, "look for Git LFS pointers", LOOK).await?;
+    Ok(answer.ends_with(": filter: lfs"))
 }
 
 /// The revision that a checkout would have now, without checking out; `None` where only a
@@ -119,11 +163,7 @@ pub async fn exact_revision(
         return Ok(Some(revision.to_ascii_lowercase()));
     }
     let command: Vec<String> = match kind {
-        VcsKind::Git => {
-            let mut command: Vec<String> = ["git", "ls-remote", "--", url].map(String::from).into();
-            command.extend(git_names(revision));
-            command
-        }
+        VcsKind::Git => look_command(url, revision),
         VcsKind::Bzr => {
             let mut command: Vec<String> =
                 ["brz", "revision-info", "-d", url].map(String::from).into();
@@ -139,23 +179,47 @@ pub async fn exact_revision(
     })
 }
 
-/// A whole commit is itself, whatever the repository has.
-fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The command that lists what a repository has under a revision's name.
+fn look_command(url: &str, revision: Option<&str>) -> Vec<String> {
+    let mut command: Vec<String> = ["git", "ls-remote", "--", url].map(String::from).into();
+    command.extend(git_names(revision));
+    command
 }
 
-/// What a checkout would take a revision for, in git's order (gitrevisions(7)): an
-/// annotated tag stands for its commit, `^{}`.
-fn git_names(revision: Option<&str>) -> Vec<String> {
-    match revision {
-        None => vec!["HEAD".into()],
-        Some(it) => vec![
-            format!("refs/tags/{it}^{{}}"),
-            format!("refs/tags/{it}"),
-            format!("refs/heads/{it}"),
-            it.to_owned(),
-        ],
+/// The same choice as text for a shell, which sets `commit`; to nothing where only a clone can tell.
+pub(crate) fn choose_commit(url: &str, revision: Option<&str>, quote: fn(&str) -> String) -> String {
+    if let Some(revision) = revision.filter(|it| is_commit(it)) {
+        return format!("commit={}\n", quote(&revision.to_ascii_lowercase()));
     }
+    let words = |words: &[String]| {
+        words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ")
+    };
+    format!(
+        "listed=$({look} </dev/null)\n\
+         commit=\n\
+         for name in {names}; do\n\
+         \x20 [ -z \"$commit\" ] || break\n\
+         \x20 commit=$(echo \"$listed\" | while read -r id at; do\n\
+         \x20   if [ \"$at\" = \"$name\" ]; then echo \"$id\"; break; fi\n\
+         \x20 done)\n\
+         done\n",
+        look = words(&look_command(url, revision)),
+        names = words(&git_names(revision)),
+    )
+}
+
+/// A whole commit is itself, whatever the repository has.
+fn is_commit(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a revision stands for, in git's order (gitrevisions(7)): a tag goes before a branch of the same
+/// name, and an annotated tag stands for its commit, `^{}`.
+fn git_names(revision: Option<&str>) -> Vec<String> {
+    let Some(it) = revision else { return vec!["HEAD".into()] };
+    let places = ["", "refs/", "refs/tags/", "refs/heads/"];
+    let names = places.iter().flat_map(|place| [format!("{place}{it}^{{}}"), format!("{place}{it}")]);
+    names.filter(|name| name.starts_with("refs/") || name == "HEAD").collect()
 }
 
 /// The commit of the first of some names that `git ls-remote` has listed.
@@ -181,9 +245,8 @@ async fn run(
     limit: Duration,
 ) -> Result<String, SourceError> {
     let mut client = Command::new(&command[0]);
-    // A hook's own repository must not be taken for the one that is asked for (githooks(5)).
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"] {
-        client.env_remove(variable);
+    if kind == VcsKind::Git {
+        operator::shield(&mut client).await;
     }
     let output = client
         .args(&command[1..])
@@ -218,9 +281,9 @@ mod tests {
 
     #[test]
     fn an_url_or_revision_cannot_become_an_option() {
-        let git = clone_commands(VcsKind::Git, "--upload-pack=evil", None, "d");
-        assert_eq!(git[0][6..], ["--", "--upload-pack=evil", "d"]);
-        let bzr = clone_commands(VcsKind::Bzr, "--evil", Some("-1"), "d");
+        let git = clone_commands(VcsKind::Git, "--upload-pack=evil", (None, None), "d");
+        assert_eq!(git[0][9..], ["--", "--upload-pack=evil", "d"]);
+        let bzr = clone_commands(VcsKind::Bzr, "--evil", (None, Some("-1")), "d");
         assert_eq!(bzr[0], ["brz", "branch", "--quiet", "--revision=-1", "--", "--evil", "d"]);
     }
 

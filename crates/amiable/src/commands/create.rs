@@ -139,6 +139,7 @@ async fn bake_all(
     let request = PlanRequest {
         cloud: &cloud,
         namespace: &config.namespace,
+        pattern: &config.pattern,
         templates: &templates,
         jenkins: jenkins.as_ref(),
         with_consumers: !args.no_roll,

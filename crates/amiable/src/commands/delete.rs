@@ -1,7 +1,7 @@
 //! `amiable delete`.
 
 use ami_lifecycle::{
-    DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Place, RegionDeletions,
+    DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place, RegionDeletions, mend,
 };
 use clap::Args;
 
@@ -72,9 +72,7 @@ pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console)
         plan.regions.iter().flat_map(|it| it.deletions.iter().map(move |each| (&it.place, each)))
     };
     // All are looked at before any is deleted.
-    if !args.force {
-        all().try_for_each(|(place, deletion)| refuse(place, deletion))?;
-    }
+    all().try_for_each(|(place, deletion)| refuse(place, deletion, args.force))?;
     for (place, deletion) in all() {
         console.message(&plan_text(place, deletion));
         for objection in &deletion.objections {
@@ -135,17 +133,20 @@ fn tell_snapshots(ami: &str, deleted: Deleted, console: &Console) -> bool {
     well
 }
 
-fn refuse(place: &Place, deletion: &Deletion) -> Result<(), Failure> {
-    if deletion.objections.is_empty() {
-        return Ok(());
-    }
+fn refuse(place: &Place, deletion: &Deletion, force: bool) -> Result<(), Failure> {
+    let refusals: Vec<&Objection> = deletion.refusals(force).collect();
     let place = place.prefix();
-    let failure = match deletion.objections.as_slice() {
+    let failure = match refusals.as_slice() {
+        [] => return Ok(()),
         [only] => Failure::failed(format!("{place}{} is not deleted: {only}", deletion.ami)),
         many => Failure::failed(format!("{place}{} is not deleted:", deletion.ami))
             .details(many.iter().map(|objection| format!("  {objection}")).collect()),
     };
-    Err(failure.hint("--force deletes it all the same"))
+    let unreadable = refusals.iter().find_map(|it| match it {
+        Objection::Unreadable(tag) => Some(mend(&deletion.ami, tag)),
+        _ => None,
+    });
+    Err(failure.hint(unreadable.unwrap_or_else(|| "--force deletes it all the same".into())))
 }
 
 fn show_plan(plan: &[RegionDeletions], args: &DeleteArgs, console: &Console) {
@@ -153,7 +154,7 @@ fn show_plan(plan: &[RegionDeletions], args: &DeleteArgs, console: &Console) {
     if args.output == Output::Json {
         let plan = all.map(|(place, deletion)| {
             let mut plan = serde_json::to_value(deletion).expect("results have string keys only");
-            plan["refused"] = (!args.force && !deletion.objections.is_empty()).into();
+            plan["refused"] = deletion.refusals(args.force).next().is_some().into();
             connect::mark(place, plan)
         });
         return console.result(&json(&plan.collect::<Vec<_>>()));
@@ -161,9 +162,10 @@ fn show_plan(plan: &[RegionDeletions], args: &DeleteArgs, console: &Console) {
     for (place, deletion) in all {
         console.result(&plan_text(place, deletion));
         for objection in &deletion.objections {
-            console.result(&match args.force {
-                true => format!("  although {objection}"),
-                false => format!("  refused without --force: {objection}"),
+            console.result(&match (args.force, objection.can_be_overridden()) {
+                (_, false) => format!("  refused: {objection}"),
+                (true, true) => format!("  although {objection}"),
+                (false, true) => format!("  refused without --force: {objection}"),
             });
         }
     }

@@ -43,7 +43,10 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
             found = ami_lifecycle::info(&request).await?;
         }
     }
-    let found = found.ok_or_else(|| not_found(&args.subject, &config, cloud.region()))?;
+    let found = found.ok_or_else(|| match fleet.in_doubt(subject) {
+        Some(doubt) => doubt.into(),
+        None => not_found(subject, &config, cloud.region()),
+    })?;
     for text in &found.dangling {
         console.complain(&format!("warning: {text}"));
     }

@@ -77,6 +77,11 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
             console.result(&as_table(&amis, args.all_regions, holders.as_ref()));
         }
     }
+    for fleet in std::iter::once(&fleet).chain(&others) {
+        for it in fleet.tampered(args.template.as_deref()) {
+            console.complain(&format!("warning: {it}"));
+        }
+    }
     if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
 }
 
@@ -141,6 +146,14 @@ fn with_consumers(amis: &[&Ami], holders: Option<&Holders>) -> Vec<serde_json::V
     amis.iter().map(value).collect()
 }
 
+/// An unreadable one is no number.
+fn generation(ami: &Ami) -> String {
+    match ami.unreadable.iter().any(|tag| tag.key == "amiable:generation") {
+        true => "?".into(),
+        false => ami.generation.to_string(),
+    }
+}
+
 fn as_table(amis: &[&Ami], with_region: bool, holders: Option<&Holders>) -> String {
     let mut titles =
         vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
@@ -148,7 +161,7 @@ fn as_table(amis: &[&Ami], with_region: bool, holders: Option<&Holders>) -> Stri
         vec![
             ami.ami.clone(),
             ami.template.clone(),
-            ami.generation.to_string(),
+            generation(ami),
             ami.status.as_str().into(),
             ami.state.clone(),
             ami.created.get(..16).unwrap_or(&ami.created).replace('T', " "),

@@ -46,6 +46,7 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
     let request = PlanRequest {
         cloud: &cloud,
         namespace: &config.namespace,
+        pattern: &config.pattern,
         templates: &templates,
         jenkins: jenkins.as_ref(),
         with_consumers: true,
@@ -108,7 +109,9 @@ pub(super) fn why(planned: &Planned) -> Vec<String> {
     let unknown =
         unknown.map(|it| format!("could not be determined: {}", one_line(&it.to_string())));
     let held = planned.held.iter().map(|it| format!("held: this is {it}"));
-    reasons.chain(unknown).chain(held).collect()
+    let tampered = planned.tampered.iter().map(ToString::to_string);
+    let name = planned.name_taken.iter().map(|it| format!("the bake will fail: {it}"));
+    reasons.chain(unknown).chain(held).chain(name).chain(tampered).collect()
 }
 
 /// What others write may have several lines.

@@ -178,9 +178,10 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
     let name = &template.name;
     let Some(wanted) = &args.to else {
         let current = fleet.current(name);
-        let none = || Failure::failed(format!("template {name} has no current AMI"));
-        return current.map(RollTarget::of).ok_or_else(|| {
-            none().hint(format!("`amiable create {name}` bakes it, and --to takes any AMI"))
+        return current.map(RollTarget::of).ok_or_else(|| match fleet.in_doubt(name) {
+            Some(doubt) => doubt.into(),
+            None => Failure::failed(format!("template {name} has no current AMI"))
+                .hint(format!("`amiable create {name}` bakes it, and --to takes any AMI")),
         });
     };
     let found = match wanted.parse::<u64>() {
@@ -207,6 +208,8 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
         _ if found.template != *name => Some(format!("it is one of template {}", found.template)),
         _ if found.state != "available" => Some(format!("it is {}", found.state)),
         AmiStatus::Current | AmiStatus::Previous => None,
+        AmiStatus::Foreign => Some("amiable has not made it".into()),
+        AmiStatus::Unreadable => found.unreadable_tag().map(ToString::to_string),
         status => Some(format!("it is {}, and was never current", status.as_str())),
     };
     match odd {

@@ -71,6 +71,7 @@ fn refused(template: &Template, refusal: &NoRollback) -> Failure {
             "`amiable roll {name} --to AMI --force` lets its consumers name any other AMI, such as the \
              one that they named before"
         )),
+        NoRollback::InDoubt(doubt) => failure.hint(doubt.hint()),
         NoRollback::NoCurrent(_) => {
             failure.hint(format!("`amiable create {name}` bakes the first"))
         }

@@ -1,6 +1,6 @@
 //! `amiable validate`.
 
-use ami_lifecycle::{CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template};
+use ami_lifecycle::{BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template};
 use clap::Args;
 
 use super::{Outcome, json, load_config, no_template};
@@ -38,6 +38,9 @@ pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Cons
     if templates.is_empty() {
         templates.extend(&config.templates);
     }
+    for template in &templates {
+        check_scripts(template, console)?;
+    }
     let mut all: Vec<(&str, Facts)> = templates
         .iter()
         .map(|template| (template.name.as_str(), facts(&config, template)))
@@ -61,8 +64,22 @@ pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Cons
             for (name, facts) in all {
                 console.result(&as_text(name, &facts));
             }
-            console.message(&format!("{} is right", config.path.display()));
+            console.message(&format!("{} is valid", config.path.display()));
         }
+    }
+    Ok(())
+}
+
+/// The scripts of a folder on this machine; those of a repository are looked at in its checkout.
+fn check_scripts(template: &Template, console: &Console) -> Outcome {
+    let Template { source, script, verify, seal, .. } = template;
+    let scripts = [Some(script), verify.as_ref(), seal.script.as_ref()];
+    let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
+    let notes = ami_lifecycle::check_scripts(source, &scripts);
+    let notes =
+        notes.map_err(|error| Failure::failed(format!("{}: {}", template.name, chain(&error))))?;
+    for note in notes {
+        console.message(&format!("{}: {note}", template.name));
     }
     Ok(())
 }
@@ -171,13 +188,12 @@ async fn resolve(
     console: &Console,
 ) -> Outcome {
     let cloud = connect::cloud(config, console).await?;
-    let fleet = cloud.fleet(&config.namespace).await?;
+    let Config { namespace, pattern, .. } = config;
+    let fleet = cloud.fleet(namespace).await?;
     for (template, (_, facts)) in templates.iter().zip(all) {
-        let base =
-            ami_lifecycle::resolve_base(&cloud, &fleet, template).await.map_err(|error| {
-                let failure = Failure::failed(format!("{}: {}", template.name, chain(&error)));
-                Failure { hint: error.hint(), ..failure }
-            })?;
+        let base = ami_lifecycle::resolve_base(&cloud, &fleet, template)
+            .await
+            .map_err(|error| failed(template, &error))?;
         facts.push(("base AMI", format!("{} ({})", base.id, base.name)));
         if let Repository::Vcs { kind, url, revision } = &template.source.repository
             && let Some(exact) = ami_lifecycle::exact_revision(*kind, url, revision.as_deref())
@@ -186,10 +202,24 @@ async fn resolve(
         {
             facts.push(("revision", exact));
         }
-        let next = fleet.decide(&template.name, Mode::Update).unwrap_or(1);
+        let next = fleet
+            .decide(&template.name, Mode::Update)
+            .map_err(|refusal| failed(template, &refusal.into()))?;
         let current = fleet.current(&template.name).map_or("none", |current| current.ami.as_str());
         facts.push(("current AMI", current.to_owned()));
         facts.push(("next generation", next.to_string()));
+        let name = ami_lifecycle::next_name(&fleet, namespace, pattern, template)
+            .map_err(|error| failed(template, &error))?;
+        ami_lifecycle::check_name(&cloud, namespace, pattern, template, &name)
+            .await
+            .map_err(|error| failed(template, &error))?;
+        facts.push(("next name", name));
     }
     Ok(())
+}
+
+/// What keeps a template from being baked.
+fn failed(template: &Template, error: &BakeError) -> Failure {
+    let failure = Failure::failed(format!("{}: {}", template.name, chain(error)));
+    Failure { hint: error.hint(), ..failure }
 }

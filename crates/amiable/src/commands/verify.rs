@@ -108,9 +108,10 @@ fn find<'f>(
         return fleet.get(subject).ok_or_else(missing);
     }
     config.template(subject).map_err(|meant| no_template(config, subject, meant))?;
-    fleet.to_verify(subject).ok_or_else(|| {
-        Failure::failed(format!("template {subject} has no AMI to verify in {place}"))
-            .hint(format!("`amiable create {subject}` bakes it"))
+    fleet.to_verify(subject).ok_or_else(|| match fleet.in_doubt(subject) {
+        Some(doubt) => doubt.into(),
+        None => Failure::failed(format!("template {subject} has no AMI to verify in {place}"))
+            .hint(format!("`amiable create {subject}` bakes it")),
     })
 }
 

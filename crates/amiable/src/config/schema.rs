@@ -16,7 +16,7 @@ use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
 use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
 
-const DEFAULT_PATTERN: &str = "{system}-{os}-{arch}-{date}-{generation}";
+const DEFAULT_PATTERN: &str = "{namespace}-{system}-{os}-{arch}-{date}-{generation}";
 
 /// Reads a whole file, for what needs all of it or for what needs no file of a bake.
 pub(super) fn read(path: &Path, text: &str, need: Need) -> Result<Config, Vec<Diagnostic>> {

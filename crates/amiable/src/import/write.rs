@@ -25,7 +25,7 @@ fn head(cloud: &CloudSettings) -> String {
     text + "\n[naming]\n\
             # The tag that separates these AMIs from all others in the account.\n\
             namespace = \"jenkins\"\n\
-            pattern = \"{system}-{template}-{arch}-{date}-{generation}\"\n\n\
+            pattern = \"{namespace}-{template}-{arch}-{date}-{generation}\"\n\n\
             [defaults]\nsystem = \"jenkins\"\nsource = { path = \"init\" }\n"
 }
 

@@ -62,7 +62,7 @@ fn demanding_farm() -> Farm {
     let farm = Farm::with_example(&["--delays", "image=300ms"]);
     let more = "ssh_user = \"debian\"\nkey_pair = \"temporary\"\nhost_key = \"console\"";
     farm.edit("amiable.toml", "ssh_user = \"debian\"", more);
-    farm.edit("amiable.toml", "{system}-{os}-{arch}-{date}-{generation}", "{template}");
+    farm.edit("amiable.toml", "{namespace}-{system}-{os}-{arch}-{date}-{generation}", "{template}");
     farm
 }
 

@@ -343,7 +343,7 @@ fn what_is_wrong_about_regions_is_told_with_its_place() {
         ("encrypt = \"arn:aws:kms:us-east-1:123456789012:key/x\"", "encrypt = true"),
         ("encrypt = true", "encrypt = { us-east-1 = \"alias/ci\" }"),
         ("encrypt = { us-east-1 = \"alias/ci\" }", "encrypt = false"),
-        ("{system}-{os}-{arch}-{date}-{generation}", "{template}"),
+        ("{namespace}-{system}-{os}-{arch}-{date}-{generation}", "{template}"),
     ] {
         farm.edit("amiable.toml", from, to);
         told.push(farm.amiable(&["validate", "-q"]));

@@ -56,7 +56,7 @@ const OPERATIONS: [Operation; 19] = [
     Operation {
         name: "backup",
         state: |farm| {
-            farm.edit("amiable.toml", "{system}-{os}-{arch}-{date}-{generation}", "{template}");
+            farm.edit("amiable.toml", "{namespace}-{system}-{os}-{arch}-{date}-{generation}", "{template}");
             one_ami(farm);
         },
         arguments: |_| words("update agent"),

@@ -227,7 +227,7 @@ impl CreateImage {
                 mappings,
                 source_instance: Some(instance.id),
                 no_reboot: self.no_reboot,
-                source_image: None,
+                source_image: Some((region.to_owned(), instance.image_id)),
                 client_token: None,
                 tags: self.image_tags,
             },
@@ -329,7 +329,7 @@ impl CopyImage {
         }
         let under_way = state.images.of_region(region);
         let under_way = under_way
-            .filter(|it| it.source_image.is_some() && it.state == ImageState::Pending)
+            .filter(|it| it.is_copy() && it.state == ImageState::Pending)
             .map(|it| it.mappings.len())
             .sum::<usize>();
         if under_way + source.mappings.len() > COPIES_AT_ONCE {

@@ -196,6 +196,11 @@ pub(crate) fn account_of_alias(alias: &str) -> Option<&'static str> {
 }
 
 impl Image {
+    /// CopyImage has made it, or makes it.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.source_image.is_some() && self.source_instance.is_none()
+    }
+
     /// The name by which EC2 knows its owner, where there is one.
     pub(crate) fn owner_alias(&self) -> Option<&'static str> {
         ALIASES.iter().find(|(account, _)| *account == self.owner).map(|(_, name)| *name)

@@ -1,0 +1,235 @@
+//! What another hand has done to a namespace's AMIs: copied them with their tags, or edited the tags.
+//! amiable knows its own, and whatever writes leaves the others alone. Pure.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::ami::Ami;
+use crate::cloud::ImageFacts;
+use crate::retire::Retired;
+use crate::tags::{self, Tags};
+
+/// A tag whose value is not what amiable writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", said(key, value.as_deref(), wants))]
+pub struct UnreadableTag {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value; `None` where the tag is missing.
+    pub value: Option<String>,
+    /// What it has to be.
+    pub wants: &'static str,
+}
+
+fn said(key: &str, value: Option<&str>, wants: &str) -> String {
+    match value {
+        Some(value) => format!("tag {key} is {value:?}, which is not {wants}"),
+        None => format!("tag {key} is missing"),
+    }
+}
+
+impl Serialize for UnreadableTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+const TIME: &str = "a time as in 2026-11-29T12:00:00Z";
+
+/// The tags of an AMI that could not be read. Pure.
+pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {
+    let is_time = |text: &str| text.is_empty() || text.parse::<Timestamp>().is_ok();
+    let is_lease = |text: &str| text == tags::NO_LEASE || is_time(text);
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    let is_stage = |text: &str| text.is_empty() || Retired::read(text).is_some();
+    let checks: [(&str, &dyn Fn(&str) -> bool, &str); 6] = [
+        (tags::GENERATION, &is_number, "a number"),
+        (tags::PROMOTED, &is_time, TIME),
+        (tags::VERIFIED, &is_time, TIME),
+        (tags::QUARANTINED, &is_time, TIME),
+        (tags::LEASE, &is_lease, TIME),
+        (tags::RETIRED, &is_stage, "a stage with a time, as in `disabled 2026-11-29T12:00:00Z`"),
+    ];
+    let bad = checks.into_iter().filter_map(|(key, is_good, wants)| {
+        let value = tags.get(key);
+        let is_bad = match value {
+            Some(value) => !is_good(value),
+            // Each AMI is given one together with its template.
+            None => key == tags::GENERATION && tags.contains_key(tags::PROMOTED),
+        };
+        is_bad.then(|| UnreadableTag { key, value: value.cloned(), wants })
+    });
+    bad.collect()
+}
+
+/// Which AMI of a template is current could not be told: one that may be has tags that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("which AMI of template {template} is current could not be determined: {ami}: {tag}")]
+pub struct InDoubt {
+    /// The template.
+    pub template: String,
+    /// The AMI that may be current.
+    pub ami: String,
+    /// The first of its tags that could not be read.
+    pub tag: UnreadableTag,
+}
+
+impl Serialize for InDoubt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl InDoubt {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        mend(&self.ami, &self.tag)
+    }
+}
+
+/// How a tag is mended.
+#[must_use]
+pub fn mend(ami: &str, tag: &UnreadableTag) -> String {
+    let key = tag.key;
+    format!(
+        "set it to what it was: `aws ec2 create-tags --resources {ami} --tags Key={key},Value=…`"
+    )
+}
+
+impl Ami {
+    /// Why another hand is to mend it before amiable writes on it, or removes it.
+    #[must_use]
+    pub fn unreadable_tag(&self) -> Option<&UnreadableTag> {
+        self.unreadable.first()
+    }
+}
+
+/// An AMI that another hand has copied, or whose tags it has edited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Tampered {
+    /// It is a copy with its original's tags.
+    #[error("{ami} is a copy of {original} that amiable has not made: its tags count for nothing")]
+    Foreign {
+        /// The copy.
+        ami: String,
+        /// What it is of.
+        original: String,
+    },
+    /// It has a tag that could not be read.
+    #[error("{ami}: {tag}: amiable leaves it alone")]
+    Unreadable {
+        /// The AMI.
+        ami: String,
+        /// The first of its tags that could not be read.
+        tag: UnreadableTag,
+    },
+}
+
+impl Tampered {
+    pub(crate) fn of(ami: &Ami) -> Option<Tampered> {
+        let id = ami.ami.clone();
+        if let Some(original) = ami.copied_by_hand.clone() {
+            return Some(Tampered::Foreign { ami: id, original });
+        }
+        Some(Tampered::Unreadable { ami: id, tag: ami.unreadable_tag()?.clone() })
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Tampered::Foreign { ami, .. } => format!(
+                "a copy without tags, or with its own, is not mistaken for amiable's: `aws ec2 delete-tags --resources \
+                 {ami} --tags Key=amiable:namespace` leaves it out"
+            ),
+            Tampered::Unreadable { ami, tag } => mend(ami, tag),
+        }
+    }
+}
+
+impl Serialize for Tampered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What an image was copied from, unless amiable has copied it: that notes on its copies what they are of.
+/// A copy with its tags (`aws ec2 copy-image --copy-image-tags`) says what its original is.
+pub(crate) fn copied_by_hand(image: &ImageFacts) -> Option<String> {
+    if image.source_instance.is_some() {
+        return None;
+    }
+    let source = image.source_image.as_ref()?;
+    let noted = [tags::COPY_OF, tags::BACKUP_OF].map(|key| image.tags.get(key));
+    (!noted.contains(&Some(source))).then(|| source.clone())
+}
+
+/// A bake makes one AMI: of two that say they are its, one is another hand's copy, also where EC2 does
+/// not tell what they were made from. The one that was made of an instance, else the older, is the bake's.
+pub(crate) fn tell_twins_apart(amis: &mut [Ami]) {
+    let is_first_hand = |ami: &Ami| {
+        !ami.bake.is_empty()
+            && ami.copy_of.is_none()
+            && ami.backup_of.is_none()
+            && ami.copied_by_hand.is_none()
+            && ami.state == "available"
+    };
+    let rank = |ami: &Ami| (!ami.is_of_instance, ami.created.clone(), ami.ami.clone());
+    let mut firsts: HashMap<String, (bool, String, String)> = HashMap::new();
+    for ami in amis.iter().filter(|ami| is_first_hand(ami)) {
+        let first = firsts.entry(ami.bake.clone()).or_insert_with(|| rank(ami));
+        if rank(ami) < *first {
+            *first = rank(ami);
+        }
+    }
+    for ami in amis.iter_mut().filter(|ami| is_first_hand(ami)) {
+        let (.., first) = &firsts[&ami.bake];
+        if ami.ami != *first {
+            ami.copied_by_hand = Some(first.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_amiable_never_writes_is_told() {
+        let now = "2026-11-29T12:00:00Z";
+        let told = |key: &str, value: &str| {
+            let tags = tags::of([(tags::GENERATION, "1".into()), (key, value.into())]);
+            unreadable(&tags).first().map(ToString::to_string)
+        };
+        for (key, value) in [
+            (tags::GENERATION, "7"),
+            (tags::PROMOTED, now),
+            (tags::PROMOTED, ""),
+            (tags::LEASE, tags::NO_LEASE),
+            (tags::QUARANTINED, ""),
+            (tags::RETIRED, ""),
+            (tags::RETIRED, "disabled 2026-11-29T12:00:00Z"),
+            (tags::OWNER, "whoever"),
+        ] {
+            assert_eq!(told(key, value), None, "{key} {value}");
+        }
+        let text = told(tags::GENERATION, "abc").unwrap();
+        assert_eq!(text, "tag amiable:generation is \"abc\", which is not a number");
+        for (key, value) in [
+            (tags::GENERATION, ""),
+            (tags::GENERATION, "-1"),
+            (tags::PROMOTED, "yesterday"),
+            (tags::VERIFIED, "yes"),
+            (tags::QUARANTINED, "true"),
+            (tags::LEASE, "soon"),
+            (tags::RETIRED, "gone"),
+        ] {
+            assert!(told(key, value).is_some(), "{key} {value}");
+        }
+        let bare = tags::of([(tags::PROMOTED, now.into())]);
+        assert_eq!(unreadable(&bare)[0].to_string(), "tag amiable:generation is missing");
+    }
+}
