@@ -58,7 +58,7 @@ impl Check {
             name: name.into(),
             verdict: Verdict::Failed,
             detail: error.to_string(),
-            hint: error.hint().map(String::from),
+            hint: error.hint(),
         }
     }
 
@@ -84,7 +84,7 @@ pub async fn examine_readiness(
 ) -> Vec<Check> {
     let identity = cloud.identity().await;
     let known = identity.is_ok();
-    let mut checks = vec![Check::of("credentials", identity, |text| text)];
+    let mut checks = vec![Check::of("credentials", identity, |identity| identity.to_string())];
     if !known {
         return checks;
     }

@@ -13,6 +13,8 @@ pub enum CloudErrorKind {
     NoCredentials,
     /// Credentials that are not valid or have expired.
     BadCredentials,
+    /// A session is to be begun first, by a command that the error names.
+    NotSignedIn,
     /// The identity may not do this.
     NotAuthorized,
     /// The account has not opted into the region, or it does not exist.
@@ -49,6 +51,18 @@ pub struct CloudError {
     pub message: String,
     /// AWS' id of the request, for its support.
     pub request_id: Option<String>,
+    /// The command that begins the session that is missing.
+    pub sign_in: Option<Box<str>>,
+}
+
+/// Whoever provides credentials has none, as their session has ended or was never begun.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no valid session: {cause}")]
+pub struct NotSignedIn {
+    /// What the provider says.
+    pub cause: String,
+    /// The command that begins one.
+    pub command: String,
 }
 
 fn code_prefix(code: &Option<String>) -> String {
@@ -71,7 +85,16 @@ impl CloudError {
         if let Some(code) = code {
             let message = error.message().unwrap_or("no message").to_owned();
             let kind = kind_of_code(&code, &message);
-            return CloudError { action, kind, code: Some(code), message, request_id };
+            return CloudError {
+                kind,
+                code: Some(code),
+                request_id,
+                ..CloudError::answer(action, message)
+            };
+        }
+        if let Some(NotSignedIn { command, .. }) = not_signed_in(&error) {
+            let (kind, sign_in) = (CloudErrorKind::NotSignedIn, Some(command.as_str().into()));
+            return CloudError { kind, sign_in, ..CloudError::answer(action, innermost(&error)) };
         }
         let mut message = innermost(&error);
         if let Some(response) = error.raw_response() {
@@ -80,13 +103,14 @@ impl CloudError {
         }
         // What is at the bottom may not say that it was about credentials.
         let kind = kind_of_failure(&error, &chain(&error));
-        CloudError { action, kind, code: None, message, request_id }
+        CloudError { kind, request_id, ..CloudError::answer(action, message) }
     }
 
     /// An error that amiable finds in an answer by itself.
     pub(crate) fn answer(action: Action, message: impl Into<String>) -> CloudError {
         let message = message.into();
-        CloudError { action, kind: CloudErrorKind::Other, code: None, message, request_id: None }
+        let (kind, code, request_id, sign_in) = (CloudErrorKind::Other, None, None, None);
+        CloudError { action, kind, code, message, request_id, sign_in }
     }
 
     /// Whether the same call may succeed a little later, as it stands.
@@ -102,7 +126,9 @@ impl CloudError {
     /// that does not tell, or a repeat found what the first try had made.
     pub(crate) fn may_have_happened(&self) -> bool {
         match self.code.as_deref() {
-            None => self.kind != CloudErrorKind::NoCredentials,
+            None => {
+                !matches!(self.kind, CloudErrorKind::NoCredentials | CloudErrorKind::NotSignedIn)
+            }
             Some(code) => matches!(
                 code,
                 "InternalError"
@@ -116,8 +142,11 @@ impl CloudError {
 
     /// What the user can do.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self.kind {
+    pub fn hint(&self) -> Option<String> {
+        if let Some(command) = &self.sign_in {
+            return Some(format!("`{command}` begins one"));
+        }
+        let hint = match self.kind {
             CloudErrorKind::NoCredentials => {
                 "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` under [cloud], \
                  or set `endpoint = \"local\"` to work without an AWS account"
@@ -147,11 +176,25 @@ impl CloudError {
                 "check `endpoint` and `region` under [cloud], and the network"
             }
             CloudErrorKind::NoSuchAction => "this endpoint does not have that action",
-            CloudErrorKind::NotFound | CloudErrorKind::InUse | CloudErrorKind::Other => {
-                return None;
-            }
-        })
+            CloudErrorKind::NotSignedIn
+            | CloudErrorKind::NotFound
+            | CloudErrorKind::InUse
+            | CloudErrorKind::Other => return None,
+        };
+        Some(hint.to_owned())
     }
+}
+
+/// The missing session at the bottom of an error, if that is its cause.
+fn not_signed_in<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e NotSignedIn> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// EC2's codes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
@@ -259,6 +302,7 @@ mod tests {
             code: Some("Unsupported".into()),
             message: "no such thing".into(),
             request_id: Some("1-2".into()),
+            sign_in: None,
         };
         assert_eq!(error.to_string(), "RunInstances: Unsupported: no such thing (request id 1-2)");
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
+
 /// Where a bake is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -70,6 +72,32 @@ pub enum Stream {
     Stderr,
 }
 
+/// A line that a script wrote, or a part of one, without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputLine {
+    /// Its bytes as they came: for a log.
+    pub bytes: Vec<u8>,
+    /// It goes on with a line that was too long, or not finished for a while.
+    pub is_continued: bool,
+}
+
+impl OutputLine {
+    /// As it may be shown on a terminal: without what would change that, and of a progress bar, which
+    /// overwrites a line by carriage returns, what stands there last.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let text = text.trim_end_matches('\r');
+        strip_str(text.rsplit('\r').next().unwrap_or_default()).to_string()
+    }
+}
+
+impl From<String> for OutputLine {
+    fn from(text: String) -> OutputLine {
+        OutputLine { bytes: text.into_bytes(), is_continued: false }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -79,8 +107,8 @@ pub enum Event {
     Note(String),
     /// Something to look at, though the bake goes on.
     Warning(String),
-    /// A line that the script wrote.
-    Output(Stream, String),
+    /// A line that a script wrote, or a command.
+    Output(Stream, OutputLine),
     /// A line that a program wrote which connects to a machine: for the log.
     Tunnel(String),
     /// A stage has ended well.

@@ -122,7 +122,10 @@ impl Fleet {
     }
 
     /// The AMIs of a template, or of all, that another hand has copied or whose tags it has edited.
-    pub fn tampered<'f>(&'f self, template: Option<&'f str>) -> impl Iterator<Item = Tampered> + 'f {
+    pub fn tampered<'f>(
+        &'f self,
+        template: Option<&'f str>,
+    ) -> impl Iterator<Item = Tampered> + 'f {
         let mine = self.amis.iter().filter(move |ami| template.is_none_or(|it| it == ami.template));
         mine.filter_map(Tampered::of)
     }

@@ -158,7 +158,7 @@ impl FollowRequest<'_> {
         }
         let observer = |event: Event| {
             if let Event::Output(_, line) = event {
-                told(Followed::Output(region, line));
+                told(Followed::Output(region, line.text()));
             }
         };
         let request = RollRequest {

@@ -56,11 +56,11 @@ mod ssh;
 mod sweep;
 pub mod tags;
 mod takeover;
+mod tampering;
 mod template;
 mod terms;
 mod tunnel;
 mod undo;
-mod tampering;
 mod usage;
 mod verify;
 mod wait;
@@ -72,7 +72,7 @@ pub use bake::{
     BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, NameHolder, NameTaken,
     OnFailure, bake, check_name, next_name, resolve_base,
 };
-pub use cloud::{Cloud, ImageFacts};
+pub use cloud::{Cloud, ImageFacts, WrongAccount};
 pub use consumer::{
     BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, ConsumerState, Consumers,
     FilePlan, Files, Holders, JenkinsAgents, JenkinsServer, Move, Naming, RollError, RollRequest,
@@ -86,11 +86,11 @@ pub use deleting::{Actor, NotDeleted, NotPromoted};
 pub use distribute::{Distributed, How};
 pub use distribution::{Destination, Distribution, Encryption, Principal};
 pub use doctor::{Check, Verdict, examine_readiness};
-pub use error::{CloudError, CloudErrorKind, chain};
-pub use event::{Event, Observer, Stage, Stream};
+pub use error::{CloudError, CloudErrorKind, NotSignedIn, chain};
+pub use event::{Event, Observer, OutputLine, Stage, Stream};
 pub use fleet::{Fleet, Refusal};
 pub use follow::{FollowRequest, Followed, Told, follow, is_distributed};
-pub use guest::check_user_data;
+pub use guest::{AccountFault, check_user_data};
 pub use info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
 pub use ipnet::IpNet;
 pub use jenkins_config;
@@ -110,12 +110,14 @@ pub use rights::{Operation, PolicyRequest, policy};
 pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use schedule::Schedule;
 pub use source::{
-    RunBy, ScriptFault, SourceError, check_scripts, current_revision, examine_script, exact_revision,
+    RunBy, ScriptFault, SourceError, check_scripts, current_revision, exact_revision,
+    examine_script,
 };
 pub use sweep::{
     LeftBecause, LeftKind, Leftover, SweepPlan, SweepRequest, carry_out_sweep, plan_sweep,
 };
 pub use takeover::Busy;
+pub use tampering::{InDoubt, Tampered, UnreadableTag, mend};
 pub use template::{
     Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
     SealStep, Source, Template, Timeouts, VcsKind,
@@ -123,6 +125,5 @@ pub use template::{
 pub use tokio_util::sync::CancellationToken;
 pub use tunnel::Programs;
 pub use undo::Holdings;
-pub use tampering::{InDoubt, Tampered, UnreadableTag, mend};
 pub use usage::User;
 pub use verify::{NotVerified, Verified, VerifyRequest, verify};

@@ -27,8 +27,8 @@ use crate::fleet::Fleet;
 use crate::place::Place;
 use crate::retire::{RetireStep, RetiredStage};
 use crate::takeover::IsGone;
-use crate::template::Template;
 use crate::tampering::{InDoubt, UnreadableTag};
+use crate::template::Template;
 
 /// What is kept of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

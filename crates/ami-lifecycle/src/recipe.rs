@@ -57,7 +57,8 @@ pub(crate) fn changed_of(
 /// the checkout is from counts by its contents alone, if it is a folder. What came later is
 /// left out while it is not wanted, so that it changes nothing for others.
 fn values(template: &Template) -> Vec<(&'static str, String)> {
-    let Template { source, script, run_as, volume_size, user_data, seal, agent, .. } = template;
+    let Template { source, script, run_as, workdir, volume_size, user_data, seal, agent, .. } =
+        template;
     let Template { metadata, description, system, os, boot_script, .. } = template;
     let place = match &source.repository {
         Repository::Vcs { .. } => source.url(),
@@ -85,7 +86,8 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         ("os", os.clone()),
         ("boot_script", boot_script.as_ref().map(|it| it.digest()).unwrap_or_default()),
     ];
-    all.into_iter().chain(encrypt).collect()
+    let workdir = workdir.clone().map(|it| ("workdir", it));
+    all.into_iter().chain(encrypt).chain(workdir).collect()
 }
 
 /// The first 16 hexadecimal digits of a text's SHA-256.

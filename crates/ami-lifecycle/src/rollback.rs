@@ -9,8 +9,8 @@ use crate::deleting::{Actor, NotPromoted, promote};
 use crate::fleet::Fleet;
 use crate::retire::take_back;
 use crate::tags;
-use crate::template::Template;
 use crate::tampering::InDoubt;
+use crate::template::Template;
 
 /// Why a template is not rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

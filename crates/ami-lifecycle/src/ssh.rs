@@ -1,7 +1,6 @@
 //! SSH to a machine: one key to log in with, host keys to demand, commands with their
 //! output as it comes.
 
-use anstream::adapter::strip_str;
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,8 +13,9 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicK
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use crate::event::Stream;
+use crate::event::{OutputLine, Stream};
 use crate::tunnel::{Route, Tunnel};
 
 /// How long a connection may take to be accepted. Linux sends the first packet again after 1 s
@@ -214,11 +214,12 @@ impl Ssh {
         mut output: impl FnMut(Stream, String),
     ) -> Result<Ended, SshError> {
         let mut lines = Lines::default();
+        let mut output = |stream, line: OutputLine| output(stream, line.text());
         let ended = self.stream(command, input, |stream, data| {
             lines.push(stream, data, &mut output);
         });
         let ended = ended.await;
-        lines.finish(output);
+        lines.flush(output);
         ended
     }
 
@@ -240,14 +241,14 @@ impl Ssh {
             let _ = writer.eof().await;
         };
         let receive = async {
-            let mut ended = None;
+            let (mut ended, mut last) = (None, None);
             loop {
                 // sshd keeps a channel open for as long as any child of the command holds
-                // its output, such as a daemon that the script started.
-                let message = match ended {
+                // its output, such as a daemon that the script started, and that may write for ever.
+                let message = match last {
                     None => reader.wait().await,
-                    Some(_) => {
-                        tokio::time::timeout(LAST_OUTPUT, reader.wait()).await.unwrap_or(None)
+                    Some(last) => {
+                        tokio::time::timeout_at(last, reader.wait()).await.unwrap_or(None)
                     }
                 };
                 let Some(message) = message else { break };
@@ -260,6 +261,7 @@ impl Ssh {
                     ChannelMsg::ExitSignal { .. } => ended = Some(Ended::Signal),
                     _ => {}
                 }
+                last = last.or(ended.map(|_| Instant::now() + LAST_OUTPUT));
             }
             ended
         };
@@ -319,12 +321,53 @@ fn preferred(host_keys: Option<&[PublicKey]>) -> Preferred {
     Preferred { key: Cow::Owned(algorithms), ..Preferred::default() }
 }
 
-/// Puts lines together from pieces, and counts what has come.
+/// Puts lines together from pieces, in a time that grows with their bytes and in bounded memory, and counts
+/// what has come.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    rest: [Vec<u8>; 2],
+    rest: [Rest; 2],
     /// How many bytes of standard output have come.
     pub(crate) seen: u64,
+}
+
+/// What has come of a line that is not at its end.
+#[derive(Debug, Default)]
+struct Rest {
+    bytes: Vec<u8>,
+    /// An earlier part was handed out.
+    is_continued: bool,
+}
+
+/// How much of a line is kept together, in bytes. What never ends a line does not fill this machine's
+/// memory.
+const LONGEST_LINE: usize = 64 * 1024;
+
+impl Rest {
+    fn take(&mut self, is_end: bool) -> OutputLine {
+        let is_continued = std::mem::replace(&mut self.is_continued, !is_end);
+        OutputLine { bytes: std::mem::take(&mut self.bytes), is_continued }
+    }
+
+    fn push(&mut self, mut data: &[u8], mut line: impl FnMut(OutputLine)) {
+        while !data.is_empty() {
+            let room = LONGEST_LINE - self.bytes.len();
+            let (part, after) = data.split_at(room.min(data.len()));
+            self.bytes.extend_from_slice(part);
+            data = after;
+            if self.bytes.len() == LONGEST_LINE {
+                line(self.take(false));
+            }
+        }
+    }
+
+    fn end(&mut self, mut line: impl FnMut(OutputLine)) {
+        // It may have been handed out already, just up to its end.
+        if self.bytes.is_empty() && self.is_continued {
+            self.is_continued = false;
+        } else {
+            line(self.take(true));
+        }
+    }
 }
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
@@ -334,42 +377,34 @@ impl Lines {
         &mut self,
         stream: Stream,
         data: &[u8],
-        mut line: impl FnMut(Stream, String),
+        mut line: impl FnMut(Stream, OutputLine),
     ) {
         let rest = &mut self.rest[usize::from(stream == Stream::Stderr)];
         if stream == Stream::Stdout {
             self.seen += data.len() as u64;
         }
-        rest.extend_from_slice(data);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let whole: Vec<u8> = rest.drain(..=end).collect();
-            line(stream, text(&whole));
-        }
-        // What never ends a line does not fill this machine's memory.
-        while rest.len() > LONGEST_LINE {
-            let part: Vec<u8> = rest.drain(..LONGEST_LINE).collect();
-            line(stream, text(&part));
-        }
-    }
-
-    pub(crate) fn finish(self, mut line: impl FnMut(Stream, String)) {
-        for (stream, rest) in STREAMS.into_iter().zip(self.rest) {
-            if !rest.is_empty() {
-                line(stream, text(&rest));
+        let mut pieces = data.split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            rest.push(piece, |part| line(stream, part));
+            if pieces.peek().is_some() {
+                rest.end(|end| line(stream, end));
             }
         }
     }
-}
 
-/// How much of a line is kept together, in bytes.
-const LONGEST_LINE: usize = 64 * 1024;
+    /// Whether the last line is not at its end.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.rest.iter().any(|rest| rest.is_continued || !rest.bytes.is_empty())
+    }
 
-/// A line without its end, and without what would change the terminal that it is shown on. Progress bars overwrite a line by carriage returns: what
-/// counts is what stands there last.
-fn text(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_end_matches(['\r', '\n']);
-    strip_str(text.rsplit('\r').next().unwrap_or_default()).to_string()
+    /// Hands out what is not at its end, such as a question.
+    pub(crate) fn flush(&mut self, mut line: impl FnMut(Stream, OutputLine)) {
+        for (stream, rest) in STREAMS.into_iter().zip(&mut self.rest) {
+            if !rest.bytes.is_empty() {
+                line(stream, rest.take(false));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -379,20 +414,51 @@ mod tests {
 
     use super::*;
 
-    fn lines_of(data: &[u8]) -> Vec<String> {
+    fn lines_of(data: &[u8]) -> Vec<OutputLine> {
         let (mut lines, mut all) = (Lines::default(), Vec::new());
         lines.push(Stream::Stdout, data, |_, line| all.push(line));
-        lines.finish(|_, line| all.push(line));
+        lines.flush(|_, line| all.push(line));
         all
     }
 
+    fn texts_of(data: &[u8]) -> Vec<String> {
+        lines_of(data).iter().map(OutputLine::text).collect()
+    }
+
     #[test]
-    fn what_is_shown_changes_no_terminal_and_a_line_has_an_end() {
-        let data = b"\x1b[31mred\x1b[0m\ta\n\x1b]0;title\x07x\n\x1b[2J\x1b[Hgone\n10%\r20%\nlast";
-        assert_eq!(lines_of(data), ["red\ta", "x", "gone", "20%", "last"]);
-        let endless = lines_of(&vec![b'x'; 3 * LONGEST_LINE + 1]);
-        let lengths: Vec<usize> = endless.iter().map(String::len).collect();
-        assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, LONGEST_LINE, 1]);
+    fn what_is_shown_changes_no_terminal_and_the_bytes_are_kept() {
+        let data = b"\x1b[31mred\x1b[0m\ta\n\x1b]0;title\x07x\n\x1b[2J\x1b[Hgone\n10%\r20%\n\xff\r\n\nlast";
+        assert_eq!(texts_of(data), ["red\ta", "x", "gone", "20%", "\u{fffd}", "", "last"]);
+        let bytes: Vec<Vec<u8>> = lines_of(data).into_iter().map(|line| line.bytes).collect();
+        assert_eq!(bytes.join(&b'\n'), data);
+    }
+
+    #[test]
+    fn a_line_has_an_end_and_its_parts_are_one() {
+        for (length, lengths) in [
+            (3 * LONGEST_LINE + 1, vec![LONGEST_LINE, LONGEST_LINE, LONGEST_LINE, 1]),
+            (LONGEST_LINE, vec![LONGEST_LINE]),
+        ] {
+            let mut data = vec![b'x'; length];
+            data.push(b'\n');
+            let parts = lines_of(&data);
+            assert_eq!(parts.iter().map(|it| it.bytes.len()).collect::<Vec<usize>>(), lengths);
+            let continued: Vec<bool> = parts.iter().map(|it| it.is_continued).collect();
+            assert_eq!(continued, (0..parts.len()).map(|it| it > 0).collect::<Vec<bool>>());
+        }
+    }
+
+    #[test]
+    fn what_waits_for_an_answer_is_handed_out_before_its_end() {
+        let (mut lines, mut all) = (Lines::default(), Vec::new());
+        for data in ["Continue? [y/N] ", "", "yes\nnext\n"] {
+            lines.push(Stream::Stdout, data.as_bytes(), |_, line| all.push(line));
+            lines.flush(|_, line| all.push(line));
+        }
+        let all: Vec<(String, bool)> =
+            all.iter().map(|line| (line.text(), line.is_continued)).collect();
+        let expected = [("Continue? [y/N] ", false), ("yes", true), ("next", false)];
+        assert_eq!(all, expected.map(|(text, continued)| (text.to_owned(), continued)));
     }
 
     /// A server that lets everyone in who gets as far as that.
@@ -477,7 +543,8 @@ mod tests {
             lines.push(Stream::Stdout, piece.as_bytes(), |_, line| seen.push(line));
         }
         assert_eq!(lines.seen, 23);
-        lines.finish(|_, line| seen.push(line));
+        lines.flush(|_, line| seen.push(line));
+        let seen: Vec<String> = seen.iter().map(OutputLine::text).collect();
         assert_eq!(seen, ["one", "two", "100%", "last"]);
     }
 }

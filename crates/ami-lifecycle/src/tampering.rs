@@ -40,22 +40,25 @@ const TIME: &str = "a time as in 2026-11-29T12:00:00Z";
 
 /// The tags of an AMI that could not be read. Pure.
 pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {
-    let is_time = |text: &str| text.is_empty() || text.parse::<Timestamp>().is_ok();
-    let is_lease = |text: &str| text == tags::NO_LEASE || is_time(text);
-    let is_number = |text: &str| text.parse::<u64>().is_ok();
-    let is_stage = |text: &str| text.is_empty() || Retired::read(text).is_some();
-    let checks: [(&str, &dyn Fn(&str) -> bool, &str); 6] = [
-        (tags::GENERATION, &is_number, "a number"),
-        (tags::PROMOTED, &is_time, TIME),
-        (tags::VERIFIED, &is_time, TIME),
-        (tags::QUARANTINED, &is_time, TIME),
-        (tags::LEASE, &is_lease, TIME),
-        (tags::RETIRED, &is_stage, "a stage with a time, as in `disabled 2026-11-29T12:00:00Z`"),
+    const STAGE: &str = "a stage with a time, as in `disabled 2026-11-29T12:00:00Z`";
+    let wanted = [
+        (tags::GENERATION, "a number"),
+        (tags::PROMOTED, TIME),
+        (tags::VERIFIED, TIME),
+        (tags::QUARANTINED, TIME),
+        (tags::LEASE, TIME),
+        (tags::RETIRED, STAGE),
     ];
-    let bad = checks.into_iter().filter_map(|(key, is_good, wants)| {
+    let is_good = |key: &str, text: &str| match key {
+        tags::GENERATION => text.parse::<u64>().is_ok(),
+        tags::LEASE if text == tags::NO_LEASE => true,
+        tags::RETIRED => text.is_empty() || Retired::read(text).is_some(),
+        _ => text.is_empty() || text.parse::<Timestamp>().is_ok(),
+    };
+    let bad = wanted.into_iter().filter_map(|(key, wants)| {
         let value = tags.get(key);
         let is_bad = match value {
-            Some(value) => !is_good(value),
+            Some(value) => !is_good(key, value),
             // Each AMI is given one together with its template.
             None => key == tags::GENERATION && tags.contains_key(tags::PROMOTED),
         };

@@ -302,6 +302,8 @@ pub struct Template {
     pub script: String,
     /// The user that runs the script; root without one.
     pub run_as: Option<String>,
+    /// The folder on the instance in which the checkout gets its own; `/var/tmp` without one.
+    pub workdir: Option<String>,
     /// The AMI's description.
     pub description: Option<String>,
     /// Free keys and values, kept as tags.
@@ -394,6 +396,7 @@ pub(crate) mod tests {
             },
             script: "setup".into(),
             run_as: None,
+            workdir: None,
             description: None,
             metadata: BTreeMap::new(),
             instance_type: "t3.small".into(),

@@ -12,7 +12,7 @@ use crate::deleting::promote;
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::{Event, Observer, Stage};
 use crate::fleet::{Fleet, Refusal};
-use crate::guest::{Expected, Site, is_on_console};
+use crate::guest::{Expected, Site, WORKDIR, is_on_console};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
 use crate::retire::give_back;
@@ -309,6 +309,7 @@ async fn examine(
     let expected = Expected {
         identity: &ami.builder,
         own_comment: &own_comment,
+        workdir: template.workdir.as_deref().unwrap_or(WORKDIR),
         seal: &template.seal,
         agent: template.agent.as_ref(),
     };
@@ -326,7 +327,7 @@ async fn examine(
             Err(error @ BakeError::Script { .. }) => {
                 failures.push(error.to_string());
             }
-            Err(error @ BakeError::TimedOut { .. }) => failures.push(error.to_string()),
+            Err(error @ BakeError::ScriptTimedOut { .. }) => failures.push(error.to_string()),
             Err(error) => return Err(error),
         }
     }

@@ -16,8 +16,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use crate::config::{CloudEndpoint, CloudSettings, Config};
 use crate::console::Console;
+use crate::credentials::Profiles;
 use crate::failure::Failure;
-use crate::{guard, local, surroundings};
+use crate::{credentials, guard, local, surroundings};
 
 /// By this `aws` knows the endpoint, too
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
@@ -48,6 +49,7 @@ fn timeouts() -> TimeoutConfig {
 /// Connects, to the region where the configuration's AMIs are baked.
 pub(crate) async fn cloud(config: &Config, console: &Console) -> Result<Cloud, Failure> {
     let cloud = cloud_of(&config.cloud, console).await?;
+    cloud.check_account(&config.cloud.accounts).await?;
     for template in &config.templates {
         let first = template.distribution.first.as_deref();
         if let Some(first) = first.filter(|first| *first != cloud.region()) {
@@ -90,7 +92,7 @@ pub(crate) async fn cloud_of(
         }
     };
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
+        .http_client(http.clone())
         .retry_config(retries())
         .timeout_config(timeouts());
     if let Some(region) = &settings.region {
@@ -99,6 +101,11 @@ pub(crate) async fn cloud_of(
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
+    let is_local = settings.endpoint == CloudEndpoint::Local;
+    let profiles = match is_local {
+        true => None,
+        false => Some(Profiles::read(settings.profile.as_deref()).await),
+    };
     let mut variables = Vec::new();
     match &settings.endpoint {
         CloudEndpoint::Aws => {}
@@ -129,7 +136,12 @@ pub(crate) async fn cloud_of(
                 .region(Region::new(region));
         }
     }
-    let config = loader.load().await;
+    let mut config = loader.load().await;
+    if let Some(profiles) = &profiles {
+        profiles.check(config.region().is_some())?;
+        let region = config.region().cloned();
+        config = credentials::provide(config, profiles, http, region);
+    }
     if config.region().is_none() {
         return Err(Failure::usage("no region is configured")
             .hint("set `region` under [cloud], or AWS_REGION, or a region in the AWS profile"));

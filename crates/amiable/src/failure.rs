@@ -3,7 +3,7 @@
 pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{
     BakeError, CloudError, FailedIn, InDoubt, InRegion, NotDeleted, NotPromoted, NotRestored,
-    NotVerified,
+    NotVerified, WrongAccount,
 };
 
 use crate::config::{self, ConfigError};
@@ -93,6 +93,17 @@ impl Failure {
 impl From<InDoubt> for Failure {
     fn from(doubt: InDoubt) -> Failure {
         Failure::failed(doubt.to_string()).hint(doubt.hint())
+    }
+}
+
+impl From<WrongAccount> for Failure {
+    fn from(error: WrongAccount) -> Failure {
+        match error {
+            WrongAccount::Cloud(error) => error.into(),
+            other => Failure::usage(other.to_string()).hint(
+                "check `profile` and `account` under [cloud], and the AWS_… variables of the environment",
+            ),
+        }
     }
 }
 
@@ -193,7 +204,11 @@ fn of_error(
         _ => Status::Failed,
     };
     let mut details = Vec::new();
-    if let BakeError::Script { tail, .. } | BakeError::Guest { tail, .. } = error {
+    if let BakeError::Script { tail, .. }
+    | BakeError::ScriptTimedOut { tail, .. }
+    | BakeError::ScriptCut { tail, .. }
+    | BakeError::Guest { tail, .. } = error
+    {
         if !tail.is_empty() {
             details.push("its last lines:".to_owned());
         }
@@ -210,6 +225,11 @@ fn of_error(
         BakeError::Script { .. }
             | BakeError::Guest { .. }
             | BakeError::ScriptCut { .. }
+            | BakeError::ScriptTimedOut { .. }
+            | BakeError::TimedOut { .. }
+            | BakeError::InstanceEnded { .. }
+            | BakeError::NoLogin { .. }
+            | BakeError::Account(_)
             | BakeError::Connection(_)
             | BakeError::Quarantined { .. }
     ) {

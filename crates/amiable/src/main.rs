@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod connect;
 mod console;
+mod credentials;
 mod failure;
 mod guard;
 mod import;

@@ -10,13 +10,13 @@ use crate::deleting::{NotDeleted, NotPromoted};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::event::Stage;
 use crate::fleet::Refusal;
-use crate::guest::quote;
+use crate::guest::{AccountFault, quote};
 use crate::naming::NamingError;
 use crate::source::SourceError;
 use crate::ssh::SshError;
 use crate::takeover::Busy;
-use crate::template::Architecture;
 use crate::tampering::{UnreadableTag, mend};
+use crate::template::Architecture;
 use crate::wait::{MayPass, WaitError};
 
 /// Why a bake failed.
@@ -133,7 +133,7 @@ pub enum BakeError {
         tail: Vec<String>,
     },
     /// A script of the template failed.
-    #[error("{what} {script} failed with exit status {status}")]
+    #[error("{what} {script} failed with exit status {status}{}", signal(*status))]
     Script {
         /// What it is: the init script, the seal script, the verify script.
         what: &'static str,
@@ -151,7 +151,26 @@ pub enum BakeError {
         what: &'static str,
         /// What kept it from that.
         reason: String,
+        /// Its last lines.
+        tail: Vec<String>,
     },
+    /// A script of the template did not come to its end in time.
+    #[error("gave up after {} s: {what} {script} did not end", limit.as_secs())]
+    ScriptTimedOut {
+        /// What it is.
+        what: &'static str,
+        /// Its path.
+        script: String,
+        /// How long it had.
+        limit: Duration,
+        /// Its last lines.
+        tail: Vec<String>,
+        /// The last of them has no end: it may be a question.
+        is_asking: bool,
+    },
+    /// What the login user may do on the instance does not do for the scripts.
+    #[error(transparent)]
+    Account(#[from] AccountFault),
     /// EC2 could not make the image.
     #[error("the image {image} is {state}{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     ImageFailed {
@@ -240,6 +259,25 @@ pub enum BakeError {
     /// Someone asked to stop.
     #[error("interrupted")]
     Cancelled,
+}
+
+/// The signal that an exit status tells of, as a shell does: 128 and its number (signal(7)).
+fn signal(status: u32) -> String {
+    let name = match status {
+        129 => "SIGHUP",
+        130 => "SIGINT",
+        131 => "SIGQUIT",
+        132 => "SIGILL",
+        134 => "SIGABRT",
+        135 => "SIGBUS",
+        136 => "SIGFPE",
+        137 => "SIGKILL",
+        139 => "SIGSEGV",
+        141 => "SIGPIPE",
+        143 => "SIGTERM",
+        _ => return String::new(),
+    };
+    format!(" ({name})")
 }
 
 fn tail_text(tail: &[String]) -> String {
@@ -341,7 +379,7 @@ impl BakeError {
                  amiable may make none"
                     .into()
             }
-            BakeError::Cloud(error) => error.hint()?.into(),
+            BakeError::Cloud(error) => error.hint()?,
             BakeError::OwnAddress(_) => {
                 "`ssh_from = [\"203.0.113.9/32\"]` says whom to let in, and nothing is asked then".into()
             }
@@ -366,6 +404,23 @@ impl BakeError {
             BakeError::NameTaken(taken) => taken.hint(),
             BakeError::Quarantined { ami, .. } => {
                 format!("look at it with `amiable info {ami}`; `amiable verify {ami}` tries again")
+            }
+            BakeError::Account(fault) => fault.hint(),
+            BakeError::Script { status: 137, .. } => {
+                "SIGKILL comes from the script itself, from somebody on the machine, or from the kernel when \
+                 memory runs out: then a larger `instance_type` helps"
+                    .into()
+            }
+            BakeError::ScriptTimedOut { is_asking: true, .. } => {
+                "its last line has no end: it seems to wait for an answer, and nobody is there. \
+                 DEBIAN_FRONTEND=noninteractive does not pass through sudo (`sudo -E`, or `sudo env …`), \
+                 and needrestart asks unless NEEDRESTART_MODE=a"
+                    .into()
+            }
+            BakeError::ScriptTimedOut { .. } => {
+                "a longer wait can be set in the template's `timeouts`; a program that asks something \
+                 without a terminal waits for ever: `-y`, DEBIAN_FRONTEND=noninteractive"
+                    .into()
             }
             BakeError::TimedOut { .. } => {
                 "a longer wait can be set in the template's `timeouts`".into()

@@ -253,6 +253,7 @@ impl<'a> Bake<'a> {
         let Started { id, mut guest, .. } = started;
         self.enter(Stage::CloudInit);
         self.site().or_cancel(guest.wait_for_cloud_init()).await??;
+        self.site().or_cancel(guest.check_account()).await??;
         self.site().or_cancel(guest.quiet()).await??;
         self.enter(Stage::Deliver);
         let revision = self.deliver(&mut guest, plan).await?;

@@ -248,7 +248,8 @@ mod tests {
         let waits = with((tags::LEASE, tags::NO_LEASE));
         assert_eq!(in_way(&waits, counts).as_deref(), Some(taken));
         let other = [(tags::NAMESPACE, "c"), (tags::TEMPLATE, "agent")];
-        let of_other = "the name x-1 is taken: ami-1 has it, an AMI of template agent in namespace c";
+        let of_other =
+            "the name x-1 is taken: ami-1 has it, an AMI of template agent in namespace c";
         for pattern in [recurs, counts] {
             assert_eq!(in_way(&other, pattern).as_deref(), Some(of_other));
             let nobody = "the name x-1 is taken: ami-1 has it, which amiable has not made";

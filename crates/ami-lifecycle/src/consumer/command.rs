@@ -128,7 +128,7 @@ async fn tell(
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        request.observer.event(Event::Output(kind, text.clone()));
+        request.observer.event(Event::Output(kind, text.clone().into()));
         let mut tail = tail.lock().expect("no panic holds this lock");
         tail.push_back(text);
         if tail.len() > TAIL {

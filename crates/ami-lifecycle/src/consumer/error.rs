@@ -145,7 +145,7 @@ impl RollError {
             }
             RollError::ChangedUnderneath(_) => "the same command looks at it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),
-            RollError::Cloud(error) => return error.hint().map(String::from),
+            RollError::Cloud(error) => return error.hint(),
             _ => return None,
         })
     }

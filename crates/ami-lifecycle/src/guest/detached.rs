@@ -44,6 +44,12 @@ const FULL_DISK: &str = "if [ \"$status\" != 0 ]; then\n\
     \x20 [ \"${4-1}\" != 0 ] || echo \"no space is left on $6 (df: $2 KiB, 0 available)\"\n\
     fi\n";
 
+/// What the kernel has killed for want of memory says nothing either.
+const NO_MEMORY: &str = "if [ \"$status\" = 137 ]; then\n\
+    \x20 killed=$(as_root dmesg 2>/dev/null | grep -i 'out of memory: killed' | tail -n 1)\n\
+    \x20 [ -z \"$killed\" ] || echo \"the kernel: $killed\"\n\
+    fi\n";
+
 /// Starts a command that runs by itself, unless it was started before, and follows it: prints what
 /// it has printed after the first `seen` bytes, in the order it came, until it has ended, and ends
 /// with its status.
@@ -111,7 +117,7 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          # What is killed without a status may be so by the machine's shutdown, which comes here, too.\n\
          [ -e \"$run/status\" ] || exit 137\n\
          read -r status < \"$run/status\"\n\
-         {FULL_DISK}\
+         {FULL_DISK}{NO_MEMORY}\
          exit \"$status\"\n",
         run = quote(&run),
         work = quote(work),
@@ -184,6 +190,19 @@ mod tests {
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(told, "line 1\nline 2\nline 3\nwarning\nwhy\n");
         assert!(!dir.path().join("late").exists(), "the daemon was not waited for");
+    }
+
+    #[test]
+    fn a_daemon_that_goes_on_printing_holds_nothing_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().to_string_lossy().into_owned();
+        let noise = "(while [ ! -e over ] && sleep 0.05; do echo noise; done) & echo done; exit 4";
+        let script = detached(&work, noise, OnReboot::Fail);
+        let text = format!("cd {work}\n{}", follow(&script, 0));
+        let began = std::time::Instant::now();
+        let output = sh(&text, dir.path());
+        std::fs::write(dir.path().join("over"), "").unwrap();
+        assert_eq!(output.status.code(), Some(4), "after {:?}", began.elapsed());
     }
 
     #[test]

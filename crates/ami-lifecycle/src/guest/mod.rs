@@ -1,5 +1,6 @@
 //! A machine of amiable's, as seen through SSH: the builder, and the one that proves an AMI.
 
+mod account;
 mod console;
 mod detached;
 mod keys;
@@ -20,11 +21,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use account::AccountFault;
 pub(crate) use keys::GuestKeys;
-pub(crate) use remote::quote;
+pub(crate) use remote::{WORKDIR, quote};
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
+use self::account::Account;
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
 use self::seal::{BOOT_LINE, IDENTITY_LINE, WARNING_LINE};
@@ -139,7 +142,7 @@ impl Guest {
             login,
             ssh,
             template: template.clone(),
-            work: remote::work_dir(bake),
+            work: remote::work_dir(template.workdir.as_deref(), bake),
             login_key: keys.login_public(),
             login_label: keys.label,
             observer: site.observer.clone(),
@@ -173,6 +176,23 @@ impl Guest {
             }
         }
         Ok(())
+    }
+
+    /// Looks whether the scripts can be started as the users that they are meant for, before anything is
+    /// run.
+    pub(crate) async fn check_account(&mut self) -> Result<(), BakeError> {
+        let Template { ssh_user, run_as, .. } = self.template.clone();
+        let command = account::examine(&self.work, run_as.as_deref());
+        let lines = self.own_again("look at the login user", &command).await?;
+        let told = Account::read(&lines, &ssh_user, run_as.as_deref().unwrap_or("root"));
+        if told.is_noexec {
+            let folder = self.template.workdir.as_deref().unwrap_or(remote::WORKDIR);
+            self.observer.event(Event::Warning(format!(
+                "nothing in {folder} can be executed on the instance (mounted noexec): what the script \
+                 calls there by its path will fail; `workdir` names another folder"
+            )));
+        }
+        told.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     /// Sends a checkout that was made here.
@@ -254,6 +274,9 @@ impl Guest {
         let collected = tokio::time::timeout(limit, self.collect(&checks)).await;
         let (ended, lines) = collected
             .map_err(|_| BakeError::TimedOut { what: "the checks of verification", limit })??;
+        for warning in lines.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
+            self.observer.event(Event::Warning(warning.to_owned()));
+        }
         let failed = lines.iter().filter_map(|line| line.strip_prefix(FAILED_LINE));
         let failed: Vec<String> = failed.map(String::from).collect();
         match ended {

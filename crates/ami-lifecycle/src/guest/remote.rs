@@ -20,9 +20,22 @@ pub(crate) fn quote(word: &str) -> String {
 pub(crate) const AS_ROOT: &str =
     r#"as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -H -- "$@"; fi; }"#;
 
-/// The folder of a bake. Not /tmp, which may forbid execution or be a small tmpfs.
-pub(crate) fn work_dir(bake: &str) -> String {
-    format!("/var/tmp/amiable-{bake}")
+/// Where the folder of a bake is made, unless the template names another place. Not /tmp, which may
+/// forbid execution or be a small tmpfs.
+pub(crate) const WORKDIR: &str = "/var/tmp";
+
+/// The folder of a bake.
+pub(crate) fn work_dir(workdir: Option<&str>, bake: &str) -> String {
+    format!("{}/amiable-{bake}", workdir.unwrap_or(WORKDIR).trim_end_matches('/'))
+}
+
+/// Makes the folder of a bake for the login user, also where only root may.
+pub(crate) fn make_work(work: &str) -> String {
+    format!(
+        "[ -d {work} ] || mkdir -p {work} 2>/dev/null || \
+         {{ as_root mkdir -p {work} && as_root chown \"$(id -u)\" {work}; }}\n",
+        work = quote(work)
+    )
 }
 
 fn checkout_dir(work: &str) -> String {
@@ -64,7 +77,8 @@ pub(crate) fn after_reboot(work: &str, timeouts: &Timeouts) -> String {
 pub(crate) fn unpack(work: &str) -> String {
     let dir = quote(&checkout_dir(work));
     // Root would give the files to whoever has the operator's user id here.
-    format!("set -e\numask 022\nmkdir -p {dir}\ntar -xzof - -C {dir}\n")
+    let make = make_work(work);
+    format!("set -e\numask 022\n{AS_ROOT}\n{make}mkdir -p {dir}\ntar -xzof - -C {dir}\n")
 }
 
 /// Installs the version control client if it is missing, and checks out.
@@ -74,7 +88,7 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
         VcsKind::Git => ("git", "git"),
         VcsKind::Bzr => ("brz", "brz"),
     };
-    let mut text = format!("set -e\numask 022\n{AS_ROOT}\nmkdir -p {}\n", quote(work));
+    let mut text = format!("set -e\numask 022\n{AS_ROOT}\n{}", make_work(work));
     // Where the connection was lost half way, it begins anew.
     text += &format!("rm -rf {}\n", quote(&dir));
     text += &install(program, package);
@@ -82,7 +96,8 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
     let at = match kind {
         VcsKind::Git => {
             text += &choose_commit(url, revision, quote);
-            text += &format!("[ -n \"$commit\" ] || commit={}\n", quote(revision.unwrap_or("HEAD")));
+            text +=
+                &format!("[ -n \"$commit\" ] || commit={}\n", quote(revision.unwrap_or("HEAD")));
             Some(COMMIT)
         }
         VcsKind::Bzr => revision,

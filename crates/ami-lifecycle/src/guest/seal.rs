@@ -65,6 +65,16 @@ pub(crate) const IDENTITY_LINE: &str = "identity ";
 pub(crate) const BOOT_LINE: &str = "boot ";
 /// How a line begins that the user should see.
 pub(crate) const WARNING_LINE: &str = "warning ";
+/// An AMI without room is of no use: logs, package lists and workspaces need some. What is kept for root is
+/// not counted (df(1)).
+const ROOM: &str = "set -- $(df -Pk / 2>/dev/null | tail -n 1)\n\
+    case ${2-}:${4-} in *[!0-9:]*|:*|*:) ;; *)\n\
+    \x20 if [ \"$4\" = 0 ]; then fail 'no space is left on its root file system'\n\
+    \x20 elif [ \"$4\" -lt 262144 ] || [ $(($4 * 20)) -lt \"$2\" ]; then\n\
+    \x20   echo \"warning only $(($4 / 1024)) MiB of $(($2 / 1024)) MiB are free on its root file system\"\n\
+    \x20 fi ;;\n\
+    esac\n";
+
 /// How a line begins that tells of a failed check.
 pub(crate) const FAILED_LINE: &str = "failed ";
 
@@ -197,6 +207,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) identity: &'a str,
     /// The comment of this machine's own login key.
     pub(crate) own_comment: &'a str,
+    /// Where checkouts get their folders.
+    pub(crate) workdir: &'a str,
     pub(crate) seal: &'a Seal,
     pub(crate) agent: Option<&'a JenkinsAgent>,
 }
@@ -206,7 +218,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) fn checks(expected: &Expected<'_>) -> String {
     let mut root = format!(
         "set -u\nstatus=0\nfail() {{ echo \"{FAILED_LINE}$*\"; status=1; }}\n{HOMES}{IDENTITY}\
-         for work in /var/tmp/amiable-*; do [ ! -e \"$work\" ] || fail \"the checkout is still there: $work\"; done\n"
+         for work in {workdir}/amiable-*; do [ ! -e \"$work\" ] || fail \"the checkout is still there: $work\"; done\n{ROOM}",
+        workdir = quote(expected.workdir)
     );
     let seal = expected.seal;
     if seal.does(SealStep::MachineId) {
@@ -421,12 +434,29 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_without_room_is_a_failure_and_one_with_little_a_warning() {
+        let room = |kib: u64, free: u64| {
+            let df = format!("df() {{ echo Filesystem; echo '/dev/x {kib} 1 {free} 1% /'; }}\n");
+            let text = format!("fail() {{ echo \"failed $*\"; }}\n{df}{ROOM}");
+            let output = Command::new("sh").args(["-uc", &text]).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(room(8_000_000, 0), "failed no space is left on its root file system\n");
+        let warning = "warning only 195 MiB of 1953 MiB are free on its root file system\n";
+        assert_eq!(room(2_000_000, 200_000), warning);
+        assert!(room(80_000_000, 3_000_000).starts_with("warning only 2929 MiB"));
+        assert_eq!(room(8_000_000, 500_000), "");
+    }
+
+    #[test]
     fn every_command_is_one_that_a_posix_shell_reads() {
         let default = Seal::default();
         let agent = agent();
         let expected = Expected {
             identity: "0123456789ab",
             own_comment: "amiable-1",
+            workdir: "/var/tmp",
             seal: &default,
             agent: Some(&agent),
         };

@@ -2,6 +2,8 @@
 //! long as the work may take and the machine lives.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
@@ -11,7 +13,7 @@ use super::detached::{self, Detached, OnReboot};
 use super::{Guest, ended, quiet, remote};
 use crate::bake::BakeError;
 use crate::cloud::filter;
-use crate::event::{Event, Stream};
+use crate::event::{Event, Observer, OutputLine, Stream};
 use crate::ssh::{Ended, Lines, Ssh, SshError};
 use crate::template::Timeouts;
 
@@ -45,36 +47,57 @@ impl Guest {
             if self.template.may_reboot { OnReboot::Again(&prepare) } else { OnReboot::Fail };
         let work = self.work.clone();
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
-        let (mut lines, mut tail, mut own) = (Lines::default(), Tail::default(), None);
-        let observer = self.observer.clone();
-        let mut output = |stream, line: String| {
-            tail.push(&line);
-            // Both outputs of the script come as one: this is the follower's.
-            if stream == Stream::Stderr {
-                own = Some(line.clone());
-            }
-            observer.event(Event::Output(stream, line));
+        let output = Mutex::new(ScriptOutput::new(self.observer.clone()));
+        let output = &output;
+        let cut = |reason: String| BakeError::ScriptCut {
+            what,
+            reason,
+            tail: locked(output).tail.clone().into_lines(),
         };
         let status = loop {
-            let follow = detached::follow(&detached, lines.seen);
+            let follow = detached::follow(&detached, locked(output).lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
-                lines.push(stream, data, &mut output);
+                locked(output).push(stream, data);
             });
-            let ended = tokio::time::timeout_at(limits.deadline, run).await;
-            match ended.map_err(|_| limits.error())? {
-                Ok(Ended::Status(status)) => break status,
+            let ended = tokio::select! {
+                ended = tokio::time::timeout_at(limits.deadline, run) => ended,
+                never = show_unfinished(output) => match never {},
+            };
+            let lost = match ended {
+                Ok(Ok(Ended::Status(status))) => break status,
                 // It was the follower that was killed, as when the machine shuts down.
-                Ok(Ended::Signal) => self.reconnect(&limits, &SshError::Lost).await?,
-                Err(lost) => self.reconnect(&limits, &lost).await?,
-            }
+                Ok(Ok(Ended::Signal)) => SshError::Lost,
+                Ok(Err(lost)) => lost,
+                Err(_) => {
+                    let (script, mut output) = (script.to_owned(), locked(output));
+                    let is_asking = output.flush();
+                    let tail = output.tail.clone().into_lines();
+                    return Err(BakeError::ScriptTimedOut { what, script, limit, tail, is_asking });
+                }
+            };
+            self.reconnect(&limits, &lost).await.map_err(|error| match error {
+                BakeError::InstanceEnded { instance, reason } => {
+                    let reason = reason.map(|it| format!(" ({it})")).unwrap_or_default();
+                    cut(format!(
+                        "the instance {instance} ended{reason}: a script that shuts the machine down \
+                         ends the bake, too"
+                    ))
+                }
+                BakeError::Connection(text) => cut(format!(
+                    "{text}: the script may have changed the network, a firewall or sshd"
+                )),
+                other => other,
+            })?;
         };
-        lines.finish(output);
-        match (status, own) {
+        let mut output = locked(output);
+        output.flush();
+        let tail = output.tail.clone().into_lines();
+        match (status, output.own.clone()) {
             (0, _) => Ok(()),
-            (_, Some(reason)) => Err(BakeError::ScriptCut { what, reason }),
+            (_, Some(reason)) => Err(BakeError::ScriptCut { what, reason, tail }),
             (status, None) => {
                 let script = script.to_owned();
-                Err(BakeError::Script { what, script, status, tail: tail.into_lines() })
+                Err(BakeError::Script { what, script, status, tail })
             }
         }
     }
@@ -164,7 +187,7 @@ impl Guest {
     ) -> Result<Result<Vec<String>, SshError>, BakeError> {
         let (mut stdout, mut tail) = (Vec::new(), Tail::default());
         let ended = self.ssh.run(command, input, |stream, line| {
-            tail.push(&line);
+            tail.push(&line, false);
             if stream == Stream::Stdout {
                 stdout.push(line);
             }
@@ -248,33 +271,118 @@ impl Guest {
 /// How long a piece of work may take.
 pub(super) struct Limits {
     what: &'static str,
-    limit: Duration,
     deadline: Instant,
 }
 
 impl Limits {
     pub(super) fn new(what: &'static str, limit: Duration) -> Limits {
-        Limits { what, limit, deadline: Instant::now() + limit }
+        Limits { what, deadline: Instant::now() + limit }
+    }
+}
+
+/// What a script has written.
+struct ScriptOutput {
+    lines: Lines,
+    tail: Tail,
+    /// The follower's own last line: both outputs of the script come as one.
+    own: Option<String>,
+    /// When something came last.
+    last: Instant,
+    observer: Arc<dyn Observer>,
+}
+
+/// No panic holds the lock.
+fn locked(output: &Mutex<ScriptOutput>) -> MutexGuard<'_, ScriptOutput> {
+    output.lock().expect("no panic holds this lock")
+}
+
+/// A line without an end that has stood for so long is shown: it may be a question.
+const UNFINISHED: Duration = Duration::from_secs(2);
+
+/// Shows what a script waits behind, for as long as it is asked to.
+async fn show_unfinished(output: &Mutex<ScriptOutput>) -> Infallible {
+    loop {
+        tokio::time::sleep(UNFINISHED / 2).await;
+        let mut output = locked(output);
+        if output.last.elapsed() >= UNFINISHED {
+            output.flush();
+        }
+    }
+}
+
+impl ScriptOutput {
+    fn new(observer: Arc<dyn Observer>) -> ScriptOutput {
+        let (lines, tail) = Default::default();
+        ScriptOutput { lines, tail, own: None, last: Instant::now(), observer }
     }
 
-    fn error(&self) -> BakeError {
-        BakeError::TimedOut { what: self.what, limit: self.limit }
+    fn push(&mut self, stream: Stream, data: &[u8]) {
+        self.last = Instant::now();
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.push(stream, data, |stream, line| self.line(stream, line));
+        self.lines = lines;
+    }
+
+    /// Shows what is not at its end; whether there is such.
+    fn flush(&mut self) -> bool {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.flush(|stream, line| self.line(stream, line));
+        let is_unfinished = lines.is_unfinished();
+        self.lines = lines;
+        is_unfinished
+    }
+
+    fn line(&mut self, stream: Stream, line: OutputLine) {
+        let text = line.text();
+        self.tail.push(&text, line.is_continued);
+        if stream == Stream::Stderr {
+            self.own = Some(text);
+        }
+        self.observer.event(Event::Output(stream, line));
     }
 }
 
 /// The last lines of an output.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Tail(VecDeque<String>);
 
+/// How much of a line is kept for the error, in characters: its end.
+const TAIL_LINE: usize = 500;
+
 impl Tail {
-    fn push(&mut self, line: &str) {
+    fn push(&mut self, line: &str, is_continued: bool) {
+        let before = if is_continued { self.0.pop_back() } else { None };
         if self.0.len() == TAIL {
             self.0.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        let whole = before.unwrap_or_default() + line;
+        let cut = whole.chars().count().saturating_sub(TAIL_LINE);
+        self.0.push_back(match cut {
+            0 => whole,
+            cut => format!("…{}", whole.chars().skip(cut).collect::<String>()),
+        });
     }
 
     fn into_lines(self) -> Vec<String> {
         self.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_an_error_are_few_and_short() {
+        let mut tail = Tail::default();
+        for line in 0..TAIL * 2 {
+            tail.push(&format!("line {line}"), false);
+        }
+        tail.push("Password: ", false);
+        tail.push(&"x".repeat(TAIL_LINE), true);
+        let lines = tail.into_lines();
+        assert_eq!(lines.len(), TAIL);
+        assert_eq!(lines[TAIL - 2], format!("line {}", TAIL * 2 - 1));
+        assert_eq!(lines[TAIL - 1], format!("…{}", "x".repeat(TAIL_LINE)));
     }
 }

@@ -18,7 +18,7 @@ async fn identity_regions_and_zones_are_read() {
     ])
     .await;
     let identity = cloud.identity().await.unwrap();
-    assert_eq!(identity, "account 111122223333, arn:aws:iam::111122223333:user/Alice");
+    assert_eq!(identity.to_string(), "account 111122223333, arn:aws:iam::111122223333:user/Alice");
     assert_eq!(cloud.regions().await.unwrap(), ["eu-west-1", "us-east-1"]);
     assert_eq!(cloud.zones().await.unwrap(), ["us-east-1a", "us-east-1b"]);
     let (state, providers) = cloud.allowed_images().await.unwrap();

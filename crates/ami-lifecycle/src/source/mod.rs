@@ -199,8 +199,7 @@ async fn copy(folder: &Path, to: &Path) -> Result<(String, Vec<String>), SourceE
         pack::left_out(&from)
     });
     let copied = copied.await;
-    let left_out =
-        copied.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let left_out = copied.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     Ok((digest_of(to).await?, left_out))
 }
 

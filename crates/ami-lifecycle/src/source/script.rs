@@ -8,10 +8,14 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptFault {
     /// Linux looks for an interpreter whose name has a carriage return at its end.
-    #[error("line 1 ends with CRLF, so its interpreter would not be found: save it with LF line ends")]
+    #[error(
+        "line 1 ends with CRLF, so its interpreter would not be found: save it with LF line ends"
+    )]
     CrLf,
     /// Linux does not see the `#!` behind it.
-    #[error("line 1 begins with a byte order mark, which makes `#!` void: save it as UTF-8 without one")]
+    #[error(
+        "line 1 begins with a byte order mark, which makes `#!` void: save it as UTF-8 without one"
+    )]
     ByteOrderMark,
     /// Each character has two bytes.
     #[error("it is UTF-16: save it as UTF-8 without a byte order mark")]

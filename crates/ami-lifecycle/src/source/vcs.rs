@@ -125,7 +125,8 @@ async fn fetch_large_files(url: &str, dir: &Path) -> Result<(), SourceError> {
         let all = [&["git", "-C", text.as_str()], words].concat();
         all.into_iter().map(String::from).collect::<Vec<String>>()
     };
-    let is_there = run(VcsKind::Git, url, &git(&["lfs", "version"]), "look for git-lfs", LOOK).await;
+    let is_there =
+        run(VcsKind::Git, url, &git(&["lfs", "version"]), "look for git-lfs", LOOK).await;
     if is_there.is_err() {
         let file = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
         return Err(SourceError::NoLfs { file });
@@ -187,13 +188,16 @@ fn look_command(url: &str, revision: Option<&str>) -> Vec<String> {
 }
 
 /// The same choice as text for a shell, which sets `commit`; to nothing where only a clone can tell.
-pub(crate) fn choose_commit(url: &str, revision: Option<&str>, quote: fn(&str) -> String) -> String {
+pub(crate) fn choose_commit(
+    url: &str,
+    revision: Option<&str>,
+    quote: fn(&str) -> String,
+) -> String {
     if let Some(revision) = revision.filter(|it| is_commit(it)) {
         return format!("commit={}\n", quote(&revision.to_ascii_lowercase()));
     }
-    let words = |words: &[String]| {
-        words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ")
-    };
+    let words =
+        |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ");
     format!(
         "listed=$({look} </dev/null)\n\
          commit=\n\
@@ -218,7 +222,8 @@ fn is_commit(revision: &str) -> bool {
 fn git_names(revision: Option<&str>) -> Vec<String> {
     let Some(it) = revision else { return vec!["HEAD".into()] };
     let places = ["", "refs/", "refs/tags/", "refs/heads/"];
-    let names = places.iter().flat_map(|place| [format!("{place}{it}^{{}}"), format!("{place}{it}")]);
+    let names =
+        places.iter().flat_map(|place| [format!("{place}{it}^{{}}"), format!("{place}{it}")]);
     names.filter(|name| name.starts_with("refs/") || name == "HEAD").collect()
 }
 

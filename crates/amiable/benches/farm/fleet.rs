@@ -53,7 +53,7 @@ pub(crate) fn plan(report: &mut Report) {
     }
 }
 
-/// List of 10,000 AMIs, beside `aws` and the time that the SDK needs to read them.
+/// What only reads, with 10,000 AMIs; the list beside `aws` and the time that the SDK needs to read them.
 pub(crate) fn list(report: &mut Report) {
     const AMIS: usize = 10_000;
     let farm = start(Delays::default());
@@ -91,6 +91,17 @@ pub(crate) fn list(report: &mut Report) {
         )
     };
     report.line(&of("amiable list", &taken));
+    for command in [
+        &["plan"][..],
+        &["info", "t0"],
+        &["prune", "--explain"],
+        &["sweep", "--dry-run"],
+        &["doctor"],
+        &["validate", "--resolve"],
+    ] {
+        let taken = measure(&farm, farm.command("amiable", command));
+        report.line(&of(&format!("amiable {}", command.join(" ")), &taken));
+    }
     report.line(&of("aws ec2 describe-images", &aws));
     report.line(&format!("- the SDK alone, reading all pages: {:.2} s", sdk.as_secs_f64()));
 }
@@ -127,13 +138,15 @@ async fn register(client: &aws_sdk_ec2::Client, count: usize) {
             ("amiable:template", format!("t{}", index % 200)),
         ];
         tags.push(("amiable:generation", (index / 200 + 1).to_string()));
+        tags.push(("amiable:lease", "none".to_owned()));
+        let promoted = jiff::Timestamp::from_second(1_790_000_000 + i64::try_from(index).unwrap());
+        tags.push(("amiable:promoted", promoted.expect("a time").to_string()));
         for key in [
             "bake",
             "stage",
             "owner",
             "recipe",
             "builder",
-            "lease",
             "system",
             "os",
             "base",

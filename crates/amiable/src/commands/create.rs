@@ -281,14 +281,13 @@ impl Job<'_> {
             cancel: self.cancel.clone(),
         })
         .await;
+        let outcome = outcome.map_err(|failed| self.failed(template, &failed, &log_path));
         view.finish();
-        match outcome {
-            Ok(baked) => {
-                self.console.message(&done_text(&template.name, &baked));
-                Ok(baked)
-            }
-            Err(failed) => Err(self.failed(template, &failed, &log_path)),
+        match &outcome {
+            Ok(baked) => self.console.message(&done_text(&template.name, baked)),
+            Err(failure) => view.log_failure(failure),
         }
+        outcome
     }
 
     /// What there is now.

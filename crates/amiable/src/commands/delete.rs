@@ -1,7 +1,8 @@
 //! `amiable delete`.
 
 use ami_lifecycle::{
-    DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place, RegionDeletions, mend,
+    DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place, RegionDeletions,
+    mend,
 };
 use clap::Args;
 

@@ -164,7 +164,7 @@ fn settings(
     // The EC2 plugin takes this one where none is given.
     let region = region.or_else(|| Some("us-east-1".into()));
     let limits = endpoint.limits();
-    Ok(CloudSettings { endpoint, region, profile: None, limits })
+    Ok(CloudSettings { endpoint, region, profile: None, accounts: Vec::new(), limits })
 }
 
 fn first_region(files: &[ImportFile]) -> Option<String> {

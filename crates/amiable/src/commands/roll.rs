@@ -243,7 +243,7 @@ struct CommandOutput<'a> {
 impl Observer for CommandOutput<'_> {
     fn event(&self, event: Event) {
         if let Event::Output(_, line) = event {
-            self.console.message(&format!("{} | {line}", self.template));
+            self.console.message(&format!("{} | {}", self.template, line.text()));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `amiable validate`.
 
-use ami_lifecycle::{BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template};
+use ami_lifecycle::{
+    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template,
+};
 use clap::Args;
 
 use super::{Outcome, json, load_config, no_template};
@@ -114,6 +116,9 @@ fn facts(config: &Config, template: &Template) -> Facts {
         ("instance type", template.instance_type.clone()),
         ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),
     ];
+    if let Some(workdir) = &template.workdir {
+        facts.push(("workdir", workdir.clone()));
+    }
     if let Some(profile) = &template.instance_profile {
         facts.push(("instance profile", profile.clone()));
     }

@@ -73,27 +73,27 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     })
     .await;
     view.finish();
-    match outcome {
-        Ok(verified) => {
-            if args.output == Output::Text && verified.failures.is_empty() {
-                console.result(&ami.ami);
-            }
-            let told = tell(ami, &verified, &log_path, console);
-            let rolls = !args.no_roll;
-            let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
-            let again = format!("amiable update {}", template.name);
-            let finished = match verified.promoted {
-                true => finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await,
-                false => Finished::nothing(),
-            };
-            if args.output == Output::Json {
-                let value = as_json(ami, &verified, finished.consumers);
-                console.result(&json(&with_regions(value, finished.regions)));
-            }
-            told.and(finished.outcome)
-        }
-        Err(not_verified) => Err(no_verdict(&ami.ami, &not_verified, &log_path)),
+    let outcome = outcome.map_err(|failed| no_verdict(&ami.ami, &failed, &log_path));
+    let verified = outcome.inspect_err(|failure| view.log_failure(failure))?;
+    if args.output == Output::Text && verified.failures.is_empty() {
+        console.result(&ami.ami);
     }
+    let told = tell(ami, &verified, &log_path, console);
+    if let Err(failure) = &told {
+        view.log_failure(failure);
+    }
+    let rolls = !args.no_roll;
+    let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
+    let again = format!("amiable update {}", template.name);
+    let finished = match verified.promoted {
+        true => finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await,
+        false => Finished::nothing(),
+    };
+    if args.output == Output::Json {
+        let value = as_json(ami, &verified, finished.consumers);
+        console.result(&json(&with_regions(value, finished.regions)));
+    }
+    told.and(finished.outcome)
 }
 
 fn find<'f>(

@@ -50,6 +50,8 @@ pub(crate) struct CloudSettings {
     pub(crate) endpoint: CloudEndpoint,
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
+    /// The accounts that may be meant; any where there is none.
+    pub(crate) accounts: Vec<String>,
     /// How often it may be called.
     pub(crate) limits: Limits,
 }

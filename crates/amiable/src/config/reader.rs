@@ -131,6 +131,14 @@ impl<'a> Section<'a> {
     }
 
     /// A table below this one; an absent one counts as empty.
+    /// One string, or an array of them; none where the key is not there.
+    pub(super) fn string_or_strings(&self, key: &'static str) -> Vec<At<&'a str>> {
+        match self.get(key).is_some_and(|value| value.get_ref().is_str()) {
+            true => self.string(key).into_iter().collect(),
+            false => self.strings(key).unwrap_or_default(),
+        }
+    }
+
     pub(super) fn section(&self, key: &'static str, title: impl Into<String>) -> Section<'a> {
         let title = title.into();
         let Some(value) = self.get(key) else { return Section::absent(title, self.mistakes) };

@@ -129,9 +129,25 @@ fn read_cloud(section: &Section<'_>, mistakes: &Mistakes) -> CloudSettings {
         endpoint,
         region: section.string("region").map(|text| text.value.to_owned()),
         profile: section.string("profile").map(|text| text.value.to_owned()),
+        accounts: read_accounts(section, mistakes),
     };
     section.refuse_others();
     settings
+}
+
+/// `account = "123456789012"`, or a list of such.
+fn read_accounts(section: &Section<'_>, mistakes: &Mistakes) -> Vec<String> {
+    let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+    let mut accounts = Vec::new();
+    for text in section.string_or_strings("account") {
+        if !is_account(text.value) {
+            let hint = "the id of an account has 12 digits, and is written in quotes";
+            let message = format!("`{}` is no account", text.value);
+            mistakes.add(text.span.clone(), message, Some(hint.into()));
+        }
+        accounts.push(text.value.to_owned());
+    }
+    accounts
 }
 
 /// The running Jenkins, where there is one to follow its files.

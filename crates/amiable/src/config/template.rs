@@ -89,6 +89,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             name: name.to_owned(),
             arch: self.arch().unwrap_or(Architecture::X86_64),
             run_as: self.text("run_as").map(|text| text.value.to_owned()),
+            workdir: self.workdir(),
             description: self.description(),
             metadata: self.metadata(),
             instance_type: self
@@ -333,6 +334,20 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             self.mistakes.add_missing_file(script.span, message, None);
         }
         Some(script.value.to_owned())
+    }
+
+    /// The path of a folder on the instance.
+    fn workdir(&self) -> Option<String> {
+        let text = self.text("workdir")?;
+        let is_path = text.value.starts_with('/') && !text.value.trim_matches('/').is_empty();
+        if !is_path || text.value.split('/').any(|part| part == "..") {
+            let hint =
+                "such as workdir = \"/opt/build\": the checkout gets a folder of its own in it";
+            let message = "`workdir` must be the absolute path of a folder on the instance";
+            self.mistakes.add(text.span, message, Some(hint.into()));
+            return None;
+        }
+        Some(text.value.to_owned())
     }
 
     fn description(&self) -> Option<String> {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 use ami_lifecycle::{Event, Observer, Stage, Stream};
@@ -11,12 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::console::Console;
+use crate::failure::Failure;
 
 /// Shows one bake.
 pub(crate) struct BakeView {
     template: String,
     console: Console,
     bar: Option<ProgressBar>,
+    headings: Mutex<Headings>,
     log: Mutex<File>,
     /// That the log could not be written is told once.
     is_told: Once,
@@ -36,9 +38,15 @@ impl BakeView {
             template: template.to_owned(),
             console: console.clone(),
             bar,
+            headings: Mutex::default(),
             log: Mutex::new(log),
             is_told: Once::new(),
         }
+    }
+
+    /// Writes to the log how it failed.
+    pub(crate) fn log_failure(&self, failure: &Failure) {
+        failure.text().lines().for_each(|line| self.write_log(line));
     }
 
     /// Takes the spinner away.
@@ -49,10 +57,16 @@ impl BakeView {
     }
 
     fn write_log(&self, text: &str) {
-        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        self.write_bytes(text.as_bytes());
+    }
+
+    /// What a script has printed is no text for certain.
+    fn write_bytes(&self, bytes: &[u8]) {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ ").to_string();
+        let line = [now.as_bytes(), bytes, b"\n"].concat();
         let mut log = self.log.lock().expect("no panic holds this lock");
         // A full disk must not end a bake; the terminal has the lines too.
-        if let Err(error) = writeln!(log, "{now} {text}") {
+        if let Err(error) = log.write_all(&line) {
             self.is_told.call_once(|| {
                 let template = &self.template;
                 let text = format!("warning: {template}: the log could not be written: {error}");
@@ -69,6 +83,40 @@ impl BakeView {
             }
             None => self.console.message(&format!("{}: {}", self.template, stage.label())),
         }
+        self.headings().begin(stage);
+    }
+
+    fn headings(&self) -> MutexGuard<'_, Headings> {
+        self.headings.lock().expect("no panic holds this lock")
+    }
+
+    /// Before a line of a stage its heading, where the spinner has only shown it.
+    fn head(&self) {
+        if self.bar.is_some()
+            && let Some(stage) = self.headings().before_a_line()
+        {
+            self.console.message(&format!("{}: {}", self.template, stage.label()));
+        }
+    }
+}
+
+/// On a terminal a stage that prints nothing has one line, at its end; any other has its heading first.
+#[derive(Debug, Default)]
+struct Headings {
+    stage: Option<Stage>,
+    is_shown: bool,
+}
+
+impl Headings {
+    fn begin(&mut self, stage: Stage) {
+        *self = Headings { stage: Some(stage), is_shown: false };
+    }
+
+    /// The heading that is to be shown before a line.
+    fn before_a_line(&mut self) -> Option<Stage> {
+        let stage = self.stage.filter(|_| !self.is_shown)?;
+        self.is_shown = true;
+        Some(stage)
     }
 }
 
@@ -82,19 +130,23 @@ impl Observer for BakeView {
             }
             Event::Note(text) => {
                 self.write_log(&text);
+                self.head();
                 self.console.message(&format!("{template}:   {text}"));
             }
             Event::Warning(text) => {
                 self.write_log(&format!("warning: {text}"));
+                self.head();
                 self.console.complain(&format!("warning: {template}: {text}"));
             }
             Event::Output(stream, line) => {
-                let mark = match stream {
-                    Stream::Stdout => '|',
-                    Stream::Stderr => '!',
+                let mark = match (stream, line.is_continued) {
+                    (_, true) => '+',
+                    (Stream::Stdout, false) => '|',
+                    (Stream::Stderr, false) => '!',
                 };
-                self.write_log(&format!("{mark} {line}"));
-                self.console.message(&format!("{template} {mark} {line}"));
+                self.write_bytes(&[format!("{mark} ").as_bytes(), &line.bytes].concat());
+                self.head();
+                self.console.message(&format!("{template} {mark} {}", line.text()));
             }
             Event::Tunnel(line) => self.write_log(&format!("connection: {line}")),
             Event::Done(stage, time) => {
@@ -104,9 +156,11 @@ impl Observer for BakeView {
                     time.as_secs_f64()
                 ));
                 if self.bar.is_some() {
-                    let text =
-                        format!("{template}: {} ({:.1} s)", stage.label(), time.as_secs_f64());
-                    self.console.message(&text);
+                    let seconds = time.as_secs_f64();
+                    self.console.message(&match self.headings().is_shown {
+                        true => format!("{template}:   done in {seconds:.1} s"),
+                        false => format!("{template}: {} ({seconds:.1} s)", stage.label()),
+                    });
                 }
             }
         }
@@ -116,6 +170,7 @@ impl Observer for BakeView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ami_lifecycle::OutputLine;
 
     #[test]
     fn a_log_that_cannot_be_written_is_told_once_and_ends_nothing() {
@@ -125,5 +180,39 @@ mod tests {
         view.event(Event::Note("one".into()));
         view.event(Event::Note("two".into()));
         assert!(view.is_told.is_completed());
+    }
+
+    #[test]
+    fn a_heading_comes_before_the_lines_of_its_stage() {
+        let mut headings = Headings::default();
+        assert_eq!(headings.before_a_line(), None);
+        headings.begin(Stage::Resolve);
+        assert_eq!(headings.before_a_line(), Some(Stage::Resolve));
+        assert_eq!((headings.before_a_line(), headings.is_shown), (None, true));
+        headings.begin(Stage::Launch);
+        assert!(!headings.is_shown);
+    }
+
+    #[test]
+    fn the_log_has_every_byte_and_how_it_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = File::create(dir.path().join("log")).unwrap();
+        let view = BakeView::new("agent", &Console::new(true), log);
+        for (bytes, is_continued) in [(&b"10%\r20%\xff"[..], false), (b" \x1b[1mmore", true)] {
+            let line = OutputLine { bytes: bytes.to_vec(), is_continued };
+            view.event(Event::Output(Stream::Stdout, line));
+        }
+        view.log_failure(&Failure::failed("it failed with exit status 3").hint("look"));
+        let log = std::fs::read(dir.path().join("log")).unwrap();
+        let lines: Vec<&[u8]> =
+            log.split(|byte| *byte == b'\n').map(|it| it.get(21..).unwrap_or_default()).collect();
+        let expected: [&[u8]; 5] = [
+            b"| 10%\r20%\xff",
+            b"+  \x1b[1mmore",
+            b"error: it failed with exit status 3",
+            b"hint: look",
+            b"",
+        ];
+        assert_eq!(lines, expected);
     }
 }

@@ -46,14 +46,14 @@ fn the_aws_cli_takes_an_instance_through_its_life_and_waits_for_it() {
         "--owners",
         "self",
         "--filters",
-        "Name=name,Values=by*,jenkins*",
+        "Name=name,Values=by*,ci-jenkins*",
         "--query",
         "sort(Images[].Name)",
         "--max-items",
         "5",
     ];
     let names = aws(&farm, &[&names[..], &text].concat());
-    assert!(names.starts_with("by hand\tjenkins-debian-12-x86_64-"), "{names}");
+    assert!(names.starts_with("by hand\tci-jenkins-debian-12-x86_64-"), "{names}");
 }
 
 #[test]

@@ -7,7 +7,11 @@ use crate::farm::{Farm, wait_for_line};
 /// A farm whose one template gives all its AMIs the same name.
 fn farm() -> Farm {
     let farm = Farm::with_example(&[]);
-    farm.edit("amiable.toml", "{namespace}-{system}-{os}-{arch}-{date}-{generation}", "ab-{template}");
+    farm.edit(
+        "amiable.toml",
+        "{namespace}-{system}-{os}-{arch}-{date}-{generation}",
+        "ab-{template}",
+    );
     farm
 }
 

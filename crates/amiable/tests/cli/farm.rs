@@ -135,6 +135,20 @@ impl Farm {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts `amiable` by way of a program that takes its place.
+    pub(crate) fn spawn_with(&self, program: &[&str], args: &[&str]) -> Child {
+        let own = [env!("CARGO_BIN_EXE_amiable")];
+        let mut command = self.command(program[0], &[&program[1..], &own, args].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Starts `amiable` with a file for its results.
+    pub(crate) fn spawn_into(&self, args: &[&str], file: &str) -> Child {
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        let mut command = self.command("amiable", args);
+        command.stdout(file).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs `amiable` and returns what a person sees, made equal between runs.
     pub(crate) fn amiable(&self, args: &[&str]) -> String {
         let output = self.command("amiable", args).output().unwrap();

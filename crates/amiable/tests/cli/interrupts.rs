@@ -60,10 +60,7 @@ fn hang_up(child: &Child) {
 fn a_terminal_that_is_closed_undoes_once_and_nohup_goes_on() {
     let farm = Farm::with_example(&["--delays", "running=1s,ssh=1s,image=1s"]);
     let start = |wrapper: &[&str]| {
-        let program = [env!("CARGO_BIN_EXE_amiable"), "create", "agent"];
-        let mut command = farm.command(wrapper[0], &[&wrapper[1..], &program].concat());
-        let piped = std::process::Stdio::piped;
-        let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+        let mut child = farm.spawn_with(wrapper, &["create", "agent"]);
         wait_for_line(&mut child, "  instance i-");
         child
     };

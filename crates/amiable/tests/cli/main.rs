@@ -8,6 +8,7 @@ mod bakes;
 mod boto3;
 mod cloud_errors;
 mod configuration;
+mod credentials;
 mod deletions;
 mod doctor;
 mod farm;

@@ -30,7 +30,10 @@ fn a_name_of_another_namespace_is_found_before_an_instance_starts() {
         let text = farm.amiable(command);
         assert!(text.contains("the name jenkins-debian-12-1 is taken: "), "{command:?}: {text}");
         assert!(text.contains("an AMI of template agent in namespace ci"), "{command:?}: {text}");
-        assert!(text.contains("with {namespace} in `pattern` under [naming]"), "{command:?}: {text}");
+        assert!(
+            text.contains("with {namespace} in `pattern` under [naming]"),
+            "{command:?}: {text}"
+        );
         assert!(!text.contains("is baking"), "{command:?}: {text}");
         let is_plan = command[0] == "plan";
         assert_eq!(text.contains("status: 0"), is_plan, "{command:?}: {text}");
@@ -64,12 +67,12 @@ fn a_name_that_is_nobodys_or_another_templates_is_told_with_its_owner() {
 #[test]
 fn a_name_that_is_taken_while_the_script_runs_is_told_with_its_owner() {
     let farm = Farm::with_example(&[]);
-    farm.stdout(&["local", "fault", "--call", "CreateImage=wait:4s,times=1"]);
+    farm.stdout(&["local", "fault", "--call", "CreateImage=wait:15s,times=1"]);
     let pattern = "{namespace}-{system}-{os}-{arch}-{date}-{generation}";
     farm.edit("amiable.toml", pattern, "{system}-{os}-{generation}");
+    let copy = format!("copy-image --source-region us-east-1 --source-image-id {}", farm.base());
     let mut bake = farm.spawn(&["create", "agent"]);
     crate::farm::wait_for_line(&mut bake, "stopping");
-    let copy = format!("copy-image --source-region us-east-1 --source-image-id {}", farm.base());
     aws(&farm, "us-east-1", &format!("ec2 {copy} --name jenkins-debian-12-1"));
     let output = bake.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);

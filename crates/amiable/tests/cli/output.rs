@@ -1,6 +1,5 @@
 //! What becomes of results, and of arguments that are something else than was asked for.
 
-use std::fs::File;
 use std::process::Stdio;
 
 use crate::farm::Farm;
@@ -11,8 +10,7 @@ fn a_result_that_cannot_be_written_is_told_and_is_a_failure() {
     let farm = Farm::with_example(&[]);
     farm.stdout(&["create", "agent", "-q"]);
     for args in [&["list"][..], &["info", "agent"], &["iam-policy"], &["update", "agent", "-q"]] {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let output = farm.command("amiable", args).stdout(full).output().unwrap();
+        let output = farm.spawn_into(args, "/dev/full").wait_with_output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
         let text = "error: failed to write to standard output: No space left on device";

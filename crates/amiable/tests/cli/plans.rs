@@ -100,7 +100,7 @@ fn what_is_out_of_date_is_told_and_nothing_else_is_baked() {
     told.push(again);
     let (nothing, same) = calls(&farm, &["update", "--all"]);
     told.push(nothing);
-    assert_eq!((count, same), (2, 2), "what there is, and the bases of one owner");
+    assert_eq!((count, same), (3, 3), "what there is, the bases of one owner, and the next names");
     insta::assert_snapshot!(told.join("\n"));
     farm.wait_until_empty();
 }

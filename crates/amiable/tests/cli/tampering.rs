@@ -8,7 +8,8 @@ fn ec2(farm: &Farm, args: &str) -> String {
 }
 
 fn copy(farm: &Farm, ami: &str, name: &str) -> String {
-    let copy = format!("copy-image --source-region us-east-1 --source-image-id {ami} --name {name}");
+    let copy =
+        format!("copy-image --source-region us-east-1 --source-image-id {ami} --name {name}");
     let id = ec2(farm, &format!("{copy} --copy-image-tags --query ImageId"));
     let state = format!("describe-images --image-ids {id} --query Images[0].State");
     while ec2(farm, &state) != "available" {
@@ -31,7 +32,9 @@ fn a_copy_by_hand_is_neither_current_nor_previous() {
     let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
     let second = farm.stdout(&["update", "agent", "-q"]).trim().to_owned();
     let copies: Vec<String> = (0..6)
-        .map(|index| copy(&farm, if index < 3 { &second } else { &first }, &format!("copy-{index}")))
+        .map(|index| {
+            copy(&farm, if index < 3 { &second } else { &first }, &format!("copy-{index}"))
+        })
         .collect();
     assert_eq!(current(&farm), second);
     let listed = farm.amiable(&["list"]);

@@ -43,7 +43,7 @@ fn an_ami_that_fails_is_quarantined_and_the_current_one_stays() {
     // Whoever takes the newest by its name does not find it.
     let newest = || {
         let query = "reverse(sort_by(Images,&CreationDate))[0].ImageId";
-        let name = "Name=name,Values=jenkins-*";
+        let name = "Name=name,Values=ci-jenkins-*";
         ec2(&farm, &["describe-images", "--owners", "self", "--filters", name, "--query", query])
     };
     assert_ne!(newest(), bad);

@@ -16,6 +16,8 @@ use crate::truth::{Truth, ask};
 
 /// How long a program may take; only a failure takes so long.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// What has no room for a byte (full(4)).
+const FULL: &str = "/dev/full";
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -30,6 +32,8 @@ pub(crate) struct Case {
 pub(crate) struct Ended {
     /// The exit status; `None` when a signal ended it.
     pub(crate) status: Option<i32>,
+    /// It has printed results.
+    pub(crate) has_printed: bool,
     pub(crate) messages: String,
 }
 
@@ -163,7 +167,12 @@ impl Case {
             faults.calls.insert(0, interruption(action));
         }
         ask(farm, &Request::SetFaults(faults));
-        let mut child = farm.spawn(&self.arguments());
+        let mut child = match self.fault {
+            // Whoever runs the tests may have been started by nohup.
+            Fault::HungUp => farm.spawn_with(&["env", "--default-signal=HUP"], &self.arguments()),
+            Fault::FullOutput => farm.spawn_into(&self.arguments(), FULL),
+            _ => farm.spawn(&self.arguments()),
+        };
         let mut awaited = 0;
         if operation.interrupted_at.is_some() {
             awaited += 1;
@@ -190,7 +199,14 @@ impl Case {
         let right = match self.fault {
             Fault::KilledBefore | Fault::KilledAfter => first.status.is_none(),
             // What is done by then is done; what has nothing to undo just ends.
-            _ if self.fault == Fault::Interrupted && !was_interrupted => {
+            Fault::FullOutput if self.prepared.prints => {
+                first.status == Some(1) && {
+                    let why = "failed to write to standard output: No space left on device";
+                    first.messages.contains(why)
+                }
+            }
+            Fault::FullOutput => first.status == Some(usual),
+            _ if matches!(self.fault, Fault::Interrupted | Fault::HungUp) && !was_interrupted => {
                 matches!(first.status, None | Some(130)) || first.status == Some(usual)
             }
             _ if was_interrupted => first.status == Some(130),
@@ -303,12 +319,15 @@ pub(crate) fn interrupt_at(farm: &Farm, action: &str, arguments: &[&str]) -> Opt
 
 /// Waits for the end of a program, which must come.
 pub(crate) fn end(mut child: Child) -> Result<Ended, Failed> {
-    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (stdout, mut stderr) = (child.stdout.take(), child.stderr.take().unwrap());
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
         stderr.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
     });
-    std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
+    let results = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        stdout.map(|mut stdout| stdout.read_to_end(&mut text)).transpose().map(|_| text)
+    });
     let deadline = Instant::now() + PATIENCE;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -321,5 +340,6 @@ pub(crate) fn end(mut child: Child) -> Result<Ended, Failed> {
         }
         std::thread::sleep(PAUSE);
     };
-    Ok(Ended { status: status.code(), messages: reader.join().unwrap()? })
+    let has_printed = !results.join().unwrap()?.is_empty();
+    Ok(Ended { status: status.code(), has_printed, messages: reader.join().unwrap()? })
 }

@@ -63,6 +63,10 @@ pub(crate) enum Fault {
     KilledAfter,
     /// Ctrl-C during the call.
     Interrupted,
+    /// The terminal is closed during the call.
+    HungUp,
+    /// Standard output has no room.
+    FullOutput,
     /// A command fails with a status, a login is refused once.
     Fails,
     /// All descriptions are stale.
@@ -87,6 +91,8 @@ impl Fault {
             Fault::KilledBefore => "killed-before",
             Fault::KilledAfter => "killed-after",
             Fault::Interrupted => "interrupted",
+            Fault::HungUp => "hung-up",
+            Fault::FullOutput => "full-output",
             Fault::Fails => "fails",
             Fault::Stale => "stale",
             Fault::Unseen => "unseen",
@@ -99,6 +105,7 @@ impl Fault {
         match self {
             Fault::KilledBefore | Fault::KilledAfter => Some(rustix::process::Signal::KILL),
             Fault::Interrupted => Some(rustix::process::Signal::INT),
+            Fault::HungUp => Some(rustix::process::Signal::HUP),
             _ => None,
         }
     }
@@ -122,7 +129,12 @@ impl Fault {
             Fault::Mute => {
                 matches!(point, Point::Call { action, .. } if MAKE.contains(&action.as_str()))
             }
-            Fault::Refused | Fault::KilledBefore | Fault::KilledAfter | Fault::Interrupted => false,
+            Fault::Refused
+            | Fault::KilledBefore
+            | Fault::KilledAfter
+            | Fault::Interrupted
+            | Fault::HungUp
+            | Fault::FullOutput => false,
         }
     }
 
@@ -132,6 +144,7 @@ impl Fault {
             return match self {
                 Fault::Stale => Faults { lag: WHILE, ..Faults::default() },
                 Fault::Unseen => Faults { not_found: WHILE, ..Faults::default() },
+                Fault::FullOutput => Faults::default(),
                 _ => Faults { throttle: true, ..Faults::default() },
             };
         };
@@ -147,9 +160,11 @@ impl Fault {
             Fault::NotFound => (error(not_found(action).unwrap_or_default()), false, Some(2)),
             Fault::KilledBefore => (Strike::Wait(LONG), false, Some(1)),
             Fault::KilledAfter => (Strike::Wait(LONG), true, Some(1)),
-            Fault::Interrupted => (Strike::Wait(SHORT), false, Some(1)),
+            Fault::Interrupted | Fault::HungUp => (Strike::Wait(SHORT), false, Some(1)),
             Fault::Fails => (error("3"), false, Some(1)),
-            Fault::Stale | Fault::Unseen | Fault::Buckets => unreachable!("these are everywhere"),
+            Fault::Stale | Fault::Unseen | Fault::Buckets | Fault::FullOutput => {
+                unreachable!("these are everywhere")
+            }
         };
         let action = action.clone();
         let fault =
@@ -179,7 +194,7 @@ fn not_found(action: &str) -> Option<&'static str> {
 /// The faults that a point meets.
 pub(crate) fn of(point: &Point) -> Vec<Fault> {
     let Point::Call { action, .. } = point else {
-        return vec![Fault::Stale, Fault::Unseen, Fault::Buckets];
+        return vec![Fault::Stale, Fault::Unseen, Fault::Buckets, Fault::FullOutput];
     };
     if action.starts_with("ssh") {
         return vec![Fault::Fails, Fault::Cut, Fault::KilledBefore, Fault::Interrupted];
@@ -196,7 +211,7 @@ pub(crate) fn of(point: &Point) -> Vec<Fault> {
         Fault::Interrupted,
     ];
     if MAKE.contains(&action.as_str()) {
-        faults.push(Fault::Mute);
+        faults.extend([Fault::Mute, Fault::HungUp]);
     }
     if not_found(action).is_some() {
         faults.push(Fault::NotFound);

@@ -56,7 +56,11 @@ const OPERATIONS: [Operation; 19] = [
     Operation {
         name: "backup",
         state: |farm| {
-            farm.edit("amiable.toml", "{namespace}-{system}-{os}-{arch}-{date}-{generation}", "{template}");
+            farm.edit(
+                "amiable.toml",
+                "{namespace}-{system}-{os}-{arch}-{date}-{generation}",
+                "{template}",
+            );
             one_ami(farm);
         },
         arguments: |_| words("update agent"),
@@ -387,6 +391,8 @@ pub(crate) struct Prepared {
     pub(crate) arguments: Vec<String>,
     /// How often each action is called in a run without faults.
     calls: Vec<(String, u64)>,
+    /// It prints results in a run without faults.
+    pub(crate) prints: bool,
     /// What there is when it begins.
     pub(crate) before: Truth,
 }
@@ -409,18 +415,20 @@ fn prepare(operation: &'static Operation) -> Prepared {
     let before = Truth::of(&trial);
     ask(&trial, &Request::Calls { reset: true });
     let arguments_ref: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match operation.interrupted_at {
+    let prints = match operation.interrupted_at {
         None => {
             let ended = crate::case::end(trial.spawn(&arguments_ref)).unwrap();
             assert_eq!(ended.status, Some(operation.status), "{}: {ended:?}", operation.name);
+            ended.has_printed
         }
         Some(action) => {
             let status = crate::case::interrupt_at(&trial, action, &arguments_ref);
             assert_eq!(status, Some(130), "{}", operation.name);
+            false
         }
-    }
+    };
     let calls = calls(&trial, operation.only);
-    Prepared { operation, farm, arguments, calls, before }
+    Prepared { operation, farm, arguments, calls, prints, before }
 }
 
 /// How often each action was called; all of them without any that is meant.
