@@ -144,7 +144,7 @@ pub(crate) async fn retire(
 /// Makes a retired AMI what it was, on its template's terms: EC2 takes all launch permissions from what is
 /// disabled, and gives none back
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>). One that is not
-/// retired stays as it is.
+/// neither retired nor disabled stays as it is.
 ///
 /// # Errors
 /// When a call fails, or EC2 does not enable it.
@@ -155,7 +155,8 @@ pub(crate) async fn take_back(
 ) -> Result<(), CloudError> {
     let Some(image) = cloud.image(id).await? else { return Ok(()) };
     let ami = Ami::read(image, cloud.region());
-    if ami.retired.is_none() {
+    // Who retires it at the same time has disabled it, and the note of that may be written over.
+    if ami.retired.is_none() && ami.state != DISABLED {
         return Ok(());
     }
     if ami.state == DISABLED {

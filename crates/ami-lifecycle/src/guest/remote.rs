@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::keys::deadline;
 use super::quiet;
-use crate::source::{POINTER, ScriptFault, choose_commit, clone_commands, revision_command};
+use crate::source::{
+    LFS_FETCH, POINTER, ScriptFault, choose_commit, clone_commands, revision_command,
+};
 use crate::template::{Timeouts, VcsKind};
 
 /// Quotes a word for the shell.
@@ -122,11 +124,12 @@ fn fetch_large_files(dir: &str) -> String {
     format!(
         "if git -C {dir} grep -q --recurse-submodules -e '^{pattern}$' -- ':(attr:filter=lfs)' >&2 </dev/null; then\n\
          {install}\
-         \x20 git -C {dir} lfs pull >&2 </dev/null\n\
-         \x20 git -C {dir} submodule --quiet foreach --recursive 'git lfs pull' >&2 </dev/null\n\
+         \x20 (cd {dir} && eval {fetch}) >&2 </dev/null\n\
+         \x20 git -C {dir} submodule --quiet foreach --recursive {fetch} >&2 </dev/null\n\
          fi\n",
         pattern = POINTER.replace('.', "\\."),
         install = install("git-lfs", "git-lfs"),
+        fetch = quote(LFS_FETCH),
     )
 }
 
@@ -187,7 +190,7 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::path::Path;
     use std::process::{Command, Output};
@@ -195,6 +198,11 @@ pub(super) mod tests {
     /// Runs a command as the guest would; the test's own user stands for the login.
     pub(in crate::guest) fn sh(command: &str, home: &Path) -> Output {
         Command::new("sh").args(["-c", command]).env("HOME", home).output().unwrap()
+    }
+
+    /// The command that checks out a git repository.
+    pub(crate) fn check_out_command(work: &str, url: &str, revision: Option<&str>) -> String {
+        check_out(work, VcsKind::Git, url, revision)
     }
 
     fn me() -> String {
@@ -217,7 +225,7 @@ pub(super) mod tests {
         found.unwrap_or_else(|| panic!("{program} is there: `make setup-test` installs it"))
     }
 
-    pub(in crate::guest) fn write_program(file: &Path, text: &str) {
+    pub(crate) fn write_program(file: &Path, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         std::fs::write(file, text).unwrap();
         std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
@@ -286,8 +294,25 @@ pub(super) mod tests {
     fn one_that_is_not_executable_gets_the_interpreter_it_names() {
         let output = run("#!/bin/sh -e\nfalse\necho not reached\n", 0o644);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-        let output = run("echo ${BASH_VERSION:+bash}\n", 0o644);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "bash\n");
+        for mode in [0o644, 0o755] {
+            let output = run("echo ${BASH_VERSION:+bash}\n", mode);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "bash\n", "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn one_that_linux_would_not_run_is_refused_with_its_line() {
+        for (script, told) in [
+            ("#!/bin/bash\r\necho\r\n", ScriptFault::CrLf),
+            ("\u{feff}#!/bin/bash\necho\n", ScriptFault::ByteOrderMark),
+        ] {
+            let output = run(script, 0o755);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(126), 0));
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(text, format!("./setup agent: {told}\n"));
+        }
+        let program = std::fs::read("/bin/true").unwrap();
+        assert!(program.starts_with(b"\x7fELF"));
     }
 
     #[test]

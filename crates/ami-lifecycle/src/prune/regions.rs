@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Fate, FleetRequest, plan_fleet};
+use super::{Fate, FleetRequest, Kept, plan_fleet};
 use crate::ami::Ami;
 use crate::cloud::Cloud;
 use crate::consumer::Consumers;
@@ -169,7 +169,7 @@ pub async fn carry_out_prune(
         for retirement in retirements {
             let done = match same(retirement) {
                 true => carry_out(&request.consumers, place, retirement, actor).await,
-                false => Err(NotDeleted::InUse),
+                false => Err(why_it_stays(&now, &retirement.ami.ami)),
             };
             told(place, Pruned::Retired(retirement, done));
         }
@@ -177,7 +177,7 @@ pub async fn carry_out_prune(
             let still = now.deletions.iter().any(|it| it.ami == deletion.ami);
             let done = match still {
                 true => delete(&place.cloud, deletion, actor, observer).await,
-                false => Err(NotDeleted::InUse),
+                false => Err(why_it_stays(&now, &deletion.ami)),
             };
             told(place, Pruned::Ami(deletion, done));
         }
@@ -187,6 +187,17 @@ pub async fn carry_out_prune(
         }
     }
     Ok(())
+}
+
+/// What keeps an AMI that was to go, as it is found right before.
+fn why_it_stays(now: &RegionPrune, ami: &str) -> NotDeleted {
+    let fate = now.fates.iter().find(|fate| fate.ami == ami);
+    let mut kept = fate.into_iter().flat_map(|fate| &fate.kept);
+    let objection = kept.find_map(|kept| match kept {
+        Kept::Objected(objection) => Some(objection.clone()),
+        _ => None,
+    });
+    objection.map_or(NotDeleted::InUse, NotDeleted::Objected)
 }
 
 async fn carry_out(

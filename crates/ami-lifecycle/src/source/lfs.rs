@@ -5,6 +5,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+/// Brings the content of a repository's pointers, as its own shell command. Not `git lfs pull`: that takes
+/// every pointer for its own, whatever the repository says. git writes anew what it knows nothing of.
+pub(crate) const FETCH: &str = "git lfs install --local --skip-repo >&2 && git read-tree HEAD && \
+                                git checkout-index --all --force";
+
 /// How a pointer begins.
 pub(crate) const POINTER: &str = "version https://git-lfs.github.com/spec/v1";
 /// No pointer is longer, in bytes.

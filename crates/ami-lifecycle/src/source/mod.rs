@@ -10,7 +10,7 @@ mod vcs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use lfs::POINTER;
+pub(crate) use lfs::{FETCH as LFS_FETCH, POINTER};
 pub(crate) use pack::{Modes, digest, pack};
 pub use script::{RunBy, ScriptFault, examine_script};
 pub(crate) use secrets::{redact, without_secrets};

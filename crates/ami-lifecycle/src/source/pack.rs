@@ -62,6 +62,9 @@ fn add(hash: &mut Sha256, root: &Path, below: &Path) -> io::Result<()> {
     for entry in entries(root, below)? {
         let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
+        if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
+            continue;
+        }
         let metadata = entry.metadata()?;
         let (length, executable) = match kind.is_file() {
             true => (metadata.len(), metadata.permissions().mode() & 0o100 != 0),
@@ -237,5 +240,24 @@ mod tests {
         let mode = std::fs::metadata(out.join("node/setup")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
         assert_eq!(std::fs::read_link(out.join("node/link")).unwrap(), Path::new("setup"));
+    }
+
+    #[test]
+    fn what_a_tar_has_no_place_for_is_told_and_old_files_are_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, copied) = (dir.path().join("in"), dir.path().join("copy"));
+        let script = "mkdir in && cd in && mkdir .svn sub && mkfifo sub/pipe && echo x > old && \
+                      touch -d 1950-01-01T00:00:00Z old && echo y > suid && chmod 4755 suid && \
+                      printf z > \"$(printf 'a\\nb \\377')\"";
+        let made =
+            std::process::Command::new("sh").args(["-ec", script]).current_dir(&dir).status();
+        assert!(made.unwrap().success());
+        copy(&root, &copied).unwrap();
+        assert_eq!(std::fs::read_to_string(copied.join("old")).unwrap(), "x\n");
+        assert_eq!(digest(&copied).unwrap(), digest(&root).unwrap());
+        let mode = std::fs::metadata(copied.join("suid")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755);
+        let told = left_out(&root).unwrap();
+        assert_eq!(told, [".svn", "sub/pipe (no file)", "the special mode of suid"]);
     }
 }

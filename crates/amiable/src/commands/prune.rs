@@ -1,8 +1,8 @@
 //! `amiable prune`.
 
 use ami_lifecycle::{
-    Fate, InRegion, Kept, NotDeleted, NotPruned, Objection, Place, PruneRequest, Pruned,
-    RegionPrune, RetireStep, Retirement,
+    Ami, Deletion, Fate, InRegion, Kept, NotDeleted, NotPruned, Objection, Place, PruneRequest,
+    Pruned, RegionPrune, RetireStep, Retirement,
 };
 use clap::Args;
 
@@ -98,6 +98,11 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
             let ami = &deletion.ami;
             console.complain(&format!("{ami} stays: it has come into use meanwhile"));
         }
+        Pruned::Ami(Deletion { ami, .. }, Err(NotDeleted::Objected(Objection::Used(user))))
+        | Pruned::Retired(
+            Retirement { ami: Ami { ami, .. }, .. },
+            Err(NotDeleted::Objected(Objection::Used(user))),
+        ) => console.complain(&format!("{ami} stays as it is: {user}")),
         Pruned::Retired(Retirement { ami, .. }, Err(NotDeleted::InUse)) => {
             console
                 .complain(&format!("{} stays as it is: it has come into use meanwhile", ami.ami));
