@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// The sections and keys by which a repository is reached (git-config(1)), and the driver of Git LFS.
-const TAKEN: [&str; 10] = [
+/// The sections and keys by which a repository is reached (git-config(1)), and what Git LFS holds.
+const TAKEN: [&str; 9] = [
     "credential.",
     "http.",
     "url.",
@@ -16,7 +16,6 @@ const TAKEN: [&str; 10] = [
     "protocol.",
     "safe.",
     "lfs.",
-    "filter.lfs.",
     "core.sshcommand",
     "core.gitproxy",
 ];
@@ -97,7 +96,7 @@ mod tests {
     fn only_credentials_and_transport_are_taken() {
         let listed = "user.name\nMe\0core.autocrlf\ntrue\0credential.https://Host.helper\n!f() {\necho x; }; f\0\
                       url.ssh://git@host/.insteadof\nhttps://host/\0core.sshcommand\nssh -i key\0\
-                      core.sshcommandx\ny\0filter.indent.smudge\nindent\0filter.lfs.required\0init.templatedir\n/t\0";
+                      core.sshcommandx\ny\0filter.indent.smudge\nindent\0filter.lfs.required\0lfs.url\nhttps://lfs/\0init.templatedir\n/t\0";
         let taken = settings(listed);
         let taken: Vec<(&str, &str)> =
             taken.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -105,7 +104,7 @@ mod tests {
             ("credential.https://Host.helper", "!f() {\necho x; }; f"),
             ("url.ssh://git@host/.insteadof", "https://host/"),
             ("core.sshcommand", "ssh -i key"),
-            ("filter.lfs.required", "true"),
+            ("lfs.url", "https://lfs/"),
         ];
         assert_eq!(taken[..4], expected);
         assert_eq!(taken[4..], FIXED);
