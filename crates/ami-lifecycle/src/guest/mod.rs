@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use account::AccountFault;
 pub(crate) use keys::GuestKeys;
 #[cfg(test)]
-pub(crate) use remote::tests::{check_out_command, write_program};
+pub(crate) use remote::tests::{check_out_command, found, write_program};
 pub(crate) use remote::{WORKDIR, quote};
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;

@@ -218,7 +218,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn found(program: &str) -> std::path::PathBuf {
+    pub(crate) fn found(program: &str) -> std::path::PathBuf {
         let path = std::env::var_os("PATH").unwrap();
         let found = std::env::split_paths(&path).map(|folder| folder.join(program));
         let found = found.into_iter().find(|file| file.is_file());
