@@ -265,6 +265,12 @@ impl Ami {
         self.verified.is_some() && self.copy_of.is_none()
     }
 
+    /// It failed verification, and that is since when. Whoever has written something else there has said
+    /// nothing.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.quarantined.as_ref().is_some_and(|time| time.parse::<Timestamp>().is_ok())
+    }
+
     /// It can be made current: it is available, or was only retired.
     pub(crate) fn can_be_had(&self) -> bool {
         self.state == "available" || (self.retired.is_some() && self.state == DISABLED)

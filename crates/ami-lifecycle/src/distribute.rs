@@ -28,11 +28,11 @@ use crate::consumer::{Consumer, Consumers, Holders};
 use crate::deleting::{Actor, Target, adopt, promote};
 use crate::error::CloudError;
 use crate::event::{Event, Observer};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Refusal};
 use crate::guest::Site;
 use crate::machine::found_all_the_same;
 use crate::marks::{claim, lease_end, new_bake};
-use crate::retire::take_back;
+use crate::retire::{make_available, take_back};
 use crate::sweep::{LeftBecause, Leftover, remove_leftover};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
@@ -184,6 +184,9 @@ impl<'a> Elsewhere<'a> {
     async fn run(&mut self) -> Result<Distributed, BakeError> {
         let DistributeRequest { namespace, template, .. } = *self.request;
         let there = self.site().or_cancel(self.cloud.fleet(namespace)).await??;
+        if let Some(doubt) = there.in_doubt(&template.name) {
+            return Err(BakeError::Refused(Refusal::InDoubt(doubt)));
+        }
         let step = decide(&self.origin.id, template, &there);
         self.remove_the_dead(&there, &step).await?;
         let expected = there.experience(&template.name, "copy");
@@ -194,6 +197,7 @@ impl<'a> Elsewhere<'a> {
                 let failures = ami.reason.clone().into_iter().collect();
                 return Err(BakeError::Quarantined { ami: ami.ami, failures });
             }
+            Step::Unreadable(ami, tag) => return Err(BakeError::Unreadable { ami, tag }),
             Step::Await(ami) => {
                 self.note(format!("going on with {}, which is being copied", ami.ami));
                 self.claim(&ami, &there).await?;
@@ -226,8 +230,7 @@ impl<'a> Elsewhere<'a> {
         }
         promote(&self.cloud, &ami, &written, self.request.is_gone).await?;
         if how == How::Promoted {
-            // Who retires it steps back from now on; who has done so before is made up for.
-            take_back(&self.cloud, &ami.ami, Some(distribution)).await?;
+            make_available(&self.cloud, &ami.ami, Some(distribution)).await?;
         }
         Ok(Distributed { ami, how, terms: settled.changed })
     }
@@ -266,6 +269,7 @@ impl<'a> Elsewhere<'a> {
             Step::Await(ami) | Step::Promote(ami) | Step::Stays(ami) | Step::Refused(ami) => {
                 Some(&ami.ami)
             }
+            Step::Unreadable(ami, _) => Some(ami),
             Step::Copy { .. } => None,
         };
         let dead = takeover::dead_images(there, &template.name, is_gone, Timestamp::now());

@@ -57,7 +57,7 @@ pub struct CloudError {
 
 /// Whoever provides credentials has none, as their session has ended or was never begun.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no valid session: {cause}")]
+#[error("there are no credentials of the AWS profile: {cause}")]
 pub struct NotSignedIn {
     /// What the provider says.
     pub cause: String,
@@ -144,7 +144,7 @@ impl CloudError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         if let Some(command) = &self.sign_in {
-            return Some(format!("`{command}` begins one"));
+            return Some(format!("`{command}` begins a session, if that is what is missing"));
         }
         let hint = match self.kind {
             CloudErrorKind::NoCredentials => {

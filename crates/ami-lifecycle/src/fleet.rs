@@ -103,7 +103,7 @@ impl Fleet {
 
     /// The copies of an AMI of another region.
     pub fn copies_of<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f Ami> + Clone {
-        let is_own = |ami: &&Ami| !matches!(ami.status, Status::Foreign | Status::Unreadable);
+        let is_own = |ami: &&Ami| ami.status != Status::Foreign;
         self.amis.iter().filter(is_own).filter(move |ami| ami.copy_of.as_deref() == Some(id))
     }
 
@@ -202,7 +202,7 @@ impl Fleet {
 fn is_eligible(ami: &Ami) -> bool {
     ami.state == "available"
         && ami.promoted.is_some()
-        && ami.quarantined.is_none()
+        && !ami.is_quarantined()
         && ami.copied_by_hand.is_none()
 }
 

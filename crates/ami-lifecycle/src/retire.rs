@@ -144,7 +144,7 @@ pub(crate) async fn retire(
 /// Makes a retired AMI what it was, on its template's terms: EC2 takes all launch permissions from what is
 /// disabled, and gives none back
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>). One that is not
-/// neither retired nor disabled stays as it is.
+/// not retired stays as it is, such as a quarantined one.
 ///
 /// # Errors
 /// When a call fails, or EC2 does not enable it.
@@ -155,15 +155,41 @@ pub(crate) async fn take_back(
 ) -> Result<(), CloudError> {
     let Some(image) = cloud.image(id).await? else { return Ok(()) };
     let ami = Ami::read(image, cloud.region());
-    // Who retires it at the same time has disabled it, and the note of that may be written over.
-    if ami.retired.is_none() && ami.state != DISABLED {
-        return Ok(());
+    match ami.retired {
+        Some(_) => make_as_it_was(cloud, &ami, wanted).await,
+        None => Ok(()),
     }
+}
+
+/// Makes up for whoever has retired an AMI just before it was promoted. They have disabled it, and what they
+/// noted of that may be written over; from now on they step back.
+///
+/// # Errors
+/// When a call fails, or EC2 does not enable it.
+pub(crate) async fn make_available(
+    cloud: &Cloud,
+    id: &str,
+    wanted: Option<&Distribution>,
+) -> Result<(), CloudError> {
+    let Some(image) = cloud.image(id).await? else { return Ok(()) };
+    let ami = Ami::read(image, cloud.region());
+    match ami.retired.is_some() || ami.state == DISABLED {
+        true => make_as_it_was(cloud, &ami, wanted).await,
+        false => Ok(()),
+    }
+}
+
+async fn make_as_it_was(
+    cloud: &Cloud,
+    ami: &Ami,
+    wanted: Option<&Distribution>,
+) -> Result<(), CloudError> {
+    let id = &ami.ami;
     if ami.state == DISABLED {
         cloud.enable(id).await?;
         until_enabled(cloud, id).await?;
     }
-    let mut written = give_back(cloud, &ami, wanted).await?;
+    let mut written = give_back(cloud, ami, wanted).await?;
     written.insert(tags::RETIRED.to_owned(), String::new());
     match cloud.tag(&[id.to_owned()], &written).await {
         Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),

@@ -7,7 +7,7 @@ use crate::ami::{Ami, Status};
 use crate::cloud::Cloud;
 use crate::deleting::{Actor, NotPromoted, promote};
 use crate::fleet::Fleet;
-use crate::retire::take_back;
+use crate::retire::{make_available, take_back};
 use crate::tags;
 use crate::tampering::InDoubt;
 use crate::template::Template;
@@ -141,8 +141,7 @@ pub async fn rollback(
     let time = fleet.promotion_time(&template.name, Timestamp::now());
     let reason = reason(&ami, from.as_ref(), actor.operator);
     promote(cloud, &ami, &tags::promotion(time, reason), actor.is_gone).await?;
-    // Who retires it steps back from now on; who has done so before is made up for.
-    take_back(cloud, &ami.ami, terms).await.map_err(NotPromoted::from)?;
+    make_available(cloud, &ami.ami, terms).await.map_err(NotPromoted::from)?;
     Ok(RolledBack { ami, from })
 }
 

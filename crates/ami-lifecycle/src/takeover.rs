@@ -189,7 +189,10 @@ pub(crate) fn decide(
             let is_done = |machine: &&&InstanceFacts| {
                 let bake = text(&machine.tags, tags::BAKE);
                 let mut finished = fleet.amis().iter().filter(|ami| ami.bake == bake);
-                finished.any(|ami| !matches!(ami.status, Status::Pending | Status::Failed))
+                finished.any(|ami| {
+                    !matches!(ami.status, Status::Pending | Status::Failed)
+                        || ami.lease.as_deref() == Some(tags::NO_LEASE)
+                })
             };
             let machines = dead_machines.iter().filter(|machine| !is_done(machine));
             machines.filter_map(|machine| adopt_machine(machine, recipe)).next()

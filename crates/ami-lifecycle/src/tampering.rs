@@ -145,8 +145,8 @@ impl Tampered {
     pub fn hint(&self) -> String {
         match self {
             Tampered::Foreign { ami, .. } => format!(
-                "a copy without tags, or with its own, is not mistaken for amiable's: `aws ec2 delete-tags --resources \
-                 {ami} --tags Key=amiable:namespace` leaves it out"
+                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a \
+                 copy without tags is never mistaken for amiable's"
             ),
             Tampered::Unreadable { ami, tag } => mend(ami, tag),
         }
@@ -190,7 +190,8 @@ pub(crate) fn tell_twins_apart(amis: &mut [Ami]) {
     }
     for ami in amis.iter_mut().filter(|ami| is_first_hand(ami)) {
         let (.., first) = &firsts[&ami.bake];
-        if ami.ami != *first {
+        // What EC2 says of one goes before tags.
+        if ami.ami != *first && !ami.is_of_instance {
             ami.copied_by_hand = Some(first.clone());
         }
     }

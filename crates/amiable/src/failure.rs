@@ -3,7 +3,7 @@
 pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{
     BakeError, CloudError, FailedIn, InDoubt, InRegion, NotDeleted, NotPromoted, NotRestored,
-    NotVerified, WrongAccount,
+    NotVerified, Refusal, WrongAccount,
 };
 
 use crate::config::{self, ConfigError};
@@ -200,6 +200,7 @@ fn of_error(
 ) -> Failure {
     let status = match error {
         BakeError::Cancelled => Status::Interrupted,
+        BakeError::Refused(Refusal::InDoubt(_)) => Status::Failed,
         BakeError::Refused(_) | BakeError::Naming(_) => Status::Usage,
         _ => Status::Failed,
     };

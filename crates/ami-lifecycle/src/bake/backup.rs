@@ -18,7 +18,7 @@ use crate::delete::{self, Deletion};
 use crate::deleting::{Target, adopt};
 use crate::error::CloudError;
 use crate::event::Stage;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Refusal};
 use crate::machine::found_all_the_same;
 use crate::marks::{Marks, new_bake};
 use crate::naming::{backup_name, check_ami_name};
@@ -56,7 +56,9 @@ fn decide(
     let Some(original) = fleet.amis().iter().find(|ami| ami.name == name) else { return Ok(None) };
     let under_way =
         original.status == Status::Pending && original.lease.as_deref() != Some(tags::NO_LEASE);
-    if original.template != template || under_way {
+    // What another hand has copied or edited is no AMI that may be copied, and then deleted.
+    let is_ours = |ami: &Ami| !matches!(ami.status, Status::Foreign | Status::Unreadable);
+    if original.template != template || under_way || !is_ours(original) {
         let holder = NameHolder::Template { template: original.template.clone() };
         let (name, image) = (name.to_owned(), original.ami.clone());
         return Err(BakeError::NameTaken(NameTaken { name, image, region: None, holder }));
@@ -68,7 +70,8 @@ fn decide(
         });
     }
     let copies = |ami: &&Ami| {
-        ami.backup_of.as_ref() == Some(&original.ami)
+        is_ours(ami)
+            && ami.backup_of.as_ref() == Some(&original.ami)
             && matches!(ami.state.as_str(), "pending" | "available")
     };
     let copy = match fleet.amis().iter().find(copies) {
@@ -138,6 +141,9 @@ impl Bake<'_> {
     pub(super) async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
         let BakeRequest { cloud, namespace, template, observer, .. } = self.request;
         let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        if let Some(doubt) = fleet.in_doubt(&template.name) {
+            return Err(BakeError::Refused(Refusal::InDoubt(doubt)));
+        }
         let Some(backup) = decide(&fleet, &template.name, name, today())? else {
             return Ok(());
         };
@@ -255,6 +261,17 @@ mod tests {
             let refused = decide(&fleet, "agent", "ab-natty", DAY);
             assert!(matches!(refused, Err(BakeError::NameTaken(_))), "{refused:?}");
         }
+        for pairs in
+            [&[PROMOTED, (tags::GENERATION, "abc")][..], &[PROMOTED, (tags::VERIFIED, "yes")]]
+        {
+            let fleet = Fleet::new(vec![ami("ami-1", "ab-natty", "available", pairs)]);
+            assert!(decide(&fleet, "agent", "ab-natty", DAY).is_err(), "{pairs:?}");
+        }
+        let copied = Ami {
+            copied_by_hand: Some("ami-0".into()),
+            ..ami("ami-1", "ab-natty", "available", &[PROMOTED])
+        };
+        assert!(decide(&Fleet::new(vec![copied]), "agent", "ab-natty", DAY).is_err());
         let waits = ami("ami-1", "ab-natty", "available", &[(tags::LEASE, tags::NO_LEASE)]);
         assert!(copy_of(vec![waits]).is_some());
     }

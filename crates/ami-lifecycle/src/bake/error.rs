@@ -392,6 +392,14 @@ impl BakeError {
                 "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} is \
                  reached from here (security groups, `public_ip`, `connect`)"
             ),
+            BakeError::Busy(Busy { template, lease, resource, .. })
+                if lease.parse::<jiff::Timestamp>().is_err() =>
+            {
+                format!(
+                    "the tag amiable:lease of {resource} is {lease:?}, which is not a time, so nobody can tell \
+                     when that bake ends; `amiable update {template} --take-over` does not wait for it"
+                )
+            }
             BakeError::Busy(Busy { template, lease, .. }) => format!(
                 "wait for that bake; if it is dead, its lease ends at {lease}, and \
                  `amiable update {template} --take-over` does not wait for that"

@@ -13,6 +13,7 @@ use crate::fleet::Fleet;
 use crate::naming::{NameParts, Pattern};
 use crate::tags;
 use crate::takeover::{self, Busy, IsGone};
+use crate::tampering::{copied_by_hand, unreadable};
 use crate::template::{Namespace, Template};
 
 /// As many names as one call asks for: a filter has at most 200 values.
@@ -184,8 +185,13 @@ fn is_in_the_way(
     pattern: &Pattern,
 ) -> bool {
     let is = |key: &str, value: &str| image.tags.get(key).is_some_and(|it| it == value);
-    let is_own = is(tags::NAMESPACE, &namespace.0) && is(tags::TEMPLATE, &template.name);
-    let is_left = !image.tags.contains_key(tags::PROMOTED) && !is(tags::LEASE, tags::NO_LEASE);
+    let is_own = is(tags::NAMESPACE, &namespace.0)
+        && is(tags::TEMPLATE, &template.name)
+        && copied_by_hand(image).is_none()
+        && unreadable(&image.tags).is_empty();
+    let decides = [tags::PROMOTED, tags::QUARANTINED];
+    let is_left = !decides.iter().any(|key| image.tags.get(*key).is_some_and(|it| !it.is_empty()))
+        && !is(tags::LEASE, tags::NO_LEASE);
     !is_own || !(is_left || pattern.names_recur())
 }
 
@@ -236,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_name_is_free_for_what_the_same_template_has_left() {
-        let own = [(tags::NAMESPACE, "ci"), (tags::TEMPLATE, "agent")];
+        let own = [(tags::NAMESPACE, "ci"), (tags::TEMPLATE, "agent"), (tags::GENERATION, "1")];
         let with = |more: (&'static str, &'static str)| [&own[..], &[more]].concat();
         let promoted = with((tags::PROMOTED, "2026-11-23T12:00:00Z"));
         let (recurs, counts) = ("{system}-{os}", "{system}-{generation}");
@@ -247,6 +253,11 @@ mod tests {
         assert_eq!(in_way(&promoted, counts).as_deref(), Some(taken));
         let waits = with((tags::LEASE, tags::NO_LEASE));
         assert_eq!(in_way(&waits, counts).as_deref(), Some(taken));
+        for (key, value) in [(tags::GENERATION, "abc"), (tags::QUARANTINED, "2026-11-23T12:00:00Z")]
+        {
+            assert_eq!(in_way(&with((key, value)), counts).as_deref(), Some(taken));
+        }
+        assert!(in_way(&with((tags::GENERATION, "abc")), recurs).is_some());
         let other = [(tags::NAMESPACE, "c"), (tags::TEMPLATE, "agent")];
         let of_other =
             "the name x-1 is taken: ami-1 has it, an AMI of template agent in namespace c";

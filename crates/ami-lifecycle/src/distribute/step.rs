@@ -2,6 +2,7 @@
 
 use crate::ami::{Ami, Status};
 use crate::fleet::Fleet;
+use crate::tampering::UnreadableTag;
 use crate::template::Template;
 
 /// What is to be done in a region that AMIs are copied to.
@@ -15,6 +16,8 @@ pub(crate) enum Step {
     Await(Box<Ami>),
     /// The copy failed verification there: it is not made current.
     Refused(Box<Ami>),
+    /// The copy has a tag that could not be read: it is left alone.
+    Unreadable(String, UnreadableTag),
     /// There is none, but for those that are no good.
     Copy {
         /// What EC2 could not make, or did not encrypt.
@@ -30,6 +33,10 @@ pub(crate) fn decide(id: &str, template: &Template, there: &Fleet) -> Step {
         let is_plain = encrypts && !ami.encrypted && ami.promoted_at().is_none();
         ami.status == Status::Failed || (ami.state == "available" && is_plain)
     };
+    let mut unreadable = there.copies_of(id).filter(|ami| ami.status == Status::Unreadable);
+    if let Some((ami, tag)) = unreadable.find_map(|ami| Some((ami, ami.unreadable_tag()?))) {
+        return Step::Unreadable(ami.ami.clone(), tag.clone());
+    }
     let bad = there.copies_of(id).filter(is_bad);
     let copies = there.copies_of(id).filter(|ami| !is_bad(ami));
     let of = |is_so: fn(&Ami) -> bool| copies.clone().find(|ami| is_so(ami)).cloned().map(Box::new);
@@ -80,6 +87,7 @@ mod tests {
             Step::Promote(ami) => format!("promote {}", ami.ami),
             Step::Await(ami) => format!("await {}", ami.ami),
             Step::Refused(ami) => format!("refused {}", ami.ami),
+            Step::Unreadable(ami, tag) => format!("unreadable {ami} {}", tag.key),
             Step::Copy { failed } => {
                 let ids: Vec<String> = failed.into_iter().map(|ami| ami.ami).collect();
                 format!("copy {}", ids.join(" ")).trim_end().to_owned()
@@ -96,6 +104,8 @@ mod tests {
         assert_eq!(step(vec![other(), mine("pending", None)]), "await ami-b");
         assert_eq!(step(vec![other(), mine("available", None)]), "promote ami-b");
         assert_eq!(step(vec![other(), mine("available", LATE)]), "stays ami-b");
+        let edited = mine("available", Some("yesterday"));
+        assert_eq!(step(vec![other(), edited]), "unreadable ami-b amiable:promoted");
         assert_eq!(
             step(vec![mine("available", EARLY), copy("ami-a", "ami-1", "available", LATE)]),
             "promote ami-b"

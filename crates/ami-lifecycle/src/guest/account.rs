@@ -89,7 +89,7 @@ impl Account {
 pub(crate) fn examine(work: &str, run_as: Option<&str>) -> String {
     let user = quote(run_as.unwrap_or("root"));
     format!(
-        "{AS_ROOT}\n\
+        "umask 022\n{AS_ROOT}\n\
          fault() {{ echo \"{FAULT_LINE}$*\"; exit 0; }}\n\
          if [ \"$(id -u)\" != 0 ]; then\n\
          \x20 command -v sudo >/dev/null 2>&1 || fault root there is no sudo\n\
@@ -103,10 +103,12 @@ pub(crate) fn examine(work: &str, run_as: Option<&str>) -> String {
          \x20 said=$(sudo -n -H -u {user} -- true 2>&1 </dev/null) || fault as \"$(echo \"$said\" | tail -n 1)\"\n\
          fi\n\
          said=$({{ {make}}} 2>&1) || fault folder \"$(echo \"$said\" | tail -n 1)\"\n\
+         {{ [ -w {work} ] && [ -x {work} ]; }} || fault folder \"$(id -un) may not write to it\"\n\
          echo 'exit 0' > {probe} && chmod 755 {probe}\n\
          [ ! -f {probe} ] || [ -x {probe} ] || echo {NOEXEC_LINE}\n\
          rm -f {probe}\n",
         make = make_work(work),
+        work = quote(work),
         probe = quote(&format!("{work}/probe")),
     )
 }
@@ -158,6 +160,25 @@ mod tests {
         let sudo = "case $* in *jenkins*) echo 'not allowed' >&2; exit 1;; esac";
         let told = ask(&[DEBIAN, ("sudo", sudo)], Some("jenkins")).fault.unwrap().to_string();
         assert_eq!(told, "nothing can be run as jenkins on the instance: not allowed");
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "why a test is skipped should not be mute")]
+    fn a_folder_in_which_nothing_can_be_executed_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path().display();
+        for (options, is_noexec) in [("noexec", true), ("exec", false)] {
+            let text = examine(&format!("{here}/work"), Some("root"));
+            let mount = format!("mount -t tmpfs -o {options} it {here} || exit 99");
+            let text = format!("umask 077\n{mount}\n{text}[ \"$(stat -c %a {here}/work)\" = 755 ]");
+            let output = Command::new("unshare").args(["-rm", "sh", "-c", &text]).output().unwrap();
+            if output.status.code() == Some(99) {
+                return eprintln!("skipped: no name spaces for a file system on this machine");
+            }
+            assert!(output.status.success(), "{output:?}");
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(told.contains(NOEXEC_LINE), is_noexec, "{told}");
+        }
     }
 
     #[test]

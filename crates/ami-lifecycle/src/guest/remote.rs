@@ -35,7 +35,7 @@ pub(crate) fn work_dir(workdir: Option<&str>, bake: &str) -> String {
 pub(crate) fn make_work(work: &str) -> String {
     format!(
         "[ -d {work} ] || mkdir -p {work} 2>/dev/null || \
-         {{ as_root mkdir -p {work} && as_root chown \"$(id -u)\" {work}; }}\n",
+         {{ as_root sh -c 'umask 022; mkdir -p \"$1\"' sh {work} && as_root chown \"$(id -u)\" {work}; }}\n",
         work = quote(work)
     )
 }
@@ -95,18 +95,25 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
     text += &format!("rm -rf {}\n", quote(&dir));
     text += &install(program, package);
     text += "export GIT_TERMINAL_PROMPT=0\n";
-    let at = match kind {
+    let (at, other_ref) = match kind {
         VcsKind::Git => {
             text += &choose_commit(url, revision, quote);
             text +=
                 &format!("[ -n \"$commit\" ] || commit={}\n", quote(revision.unwrap_or("HEAD")));
-            Some(COMMIT)
+            (Some(COMMIT), Some(OTHER_REF))
         }
-        VcsKind::Bzr => revision,
+        VcsKind::Bzr => (revision, None),
     };
-    for command in clone_commands(kind, url, (revision, at), &dir) {
-        text += &words(&command).replace(COMMIT, "\"$commit\"");
+    for command in clone_commands(kind, url, (other_ref, at), &dir) {
+        let command = words(&command).replace(COMMIT, "\"$commit\"");
+        if command.contains(OTHER_REF) {
+            text += "[ -z \"$other\" ] || ";
+        }
+        text += &command.replace(OTHER_REF, "\"$other\"");
         text += " </dev/null >&2\n";
+    }
+    if kind == VcsKind::Git {
+        text += &refuse_tag_objects(&dir);
     }
     if kind == VcsKind::Git {
         text += &fetch_large_files(&dir);
@@ -115,19 +122,34 @@ pub(crate) fn check_out(work: &str, kind: VcsKind, url: &str, revision: Option<&
     text + &words(&revision_command(kind, &dir)) + "\n"
 }
 
-/// Stands for the commit that the instance has found out.
+/// Stand for what the instance has found out.
 const COMMIT: &str = "@commit@";
+const OTHER_REF: &str = "@other@";
+
+/// The id of a tag would never be what was checked out.
+fn refuse_tag_objects(dir: &str) -> String {
+    format!(
+        "is=$(git -C {dir} rev-parse HEAD)\n\
+         [ -z \"$whole\" ] || [ \"$commit\" = \"$is\" ] || \
+         {{ echo \"$commit is the id of a tag: its commit is $is\" >&2; exit 1; }}\n",
+        dir = quote(dir)
+    )
+}
 
 /// Brings the content that Git LFS holds, where a file of the checkout is a pointer to it.
 fn fetch_large_files(dir: &str) -> String {
     let dir = quote(dir);
+    let pattern = POINTER.replace('.', "\\.");
+    let look = format!("git grep -q -e '^{pattern}$' -- ':(attr:filter=lfs)'");
     format!(
-        "if git -C {dir} grep -q --recurse-submodules -e '^{pattern}$' -- ':(attr:filter=lfs)' >&2 </dev/null; then\n\
+        "if (cd {dir} && eval {look}) >/dev/null 2>&1 </dev/null || \
+         ! git -C {dir} submodule --quiet foreach --recursive {none} >/dev/null 2>&1 </dev/null; then\n\
          {install}\
          \x20 (cd {dir} && eval {fetch}) >&2 </dev/null\n\
          \x20 git -C {dir} submodule --quiet foreach --recursive {fetch} >&2 </dev/null\n\
          fi\n",
-        pattern = POINTER.replace('.', "\\."),
+        look = quote(&look),
+        none = quote(&format!("! {look}")),
         install = install("git-lfs", "git-lfs"),
         fetch = quote(LFS_FETCH),
     )
@@ -268,7 +290,7 @@ pub(crate) mod tests {
     }
 
     /// A checkout with one script, and the output of running it.
-    fn run(script: &str, mode: u32) -> Output {
+    fn run(script: impl AsRef<[u8]>, mode: u32) -> Output {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let node = dir.path().join("checkout/it's node");
@@ -311,8 +333,13 @@ pub(crate) mod tests {
             let text = String::from_utf8(output.stderr).unwrap();
             assert_eq!(text, format!("./setup agent: {told}\n"));
         }
-        let program = std::fs::read("/bin/true").unwrap();
+    }
+
+    #[test]
+    fn a_program_is_run_as_it_is() {
+        let program = std::fs::read(found("false")).unwrap();
         assert!(program.starts_with(b"\x7fELF"));
+        assert_eq!(run(program, 0o755).status.code(), Some(1));
     }
 
     #[test]

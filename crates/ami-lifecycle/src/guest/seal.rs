@@ -66,8 +66,8 @@ pub(crate) const BOOT_LINE: &str = "boot ";
 /// How a line begins that the user should see.
 pub(crate) const WARNING_LINE: &str = "warning ";
 /// An AMI without room is of no use: logs, package lists and workspaces need some. What is kept for root is
-/// not counted (df(1)).
-const ROOM: &str = "set -- $(df -Pk / 2>/dev/null | tail -n 1)\n\
+/// not counted (df(1)), and a root that is mounted read-only is full by design.
+const ROOM: &str = "set --; [ ! -w / ] || set -- $(df -Pk / 2>/dev/null | tail -n 1)\n\
     case ${2-}:${4-} in *[!0-9:]*|:*|*:) ;; *)\n\
     \x20 if [ \"$4\" = 0 ]; then fail 'no space is left on its root file system'\n\
     \x20 elif [ \"$4\" -lt 262144 ] || [ $(($4 * 20)) -lt \"$2\" ]; then\n\

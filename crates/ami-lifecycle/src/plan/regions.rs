@@ -5,6 +5,7 @@ use super::{Reason, Unknown};
 use crate::ami::Ami;
 use crate::distribute::{self, Step};
 use crate::fleet::Fleet;
+use crate::tampering::mend;
 use crate::template::Template;
 
 /// Why an AMI that is current in the first region is to be distributed. Pure. What keeps it
@@ -38,9 +39,13 @@ fn lack(
     there: &Fleet,
 ) -> Result<Option<Reason>, String> {
     let (region, generation) = (region.to_owned(), current.generation);
+    if let Some(doubt) = there.in_doubt(&template.name) {
+        return Err(format!("{doubt}; {}", doubt.hint()));
+    }
     Ok(match distribute::decide(&current.ami, template, there) {
         Step::Stays(ami) => terms(&ami, template),
         Step::Refused(ami) => return Err(format!("{} is quarantined there", ami.ami)),
+        Step::Unreadable(ami, tag) => return Err(format!("{ami}: {tag}; {}", mend(&ami, &tag))),
         Step::Promote(_) => {
             let names = there.current(&template.name).map(|it| it.generation);
             Some(Reason::NotCurrentIn { region, generation, current: names })

@@ -9,7 +9,7 @@ use std::path::Path;
 pub enum ScriptFault {
     /// Linux looks for an interpreter whose name has a carriage return at its end.
     #[error(
-        "line 1 ends with CRLF, so its interpreter would not be found: save it with LF line ends"
+        "line 1 ends with CRLF, which Linux takes for a part of its last word: save it with LF line ends"
     )]
     CrLf,
     /// Linux does not see the `#!` behind it.

@@ -23,11 +23,11 @@ impl VcsKind {
 }
 
 /// The commands that check out into `dir` what is `at` a word: a commit, or where only a clone can tell, a
-/// revision. `revision` is what was asked for. They are the same here and on an instance.
+/// revision. No clone has what is below `other_ref`. They are the same here and on an instance.
 pub(crate) fn clone_commands(
     kind: VcsKind,
     url: &str,
-    (revision, at): (Option<&str>, Option<&str>),
+    (other_ref, at): (Option<&str>, Option<&str>),
     dir: &str,
 ) -> Vec<Vec<String>> {
     let words =
@@ -42,7 +42,7 @@ pub(crate) fn clone_commands(
             let of = ["--template=", "--config", branches, "--", url, dir];
             let mut commands = vec![words(&[&clone[..], &of[..]].concat())];
             // Servers have more than branches and tags, such as refs/pull/1/head.
-            if let Some(other) = revision.filter(|it| is_other_ref(it)) {
+            if let Some(other) = other_ref {
                 commands.push(words(&["git", "-C", dir, "fetch", "--quiet", "origin", other]));
             }
             let detach = ["git", "-C", dir, "checkout", "--quiet", "--detach"];
@@ -62,9 +62,10 @@ pub(crate) fn clone_commands(
     }
 }
 
-fn is_other_ref(revision: &str) -> bool {
-    let is_of = |start| revision.starts_with(start);
-    is_of("refs/") && !is_of("refs/heads/") && !is_of("refs/tags/")
+/// The name of a commit, where no clone has it.
+fn other_ref(name: &str) -> Option<&str> {
+    let is_of = |start| name.starts_with(start);
+    (is_of("refs/") && !is_of("refs/heads/") && !is_of("refs/tags/")).then_some(name)
 }
 
 /// The command that prints the exact revision of a checkout.
@@ -85,13 +86,15 @@ pub(super) async fn check_out(
     revision: Option<&str>,
     dir: &Path,
 ) -> Result<String, SourceError> {
-    let exact = exact_revision(kind, url, revision).await?;
+    let exact = resolve(kind, url, revision).await?;
+    let (name, exact) = exact.unzip();
     let at = match kind {
         VcsKind::Git => exact,
         VcsKind::Bzr => exact.map(|id| format!("revid:{id}")),
     };
+    let other = name.as_deref().and_then(other_ref);
     let text = dir.to_string_lossy();
-    for command in clone_commands(kind, url, (revision, at.as_deref().or(revision)), &text) {
+    for command in clone_commands(kind, url, (other, at.as_deref().or(revision)), &text) {
         let at = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
         let doing = format!("check out {}{at}", without_secrets(url));
         run(kind, url, &command, &doing, CHECK_OUT).await?;
@@ -160,10 +163,19 @@ pub async fn exact_revision(
     url: &str,
     revision: Option<&str>,
 ) -> Result<Option<String>, SourceError> {
+    Ok(resolve(kind, url, revision).await?.map(|(_, exact)| exact))
+}
+
+/// The same, with the name under which the repository has it.
+async fn resolve(
+    kind: VcsKind,
+    url: &str,
+    revision: Option<&str>,
+) -> Result<Option<(String, String)>, SourceError> {
     if let (VcsKind::Git, Some(revision)) = (kind, revision)
         && is_commit(revision)
     {
-        return Ok(Some(revision.to_ascii_lowercase()));
+        return Ok(Some((String::new(), revision.to_ascii_lowercase())));
     }
     let command: Vec<String> = match kind {
         VcsKind::Git => look_command(url, revision),
@@ -178,7 +190,9 @@ pub async fn exact_revision(
     let output = run(kind, url, &command, &doing, LOOK).await?;
     Ok(match kind {
         VcsKind::Git => named_by(&output, &git_names(revision)),
-        VcsKind::Bzr => output.split_whitespace().nth(1).map(String::from),
+        VcsKind::Bzr => {
+            output.split_whitespace().nth(1).map(|id| (String::new(), String::from(id)))
+        }
     })
 }
 
@@ -189,25 +203,27 @@ fn look_command(url: &str, revision: Option<&str>) -> Vec<String> {
     command
 }
 
-/// The same choice as text for a shell, which sets `commit`; to nothing where only a clone can tell.
+/// The same choice as text for a shell, which sets `commit`, to nothing where only a clone can tell; `other`
+/// to its name where no clone has it, and `whole` where it was given as a commit.
 pub(crate) fn choose_commit(
     url: &str,
     revision: Option<&str>,
     quote: fn(&str) -> String,
 ) -> String {
     if let Some(revision) = revision.filter(|it| is_commit(it)) {
-        return format!("commit={}\n", quote(&revision.to_ascii_lowercase()));
+        return format!("other= whole=yes\ncommit={}\n", quote(&revision.to_ascii_lowercase()));
     }
     let words =
         |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ");
     format!(
         "listed=$({look} </dev/null)\n\
-         commit=\n\
+         commit= other= whole=\n\
          for name in {names}; do\n\
          \x20 [ -z \"$commit\" ] || break\n\
          \x20 commit=$(echo \"$listed\" | while read -r id at; do\n\
          \x20   if [ \"$at\" = \"$name\" ]; then echo \"$id\"; break; fi\n\
          \x20 done)\n\
+         \x20 case $commit:$name in :*|*:HEAD|*:refs/heads/*|*:refs/tags/*) ;; *) other=$name ;; esac\n\
          done\n",
         look = words(&look_command(url, revision)),
         names = words(&git_names(revision)),
@@ -229,12 +245,12 @@ fn git_names(revision: Option<&str>) -> Vec<String> {
     names.filter(|name| name.starts_with("refs/") || name == "HEAD").collect()
 }
 
-/// The commit of the first of some names that `git ls-remote` has listed.
-fn named_by(listed: &str, names: &[String]) -> Option<String> {
+/// The first of some names that `git ls-remote` has listed, and its commit.
+fn named_by(listed: &str, names: &[String]) -> Option<(String, String)> {
     let lines = || listed.lines().filter_map(|line| line.split_once('\t'));
     names.iter().find_map(|wanted| {
         let (commit, _) = lines().find(|(_, name)| name == wanted)?;
-        Some(commit.to_owned())
+        Some((wanted.clone(), commit.to_owned()))
     })
 }
 
@@ -410,6 +426,7 @@ mod tests {
             (Some("refs/tags/v1"), "refs/tags/v1"),
             (Some("v1"), "refs/tags/v1"),
             (Some("refs/pull/7/head"), "refs/pull/7/head"),
+            (Some("pull/7/head"), "refs/pull/7/head"),
         ] {
             let exact = exact_revision(VcsKind::Git, &url, revision).await.unwrap();
             assert_eq!(exact, Some(of(meant)), "{revision:?} is planned");
@@ -425,6 +442,11 @@ mod tests {
         let error = check_out(VcsKind::Git, &url, Some(&tag), &dir.path().join("x")).await;
         let told = format!("{tag} is the id of a tag: its commit is {}", of("v1"));
         assert_eq!(error.unwrap_err().to_string(), told);
+        let work = dir.path().join("work");
+        let text = crate::guest::check_out_command(&work.to_string_lossy(), &url, Some(&tag));
+        let output = std::process::Command::new("sh").args(["-c", &text]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&told), "{output:?}");
     }
 
     /// By the variables of a process, as the tests share one: a program of its own checks out.
@@ -501,7 +523,9 @@ mod tests {
             "export HOME=$PWD GIT_CONFIG_GLOBAL=$PWD/config\n\
              git lfs install --skip-repo >/dev/null && git init -q -b main r && cd r && \
              git lfs track '*.bin' >/dev/null && head -c 5000 /dev/zero > it.bin && git add . && git commit -qm one && \
-             git cat-file -p HEAD:it.bin > example.txt && git add . && git commit -qm two",
+             git cat-file -p HEAD:it.bin > example.txt && git add . && git commit -qm two && cd .. && \
+             git init -q -b main outer && cd outer && \
+             git -c protocol.file.allow=always submodule --quiet add file://$PWD/../r in && git commit -qm outer",
         );
         let url = format!("file://{}", dir.path().join("r").display());
         let out = dir.path().join("out");
@@ -509,6 +533,18 @@ mod tests {
         assert_eq!(std::fs::metadata(out.join("it.bin")).unwrap().len(), 5000);
         let example = std::fs::read_to_string(out.join("example.txt")).unwrap();
         assert!(example.starts_with(lfs::POINTER));
+        // In a submodule, too.
+        let outer = format!("file://{}", dir.path().join("outer").display());
+        let work = dir.path().join("work");
+        let text = crate::guest::check_out_command(&work.to_string_lossy(), &outer, None);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &text]).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let allowed = [("COUNT", "1"), ("KEY_0", "protocol.file.allow"), ("VALUE_0", "always")];
+        shell.envs(allowed.map(|(name, value)| (format!("GIT_CONFIG_{name}"), value)));
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(std::fs::metadata(work.join("checkout/in/it.bin")).unwrap().len(), 5000);
+        std::fs::remove_dir_all(&work).unwrap();
         // Without its client nothing is baked.
         let bin = dir.path().join("bin");
         std::fs::create_dir(&bin).unwrap();

@@ -130,7 +130,6 @@ impl<'a> Section<'a> {
         Some(items.filter_map(|item| self.typed(key, item, "a string", DeValue::as_str)).collect())
     }
 
-    /// A table below this one; an absent one counts as empty.
     /// One string, or an array of them; none where the key is not there.
     pub(super) fn string_or_strings(&self, key: &'static str) -> Vec<At<&'a str>> {
         match self.get(key).is_some_and(|value| value.get_ref().is_str()) {
@@ -139,6 +138,7 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A table below this one; an absent one counts as empty.
     pub(super) fn section(&self, key: &'static str, title: impl Into<String>) -> Section<'a> {
         let title = title.into();
         let Some(value) = self.get(key) else { return Section::absent(title, self.mistakes) };

@@ -125,7 +125,7 @@ fn a_session_that_is_missing_is_told_with_the_command_that_begins_it() {
         account.farm.write("home/.aws/config", &config);
         let (output, text) = account.run(&["list"], &[]);
         assert_eq!(output.status.code(), Some(1), "{config}: {text}");
-        assert!(text.contains("there is no valid session: "), "{config}: {text}");
-        assert!(text.contains(&format!("hint: `{command}` begins one")), "{config}: {text}");
+        assert!(text.contains("there are no credentials of the AWS profile: "), "{config}: {text}");
+        assert!(text.contains(&format!("hint: `{command}` begins a session")), "{config}: {text}");
     }
 }

@@ -100,9 +100,11 @@ fn a_tag_that_says_nothing_is_told_and_its_ami_left_alone() {
         ec2(&farm, &format!("describe-images --image-ids {ami} --query {query}"))
     };
     let whole = [value(&second, "generation"), value(&second, "promoted")];
-    for (key, bad, whole) in
-        [("generation", "abc", &whole[0]), ("promoted", "yesterday", &whole[1])]
-    {
+    for (key, bad, whole) in [
+        ("generation", "abc", whole[0].as_str()),
+        ("promoted", "yesterday", &whole[1]),
+        ("quarantined", "false", ""),
+    ] {
         tag(&second, key, bad);
         let wants = if key == "generation" { "a number" } else { "a time as in" };
         let told = format!("tag amiable:{key} is \"{bad}\", which is not {wants}");
