@@ -47,6 +47,9 @@ fn an_ami_that_fails_is_quarantined_and_the_current_one_stays() {
         ec2(&farm, &["describe-images", "--owners", "self", "--filters", name, "--query", query])
     };
     assert_ne!(newest(), bad);
+    // That stays so when somebody brings it back.
+    farm.amiable(&["restore", bad]);
+    assert_ne!(newest(), bad);
     farm.wait_until_empty();
 
     // What is repaired, or was never broken, can be proven again.
