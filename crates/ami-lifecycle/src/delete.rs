@@ -20,7 +20,7 @@ use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
 use crate::tags;
 use crate::takeover::{self, IsGone};
-use crate::tampering::{InDoubt, UnreadableTag};
+use crate::tampering::{InDoubt, Tampering};
 use crate::usage::{self, OtherAccounts, User};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
@@ -34,12 +34,9 @@ pub enum Objection {
     /// amiable did not make it, or for another namespace.
     #[error("it is not one of this namespace")]
     OutsideNamespace,
-    /// Another hand has copied it.
-    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
-    Foreign(String),
-    /// What it is could not be told.
-    #[error("what it is could not be determined: {0}")]
-    Unreadable(UnreadableTag),
+    /// Another hand has copied it, or edited its tags.
+    #[error("{0}")]
+    Tampered(Tampering),
     /// Which AMI of its template is current could not be told.
     #[error("{0}")]
     InDoubt(InDoubt),
@@ -86,7 +83,7 @@ impl Objection {
     /// Whether `--force` deletes all the same. What could not be read is to be mended first.
     #[must_use]
     pub fn can_be_overridden(&self) -> bool {
-        !matches!(self, Objection::Unreadable(_))
+        !matches!(self, Objection::Tampered(Tampering::Unreadable(_)))
     }
 
     /// Whether it is the same, as far as it does not change from one look to the next: what errors say,
@@ -184,15 +181,13 @@ impl Deletion {
         let current =
             (ami.status == Status::Current).then(|| Objection::Current(ami.template.clone()));
         let protected = ami.protected.then_some(Objection::Protected);
-        let foreign = ami.copied_by_hand.clone().map(Objection::Foreign);
-        let unreadable = ami.unreadable_tag().filter(|_| foreign.is_none());
-        let unreadable = unreadable.cloned().map(Objection::Unreadable);
+        let tampered = ami.tampering().map(Objection::Tampered);
         Deletion {
             ami: ami.ami.clone(),
             name: ami.name.clone(),
             snapshots: ami.snapshots.clone(),
             deregistered: false,
-            objections: [current, protected, foreign, unreadable].into_iter().flatten().collect(),
+            objections: [current, protected, tampered].into_iter().flatten().collect(),
             was_shared: ami.was_shared(),
             standing: ami.standing.clone(),
         }

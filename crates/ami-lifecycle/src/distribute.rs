@@ -197,7 +197,7 @@ impl<'a> Elsewhere<'a> {
                 let failures = ami.reason.clone().into_iter().collect();
                 return Err(BakeError::Quarantined { ami: ami.ami, failures });
             }
-            Step::Unreadable(ami, tag) => return Err(BakeError::Unreadable { ami, tag }),
+            Step::Tampered(tampered) => return Err(BakeError::Tampered(tampered)),
             Step::Await(ami) => {
                 self.note(format!("going on with {}, which is being copied", ami.ami));
                 self.claim(&ami, &there).await?;
@@ -269,7 +269,7 @@ impl<'a> Elsewhere<'a> {
             Step::Await(ami) | Step::Promote(ami) | Step::Stays(ami) | Step::Refused(ami) => {
                 Some(&ami.ami)
             }
-            Step::Unreadable(ami, _) => Some(ami),
+            Step::Tampered(tampered) => Some(&tampered.ami),
             Step::Copy { .. } => None,
         };
         let dead = takeover::dead_images(there, &template.name, is_gone, Timestamp::now());

@@ -20,7 +20,7 @@ use crate::naming::Pattern;
 use crate::quotas::{self, Room};
 use crate::reach::Connect;
 use crate::rights::Operation;
-use crate::tampering::Tampered;
+use crate::tampering::{Tampered, Tampering};
 use crate::template::{Namespace, Template};
 
 /// How a check came out.
@@ -311,9 +311,9 @@ async fn name_of_next(
 
 /// What another hand has done to an AMI. A copy harms nobody as it counts for nothing.
 fn tampered(it: &Tampered) -> Check {
-    let verdict = match it {
-        Tampered::Foreign { .. } => Verdict::Ok,
-        Tampered::Unreadable { .. } => Verdict::Failed,
+    let verdict = match it.how {
+        Tampering::CopyOf(_) => Verdict::Ok,
+        Tampering::Unreadable(_) => Verdict::Failed,
     };
     let (name, detail) = ("tags of AMIs".into(), it.to_string());
     Check { name, verdict, detail, hint: Some(it.hint()) }

@@ -117,7 +117,7 @@ impl Fleet {
     #[must_use]
     pub fn in_doubt(&self, template: &str) -> Option<InDoubt> {
         let ami = &self.amis[*self.doubtful.get(template)?];
-        let tag = ami.unreadable_tag()?.clone();
+        let tag = ami.unreadable.first()?.clone();
         Some(InDoubt { template: template.to_owned(), ami: ami.ami.clone(), tag })
     }
 

@@ -10,7 +10,6 @@ use crate::cloud::Cloud;
 use crate::consumer::{ConsumerState, Consumers};
 use crate::error::CloudError;
 use crate::fleet::Fleet;
-use crate::tampering::mend;
 use crate::usage::{self, OtherAccounts, User};
 
 /// An AMI that another was baked from.
@@ -173,12 +172,8 @@ fn because(fleet: &Fleet, ami: &Ami) -> String {
         Status::Pending if own.is_empty() => {
             format!("its bake by {} is under way, or broke off", ami.operator)
         }
-        Status::Foreign => {
-            let original = ami.copied_by_hand.as_deref().unwrap_or_default();
-            format!("amiable has not made it: it is a copy of {original} that has its tags")
-        }
-        Status::Unreadable => {
-            ami.unreadable_tag().map_or(own, |tag| format!("{tag}: {}", mend(&ami.ami, tag)))
+        Status::Foreign | Status::Unreadable => {
+            ami.tampering().map_or(own, |how| format!("{how}: {}", how.hint(&ami.ami)))
         }
         Status::Current | Status::Pending | Status::Quarantined => own,
     }

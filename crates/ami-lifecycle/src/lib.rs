@@ -32,6 +32,7 @@ mod http;
 mod info;
 mod ingress;
 mod known;
+mod lines;
 mod machine;
 mod marks;
 mod naming;
@@ -117,7 +118,7 @@ pub use sweep::{
     LeftBecause, LeftKind, Leftover, SweepPlan, SweepRequest, carry_out_sweep, plan_sweep,
 };
 pub use takeover::Busy;
-pub use tampering::{InDoubt, Tampered, UnreadableTag, mend};
+pub use tampering::{InDoubt, Tampered, Tampering, UnreadableTag};
 pub use template::{
     Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
     SealStep, Source, Template, Timeouts, VcsKind,

@@ -27,7 +27,7 @@ use crate::fleet::Fleet;
 use crate::place::Place;
 use crate::retire::{RetireStep, RetiredStage};
 use crate::takeover::IsGone;
-use crate::tampering::{InDoubt, UnreadableTag};
+use crate::tampering::{InDoubt, Tampering};
 use crate::template::Template;
 
 /// What is kept of a template.
@@ -106,12 +106,9 @@ pub enum Kept {
     /// Nothing is current, so that any may be needed.
     #[error("template {0} has no current AMI, so that any may be needed")]
     NoCurrent(String),
-    /// Another hand has copied it.
-    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
-    Foreign(String),
-    /// What it is could not be told.
-    #[error("what it is could not be determined: {0}")]
-    Unreadable(UnreadableTag),
+    /// Another hand has copied it, or edited its tags.
+    #[error("{0}")]
+    Tampered(Tampering),
     /// Which AMI of its template is current could not be told.
     #[error("{0}")]
     InDoubt(InDoubt),

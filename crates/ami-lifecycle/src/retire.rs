@@ -143,7 +143,7 @@ pub(crate) async fn retire(
 
 /// Makes a retired AMI what it was, on its template's terms: EC2 takes all launch permissions from what is
 /// disabled, and gives none back
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>). One that is not
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>). One that is
 /// not retired stays as it is, such as a quarantined one.
 ///
 /// # Errors
@@ -153,12 +153,7 @@ pub(crate) async fn take_back(
     id: &str,
     wanted: Option<&Distribution>,
 ) -> Result<(), CloudError> {
-    let Some(image) = cloud.image(id).await? else { return Ok(()) };
-    let ami = Ami::read(image, cloud.region());
-    match ami.retired {
-        Some(_) => make_as_it_was(cloud, &ami, wanted).await,
-        None => Ok(()),
-    }
+    as_it_was_if(cloud, id, wanted, |ami| ami.retired.is_some()).await
 }
 
 /// Makes up for whoever has retired an AMI just before it was promoted. They have disabled it, and what they
@@ -171,25 +166,25 @@ pub(crate) async fn make_available(
     id: &str,
     wanted: Option<&Distribution>,
 ) -> Result<(), CloudError> {
-    let Some(image) = cloud.image(id).await? else { return Ok(()) };
-    let ami = Ami::read(image, cloud.region());
-    match ami.retired.is_some() || ami.state == DISABLED {
-        true => make_as_it_was(cloud, &ami, wanted).await,
-        false => Ok(()),
-    }
+    as_it_was_if(cloud, id, wanted, |ami| ami.retired.is_some() || ami.state == DISABLED).await
 }
 
-async fn make_as_it_was(
+async fn as_it_was_if(
     cloud: &Cloud,
-    ami: &Ami,
+    id: &str,
     wanted: Option<&Distribution>,
+    is_meant: impl FnOnce(&Ami) -> bool,
 ) -> Result<(), CloudError> {
-    let id = &ami.ami;
+    let Some(image) = cloud.image(id).await? else { return Ok(()) };
+    let ami = Ami::read(image, cloud.region());
+    if !is_meant(&ami) {
+        return Ok(());
+    }
     if ami.state == DISABLED {
         cloud.enable(id).await?;
         until_enabled(cloud, id).await?;
     }
-    let mut written = give_back(cloud, ami, wanted).await?;
+    let mut written = give_back(cloud, &ami, wanted).await?;
     written.insert(tags::RETIRED.to_owned(), String::new());
     match cloud.tag(&[id.to_owned()], &written).await {
         Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),

@@ -94,62 +94,81 @@ impl InDoubt {
 }
 
 /// How a tag is mended.
-#[must_use]
-pub fn mend(ami: &str, tag: &UnreadableTag) -> String {
+fn mend(ami: &str, tag: &UnreadableTag) -> String {
     let key = tag.key;
     format!(
         "set it to what it was: `aws ec2 create-tags --resources {ami} --tags Key={key},Value=…`"
     )
 }
 
-impl Ami {
-    /// Why another hand is to mend it before amiable writes on it, or removes it.
+/// What another hand has done to an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Tampering {
+    /// It is a copy of this AMI, with its tags.
+    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
+    CopyOf(String),
+    /// It has a tag that could not be read.
+    #[error("what it is could not be determined: {0}")]
+    Unreadable(UnreadableTag),
+}
+
+impl Serialize for Tampering {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Tampering {
+    /// What the user can do about it.
     #[must_use]
-    pub fn unreadable_tag(&self) -> Option<&UnreadableTag> {
-        self.unreadable.first()
+    pub fn hint(&self, ami: &str) -> String {
+        match self {
+            Tampering::CopyOf(_) => format!(
+                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a \
+                 copy without tags is never mistaken for amiable's"
+            ),
+            Tampering::Unreadable(tag) => mend(ami, tag),
+        }
+    }
+}
+
+impl Ami {
+    /// What another hand has done to it; whatever writes leaves it alone then.
+    #[must_use]
+    pub fn tampering(&self) -> Option<Tampering> {
+        let copy = self.copied_by_hand.clone().map(Tampering::CopyOf);
+        copy.or_else(|| self.unreadable.first().cloned().map(Tampering::Unreadable))
     }
 }
 
 /// An AMI that another hand has copied, or whose tags it has edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Tampered {
-    /// It is a copy with its original's tags.
-    #[error("{ami} is a copy of {original} that amiable has not made: its tags count for nothing")]
-    Foreign {
-        /// The copy.
-        ami: String,
-        /// What it is of.
-        original: String,
-    },
-    /// It has a tag that could not be read.
-    #[error("{ami}: {tag}: amiable leaves it alone")]
-    Unreadable {
-        /// The AMI.
-        ami: String,
-        /// The first of its tags that could not be read.
-        tag: UnreadableTag,
-    },
+#[error("{}", told(ami, how))]
+pub struct Tampered {
+    /// The AMI.
+    pub ami: String,
+    /// What was done to it.
+    pub how: Tampering,
+}
+
+fn told(ami: &str, how: &Tampering) -> String {
+    match how {
+        Tampering::CopyOf(original) => format!(
+            "{ami} is a copy of {original} that amiable has not made: its tags count for nothing"
+        ),
+        Tampering::Unreadable(tag) => format!("{ami}: {tag}: amiable leaves it alone"),
+    }
 }
 
 impl Tampered {
     pub(crate) fn of(ami: &Ami) -> Option<Tampered> {
-        let id = ami.ami.clone();
-        if let Some(original) = ami.copied_by_hand.clone() {
-            return Some(Tampered::Foreign { ami: id, original });
-        }
-        Some(Tampered::Unreadable { ami: id, tag: ami.unreadable_tag()?.clone() })
+        Some(Tampered { ami: ami.ami.clone(), how: ami.tampering()? })
     }
 
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> String {
-        match self {
-            Tampered::Foreign { ami, .. } => format!(
-                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a \
-                 copy without tags is never mistaken for amiable's"
-            ),
-            Tampered::Unreadable { ami, tag } => mend(ami, tag),
-        }
+        self.how.hint(&self.ami)
     }
 }
 

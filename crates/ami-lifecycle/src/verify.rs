@@ -19,6 +19,7 @@ use crate::retire::give_back;
 use crate::source::{self, Checkout};
 use crate::tags::{self, Tags};
 use crate::takeover::{self, Busy, IsGone};
+use crate::tampering::Tampered;
 use crate::template::{CheckoutOn, Namespace, Repository, Source, Template};
 use crate::undo::{Holdings, Undo, Undone};
 
@@ -182,11 +183,8 @@ async fn verify_and_tell(
 
 /// What another hand has copied or whose tags could not be read is left alone.
 fn check_tags(fleet: &Fleet, ami: &Ami) -> Result<(), BakeError> {
-    if let Some(original) = &ami.copied_by_hand {
-        return Err(BakeError::Foreign { ami: ami.ami.clone(), original: original.clone() });
-    }
-    if let Some(tag) = ami.unreadable_tag() {
-        return Err(BakeError::Unreadable { ami: ami.ami.clone(), tag: tag.clone() });
+    if let Some(tampered) = Tampered::of(ami) {
+        return Err(BakeError::Tampered(tampered));
     }
     let doubt = fleet.in_doubt(&ami.template);
     doubt.map_or(Ok(()), |doubt| Err(BakeError::Refused(Refusal::InDoubt(doubt))))

@@ -53,8 +53,12 @@ impl Profiles {
                 };
                 Err(Failure::usage(format!("there is no AWS profile `{name}`")).hint(hint))
             }
-            (Err(error), Some(_)) => Err(Failure::usage(error.clone())),
-            (Err(error), None) if !has_region || !has_keys => Err(Failure::usage(error.clone())),
+            (Err(error), named) if named.is_some() || !has_region || !has_keys => {
+                Err(Failure::usage(error.clone()).hint(
+                    "in AWS' files a line is `[profile NAME]` or `key = value`; one that begins with a blank \
+                     belongs to the line above it",
+                ))
+            }
             _ => Ok(()),
         }
     }

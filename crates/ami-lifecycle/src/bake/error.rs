@@ -15,7 +15,7 @@ use crate::naming::NamingError;
 use crate::source::SourceError;
 use crate::ssh::SshError;
 use crate::takeover::Busy;
-use crate::tampering::{UnreadableTag, mend};
+use crate::tampering::Tampered;
 use crate::template::Architecture;
 use crate::wait::{MayPass, WaitError};
 
@@ -240,22 +240,9 @@ pub enum BakeError {
         /// Why.
         message: String,
     },
-    /// Another hand has copied an AMI with its tags.
-    #[error("{ami} is not amiable's: it is a copy of {original} that has its tags")]
-    Foreign {
-        /// The copy.
-        ami: String,
-        /// What it is of.
-        original: String,
-    },
-    /// What an AMI is could not be told.
-    #[error("what {ami} is could not be determined: {tag}")]
-    Unreadable {
-        /// The AMI.
-        ami: String,
-        /// The tag that could not be read.
-        tag: UnreadableTag,
-    },
+    /// Another hand has copied an AMI, or edited its tags.
+    #[error("{}: {}", .0.ami, .0.how)]
+    Tampered(Tampered),
     /// Someone asked to stop.
     #[error("interrupted")]
     Cancelled,
@@ -357,10 +344,7 @@ impl BakeError {
                 format!("use `amiable update {template}` for its next generation")
             }
             BakeError::Refused(Refusal::InDoubt(doubt)) => doubt.hint(),
-            BakeError::Unreadable { ami, tag } => mend(ami, tag),
-            BakeError::Foreign { .. } => {
-                "for an AMI of its own amiable bakes one; the copy stays as it is".into()
-            }
+            BakeError::Tampered(tampered) => tampered.hint(),
             BakeError::InstanceStoreBase { .. } => {
                 "choose an EBS-backed AMI of the same release as `base`: publishers list both, \
                  and the EBS one has root device type `ebs`"

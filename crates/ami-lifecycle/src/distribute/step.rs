@@ -2,7 +2,7 @@
 
 use crate::ami::{Ami, Status};
 use crate::fleet::Fleet;
-use crate::tampering::UnreadableTag;
+use crate::tampering::Tampered;
 use crate::template::Template;
 
 /// What is to be done in a region that AMIs are copied to.
@@ -17,7 +17,7 @@ pub(crate) enum Step {
     /// The copy failed verification there: it is not made current.
     Refused(Box<Ami>),
     /// The copy has a tag that could not be read: it is left alone.
-    Unreadable(String, UnreadableTag),
+    Tampered(Tampered),
     /// There is none, but for those that are no good.
     Copy {
         /// What EC2 could not make, or did not encrypt.
@@ -33,9 +33,8 @@ pub(crate) fn decide(id: &str, template: &Template, there: &Fleet) -> Step {
         let is_plain = encrypts && !ami.encrypted && ami.promoted_at().is_none();
         ami.status == Status::Failed || (ami.state == "available" && is_plain)
     };
-    let mut unreadable = there.copies_of(id).filter(|ami| ami.status == Status::Unreadable);
-    if let Some((ami, tag)) = unreadable.find_map(|ami| Some((ami, ami.unreadable_tag()?))) {
-        return Step::Unreadable(ami.ami.clone(), tag.clone());
+    if let Some(tampered) = there.copies_of(id).find_map(Tampered::of) {
+        return Step::Tampered(tampered);
     }
     let bad = there.copies_of(id).filter(is_bad);
     let copies = there.copies_of(id).filter(|ami| !is_bad(ami));
@@ -87,7 +86,7 @@ mod tests {
             Step::Promote(ami) => format!("promote {}", ami.ami),
             Step::Await(ami) => format!("await {}", ami.ami),
             Step::Refused(ami) => format!("refused {}", ami.ami),
-            Step::Unreadable(ami, tag) => format!("unreadable {ami} {}", tag.key),
+            Step::Tampered(tampered) => tampered.to_string(),
             Step::Copy { failed } => {
                 let ids: Vec<String> = failed.into_iter().map(|ami| ami.ami).collect();
                 format!("copy {}", ids.join(" ")).trim_end().to_owned()
@@ -105,7 +104,8 @@ mod tests {
         assert_eq!(step(vec![other(), mine("available", None)]), "promote ami-b");
         assert_eq!(step(vec![other(), mine("available", LATE)]), "stays ami-b");
         let edited = mine("available", Some("yesterday"));
-        assert_eq!(step(vec![other(), edited]), "unreadable ami-b amiable:promoted");
+        let told = step(vec![other(), edited]);
+        assert!(told.starts_with("ami-b: tag amiable:promoted is \"yesterday\", "), "{told}");
         assert_eq!(
             step(vec![mine("available", EARLY), copy("ami-a", "ami-1", "available", LATE)]),
             "promote ami-b"

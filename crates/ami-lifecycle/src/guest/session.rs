@@ -14,7 +14,8 @@ use super::{Guest, ended, quiet, remote};
 use crate::bake::BakeError;
 use crate::cloud::filter;
 use crate::event::{Event, Observer, OutputLine, Stream};
-use crate::ssh::{Ended, Lines, Ssh, SshError};
+use crate::lines::Lines;
+use crate::ssh::{Ended, Ssh, SshError};
 use crate::template::Timeouts;
 
 /// The pause between two attempts to connect again.

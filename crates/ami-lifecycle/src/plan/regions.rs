@@ -5,7 +5,6 @@ use super::{Reason, Unknown};
 use crate::ami::Ami;
 use crate::distribute::{self, Step};
 use crate::fleet::Fleet;
-use crate::tampering::mend;
 use crate::template::Template;
 
 /// Why an AMI that is current in the first region is to be distributed. Pure. What keeps it
@@ -45,7 +44,7 @@ fn lack(
     Ok(match distribute::decide(&current.ami, template, there) {
         Step::Stays(ami) => terms(&ami, template),
         Step::Refused(ami) => return Err(format!("{} is quarantined there", ami.ami)),
-        Step::Unreadable(ami, tag) => return Err(format!("{ami}: {tag}; {}", mend(&ami, &tag))),
+        Step::Tampered(it) => return Err(format!("{it}; {}", it.hint())),
         Step::Promote(_) => {
             let names = there.current(&template.name).map(|it| it.generation);
             Some(Reason::NotCurrentIn { region, generation, current: names })

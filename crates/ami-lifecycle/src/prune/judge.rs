@@ -126,8 +126,7 @@ pub(super) fn is_needed(kept: &Kept) -> bool {
         | Kept::UnderWay(_)
         | Kept::Waits
         | Kept::NoTemplate(_)
-        | Kept::Foreign(_)
-        | Kept::Unreadable(_)
+        | Kept::Tampered(_)
         | Kept::Protected
         | Kept::Objected(_)
         | Kept::Limit(_) => false,
@@ -151,8 +150,7 @@ fn by_status(
         }
         Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
         Status::Failed => (None, Some(Goes::Bad("failed"))),
-        Status::Foreign => (ami.copied_by_hand.clone().map(Kept::Foreign), None),
-        Status::Unreadable => (ami.unreadable_tag().cloned().map(Kept::Unreadable), None),
+        Status::Foreign | Status::Unreadable => (ami.tampering().map(Kept::Tampered), None),
         Status::Pending => {
             let alone = Fleet::new(vec![ami.clone()]);
             if let Some(busy) = takeover::busy(&alone, &[], &ami.template, is_gone, now) {

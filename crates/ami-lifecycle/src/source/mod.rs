@@ -3,6 +3,7 @@
 mod lfs;
 mod operator;
 mod pack;
+mod revision;
 mod script;
 mod secrets;
 mod vcs;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 pub(crate) use lfs::{FETCH as LFS_FETCH, POINTER};
 pub(crate) use pack::{Modes, digest, pack};
+pub(crate) use revision::choose_commit;
 pub use script::{RunBy, ScriptFault, examine_script};
 pub(crate) use secrets::{redact, without_secrets};
 pub use vcs::exact_revision;
-pub(crate) use vcs::{choose_commit, clone_commands, revision_command};
+pub(crate) use vcs::{clone_commands, revision_command};
 
 use crate::template::{Repository, Source};
 

@@ -63,7 +63,7 @@ pub(super) async fn shield(client: &mut Command) {
     }
 }
 
-/// What git is told. Where its configuration could not be read, it says so itself when it is asked.
+/// The settings for git. Where its configuration could not be read, it says so itself when it is asked.
 async fn read() -> Settings {
     let mut list = Command::new("git");
     list.args(["config", "--list", "-z"]).current_dir("/").stdin(Stdio::null()).kill_on_drop(true);

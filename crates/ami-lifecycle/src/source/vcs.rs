@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::revision::{git_names, is_commit, look_command, named_by, other_ref};
 use super::{SourceError, lfs, operator, redact, without_secrets};
 use crate::template::VcsKind;
 
@@ -62,12 +63,6 @@ pub(crate) fn clone_commands(
     }
 }
 
-/// The name of a commit, where no clone has it.
-fn other_ref(name: &str) -> Option<&str> {
-    let is_of = |start| name.starts_with(start);
-    (is_of("refs/") && !is_of("refs/heads/") && !is_of("refs/tags/")).then_some(name)
-}
-
 /// The command that prints the exact revision of a checkout.
 pub(crate) fn revision_command(kind: VcsKind, dir: &str) -> Vec<String> {
     let words: &[&str] = match kind {
@@ -100,7 +95,7 @@ pub(super) async fn check_out(
         run(kind, url, &command, &doing, CHECK_OUT).await?;
     }
     if kind == VcsKind::Git {
-        fetch_large_files(url, dir).await?;
+        lfs::fetch(url, dir).await?;
     }
     let commit = run(kind, url, &revision_command(kind, &text), "name the revision", LOOK).await?;
     match revision.filter(|it| is_commit(it) && kind == VcsKind::Git) {
@@ -109,48 +104,6 @@ pub(super) async fn check_out(
         }
         _ => Ok(commit),
     }
-}
-
-/// Brings the content that Git LFS holds.
-async fn fetch_large_files(url: &str, dir: &Path) -> Result<(), SourceError> {
-    let wrong = |source| SourceError::Io { doing: "look for Git LFS pointers".into(), source };
-    let found = lfs::pointers(dir).map_err(wrong)?;
-    let mut tracked = None;
-    for file in found {
-        if is_tracked(url, dir, &file).await? {
-            tracked = Some(file);
-            break;
-        }
-    }
-    let Some(file) = tracked else { return Ok(()) };
-    let text = dir.to_string_lossy().into_owned();
-    let git = |words: &[&str]| {
-        let all = [&["git", "-C", text.as_str()], words].concat();
-        all.into_iter().map(String::from).collect::<Vec<String>>()
-    };
-    let is_there =
-        run(VcsKind::Git, url, &git(&["lfs", "version"]), "look for git-lfs", LOOK).await;
-    if is_there.is_err() {
-        let file = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
-        return Err(SourceError::NoLfs { file });
-    }
-    let doing = format!("fetch what Git LFS holds of {}", without_secrets(url));
-    let each = ["submodule", "--quiet", "foreach", "--recursive", lfs::FETCH];
-    let here = ["sh", "-c", "cd \"$1\" && eval \"$2\"", "sh", &text, lfs::FETCH];
-    let here = here.map(String::from).to_vec();
-    for command in [here, git(&each)] {
-        run(VcsKind::Git, url, &command, &doing, CHECK_OUT).await?;
-    }
-    Ok(())
-}
-
-/// Whether the repository has given a file to Git LFS: one may have a pointer as a mere example.
-async fn is_tracked(url: &str, dir: &Path, file: &Path) -> Result<bool, SourceError> {
-    let folder = file.parent().unwrap_or(dir).to_string_lossy().into_owned();
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let command = ["git", "-C", &folder, "check-attr", "filter", "--", &name].map(String::from);
-    let answer = run(VcsKind::Git, url, &command, "look for Git LFS pointers", LOOK).await?;
-    Ok(answer.ends_with(": filter: lfs"))
 }
 
 /// The revision that a checkout would have now, without checking out; `None` where only a
@@ -196,71 +149,13 @@ async fn resolve(
     })
 }
 
-/// The command that lists what a repository has under a revision's name.
-fn look_command(url: &str, revision: Option<&str>) -> Vec<String> {
-    let mut command: Vec<String> = ["git", "ls-remote", "--", url].map(String::from).into();
-    command.extend(git_names(revision));
-    command
-}
-
-/// The same choice as text for a shell, which sets `commit`, to nothing where only a clone can tell; `other`
-/// to its name where no clone has it, and `whole` where it was given as a commit.
-pub(crate) fn choose_commit(
-    url: &str,
-    revision: Option<&str>,
-    quote: fn(&str) -> String,
-) -> String {
-    if let Some(revision) = revision.filter(|it| is_commit(it)) {
-        return format!("other= whole=yes\ncommit={}\n", quote(&revision.to_ascii_lowercase()));
-    }
-    let words =
-        |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<String>>().join(" ");
-    format!(
-        "listed=$({look} </dev/null)\n\
-         commit= other= whole=\n\
-         for name in {names}; do\n\
-         \x20 [ -z \"$commit\" ] || break\n\
-         \x20 commit=$(echo \"$listed\" | while read -r id at; do\n\
-         \x20   if [ \"$at\" = \"$name\" ]; then echo \"$id\"; break; fi\n\
-         \x20 done)\n\
-         \x20 case $commit:$name in :*|*:HEAD|*:refs/heads/*|*:refs/tags/*) ;; *) other=$name ;; esac\n\
-         done\n",
-        look = words(&look_command(url, revision)),
-        names = words(&git_names(revision)),
-    )
-}
-
-/// A whole commit is itself, whatever the repository has.
-fn is_commit(revision: &str) -> bool {
-    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// What a revision stands for, in git's order (gitrevisions(7)): a tag goes before a branch of the same
-/// name, and an annotated tag stands for its commit, `^{}`.
-fn git_names(revision: Option<&str>) -> Vec<String> {
-    let Some(it) = revision else { return vec!["HEAD".into()] };
-    let places = ["", "refs/", "refs/tags/", "refs/heads/"];
-    let names =
-        places.iter().flat_map(|place| [format!("{place}{it}^{{}}"), format!("{place}{it}")]);
-    names.filter(|name| name.starts_with("refs/") || name == "HEAD").collect()
-}
-
-/// The first of some names that `git ls-remote` has listed, and its commit.
-fn named_by(listed: &str, names: &[String]) -> Option<(String, String)> {
-    let lines = || listed.lines().filter_map(|line| line.split_once('\t'));
-    names.iter().find_map(|wanted| {
-        let (commit, _) = lines().find(|(_, name)| name == wanted)?;
-        Some((wanted.clone(), commit.to_owned()))
-    })
-}
-
 /// How long a repository may take to say what it has, and to be checked out.
-const LOOK: Duration = Duration::from_secs(120);
-const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
+pub(super) const LOOK: Duration = Duration::from_secs(120);
+pub(super) const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
 
 /// Runs a client that nobody answers: a question for a password, a passphrase or a host key must fail,
 /// not wait. git asks by itself or by a program, ssh by another (ssh(1), SSH_ASKPASS_REQUIRE).
-async fn run(
+pub(super) async fn run(
     kind: VcsKind,
     url: &str,
     command: &[String],

@@ -2,7 +2,6 @@
 
 use ami_lifecycle::{
     DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place, RegionDeletions,
-    mend,
 };
 use clap::Args;
 
@@ -144,7 +143,7 @@ fn refuse(place: &Place, deletion: &Deletion, force: bool) -> Result<(), Failure
             .details(many.iter().map(|objection| format!("  {objection}")).collect()),
     };
     let unreadable = refusals.iter().find_map(|it| match it {
-        Objection::Unreadable(tag) => Some(mend(&deletion.ami, tag)),
+        Objection::Tampered(how) if !it.can_be_overridden() => Some(how.hint(&deletion.ami)),
         _ => None,
     });
     Err(failure.hint(unreadable.unwrap_or_else(|| "--force deletes it all the same".into())))

@@ -208,8 +208,7 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
         _ if found.template != *name => Some(format!("it is one of template {}", found.template)),
         _ if found.state != "available" => Some(format!("it is {}", found.state)),
         AmiStatus::Current | AmiStatus::Previous => None,
-        AmiStatus::Foreign => Some("amiable has not made it".into()),
-        AmiStatus::Unreadable => found.unreadable_tag().map(ToString::to_string),
+        AmiStatus::Foreign | AmiStatus::Unreadable => found.tampering().map(|how| how.to_string()),
         status => Some(format!("it is {}, and was never current", status.as_str())),
     };
     match odd {

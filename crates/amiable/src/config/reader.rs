@@ -132,10 +132,13 @@ impl<'a> Section<'a> {
 
     /// One string, or an array of them; none where the key is not there.
     pub(super) fn string_or_strings(&self, key: &'static str) -> Vec<At<&'a str>> {
-        match self.get(key).is_some_and(|value| value.get_ref().is_str()) {
-            true => self.string(key).into_iter().collect(),
-            false => self.strings(key).unwrap_or_default(),
+        let Some(value) = self.get(key) else { return Vec::new() };
+        if value.get_ref().is_array() {
+            return self.strings(key).unwrap_or_default();
         }
+        self.typed(key, value, "a string, or an array of strings", DeValue::as_str)
+            .into_iter()
+            .collect()
     }
 
     /// A table below this one; an absent one counts as empty.

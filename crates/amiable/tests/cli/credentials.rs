@@ -90,6 +90,10 @@ fn nothing_is_done_in_an_account_that_is_not_meant() {
     let (output, text) = account.run(&["validate"], &[]);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("`1234` is no account"), "{text}");
+    farm.edit("amiable.toml", "account = \"1234\"", "account = 1234");
+    let (_, text) = account.run(&["validate"], &[]);
+    let told = "`account` must be a string, or an array of strings, and this is a number";
+    assert!(text.contains(told), "{text}");
 }
 
 #[test]
@@ -106,6 +110,7 @@ fn a_line_that_aws_cannot_read_is_told_with_its_file() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains("/home/.aws/config on line 5"), "{text}");
         assert!(!text.contains("no region is configured"), "{text}");
+        assert!(text.contains("hint: in AWS' files a line is `[profile NAME]`"), "{text}");
     }
 }
 

@@ -15,6 +15,7 @@
 #![expect(clippy::print_stdout, reason = "this test says what it covers")]
 
 mod case;
+mod copy;
 #[path = "../cli/farm.rs"]
 #[expect(dead_code, reason = "the other lanes use more of it")]
 mod farm;

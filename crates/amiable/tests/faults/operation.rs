@@ -1,10 +1,9 @@
 //! The operations, and what there is when each begins.
 
-use std::path::Path;
-
 use local_ec2::{Reply, Request};
 
 use crate::case::{kill_when_struck, set_faults};
+use crate::copy::copy;
 use crate::farm::Farm;
 use crate::faults::Point;
 use crate::truth::{Truth, ask, tag};
@@ -304,7 +303,7 @@ fn one_that_is_retired(farm: &Farm) {
 }
 
 /// The file that says how a farm's endpoint is started.
-const START: &str = "start";
+pub(crate) const START: &str = "start";
 
 /// The second AMI waits to be verified, and will fail.
 fn one_that_fails(farm: &Farm) {
@@ -468,34 +467,5 @@ impl Prepared {
     /// A farm of its own for a case, whose endpoint runs.
     pub(crate) fn farm(&self) -> Farm {
         copy(&self.farm)
-    }
-}
-
-/// The same farm again, with an endpoint of its own.
-pub(crate) fn copy(farm: &Farm) -> Farm {
-    let copy = Farm::without_endpoint();
-    for name in ["amiable.toml", "regions.toml", "retire.toml", "init", "jenkins", "local"] {
-        if farm.path(name).exists() {
-            copy_all(&farm.path(name), &copy.path(name));
-        }
-    }
-    let options = std::fs::read_to_string(farm.path(START)).unwrap_or_default();
-    let start = ["local", "start", "--port", "0"].into_iter().chain(options.split_whitespace());
-    copy.stdout(&start.collect::<Vec<&str>>());
-    copy
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    let kind = std::fs::metadata(from).unwrap();
-    if kind.is_dir() {
-        std::fs::create_dir(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-            // Sockets and locks are the server's that has ended.
-            if entry.file_type().unwrap().is_dir() || entry.file_type().unwrap().is_file() {
-                copy_all(&entry.path(), &to.join(entry.file_name()));
-            }
-        }
-    } else {
-        std::fs::copy(from, to).unwrap();
     }
 }

@@ -12,9 +12,10 @@ use local_ec2::{CallFault, Faults, Request, Strike};
 
 use crate::Tally;
 use crate::case::{Ended, end, kill_when_struck, set_faults, wait_until_struck};
+use crate::copy::copy;
 use crate::farm::Farm;
 use crate::faults::Point;
-use crate::operation::{copy, of_generation, points_of};
+use crate::operation::{of_generation, points_of};
 use crate::sample;
 use crate::truth::{Truth, ask, tag};
 

@@ -19,6 +19,7 @@ async fn a_copy_outlives_its_source_and_a_repeat_makes_no_second() {
     bench.wait_for_state(&instance, "running").await;
     let answer = bench.client.describe_images().image_ids(&id).send().await.unwrap();
     assert_eq!(answer.images()[0].source_image_id(), Some(source.as_str()));
+    assert_eq!(answer.images()[0].source_instance_id(), None);
 }
 
 #[tokio::test]

@@ -22,6 +22,11 @@ async fn an_image_has_the_name_tags_and_snapshots_it_was_asked_for() {
     let image = &answer.images()[0];
     assert_eq!((image.name(), image.description()), (Some("one"), Some("first")));
     assert_eq!(image.tags()[0].value(), Some("image"));
+    // What it was made from, as EC2 tells of both ways to make one.
+    let base = bench.instance(&instance).await.image_id.unwrap();
+    assert_eq!(image.source_instance_id(), Some(instance.as_str()));
+    assert_eq!(image.source_image_id(), Some(base.as_str()));
+    assert_eq!(image.source_image_region(), Some("us-east-1"));
     let snapshot = image.block_device_mappings()[0].ebs().unwrap().snapshot_id().unwrap();
     let answer = bench.client.describe_snapshots().snapshot_ids(snapshot).send().await.unwrap();
     assert_eq!(answer.snapshots()[0].tags()[0].value(), Some("snapshot"));
