@@ -17,6 +17,7 @@ use crate::error::CloudError;
 use crate::fleet::Fleet;
 use crate::tags::{self, Tags};
 use crate::takeover::{self, IsGone};
+use crate::tampering::{UnreadableTag, unreadable_lease};
 use crate::template::Namespace;
 use crate::usage::{self, User};
 
@@ -171,6 +172,14 @@ fn ended(
     }
 }
 
+/// What was found in a region.
+pub(crate) struct Found {
+    /// What nobody owns any more.
+    pub(crate) left: Vec<Leftover>,
+    /// The ids of what has a lease that could not be read, so that nobody can tell whose it is.
+    pub(crate) unreadable: Vec<(String, UnreadableTag)>,
+}
+
 /// All that a namespace has.
 #[derive(Debug, Default)]
 struct Inventory {
@@ -225,6 +234,16 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
     instances.chain(disks).chain(key_pairs).chain(rules_left).chain(idle).collect()
 }
 
+/// What has a lease that is no time; the tags of AMIs are told with their fleet. Pure.
+fn unreadable_leases(all: &Inventory) -> Vec<(String, UnreadableTag)> {
+    let Inventory { instances, snapshots, volumes, key_pairs, rules, groups: _ } = all;
+    let tagged = [instances, snapshots, volumes, key_pairs].into_iter().flatten();
+    let tagged = tagged.map(|it| (&it.id, &it.tags));
+    let all = tagged.chain(rules.iter().map(|rule| (&rule.id, &rule.tags)));
+    let unreadable = all.filter_map(|(id, tags)| Some((id.clone(), unreadable_lease(tags)?)));
+    unreadable.collect()
+}
+
 /// Looks for what dead bakes and interrupted deletions have left in a namespace.
 ///
 /// # Errors
@@ -234,7 +253,7 @@ pub(crate) async fn find_leftovers(
     namespace: &Namespace,
     is_gone: IsGone<'_>,
     now: Timestamp,
-) -> Result<Vec<Leftover>, CloudError> {
+) -> Result<Found, CloudError> {
     // Groups before what uses them: what begins in between shows its use.
     let groups = cloud.groups_of_namespace(namespace).await?;
     let rules = cloud.rules_of_namespace(namespace).await?;
@@ -245,7 +264,7 @@ pub(crate) async fn find_leftovers(
     let volumes = cloud.volumes_of_namespace(namespace).await?;
     let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
     let all = Inventory { instances, snapshots, volumes, key_pairs, rules, groups };
-    Ok(leftovers(&fleet, &all, is_gone, now))
+    Ok(Found { left: leftovers(&fleet, &all, is_gone, now), unreadable: unreadable_leases(&all) })
 }
 
 /// Who uses an image, or may; machines of its own bake do not count. EC2 itself refuses for all else.
@@ -402,6 +421,10 @@ mod tests {
             ],
             groups: vec![tagged("sg-1", &[])],
         };
+        let unreadable: Vec<String> =
+            unreadable_leases(&all).iter().map(|(id, tag)| format!("{id}: {tag}")).collect();
+        let said = "i-broken: tag amiable:lease is \"soon\", which is not a time as in 2026-11-29T12:00:00Z";
+        assert_eq!(unreadable, [said]);
         let left = leftovers(&fleet, &all, &is_gone, now);
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(

@@ -67,6 +67,11 @@ pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {
     bad.collect()
 }
 
+/// The lease of anything else, if it could not be read. Pure.
+pub(crate) fn unreadable_lease(tags: &Tags) -> Option<UnreadableTag> {
+    unreadable(tags).into_iter().find(|tag| tag.key == tags::LEASE)
+}
+
 /// Which AMI of a template is current could not be told: one that may be has tags that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("which AMI of template {template} is current could not be determined: {ami}: {tag}")]

@@ -113,8 +113,8 @@ async fn plan_among(
             FleetRequest { fleet: &fleet, templates: &there, only, is_gone, now, limit, among };
         let mut plan = plan_fleet(&place, &holders, &of_fleet).await;
         limit = limit.saturating_sub(plan.fates.iter().filter(|it| it.is_going()).count());
-        let left = find_leftovers(&place.cloud, namespace, is_gone, now).await;
-        plan.left = left.map_err(|error| place.failed(error))?;
+        let found = find_leftovers(&place.cloud, namespace, is_gone, now).await;
+        plan.left = found.map_err(|error| place.failed(error))?.left;
         // AMIs have fates of their own.
         let going: BTreeSet<&str> = plan.deletions.iter().map(|it| it.ami.as_str()).collect();
         plan.left.retain(|it| {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{LeftKind, Leftover, find_leftovers, remove_leftover};
+use super::{Found, LeftKind, Leftover, find_leftovers, remove_leftover};
 use crate::cloud::Cloud;
 use crate::consumer::{Consumers, Holders};
 use crate::deleting::{Actor, NotDeleted};
@@ -27,8 +27,8 @@ pub struct SweepRequest<'a> {
 pub struct SweepPlan {
     /// What nobody owns, in each region that could be looked at.
     pub regions: Vec<(Place, Vec<Leftover>)>,
-    /// What nobody owns and stays, and why.
-    pub held: Vec<(Leftover, String)>,
+    /// The ids of what may be nobody's and stays, and why.
+    pub held: Vec<(String, String)>,
     /// The regions that could not be looked at: the others can be swept all the same.
     pub failed: Vec<InRegion<CloudError>>,
 }
@@ -43,7 +43,11 @@ pub async fn plan_sweep(request: &SweepRequest<'_>) -> Result<SweepPlan, CloudEr
     let mut plan = SweepPlan { regions: Vec::new(), held: Vec::new(), failed: Vec::new() };
     for place in places(consumers.templates, cloud) {
         match find_leftovers(&place.cloud, namespace, is_gone, now).await {
-            Ok(left) => plan.regions.push((place, left)),
+            Ok(Found { left, unreadable }) => {
+                plan.regions.push((place, left));
+                let why = |tag| format!("whether its bake lives could not be determined: {tag}");
+                plan.held.extend(unreadable.into_iter().map(|(id, tag)| (id, why(tag))));
+            }
             Err(error) => plan.failed.push(place.failed(error)),
         }
     }
@@ -53,7 +57,7 @@ pub async fn plan_sweep(request: &SweepRequest<'_>) -> Result<SweepPlan, CloudEr
         left.retain(|leftover| {
             let why = leftover.named_by(&holders);
             let stays = why.is_some();
-            plan.held.extend(why.map(|why| (leftover.clone(), why)));
+            plan.held.extend(why.map(|why| (leftover.id.clone(), why)));
             !stays
         });
     }

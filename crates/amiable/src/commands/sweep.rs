@@ -51,8 +51,8 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
             false => return Err(failure),
         }
     }
-    for (leftover, why) in &plan.held {
-        console.complain(&format!("{} stays: {why}", leftover.id));
+    for (id, why) in &plan.held {
+        console.complain(&format!("{id} stays: {why}"));
     }
     let found = &plan.regions;
     let all = || found.iter().flat_map(|(place, left)| left.iter().map(move |it| (place, it)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
     BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, JenkinsAgents, Repository,
-    ScriptText, Source, Template, tags,
+    ScriptText, Source, Template, examine_script, tags,
 };
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -284,6 +284,12 @@ impl<'a> TemplateReader<'_, 'a> {
     fn script_text(&self, file: At<std::path::PathBuf>) -> Option<ScriptText> {
         let path = &file.value;
         let shown = path.strip_prefix(self.folder).unwrap_or(path).display().to_string();
+        // What cannot be read is told below.
+        if let Ok(Err(fault)) = examine_script(path) {
+            let message = format!("{} could not be run: {fault}", path.display());
+            self.mistakes.add(file.span, message, None);
+            return None;
+        }
         match std::fs::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => Some(ScriptText { shown, text }),
             Ok(_) => {

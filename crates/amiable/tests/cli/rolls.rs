@@ -184,6 +184,18 @@ fn the_boot_script_comes_with_an_ami_that_needs_no_more() {
 }
 
 #[test]
+fn a_boot_script_that_linux_would_not_run_is_a_mistake() {
+    let farm = consuming_farm(PRECISE);
+    let script = "script = \"setup-agent\"";
+    farm.edit("amiable.toml", script, &format!("{script}\nboot_script = \"init/boot\""));
+    let all = ["#!/bin/sh\r\ntrue\r\n", "\u{feff}#!/bin/sh\ntrue\n"].map(|text| {
+        farm.write("init/boot", text);
+        farm.amiable(&["validate"])
+    });
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
 fn mistakes_of_consumers_are_told_at_once() {
     let more = "boot_script = \"init/none\"\n\
         [[template.agent.consumer]]\njenkins = { file = \"c.xml\" }\n\

@@ -141,3 +141,25 @@ fn a_tag_that_says_nothing_is_told_and_its_ami_left_alone() {
     let back = farm.stdout(&["rollback", "agent", "-q"]).trim().to_owned();
     assert_eq!(back, second);
 }
+
+#[test]
+fn a_lease_that_says_nothing_is_told_by_sweep() {
+    let farm = Farm::with_example(&[]);
+    let id = run_instance(&farm, "amiable:lease", "soon");
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    let told = "stays: whether its bake lives could not be determined: \
+                tag amiable:lease is \"soon\", which is not a time as in";
+    assert!(swept.contains(told), "{swept}");
+    let state = "Reservations[0].Instances[0].State.Name";
+    let state = ec2(&farm, &format!("describe-instances --instance-ids {id} --query {state}"));
+    assert_eq!(state, "running");
+}
+
+/// An instance of the namespace `ci` with one more tag.
+fn run_instance(farm: &Farm, key: &str, value: &str) -> String {
+    let base = ec2(farm, "describe-images --owners self --query Images[0].ImageId");
+    let tags = format!("[{{Key=amiable:namespace,Value=ci}},{{Key={key},Value={value}}}]");
+    let tags = format!("--tag-specifications ResourceType=instance,Tags={tags}");
+    let id = format!("--query Instances[0].InstanceId {tags}");
+    ec2(farm, &format!("run-instances --instance-type t3.small --image-id {base} {id}"))
+}
