@@ -17,11 +17,13 @@ use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
 use crate::ingress;
 use crate::naming::Pattern;
+use crate::other_source::other_source;
 use crate::quotas::{self, Room};
 use crate::reach::Connect;
 use crate::rights::Operation;
+use crate::source;
 use crate::tampering::{Tampered, Tampering};
-use crate::template::{Namespace, Template};
+use crate::template::{Namespace, Repository, Template};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,6 +115,7 @@ pub async fn examine_readiness(
                 checks.push(name_of_next(cloud, &fleet, (namespace, pattern), template).await);
             }
             for template in templates {
+                checks.extend(source_of(&fleet, template).await);
                 let name = format!("base of {}", template.name);
                 match resolve_base(cloud, &fleet, template).await {
                     Ok(base) if base.allowed == Some(false) => checks.push(Check {
@@ -307,6 +310,23 @@ async fn name_of_next(
             Check { name: label, verdict: Verdict::Failed, detail: error.to_string(), hint }
         }
     }
+}
+
+/// Whether the current AMI of a template seems to be another configuration's.
+async fn source_of(fleet: &Fleet, template: &Template) -> Option<Check> {
+    let current = fleet.current(&template.name)?;
+    // What is not on this machine is not asked for its revision: its URL tells enough.
+    let revision = match &template.source.repository {
+        Repository::Path(_) => source::current_revision(&template.source).await.ok().flatten(),
+        Repository::Vcs { .. } => None,
+    };
+    let other = other_source(template, current, revision.as_deref())?;
+    Some(Check {
+        name: format!("source of {}", template.name),
+        verdict: Verdict::Unknown,
+        detail: other.to_string(),
+        hint: Some(other.hint().into()),
+    })
 }
 
 /// What another hand has done to an AMI. A copy harms nobody as it counts for nothing.

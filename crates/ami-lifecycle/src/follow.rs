@@ -168,6 +168,7 @@ impl FollowRequest<'_> {
             target: target.clone(),
             jenkins: self.consumers.jenkins,
             force: false,
+            written: self.consumers.written,
             observer: &observer,
             cancel: self.cancel,
         };

@@ -23,6 +23,7 @@ use crate::cloud::Cloud;
 use crate::consumer::{JenkinsServer, Rolled, Value};
 use crate::error::{CloudError, chain};
 use crate::naming::Pattern;
+use crate::other_source::{OtherSource, other_source};
 use crate::recipe;
 use crate::schedule::in_order;
 use crate::tags;
@@ -64,6 +65,9 @@ pub struct Planned {
     /// What another hand has done to its AMIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tampered: Vec<Tampered>,
+    /// Its current AMI seems to be another configuration's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_source: Option<OtherSource>,
     /// Who has the name that the next AMI would get, if it is to be baked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_taken: Option<String>,
@@ -171,6 +175,10 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
         todo,
         reasons,
         unknown,
+        other_source: current.and_then(|current| {
+            let revision = facts.revisions.get(name).and_then(|it| it.as_ref().ok()?.as_deref());
+            other_source(template, current, revision)
+        }),
         name_taken: facts.names.get(name).filter(|_| bakes).cloned(),
         tampered: facts.fleet.tampered(Some(name)).collect(),
         held,

@@ -124,6 +124,17 @@ impl Source {
         }
     }
 
+    /// What an AMI is tagged with: the same as [`Source::url`], but for a path, which is the whole one.
+    pub(crate) fn recorded_url(&self) -> String {
+        match &self.repository {
+            Repository::Path(path) => {
+                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                whole.display().to_string()
+            }
+            Repository::Vcs { .. } => self.url(),
+        }
+    }
+
     /// The URL or path, without a password that may be in it.
     #[must_use]
     pub fn url(&self) -> String {

@@ -186,5 +186,6 @@ pub(crate) fn consumers<'c>(
     config: &'c Config,
     jenkins: Option<&'c JenkinsServer>,
 ) -> Consumers<'c> {
-    Consumers { namespace: &config.namespace, templates: &config.templates, jenkins }
+    let written = surroundings::written_folder();
+    Consumers { namespace: &config.namespace, templates: &config.templates, jenkins, written }
 }

@@ -1,6 +1,7 @@
 //! The user's environment, read in this one place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use ami_lifecycle::Actor;
@@ -45,6 +46,14 @@ pub(crate) fn local_folder() -> Result<PathBuf, Failure> {
 /// Where the logs of bakes go.
 pub(crate) fn log_folder() -> Result<PathBuf, Failure> {
     Ok(xdg("XDG_STATE_HOME", ".local/state")?.join("amiable/log"))
+}
+
+/// Where it is kept how init scripts were written before others took their places; `None` where there is no
+/// place for it.
+pub(crate) fn written_folder() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let folder = || Some(xdg("XDG_STATE_HOME", ".local/state").ok()?.join("amiable/scripts"));
+    FOLDER.get_or_init(folder).as_deref()
 }
 
 /// This process, so that others can tell on this machine whether it still lives:

@@ -1,7 +1,7 @@
 //! Where the EC2 plugin's clouds and agent templates stand in a file of either format.
 
-use crate::document::{Agent, Cloud, Slots};
-use crate::error::ReadError;
+use crate::agent::{Agent, Cloud, Field, Format, Region, Search, Slots, words};
+use crate::error::{ReadError, Remark};
 use crate::text::Text;
 use crate::tree::{Slot, Tree};
 use crate::xml;
@@ -9,14 +9,50 @@ use crate::xml;
 /// The elements that are a cloud of the EC2 plugin: today's, its alias of earlier versions,
 /// and Eucalyptus, which has the same agent templates
 /// (<https://github.com/jenkinsci/ec2-plugin>, `EC2Cloud`).
-const XML_CLOUDS: [&str; 3] = [
-    "hudson.plugins.ec2.EC2Cloud",
-    "hudson.plugins.ec2.AmazonEC2Cloud",
-    "hudson.plugins.ec2.Eucalyptus",
-];
+const XML_CLOUDS: [&str; 3] =
+    ["hudson.plugins.ec2.EC2Cloud", "hudson.plugins.ec2.AmazonEC2Cloud", XML_EUCALYPTUS];
+const XML_EUCALYPTUS: &str = "hudson.plugins.ec2.Eucalyptus";
 const XML_AGENT: &str = "hudson.plugins.ec2.SlaveTemplate";
 /// The same as configuration as code, by their symbols.
-const CASC_CLOUDS: [&str; 2] = ["amazonEC2", "eucalyptus"];
+const CASC_CLOUDS: [&str; 2] = ["amazonEC2", CASC_EUCALYPTUS];
+const CASC_EUCALYPTUS: &str = "eucalyptus";
+/// The clouds of the EC2 Fleet plugin, in both formats
+/// (<https://github.com/jenkinsci/ec2-fleet-plugin>).
+const FLEETS: [&str; 4] = [
+    "com.amazon.jenkins.ec2fleet.EC2FleetCloud",
+    "com.amazon.jenkins.ec2fleet.EC2FleetLabelCloud",
+    "eC2Fleet",
+    "eC2FleetLabel",
+];
+
+/// What is read of a cloud, and may be there once.
+const OF_CLOUD: [&str; 3] = ["name", "region", "templates"];
+/// What is read or written of an agent template, and may be there once.
+const OF_AGENT: [&str; 17] = [
+    "ami",
+    "amiFilters",
+    "amiOwners",
+    "amiType",
+    "amiUsers",
+    "description",
+    "iamInstanceProfile",
+    "initScript",
+    "labelString",
+    "labels",
+    "remoteAdmin",
+    "remoteFS",
+    "rootCommandPrefix",
+    "securityGroups",
+    "sshPort",
+    "subnetId",
+    "type",
+];
+
+/// Whether a text may have a cloud of the plugin in it.
+pub(crate) fn mentions_cloud(text: &str) -> bool {
+    let symbols = CASC_CLOUDS.iter().any(|symbol| text.contains(&format!("{symbol}:")));
+    symbols || XML_CLOUDS.iter().any(|name| text.contains(name))
+}
 
 /// What was found so far.
 pub(crate) struct Found<'d> {
@@ -24,102 +60,207 @@ pub(crate) struct Found<'d> {
     pub(crate) slots: &'d [Slot],
     pub(crate) clouds: Vec<Cloud>,
     pub(crate) agents: Vec<Agent>,
+    pub(crate) remarks: Vec<Remark>,
+    /// Where the clouds of configuration as code begin.
+    seen: Vec<usize>,
 }
 
-impl Found<'_> {
+impl<'d> Found<'d> {
+    pub(crate) fn new(text: &'d Text, slots: &'d [Slot]) -> Found<'d> {
+        let (clouds, agents, remarks) = (Vec::new(), Vec::new(), Vec::new());
+        Found { text, slots, clouds, agents, remarks, seen: Vec::new() }
+    }
+
     pub(crate) fn xml_clouds(&mut self, tree: &Tree) -> Result<(), ReadError> {
         for (name, below) in tree.entries() {
             if XML_CLOUDS.contains(&name.as_str()) {
+                self.refuse_twice(below, &OF_CLOUD)?;
+                let is_agent = |(name, _): &&(String, Tree)| name == XML_AGENT;
                 let templates = below.get("templates").map(Tree::entries).unwrap_or_default();
-                let agents = templates.iter().filter(|(name, _)| name == XML_AGENT);
-                self.cloud(below, agents.map(|(_, agent)| agent), ["labels", "cloudName"])?;
-            } else {
-                self.xml_clouds(below)?;
+                let agents: Vec<&Tree> =
+                    templates.iter().filter(is_agent).map(|it| &it.1).collect();
+                let is_astray = below.entries().iter().any(|it| is_agent(&it));
+                self.cloud(name, below, &agents, is_astray)?;
+                continue;
             }
+            self.remark_on_fleet(name, below);
+            self.xml_clouds(below)?;
         }
         Ok(())
     }
 
-    /// Whole, with `jenkins:` or `clouds:` at the top, or the exported list itself.
+    /// Whole, with `jenkins:` or `clouds:` at the top, or the exported list itself; else wherever a
+    /// file of other programs has it, as variables of Ansible's.
     pub(crate) fn casc_clouds(&mut self, documents: &Tree) -> Result<(), ReadError> {
         for (_, document) in documents.entries() {
-            let clouds = document
-                .get("jenkins")
+            self.refuse_twice(document, &["jenkins", "clouds"])?;
+            let jenkins = document.get("jenkins");
+            if let Some(jenkins) = jenkins {
+                self.refuse_twice(jenkins, &["clouds"])?;
+            }
+            let clouds = jenkins
                 .and_then(|jenkins| jenkins.get("clouds"))
                 .or_else(|| document.get("clouds"))
                 .unwrap_or(document);
             for (_, item) in clouds.entries() {
-                for (symbol, cloud) in item.entries() {
-                    if CASC_CLOUDS.contains(&symbol.as_str()) {
-                        let templates = cloud.get("templates").map(Tree::entries);
-                        let agents = templates.unwrap_or_default().iter().map(|(_, agent)| agent);
-                        self.cloud(cloud, agents, ["labelString", "cloudName"])?;
-                    }
-                }
+                self.casc_item(item)?;
+            }
+        }
+        match self.clouds.is_empty() && self.remarks.is_empty() {
+            true => self.casc_anywhere(documents),
+            false => Ok(()),
+        }
+    }
+
+    fn casc_anywhere(&mut self, tree: &Tree) -> Result<(), ReadError> {
+        self.refuse_twice(tree, &CASC_CLOUDS)?;
+        self.casc_item(tree)?;
+        for (name, below) in tree.entries() {
+            if !CASC_CLOUDS.contains(&name.as_str()) {
+                self.casc_anywhere(below)?;
             }
         }
         Ok(())
     }
 
-    fn cloud<'t>(
+    /// An item of a list of clouds: its symbol, and what belongs to that.
+    fn casc_item(&mut self, item: &Tree) -> Result<(), ReadError> {
+        for (symbol, cloud) in item.entries() {
+            self.remark_on_fleet(symbol, cloud);
+            // An alias makes one cloud of several places.
+            let at = self.begin(cloud);
+            if !CASC_CLOUDS.contains(&symbol.as_str()) || self.seen.contains(&at) {
+                continue;
+            }
+            self.seen.push(at);
+            self.refuse_twice(cloud, &OF_CLOUD)?;
+            let templates = cloud.get("templates");
+            let items = templates.map(Tree::entries).unwrap_or_default();
+            let is_list = items.iter().all(|(name, _)| name.bytes().all(|it| it.is_ascii_digit()));
+            let agents = items.iter().map(|(_, agent)| agent).filter(|_| is_list);
+            let agents: Vec<&Tree> = agents.collect();
+            let is_astray = !is_list || item.get("templates").is_some();
+            self.cloud(symbol, cloud, &agents, is_astray)?;
+        }
+        Ok(())
+    }
+
+    fn remark_on_fleet(&mut self, name: &str, cloud: &Tree) {
+        if FLEETS.contains(&name) {
+            self.remarks.push(Remark::Fleet { line: self.line(cloud) });
+        }
+    }
+
+    fn cloud(
         &mut self,
-        cloud: &'t Tree,
-        agents: impl Iterator<Item = &'t Tree>,
-        [labels, old_name]: [&str; 2],
+        kind: &str,
+        cloud: &Tree,
+        agents: &[&Tree],
+        is_astray: bool,
     ) -> Result<(), ReadError> {
-        self.refuse_twice(cloud, &["name", "region", "templates"])?;
+        let format = if XML_CLOUDS.contains(&kind) { Format::Xml } else { Format::Casc };
         let fields = self.fields(cloud, "templates");
-        let find = |name: &str| fields.iter().find(|(path, _)| path == name);
-        let value = |name: &str| find(name).map(|(_, value)| value.clone());
+        let find = |name: &str| fields.iter().rfind(|field| field.path == name);
+        let value = |name: &str| find(name).map(|field| field.value.clone());
+        let region = match [XML_EUCALYPTUS, CASC_EUCALYPTUS].contains(&kind) {
+            true => Region::None,
+            false => Region::read(format, value("region").as_deref()),
+        };
         self.clouds.push(Cloud {
-            name: value("name").or_else(|| value(old_name)).unwrap_or_default(),
-            region: value("region").filter(|region| !region.is_empty()),
+            name: value("name").or_else(|| value("cloudName")).unwrap_or_default(),
+            region,
+            line: self.line(cloud),
             fields,
         });
+        let (cloud, last) = (self.clouds.len() - 1, &self.clouds[self.clouds.len() - 1]);
+        match (agents.is_empty(), is_astray) {
+            (_, true) => {
+                self.remarks.push(Remark::Astray { cloud: last.title(), line: last.line });
+            }
+            (true, false) => {
+                self.remarks.push(Remark::NoTemplates { cloud: last.title(), line: last.line });
+            }
+            (false, false) => {}
+        }
         for agent in agents {
-            self.refuse_twice(agent, &["ami", "description", "initScript", labels])?;
-            let agent = self.agent(agent, labels);
+            self.refuse_twice(agent, &OF_AGENT)?;
+            let agent = self.agent(agent, format, cloud);
             self.agents.push(agent);
         }
         Ok(())
     }
 
+    /// Which of two counts differs from reader to reader.
     fn refuse_twice(&self, tree: &Tree, names: &[&str]) -> Result<(), ReadError> {
         for name in names {
-            if tree.entries().iter().filter(|(key, _)| key == name).count() > 1 {
+            let mut same = tree.entries().iter().filter(|(key, _)| key == name);
+            if let (Some(_), Some((_, second))) = (same.next(), same.next()) {
                 let name = (*name).to_owned();
-                return Err(ReadError::Twice { line: self.line(tree), name });
+                return Err(ReadError::Twice { line: self.line(second), name });
             }
         }
         Ok(())
     }
 
-    /// The line in which something begins, from 1.
-    fn line(&self, tree: &Tree) -> usize {
-        let at = match tree {
+    fn begin(&self, tree: &Tree) -> usize {
+        match tree {
             Tree::Leaf(slot) => self.slots[*slot].span.start,
             Tree::Branch(at, _) => *at,
-        };
-        xml::line_of(self.text.characters(), at)
+        }
     }
 
-    fn agent(&self, tree: &Tree, labels: &str) -> Agent {
+    /// The line in which something begins, from 1.
+    fn line(&self, tree: &Tree) -> usize {
+        xml::line_of(self.text.characters(), self.begin(tree))
+    }
+
+    fn agent(&self, tree: &Tree, format: Format, cloud: usize) -> Agent {
+        let labels = match format {
+            Format::Xml => "labels",
+            Format::Casc => "labelString",
+        };
         let slot = |name: &str| tree.get(name).and_then(Tree::leaf);
         let value = |name: &str| slot(name).map(|slot| self.slots[slot].value.clone());
         let some = |name: &str| value(name).filter(|value| !value.trim().is_empty());
         Agent {
-            cloud: self.clouds.len() - 1,
+            cloud,
+            format,
             description: some("description"),
             labels: value(labels).unwrap_or_default(),
             ami: some("ami").map(|ami| ami.trim().to_owned()),
             init_script: some("initScript"),
             line: self.line(tree),
             fields: self.fields(tree, ""),
+            search: self.search(tree, format),
             slots: Slots { ami: slot("ami"), init_script: slot("initScript") },
         }
     }
 
-    fn fields(&self, tree: &Tree, without: &str) -> Vec<(String, String)> {
+    fn search(&self, agent: &Tree, format: Format) -> Search {
+        let mut search = Search::default();
+        let mut seen = |key: &'static str, tree: Option<&Tree>| -> Vec<String> {
+            let written = tree.and_then(Tree::leaf).map(|slot| self.slots[slot].value.as_str());
+            match format.seen(written.unwrap_or_default()) {
+                Ok(text) => words(&text),
+                Err(variable) => {
+                    search.unknown = Some((key, variable));
+                    Vec::new()
+                }
+            }
+        };
+        let owners = seen("amiOwners", agent.get("amiOwners"));
+        let users = seen("amiUsers", agent.get("amiUsers"));
+        let filters = agent.get("amiFilters").map(Tree::entries).unwrap_or_default();
+        let filters = filters.iter().filter_map(|(_, filter)| {
+            let name = seen("amiFilters", filter.get("name")).join(" ");
+            let values = seen("amiFilters", filter.get("values"));
+            (!name.is_empty()).then_some((name, values))
+        });
+        let filters = filters.collect();
+        Search { owners, users, filters, ..search }
+    }
+
+    fn fields(&self, tree: &Tree, without: &str) -> Vec<Field> {
         let leaves = tree.entries().iter().filter(|(name, _)| name != without);
         let leaves = leaves.flat_map(|(name, below)| {
             let join = |path: String| match path.is_empty() {
@@ -132,6 +273,11 @@ impl Found<'_> {
                 .map(move |(path, slot)| (join(path), slot))
                 .collect::<Vec<_>>()
         });
-        leaves.map(|(path, slot)| (path, self.slots[slot].value.clone())).collect()
+        let field = |(path, slot): (String, usize)| Field {
+            path,
+            value: self.slots[slot].value.clone(),
+            line: self.line(&Tree::Leaf(slot)),
+        };
+        leaves.map(field).collect()
     }
 }

@@ -22,17 +22,127 @@ pub enum ReadError {
         /// What the parser says.
         reason: String,
     },
-    /// Something that may be there once is there twice, and readers differ on which counts.
+    /// It is what a YAML or XML file is made from, or a program that makes one.
+    #[error("it is {kind}, and no file that Jenkins reads")]
+    Program {
+        /// What it is.
+        kind: ProgramKind,
+    },
+    /// Something that is read or written is there twice, and readers differ on which counts.
     #[error("line {line}: `{name}` is there twice")]
     Twice {
-        /// Where what has it begins, from 1.
+        /// Where the second begins, from 1.
         line: usize,
         /// What it is.
         name: String,
     },
+    /// A text in it, which seems to have clouds, could not be read.
+    #[error("the text at {place}: {error}")]
+    Text {
+        /// Its path.
+        place: String,
+        /// Why not.
+        error: Box<ReadError>,
+    },
     /// Its aliases lead to more values than anybody would write.
-    #[error("its aliases expand to more than {0} values")]
+    #[error("its aliases or references lead to more than {0} values")]
     TooLarge(usize),
+}
+
+/// What clouds are written in, where it is not what Jenkins reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramKind {
+    /// Ruby's templates, as of Puppet and Chef.
+    Erb,
+    /// Jinja's, as of Ansible and Salt.
+    Jinja,
+    /// Go's, as of Helm's charts.
+    Go,
+    /// Terraform's language.
+    Terraform,
+    /// A script for Jenkins' console or its `init.groovy.d`.
+    Groovy,
+}
+
+impl std::fmt::Display for ProgramKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ProgramKind::Erb => "a template (ERB)",
+            ProgramKind::Jinja => "a template (Jinja)",
+            ProgramKind::Go => "a template (Go, as Helm's charts have them)",
+            ProgramKind::Terraform => "a configuration of Terraform",
+            ProgramKind::Groovy => "a Groovy script",
+        })
+    }
+}
+
+/// What a file has and this library leaves alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Remark {
+    /// A cloud has nothing to start.
+    #[error("cloud {cloud} (line {line}) has no agent templates")]
+    NoTemplates {
+        /// How it is called.
+        cloud: String,
+        /// Where it begins, from 1.
+        line: usize,
+    },
+    /// Jenkins does not find them there either.
+    #[error(
+        "cloud {cloud} (line {line}) has `templates` where Jenkins does not look: they are a list, \
+         below the cloud's own keys"
+    )]
+    Astray {
+        /// How it is called.
+        cloud: String,
+        /// Where it begins, from 1.
+        line: usize,
+    },
+    /// It starts agents from what an auto scaling group or an EC2 Fleet names.
+    #[error(
+        "line {line}: a cloud of the EC2 Fleet plugin names no AMI: its auto scaling group or fleet \
+         starts agents from a launch template, which a `launch_template` consumer follows"
+    )]
+    Fleet {
+        /// Where it begins, from 1.
+        line: usize,
+    },
+    /// A text in the file seems to have clouds, and could not be read.
+    #[error(transparent)]
+    Unread(ReadError),
+}
+
+impl Remark {
+    /// The same of a text within another file.
+    pub(crate) fn moved(mut self, to: impl Fn(usize) -> usize) -> Remark {
+        match &mut self {
+            Remark::NoTemplates { line, .. }
+            | Remark::Astray { line, .. }
+            | Remark::Fleet { line } => *line = to(*line),
+            Remark::Unread(error) => *error = error.clone().moved(to),
+        }
+        self
+    }
+}
+
+impl ReadError {
+    /// The same of a text within another file.
+    pub(crate) fn moved(mut self, to: impl Fn(usize) -> usize) -> ReadError {
+        match &mut self {
+            ReadError::Xml { line, .. }
+            | ReadError::Yaml { line, .. }
+            | ReadError::Twice { line, .. } => {
+                *line = to(*line);
+            }
+            ReadError::Text { error, .. } => **error = error.clone().moved_by(&to),
+            ReadError::Encoding(_) | ReadError::Program { .. } | ReadError::TooLarge(_) => {}
+        }
+        self
+    }
+
+    fn moved_by(self, to: &dyn Fn(usize) -> usize) -> ReadError {
+        self.moved(to)
+    }
 }
 
 /// Why an agent template is not found.
@@ -132,4 +242,20 @@ pub enum EditError {
     /// The edited file does not read as it should. It is a mistake of this library's.
     #[error("the edited file would differ from what was meant at {0}, so it is left as it is")]
     Differs(String),
+}
+
+impl EditError {
+    /// The same of a text within another file.
+    pub(crate) fn moved(mut self, to: impl Fn(usize) -> usize) -> EditError {
+        match &mut self {
+            EditError::NoAmi { line, .. }
+            | EditError::NoScript { line, .. }
+            | EditError::Variable { line, .. }
+            | EditError::Shared { line, .. }
+            | EditError::Contradiction { line, .. }
+            | EditError::Unwritable { line, .. } => *line = to(*line),
+            EditError::Differs(_) => {}
+        }
+        self
+    }
 }

@@ -10,16 +10,23 @@
 //!                        '------ one slot's characters are replaced
 //! ```
 
+mod agent;
 mod casc;
 mod clouds;
 mod document;
+mod edit;
+mod embedded;
 mod error;
+mod program;
 mod text;
 mod tree;
 mod xml;
+mod xstream;
 mod yaml;
 
+pub use agent::{Agent, AgentName, Cloud, Field, Format, Region, Search, Selector};
 pub use casc::{escaped, resolved};
-pub use document::{Agent, AgentName, Change, Cloud, Document, Format, Selector};
-pub use error::{EditError, FindError, ReadError};
+pub use document::Document;
+pub use edit::Change;
+pub use error::{EditError, FindError, ProgramKind, ReadError, Remark};
 pub use text::Text;

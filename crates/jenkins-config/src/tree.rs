@@ -44,8 +44,9 @@ impl Tree {
         }
     }
 
+    /// What has a name. Of two, Jenkins' loader takes the last.
     pub(crate) fn get(&self, name: &str) -> Option<&Tree> {
-        self.entries().iter().find(|(key, _)| key == name).map(|(_, tree)| tree)
+        self.entries().iter().rfind(|(key, _)| key == name).map(|(_, tree)| tree)
     }
 
     pub(crate) fn leaf(&self) -> Option<usize> {
@@ -75,18 +76,40 @@ impl Tree {
     }
 }
 
-/// Puts an id in the place of another in a slot's characters, where that stands there as
-/// it is and once: nothing around it changes then.
+/// The ids of AMIs in a text: where each begins and ends.
+fn ids(text: &str) -> Vec<Range<usize>> {
+    let is_of_word = |it: char| it.is_ascii_alphanumeric() || it == '-';
+    let mut found = Vec::new();
+    let mut at = 0;
+    for word in text.split(|it| !is_of_word(it)) {
+        if word.len() > "ami-".len() && word.starts_with("ami-") {
+            found.push(at..at + word.len());
+        }
+        // What splits may take several bytes.
+        at += word.len();
+        at += text[at..].chars().next().map_or(0, char::len_utf8);
+    }
+    found
+}
+
+/// Puts ids in the places of others in a slot's characters, where nothing else differs and they stand
+/// there as they are: nothing around them changes then.
 pub(crate) fn exchanged(raw: &str, value: &str, new: &str) -> Option<String> {
-    let (from, to) = (value.trim(), new.trim());
-    let is_id = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    let (old_ids, new_ids, raw_ids) = (ids(value), ids(new), ids(raw));
+    let same = std::iter::zip(&raw_ids, &old_ids)
+        .all(|(one, other)| raw[one.clone()] == value[other.clone()]);
+    let numbers = [raw_ids.len(), old_ids.len(), new_ids.len()];
+    if !same || old_ids.is_empty() || numbers.iter().any(|it| *it != numbers[0]) {
+        return None;
+    }
+    let with = |text: &str, places: &[Range<usize>]| {
+        let mut result = text.to_owned();
+        for (place, id) in std::iter::zip(places, &new_ids).rev() {
+            result.replace_range(place.clone(), &new[id.clone()]);
+        }
+        result
     };
-    let exchangeable = is_id(from)
-        && is_id(to)
-        && raw.matches(from).count() == 1
-        && value.replace(from, to) == new;
-    exchangeable.then(|| raw.replace(from, to))
+    (with(value, &old_ids) == new).then(|| with(raw, &raw_ids))
 }
 
 /// The slots of a file, and the one at a path.

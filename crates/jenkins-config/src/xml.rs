@@ -7,6 +7,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use crate::error::ReadError;
 use crate::tree::{Form, Slot, Tree, exchanged};
+use crate::xstream;
 
 /// How an element's text is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +109,8 @@ pub(crate) fn read(text: &str) -> Result<(Vec<Slot>, Tree), ReadError> {
         }
     }
     let root = open.pop().expect("the root stays");
-    Ok((slots, Tree::Branch(0, root.entries)))
+    let tree = xstream::followed(Tree::Branch(0, root.entries), &slots)?;
+    Ok((slots, tree))
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {

@@ -188,7 +188,7 @@ fn goes_and_comes_back(
         (0..document.agents().len()).filter(|number| chosen.get(*number) == Some(&true)).collect();
     let changes = |to: &dyn Fn(usize) -> String| -> Vec<Change> {
         let change =
-            |agent: &usize| Change { agent: *agent, ami: Some(to(*agent)), init_script: None };
+            |agent: &usize| Change { agent: *agent, ami: Some(to(*agent)), ..Change::default() };
         chosen.iter().map(change).collect()
     };
     let old = |number: usize| document.agents()[number].ami.clone().unwrap();
@@ -215,17 +215,23 @@ fn script_goes_and_comes_back(
     let document = Document::parse(bytes).unwrap();
     for (number, agent) in document.agents().iter().enumerate() {
         let Some(old) = &agent.init_script else { continue };
-        let to =
-            |script: &str| Change { agent: number, ami: None, init_script: Some(script.into()) };
-        let there = Document::parse(&document.edit(&[to(new)]).unwrap()).unwrap();
+        let to = |script: &str, written: Option<&str>| Change {
+            agent: number,
+            ami: None,
+            init_script: Some(script.into()),
+            written: written.map(String::from),
+        };
+        let there = Document::parse(&document.edit(&[to(new, None)]).unwrap()).unwrap();
         let script = there.agents()[number].init_script.clone().unwrap();
         let script = match there.format() {
             jenkins_config::Format::Xml => script,
             jenkins_config::Format::Casc => jenkins_config::resolved(&script).unwrap(),
         };
         prop_assert_eq!(&script, new);
-        let back = there.edit(&[to(old)]).unwrap();
+        let back = there.edit(&[to(old, None)]).unwrap();
         prop_assert_eq!(seen(&back), seen(bytes));
+        let back = there.edit(&[to(old, document.written_script(number))]).unwrap();
+        prop_assert_eq!(back, bytes);
     }
     Ok(())
 }
@@ -270,7 +276,7 @@ proptest! {
         for text in [text.clone(), format!("<a>{text}</a>"), format!("- amazonEC2: {{templates: [{text}]}}"), format!("- amazonEC2:\n    templates:\n    - {text}\n")] {
             if let Ok(document) = Document::parse(text.as_bytes()) {
                 for agent in 0..document.agents().len() {
-                    let change = Change { agent, ami: Some("ami-1".into()), init_script: Some(text.clone()) };
+                    let change = Change { agent, ami: Some("ami-1".into()), init_script: Some(text.clone()), ..Change::default() };
                     let _ = document.edit(&[change]);
                 }
             }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::print_stdout, reason = "tells which files it has seen")]
 
-use jenkins_config::{Agent, AgentName, Change, Document, EditError, FindError, Format, Selector};
+use jenkins_config::{
+    Agent, AgentName, Change, Document, EditError, FindError, Format, Region, Remark, Selector,
+};
 
 const CONFIG: &[u8] = include_bytes!("files/ci-config.xml");
 const CASC: &[u8] = include_bytes!("files/ci-jcasc.yml");
@@ -18,7 +20,7 @@ fn found(document: &Document, description: &str) -> usize {
 }
 
 fn to(agent: usize, ami: &str) -> Change {
-    Change { agent, ami: Some(ami.into()), init_script: None }
+    Change { agent, ami: Some(ami.into()), ..Change::default() }
 }
 
 /// The agent templates with their AMIs.
@@ -38,11 +40,12 @@ fn both_files_of_one_farm_say_the_same() {
     };
     assert_eq!(scripts(&config), scripts(&casc));
     assert_eq!(config.clouds()[0].name, "ec2-ci");
-    assert_eq!(config.clouds()[0].region.as_deref(), Some("us-east-1"));
+    assert_eq!(config.clouds()[0].region, Region::Named("us-east-1".into()));
     let agent = &config.agents()[found(&config, "precise_hwpack_cloud")];
     assert_eq!(agent.labels, "precise hwpack");
-    assert_eq!(agent.field("amiType.sshPort"), Some("22"));
-    assert_eq!(agent.field("amiType@class"), Some("hudson.plugins.ec2.UnixData"));
+    let field = |path: &str| agent.field(path).map(|field| field.value.as_str());
+    assert_eq!(field("amiType.sshPort"), Some("22"));
+    assert_eq!(field("amiType@class"), Some("hudson.plugins.ec2.UnixData"));
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn a_variable_of_configuration_as_code_is_not_overwritten() {
     let document = parse(text);
     let refused = document.edit(&[to(0, "ami-2")]).unwrap_err();
     assert_eq!(refused.to_string(), "a (line 3) takes it from ${AMI}, which is set elsewhere");
-    let change = Change { agent: 0, ami: None, init_script: Some("echo ${HOME}\n".into()) };
+    let change = Change { init_script: Some("echo ${HOME}\n".into()), ..Change::default() };
     let edited = String::from_utf8(document.edit(&[change]).unwrap()).unwrap();
     assert!(edited.contains("initScript: \"echo ^${HOME}\\n\""), "{edited}");
 }
@@ -161,7 +164,8 @@ fn a_script_goes_and_comes_back() {
         let document = Document::parse(bytes).unwrap();
         let agent = found(&document, "precise_hwpack_cloud");
         let with = |document: &Document, script: &str| {
-            let change = Change { agent, ami: None, init_script: Some(script.to_owned()) };
+            let change =
+                Change { agent, init_script: Some(script.to_owned()), ..Change::default() };
             document.edit(&[change]).unwrap()
         };
         let small = with(&document, "#!/bin/sh -e\nsudo apt-get -y upgrade && echo 'done'\n");
@@ -170,13 +174,13 @@ fn a_script_goes_and_comes_back() {
         assert_eq!(script, "#!/bin/sh -e\nsudo apt-get -y upgrade && echo 'done'\n");
         let old = document.agents()[agent].init_script.as_deref().unwrap();
         assert_eq!(with(&small, old), bytes);
-        let nothing = Change { agent: found(&document, "oneiric"), ami: None, init_script: None };
+        let nothing = Change { agent: found(&document, "oneiric"), ..Change::default() };
         assert_eq!(document.edit(&[nothing]).unwrap(), bytes);
     }
 }
 
 #[test]
-fn what_readers_take_in_two_ways_is_refused() {
+fn what_readers_take_in_two_ways_is_refused_where_it_is_read() {
     let agent = |inner: &str| {
         format!(
             "<hudson.plugins.ec2.EC2Cloud><templates><hudson.plugins.ec2.SlaveTemplate>{inner}\
@@ -184,9 +188,239 @@ fn what_readers_take_in_two_ways_is_refused() {
         )
     };
     let twice = Document::parse(agent("<ami>ami-1</ami>\n<ami>ami-2</ami>").as_bytes());
-    assert_eq!(twice.unwrap_err().to_string(), "line 1: `ami` is there twice");
+    assert_eq!(twice.unwrap_err().to_string(), "line 2: `ami` is there twice");
     let null = parse("- amazonEC2:\n    templates:\n    - {ami: ami-1, description: ~}\n");
     assert_eq!(null.agents()[0].description, None);
+    let yaml = |more: &str| {
+        format!(
+            "jenkins:\n  clouds:\n  - kubernetes:\n      args: a\n      args: b\n  - amazonEC2:\n      \
+             templates:\n      - ami: ami-1\n        note: x\n        note: y\n{more}"
+        )
+    };
+    let text = yaml("");
+    let edited = parse(&text).edit(&[to(0, "ami-2")]).unwrap();
+    assert_eq!(String::from_utf8(edited).unwrap(), text.replace("ami-1", "ami-2"));
+    for (more, told) in [
+        ("        ami: ami-2\n", "line 11: `ami` is there twice"),
+        ("      region: a\n      region: b\n", "line 12: `region` is there twice"),
+        ("  clouds: []\n", "line 11: `clouds` is there twice"),
+        ("jenkins: {}\n", "line 11: `jenkins` is there twice"),
+    ] {
+        assert_eq!(Document::parse(yaml(more).as_bytes()).unwrap_err().to_string(), told);
+    }
+}
+
+const CLOUD: &str = "jenkins:\n  clouds:\n  - amazonEC2:\n      name: c\n      templates:\n      \
+                     - ami: \"ami-1\" # ami-1, built nightly\n        description: a\n        \
+                     initScript: \"x\"\n";
+
+fn indented(text: &str, by: usize) -> String {
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect()
+}
+
+/// Helm's values, ConfigMaps, and variables of Ansible's and Salt's.
+#[test]
+fn configuration_in_files_of_other_programs_is_edited_in_place() {
+    let xml = "<?xml version='1.1' encoding='UTF-8'?>\n<hudson><clouds><hudson.plugins.ec2.EC2Cloud>\
+        <name>c</name><templates><hudson.plugins.ec2.SlaveTemplate>\n<ami>ami-1</ami>\
+        <description>a</description></hudson.plugins.ec2.SlaveTemplate></templates>\
+        </hudson.plugins.ec2.EC2Cloud></clouds></hudson>\n";
+    let quoted = CLOUD.replace('"', "\\\"").replace('\n', "\\n");
+    for (text, line, place) in [
+        (format!("jenkins_jcasc:\n{}", indented(CLOUD, 2)), 7, None),
+        (format!("a:\n- b: {{}}\n  c:\n{}", indented(CLOUD, 4)), 9, None),
+        (
+            format!(
+                "controller:\n  JCasC:\n    configScripts:\n      agents: |  # ami-1\n{}\n  x: 1\n",
+                indented(CLOUD, 8)
+            ),
+            10,
+            Some("controller.JCasC.configScripts.agents"),
+        ),
+        (
+            format!(
+                "kind: ConfigMap\n---\ndata:\n  jcasc-default-config.yaml: |-\n{}",
+                indented(CLOUD, 5)
+            ),
+            10,
+            Some("data.jcasc-default-config.yaml"),
+        ),
+        (format!("data:\n  config.xml: |2\n{}", indented(xml, 4)), 4, Some("data.config.xml")),
+        (format!("Master:\n  JCasC: \"{quoted}\"\n"), 2, Some("Master.JCasC")),
+    ] {
+        let document = parse(&text);
+        assert_eq!(amis(&document), [("a".to_owned(), "ami-1".to_owned())], "{text}");
+        assert_eq!(document.agents()[0].line, line, "{text}");
+        assert_eq!(document.texts().next(), place, "{text}");
+        let there = document.edit(&[to(0, "ami-0123456789abcdef0")]).unwrap();
+        let there = String::from_utf8(there).unwrap();
+        let places = [
+            ("\"ami-1\"", "\"ami-0123456789abcdef0\""),
+            ("\\\"ami-1\\\"", "\\\"ami-0123456789abcdef0\\\""),
+            ("<ami>ami-1<", "<ami>ami-0123456789abcdef0<"),
+        ];
+        let expected = places.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));
+        assert_eq!(there, expected);
+        let back = parse(&there).edit(&[to(0, "ami-1")]).unwrap();
+        assert_eq!(String::from_utf8(back).unwrap(), text);
+    }
+}
+
+#[test]
+fn the_script_of_a_text_within_a_file_goes_and_comes_back() {
+    let text = format!("data:\n  casc.yaml: |\n{}  other: |\n    x\n", indented(CLOUD, 4));
+    let document = parse(&text);
+    let with = |document: &Document, script: &str, written: Option<&str>| {
+        let (script, written) = (script.to_owned(), written.map(String::from));
+        let change = Change { init_script: Some(script), written, ..Change::default() };
+        String::from_utf8(document.edit(&[change]).unwrap()).unwrap()
+    };
+    let there = with(&document, "echo ${HOME}\n", None);
+    assert_eq!(there, text.replace("initScript: \"x\"", "initScript: \"echo ^${HOME}\\n\""));
+    assert_eq!(with(&parse(&there), "x", document.written_script(0)), text);
+}
+
+/// To another script and back, however it is written.
+#[test]
+fn a_script_comes_back_as_it_was_written() {
+    for (script, written) in [
+        ("#!/bin/sh\necho one two\n", "\"#!/bin/sh\\necho one \\\n          two\\n\"\n"),
+        ("echo one echo two\n", ">\n          echo one\n          echo two\n\n"),
+        ("echo one\necho two\n", "'echo one\n\n          echo two\n\n          '\n"),
+        ("echo one && echo two", "echo one &&\n          echo two\n"),
+        ("echo one\n\n\n", "|+\n          echo one\n\n\n"),
+        ("echo \u{e9} \t A\n", "\"echo \\u00e9 \\t \\x41\\n\"\n"),
+        ("a\nb\n", "|\n          a\r\n          b\n"),
+    ] {
+        let text = format!(
+            "jenkins:\n  clouds:\n  - amazonEC2:\n      templates:\n      - ami: ami-1\n        initScript: {written}        mode: NORMAL\n"
+        );
+        let document = parse(&text);
+        assert_eq!(document.agents()[0].init_script.as_deref(), Some(script), "{text}");
+        // One that cannot be a block, too.
+        for other in ["#!/bin/sh\ntrue\n", "  x\u{2028}\n"] {
+            let with = |document: &Document, script: &str, written: Option<&str>| {
+                let (script, written) = (script.to_owned(), written.map(String::from));
+                let change = Change { init_script: Some(script), written, ..Change::default() };
+                document.edit(&[change]).unwrap()
+            };
+            let there = Document::parse(&with(&document, other, None)).unwrap();
+            let back = with(&there, script, document.written_script(0));
+            assert_eq!(String::from_utf8(back).unwrap(), text);
+            // What reads as another script is not put back.
+            let back = with(&there, "other\n", document.written_script(0));
+            let back = Document::parse(&back).unwrap();
+            assert_eq!(back.agents()[0].init_script.as_deref(), Some("other\n"));
+        }
+    }
+    let xml = "<hudson.plugins.ec2.EC2Cloud><templates>\r\n<hudson.plugins.ec2.SlaveTemplate><initScript>a&#10;&#x62;\r\nc\n&quot;</initScript>\
+        </hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud>";
+    let document = parse(xml);
+    assert_eq!(document.agents()[0].init_script.as_deref(), Some("a\nb\nc\n\""));
+    let with = |document: &Document, script: &str, written: Option<&str>| {
+        let (script, written) = (script.to_owned(), written.map(String::from));
+        document
+            .edit(&[Change { init_script: Some(script), written, ..Change::default() }])
+            .unwrap()
+    };
+    let there = Document::parse(&with(&document, "x\n", None)).unwrap();
+    let back = with(&there, "a\nb\nc\n\"", document.written_script(0));
+    assert_eq!(String::from_utf8(back).unwrap(), xml);
+}
+
+#[test]
+fn what_is_left_alone_is_told() {
+    let remarks = |text: &str| -> Vec<String> {
+        parse(text).remarks().iter().map(Remark::to_string).collect()
+    };
+    let fleet = "a cloud of the EC2 Fleet plugin names no AMI: its auto scaling group or fleet starts agents from a launch template, which a `launch_template` consumer follows";
+    let astray =
+        "has `templates` where Jenkins does not look: they are a list, below the cloud's own keys";
+    for (text, expected) in [
+        (
+            "clouds:\n- amazonEC2:\n    name: c\n",
+            "cloud c (line 3) has no agent templates".to_owned(),
+        ),
+        (
+            "clouds:\n- amazonEC2:\n    name: c\n    templates:\n",
+            "cloud c (line 3) has no agent templates".to_owned(),
+        ),
+        (
+            "clouds:\n- amazonEC2:\n    name: c\n  templates:\n  - ami: ami-1\n",
+            format!("cloud c (line 3) {astray}"),
+        ),
+        (
+            "clouds:\n- amazonEC2:\n  name: c\n  templates:\n  - ami: ami-1\n",
+            format!("cloud a cloud without name (line 2) {astray}"),
+        ),
+        (
+            "clouds:\n- amazonEC2:\n    templates:\n      ami: ami-1\n",
+            format!("cloud a cloud without name (line 3) {astray}"),
+        ),
+        ("clouds:\n- eC2Fleet:\n    name: f\n", format!("line 3: {fleet}")),
+        (
+            "<a><com.amazon.jenkins.ec2fleet.EC2FleetCloud><name>f</name></com.amazon.jenkins.ec2fleet.EC2FleetCloud></a>",
+            format!("line 1: {fleet}"),
+        ),
+        (
+            "<hudson.plugins.ec2.EC2Cloud><name>c</name><hudson.plugins.ec2.SlaveTemplate><ami>ami-1</ami></hudson.plugins.ec2.SlaveTemplate></hudson.plugins.ec2.EC2Cloud>",
+            format!("cloud c (line 1) {astray}"),
+        ),
+    ] {
+        assert_eq!(remarks(text), [expected], "{text}");
+    }
+    let two = format!("a: |\n{}b: |\n  amazonEC2: [\n", indented(CLOUD, 2));
+    let [remark] = &remarks(&two)[..] else { panic!() };
+    assert!(remark.starts_with("the text at b: it is no YAML: line 1"), "{remark}");
+    let broken = Document::parse(b"a:\n  b: |\n    amazonEC2: [\n").unwrap_err().to_string();
+    assert!(broken.starts_with("the text at a.b: it is no YAML: line 3: "), "{broken}");
+}
+
+#[test]
+fn templates_and_programs_are_called_what_they_are() {
+    for (text, told) in [
+        (
+            "<%- if @x -%>\njenkins:\n<%- end -%>\n",
+            "it is a template (ERB), and no file that Jenkins reads",
+        ),
+        (
+            "{% if x %}\njenkins:\n  clouds:\n{% endif %}\n",
+            "it is a template (Jinja), and no file that Jenkins reads",
+        ),
+        (
+            "data:\n{{- range .Values.x }}\n  a: b\n{{- end }}\n",
+            "it is a template (Go, as Helm's charts have them), and no file that Jenkins reads",
+        ),
+        (
+            "variable \"ami\" {\n  default = \"ami-1\"\n}\nlocals {\n  casc = \"amazonEC2: {}\"\n}\n",
+            "it is a configuration of Terraform, and no file that Jenkins reads",
+        ),
+    ] {
+        assert_eq!(Document::parse(text.as_bytes()).unwrap_err().to_string(), told, "{text}");
+    }
+}
+
+#[test]
+fn what_finds_amis_beside_their_ids_is_read() {
+    let xml = "<hudson.plugins.ec2.EC2Cloud><templates><hudson.plugins.ec2.SlaveTemplate><amiOwners>self 1</amiOwners>\
+        <amiFilters><hudson.plugins.ec2.EC2Filter><name>name</name><values>a* &apos;b c&apos;</values></hudson.plugins.ec2.EC2Filter>\
+        <hudson.plugins.ec2.EC2Filter><values>x</values><name>tag:k</name></hudson.plugins.ec2.EC2Filter></amiFilters>\
+        </hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud>";
+    let yaml = "- amazonEC2:\n    templates:\n    - amiOwners: self 1\n      amiFilters:\n      - name: name\n        values: \"a* 'b c'\"\n      - {values: x, name: \"tag:k\"}\n";
+    for text in [xml, yaml] {
+        let search = parse(text).agents()[0].search.clone();
+        assert_eq!(search.keys(), ["amiOwners", "amiFilters"]);
+        assert_eq!(search.owners, ["self", "1"]);
+        let filter = |name: &str, values: &[&str]| {
+            (name.to_owned(), values.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>())
+        };
+        assert_eq!(search.filters, [filter("name", &["a*", "b c"]), filter("tag:k", &["x"])]);
+    }
+    let unknown = parse("- amazonEC2:\n    templates:\n    - {amiUsers: \"${USER}\"}\n");
+    let search = &unknown.agents()[0].search;
+    assert_eq!(search.unknown, Some(("amiUsers", "USER".into())));
+    assert_eq!(search.keys(), ["amiUsers"]);
+    assert!(!search.is_empty());
 }
 
 /// Latin-1 has no place for what another reader would take for something else.
@@ -198,7 +432,8 @@ fn a_script_in_latin_1_is_written_in_ascii() {
     let bytes: Vec<u8> = xml.chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
     let document = Document::parse(&bytes).unwrap();
     let agent = found(&document, "\u{e9}");
-    let change = Change { agent, ami: None, init_script: Some("5 \u{20ac} \u{e9}\n".into()) };
+    let change =
+        Change { agent, init_script: Some("5 \u{20ac} \u{e9}\n".into()), ..Change::default() };
     let edited = document.edit(&[change]).unwrap();
     let text: String = edited.iter().map(|byte| char::from(*byte)).collect();
     assert!(text.contains("<initScript>5 &#x20ac; &#xe9;\n</initScript>"), "{text}");

@@ -115,7 +115,7 @@ impl Bake<'_> {
             (tags::OS, template.os.clone()),
             (tags::BASE, plan.base.id.clone()),
             (tags::SOURCE_KIND, template.source.kind().into()),
-            (tags::SOURCE_URL, template.source.url()),
+            (tags::SOURCE_URL, template.source.recorded_url()),
             (tags::SOURCE_REVISION, provisioned.revision.clone()),
             (tags::SCRIPT, template.script.clone()),
             (tags::RECIPE, plan.recipe.clone()),

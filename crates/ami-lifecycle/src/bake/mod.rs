@@ -48,6 +48,7 @@ use crate::fleet::Fleet;
 use crate::guest::{Guest, Site};
 use crate::machine::{self, Order, Started};
 use crate::marks::{Marks, lease_end, new_bake};
+use crate::other_source::other_source;
 use crate::recipe::recipe;
 use crate::source::{self, Checkout};
 use crate::tags;
@@ -194,6 +195,12 @@ impl<'a> Bake<'a> {
         self.note(format!("base {} ({})", base.id, base.name));
         let checkout = self.check_out().await?;
         let content = checkout.as_ref().map_or("", |checkout| &checkout.revision);
+        let current = fleet.current(&template.name);
+        if let Some(other) =
+            current.and_then(|current| other_source(template, current, Some(content)))
+        {
+            self.warn(format!("{other}: {}", other.hint()));
+        }
         let recipe = recipe(template, &base.id, content);
         let takeover = self.take_over(&fleet, &machines, &recipe);
         Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })

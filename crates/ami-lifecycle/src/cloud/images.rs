@@ -2,6 +2,7 @@
 
 use aws_sdk_ec2::operation::copy_image::builders::CopyImageFluentBuilder;
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Filter, ResourceType};
+use jenkins_config::Search;
 
 use super::{
     Cloud, CloudError, CloudErrorKind, ImageFacts, MOST_VALUES, Namespace, Shared, Tagged, Tags,
@@ -121,6 +122,29 @@ impl Cloud {
             })
             .await,
         )
+    }
+
+    /// Whether EC2 finds an image by its id together with what else it is asked for.
+    pub(crate) async fn finds(&self, id: &str, search: &Search) -> Result<bool, CloudError> {
+        self.turn(Action::DescribeImages, (&id, search)).await;
+        // As people have written them: EC2 reads wildcards in their values.
+        let filters = search.filters.iter().map(|(name, values)| {
+            Filter::builder().name(name).set_values(Some(values.clone())).build()
+        });
+        let filters: Vec<Filter> = filters.collect();
+        let request = self
+            .ec2
+            .describe_images()
+            .image_ids(id)
+            .set_owners(Some(search.owners.clone()).filter(|it| !it.is_empty()))
+            .set_executable_users(Some(search.users.clone()).filter(|it| !it.is_empty()))
+            .set_filters((!filters.is_empty()).then_some(filters));
+        let answer = request.send().await;
+        match answer.map_err(|error| CloudError::new(Action::DescribeImages, error)) {
+            Ok(found) => Ok(!found.images().is_empty()),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The caller's own images of a name that have a tag of this value.

@@ -48,6 +48,34 @@ pub enum RollError {
         "{0} has a boot script that the AMI was not baked with, and the configuration has none"
     )]
     Stranded(String),
+    /// The plugin asks for more than the id, and would find no AMI.
+    #[error(
+        "{agent} asks EC2 for an AMI by its id and by {keys}, which {ami} does not match: Jenkins could start \
+         no agent"
+    )]
+    NotFound {
+        /// The agent template.
+        agent: String,
+        /// The keys of the agent template that exclude the AMI.
+        keys: String,
+        /// The AMI.
+        ami: String,
+    },
+    /// The plugin asks for more than the id, which only Jenkins knows.
+    #[error(
+        "{agent} asks EC2 for an AMI by its id and by {key}, which has the variable ${{{variable}}}: whether \
+         {ami} matches could not be determined"
+    )]
+    Unsearchable {
+        /// The agent template.
+        agent: String,
+        /// The key.
+        key: &'static str,
+        /// The variable.
+        variable: String,
+        /// The AMI.
+        ami: String,
+    },
     /// Somebody else has written it since it was looked at.
     #[error("{} has changed since it was read, and is left as it is", .0.display())]
     ChangedUnderneath(PathBuf),
@@ -131,8 +159,8 @@ impl RollError {
         Some(match self {
             RollError::Agents(errors) => match errors.first() {
                 Some(FindError::Several { .. }) => {
-                    "name the cloud as well, with `cloud` beside `agents`, or give one of them another \
-                     description"
+                    "name the cloud as well, with `cloud` beside `agents`, or name them by their labels: \
+                     { labels = \"…\" }"
                         .into()
                 }
                 _ => "`agents` names agent templates by their description, or by { labels = \"…\" }".into(),
@@ -140,6 +168,13 @@ impl RollError {
             RollError::UnknownScript { .. } => {
                 "keep it in one of the two files, or let `amiable roll --force` replace it".into()
             }
+            RollError::NotFound { keys, .. } => format!(
+                "take {keys} out of the agent template, or let them match; `amiable roll --force` names the AMI \
+                 all the same"
+            ),
+            RollError::Unsearchable { key, .. } => format!(
+                "take {key} out of the agent template; `amiable roll --force` names the AMI all the same"
+            ),
             RollError::Stranded(_) => {
                 "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }

@@ -1,12 +1,13 @@
 //! Agent templates in a file of Jenkins': the id in the file changes, and nothing else.
 
-use jenkins_config::{Agent, Change, Document, Format, Selector, resolved};
+use jenkins_config::{Agent, Change, Document, Format, Search, Selector};
 
 use super::error::RollError;
 use super::files::{Files, read};
 use super::reading::Naming;
 use super::roll::{Move, RollRequest, Value};
 use super::server::{JenkinsServer, Running, Wanted};
+use super::written::{Kept, WrittenScripts};
 use super::{BootScript, JenkinsAgents, is_same};
 use crate::ami::Ami;
 
@@ -40,31 +41,61 @@ pub(super) fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
         Some(ami) if ami.starts_with("ami-") => None,
         Some(ami) => Some(format!("its AMI is {ami}")),
         None => {
-            let filters = filters(agent);
-            let by_tag = |(name, value): &(&str, &str)| {
+            let by_tag = |(name, values): &(String, Vec<String>)| {
                 let key = name.strip_prefix("tag:");
-                key.is_some_and(|key| tags.contains(&(key, value)))
+                let is_one = |value: &String| key.is_some_and(|key| tags.contains(&(key, value)));
+                values.iter().any(is_one)
             };
-            let finds = !filters.is_empty() && !filters.iter().any(by_tag);
+            let finds = !agent.search.is_empty() && !agent.search.filters.iter().any(by_tag);
             finds.then(|| "it looks its AMI up by filters".to_owned())
         }
     }
 }
 
-/// The filters that an agent template finds its AMI by: names and values, in the order in
-/// which both formats have them.
-fn filters(agent: &Agent) -> Vec<(&str, &str)> {
-    let mut found = Vec::new();
-    let mut name = "";
-    for (path, value) in &agent.fields {
-        let Some(path) = path.strip_prefix("amiFilters.") else { continue };
-        if path.ends_with(".name") {
-            name = value;
-        } else if path.contains(".values") {
-            found.extend(value.split_whitespace().map(|value| (name, value)));
+/// Refuses an AMI that the plugin would not find: it asks EC2 for one that has the id and all else that the
+/// agent template says of it.
+async fn refuse_unfindable(
+    document: &Document,
+    agents: &JenkinsAgents,
+    request: &RollRequest<'_>,
+) -> Result<(), RollError> {
+    let ami = &request.target.ami;
+    for number in chosen(document, agents)? {
+        let agent = &document.agents()[number];
+        if agent.search.is_empty() || agent.ami.as_ref() == Some(ami) || request.force {
+            continue;
+        }
+        let (agent, search) = (agent.title(), &agent.search);
+        if let Some((key, variable)) = search.unknown.clone() {
+            return Err(RollError::Unsearchable { agent, key, variable, ami: ami.clone() });
+        }
+        if !request.cloud.finds(ami, search).await? {
+            let keys = excluding(search, request).await?.join(", ");
+            return Err(RollError::NotFound { agent, keys, ami: ami.clone() });
         }
     }
-    found
+    Ok(())
+}
+
+/// Which keys exclude the AMI, each by itself; all of them where none does.
+async fn excluding(
+    search: &Search,
+    request: &RollRequest<'_>,
+) -> Result<Vec<&'static str>, RollError> {
+    let Search { owners, users, filters, unknown } = search.clone();
+    let none = || Search { unknown: unknown.clone(), ..Search::default() };
+    let each = [
+        ("amiOwners", Search { owners, ..none() }),
+        ("amiUsers", Search { users, ..none() }),
+        ("amiFilters", Search { filters, ..none() }),
+    ];
+    let mut keys = Vec::new();
+    for (key, search) in each.into_iter().filter(|(_, search)| !search.is_empty()) {
+        if !request.cloud.finds(&request.target.ami, &search).await? {
+            keys.push(key);
+        }
+    }
+    Ok(if keys.is_empty() { search.keys() } else { keys })
 }
 
 /// What some agent templates of a file name.
@@ -93,17 +124,17 @@ fn changes(
         let agent = &document.agents()[number];
         let place = agent.title();
         let wanted = &request.target.ami;
-        let mut change = Change { agent: number, ami: None, init_script: None };
+        let mut change = Change { agent: number, ..Change::default() };
         if agent.ami.as_ref() != Some(wanted) {
             let (from, to) = (agent.ami.clone(), wanted.clone());
             moves.push(Move { place: place.clone(), is_all: false, value: Value::Ami, from, to });
             change.ami = Some(wanted.clone());
         }
         if request.template.boot_script.is_none() && !request.force {
-            refuse_stranded(document.format(), agent, request)?;
+            refuse_stranded(agent, request)?;
         }
         if let Some(boot) = &request.template.boot_script
-            && let Some(from) = other_script(document.format(), agent, boot, request)?
+            && let Some(from) = other_script(agent, boot, request)?
         {
             let script = request.script(boot);
             let to = script.shown.clone();
@@ -114,7 +145,12 @@ fn changes(
                 from: Some(from),
                 to,
             });
-            change.init_script = Some(script.text.clone());
+            let of = (agents.file.as_path(), &*agent.title());
+            let kept = WrittenScripts(request.written).find(of, &script.text);
+            (change.init_script, change.written) = match kept {
+                Some(kept) => (Some(kept.script), Some(kept.written)),
+                None => (Some(script.text.clone()), None),
+            };
         }
         changes.push(change);
     }
@@ -124,31 +160,39 @@ fn changes(
 /// Which script an agent template has, if it is not the one that it should have. Only one
 /// that is kept elsewhere may be replaced.
 fn other_script(
-    format: Format,
     agent: &Agent,
     boot: &BootScript,
     request: &RollRequest<'_>,
 ) -> Result<Option<String>, RollError> {
-    replaced(&agent.title(), &seen(format, agent), boot, request)
+    replaced(&agent.title(), &seen(agent), boot, request)
 }
 
-/// The init script as Jenkins sees it.
-fn seen(format: Format, agent: &Agent) -> String {
+/// The init script as Jenkins sees it. One with a variable is known to Jenkins only.
+fn seen(agent: &Agent) -> String {
     let written = agent.init_script.clone().unwrap_or_default();
-    match format {
-        Format::Xml => written,
-        // One with a variable is known to Jenkins only.
-        Format::Casc => resolved(&written).unwrap_or(written),
+    agent.format.seen(&written).unwrap_or(written)
+}
+
+/// Keeps how the scripts are written that others take the places of.
+fn keep_scripts(
+    document: &Document,
+    agents: &JenkinsAgents,
+    changes: &[Change],
+    request: &RollRequest<'_>,
+) {
+    for change in changes.iter().filter(|change| change.init_script.is_some()) {
+        let agent = &document.agents()[change.agent];
+        if let Some(written) = document.written_script(change.agent) {
+            let of = (agents.file.as_path(), &*agent.title());
+            let kept = Kept { script: seen(agent), written: written.to_owned() };
+            WrittenScripts(request.written).keep(of, &kept);
+        }
     }
 }
 
 /// A boot script is not left alone with an AMI that was not baked with it.
-fn refuse_stranded(
-    format: Format,
-    agent: &Agent,
-    request: &RollRequest<'_>,
-) -> Result<(), RollError> {
-    let seen = seen(format, agent);
+fn refuse_stranded(agent: &Agent, request: &RollRequest<'_>) -> Result<(), RollError> {
+    let seen = seen(agent);
     let digests = digests(&seen);
     let fits = request.target.boot_script.as_ref().is_some_and(|it| digests.contains(it));
     match !fits && is_of_earlier(&digests, request) {
@@ -255,6 +299,7 @@ pub(super) async fn plan(
     files: &mut Files,
 ) -> Result<Vec<Move>, RollError> {
     let document = parse(agents, &files.planned(&agents.file)?)?;
+    refuse_unfindable(&document, agents, request).await?;
     let (changes, mut moves) = changes(&document, agents, request)?;
     files.plan(&agents.file, document.edit(&changes)?);
     if let Some(server) = request.jenkins.filter(|_| agents.reload) {
@@ -273,11 +318,20 @@ pub(super) async fn roll(
 ) -> Result<(), RollError> {
     // Without it the running Jenkins would write its own over the file.
     examine(agents, request.jenkins)?;
+    let asked = document(agents)?;
+    refuse_unfindable(&asked, agents, request).await?;
     let (mut format, mut made) = (Format::Xml, Vec::new());
     files.change(&agents.file, |bytes| {
         let document = parse(agents, bytes)?;
         format = document.format();
         let changed = changes(&document, agents, request)?;
+        let search = |document: &Document| -> Vec<Search> {
+            document.agents().iter().map(|agent| agent.search.clone()).collect()
+        };
+        if search(&document) != search(&asked) {
+            return Err(RollError::ChangedUnderneath(agents.file.clone()));
+        }
+        keep_scripts(&document, agents, &changed.0, request);
         made = changed.1;
         Ok(document.edit(&changed.0)?)
     })?;

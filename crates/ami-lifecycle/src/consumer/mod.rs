@@ -20,6 +20,7 @@ mod reading;
 mod roll;
 mod server;
 mod ssm;
+mod written;
 
 use std::path::PathBuf;
 use std::time::Duration;

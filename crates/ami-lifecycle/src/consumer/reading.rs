@@ -74,6 +74,8 @@ pub struct Consumers<'a> {
     pub templates: &'a [Template],
     /// The running Jenkins, where there is one.
     pub jenkins: Option<&'a JenkinsServer>,
+    /// The folder that keeps how init scripts were written ([`RollRequest::written`](super::RollRequest)).
+    pub written: Option<&'a Path>,
 }
 
 /// Who names which AMI, and what could not be read.

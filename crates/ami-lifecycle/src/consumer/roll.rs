@@ -74,8 +74,12 @@ pub struct RollRequest<'a> {
     pub target: RollTarget,
     /// The running Jenkins, where there is one to follow.
     pub jenkins: Option<&'a JenkinsServer>,
-    /// Init scripts that are kept nowhere may be replaced.
+    /// Init scripts that are kept nowhere may be replaced, and agent templates may name what they do not
+    /// find.
     pub force: bool,
+    /// The folder that keeps how init scripts were written in files, so that one that is put back is the
+    /// same bytes. Without one it is written anew.
+    pub written: Option<&'a std::path::Path>,
     /// Takes what commands print.
     pub observer: &'a dyn Observer,
     /// Cancelled when it is to end early.

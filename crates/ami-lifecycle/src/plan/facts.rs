@@ -149,6 +149,7 @@ async fn moves_in(
         target: RollTarget::of(current),
         jenkins: request.jenkins,
         force: false,
+        written: None,
         observer: &|_: Event| {},
         cancel: &CancellationToken::new(),
     };

@@ -103,6 +103,7 @@ async fn a_launch_template_and_a_parameter_are_rolled() {
         target: RollTarget::foreign(OWN_IMAGE),
         jenkins: None,
         force: false,
+        written: None,
         observer: &|_: Event| {},
         cancel: &tokio_util::sync::CancellationToken::new(),
     };

@@ -1,22 +1,22 @@
 //! `amiable jenkins`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use ami_lifecycle::KnownAmi;
-use ami_lifecycle::jenkins_config::Document;
+use ami_lifecycle::jenkins_config::{Document, Region};
+use ami_lifecycle::{KnownAmi, Namespace};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
 use crate::cli::Global;
 use crate::config::{self, CloudEndpoint, CloudSettings, Config, FILE_NAME, Need};
-use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, chain};
 use crate::import::{self, Existing, ImportFile, Plan, Wanted};
+use crate::{connect, surroundings};
 
 /// Take over what Jenkins has
 #[derive(Debug, Subcommand)]
@@ -45,6 +45,10 @@ pub(crate) struct ImportArgs {
     /// The endpoint of a new configuration: "local", or a URL [default: AWS]
     #[arg(long)]
     endpoint: Option<String>,
+    /// The namespace of a new configuration [default: made of Jenkins' root URL, else of the
+    /// files' folder]
+    #[arg(long)]
+    namespace: Option<String>,
     /// Do not look the AMIs up
     #[arg(long)]
     offline: bool,
@@ -72,8 +76,22 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
     };
     let cloud = settings(&args, config.as_ref(), &files)?;
     let region = cloud.region.clone().unwrap_or_default();
-    let wanted = Wanted { region: &region, with_secrets: args.with_secrets };
-    let known = look_up(&args, &cloud, &import::amis(&files, &wanted), console).await;
+    let region_is_given = args.region.is_some() || config.is_some();
+    let wanted = Wanted { region: &region, region_is_given, with_secrets: args.with_secrets };
+    let namespace = match &config {
+        Some(config) if args.namespace.as_ref().is_some_and(|it| *it != config.namespace.0) => {
+            let text = format!("{} has the namespace {}", path.display(), config.namespace);
+            return Err(Failure::usage(text).hint("leave --namespace out"));
+        }
+        Some(config) => config.namespace.clone(),
+        None => Namespace(namespace(&args, &files)?),
+    };
+    let ids = import::amis(&files, &wanted);
+    let known = look_up(&args, &cloud, (&ids, &namespace), console).await;
+    let (known, templates) = match known {
+        Ok((known, templates)) => (Ok(known), templates),
+        Err(why) => (Err(why), BTreeSet::new()),
+    };
     let none = BTreeMap::new();
     let amis = known.as_ref().unwrap_or(&none);
     let init = args.into.join("init");
@@ -84,7 +102,10 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
         console.message("nothing new is to be written");
         return Ok(());
     }
-    let text = new_text(&path, config.as_ref(), &cloud, &plan, amis)?;
+    if config.is_none() && args.namespace.is_none() {
+        refuse_anothers(&plan, &namespace, &templates)?;
+    }
+    let text = new_text(&path, config.as_ref(), (&cloud, &namespace), &plan, amis)?;
     if args.dry_run {
         console.result(&format!("\n{text}"));
         return Ok(());
@@ -100,11 +121,55 @@ fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {}", path.display(), chain(&error))))?;
     if document.clouds().is_empty() {
         let text = format!("{} has no cloud of the EC2 plugin", path.display());
-        return Err(Failure::usage(text).hint(
-            "it is to be Jenkins' config.xml, or configuration as code, whole or as exported",
-        ));
+        let remarks: Vec<String> = document.remarks().iter().map(ToString::to_string).collect();
+        let hint = match remarks.is_empty() {
+            true => {
+                "it is to be Jenkins' config.xml, or configuration as code, whole or as exported"
+                    .into()
+            }
+            false => remarks.join("; "),
+        };
+        return Err(Failure::usage(text).hint(hint));
     }
-    Ok(ImportFile { shown: named_from(path, into), document })
+    let root_url = document.root_url().or_else(|| root_url_beside(path));
+    Ok(ImportFile { shown: named_from(path, into), document, root_url })
+}
+
+/// Jenkins' root URL as its home folder has it, beside `config.xml`.
+fn root_url_beside(path: &Path) -> Option<String> {
+    let file = path.with_file_name("jenkins.model.JenkinsLocationConfiguration.xml");
+    Document::parse(&fs::read(file).ok()?).ok()?.root_url()
+}
+
+/// The namespace of a new configuration.
+fn namespace(args: &ImportArgs, files: &[ImportFile]) -> Result<String, Failure> {
+    if let Some(namespace) = &args.namespace {
+        return Ok(namespace.clone());
+    }
+    let url = surroundings::variable("JENKINS_URL");
+    let file = args.files.first().and_then(|path| path.canonicalize().ok());
+    let folder = file.as_deref().and_then(Path::parent).and_then(Path::file_name);
+    let folder = folder.map(|name| name.to_string_lossy().into_owned());
+    import::namespace(files, url.as_deref(), folder.as_deref()).ok_or_else(|| {
+        Failure::usage("nothing tells which controller the files are of").hint(
+            "name the namespace of its AMIs, which no other controller may have: --namespace NAME",
+        )
+    })
+}
+
+/// A namespace that has AMIs of these templates already may be another controller's, whose agents would be
+/// given these AMIs.
+fn refuse_anothers(plan: &Plan, namespace: &Namespace, there: &BTreeSet<String>) -> Outcome {
+    let both = plan.groups.iter().map(|group| group.name.as_str());
+    let both: Vec<&str> = both.filter(|name| there.contains(*name)).collect();
+    if both.is_empty() {
+        return Ok(());
+    }
+    let text = format!("namespace {namespace} has AMIs of {} already", both.join(", "));
+    Err(Failure::failed(text).hint(format!(
+        "if they are this controller's, say so with --namespace {namespace}; if they are another's, name \
+         another namespace"
+    )))
 }
 
 /// A file as a configuration in a folder names it: relative, unless they have nothing in
@@ -114,7 +179,7 @@ fn named_from(path: &Path, folder: &Path) -> String {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         absolute.canonicalize().unwrap_or(absolute)
     };
-    let (path, folder) = (full(path), full(folder));
+    let (path, folder) = (full(path), full_of_new(folder));
     let ancestors = folder.ancestors().enumerate();
     let mut shared =
         ancestors.filter(|(_, above)| path.starts_with(above) && above.parent().is_some());
@@ -125,6 +190,24 @@ fn named_from(path: &Path, folder: &Path) -> String {
             format!("{}{}", "../".repeat(ups), below.display())
         }
     }
+}
+
+/// The full path of a folder that may not be there yet.
+fn full_of_new(folder: &Path) -> PathBuf {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut above = absolute.as_path();
+    while !above.exists() {
+        let Some(parent) = above.parent() else { return absolute };
+        above = parent;
+    }
+    let mut full = above.canonicalize().unwrap_or_else(|_| above.to_owned());
+    for part in absolute.strip_prefix(above).unwrap_or(Path::new("")).components() {
+        match part {
+            Component::ParentDir => drop(full.pop()),
+            other => full.push(other),
+        }
+    }
+    full
 }
 
 /// Where the AMIs are: as the configuration that is there says, else as asked for, else as
@@ -169,16 +252,19 @@ fn settings(
 
 fn first_region(files: &[ImportFile]) -> Option<String> {
     let mut clouds = files.iter().flat_map(|file| file.document.clouds());
-    clouds.find_map(|cloud| cloud.region.clone())
+    clouds.find_map(|cloud| match &cloud.region {
+        Region::Named(region) => Some(region.clone()),
+        Region::Variable(_) | Region::None => None,
+    })
 }
 
-/// What is known of the AMIs; else why nothing is.
+/// What is known of the AMIs, and the templates that a namespace has AMIs of; else why nothing is.
 async fn look_up(
     args: &ImportArgs,
     cloud: &CloudSettings,
-    ids: &[String],
+    (ids, namespace): (&[String], &Namespace),
     console: &Console,
-) -> Result<BTreeMap<String, KnownAmi>, String> {
+) -> Result<(BTreeMap<String, KnownAmi>, BTreeSet<String>), String> {
     if args.offline {
         return Err("--offline".into());
     }
@@ -188,7 +274,9 @@ async fn look_up(
         None => failure.message,
     };
     let cloud = connect::cloud_of(cloud, console).await.map_err(text)?;
-    ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| text(error.into()))
+    let known = ami_lifecycle::look_up(&cloud, ids).await.map_err(|error| text(error.into()))?;
+    let fleet = cloud.fleet(namespace).await.map_err(|error| text(error.into()))?;
+    Ok((known, fleet.amis().iter().map(|ami| ami.template.clone()).collect()))
 }
 
 /// The scripts that are there already. What cannot be read is no script.
@@ -205,12 +293,12 @@ fn scripts(folder: &Path) -> BTreeMap<String, String> {
 fn new_text(
     path: &Path,
     config: Option<&Config>,
-    cloud: &CloudSettings,
+    (cloud, namespace): (&CloudSettings, &Namespace),
     plan: &Plan,
     amis: &BTreeMap<String, KnownAmi>,
 ) -> Result<String, Failure> {
     if config.is_none() {
-        return Ok(import::configuration(plan, cloud, amis));
+        return Ok(import::configuration(plan, (cloud, &namespace.0), amis));
     }
     let old = fs::read_to_string(path)
         .map_err(|error| Failure::failed(format!("failed to read {}: {error}", path.display())))?;

@@ -111,7 +111,8 @@ pub(super) fn why(planned: &Planned) -> Vec<String> {
     let held = planned.held.iter().map(|it| format!("held: this is {it}"));
     let tampered = planned.tampered.iter().map(ToString::to_string);
     let name = planned.name_taken.iter().map(|it| format!("the bake will fail: {it}"));
-    reasons.chain(unknown).chain(held).chain(name).chain(tampered).collect()
+    let other = planned.other_source.iter().map(|it| format!("{it}: {}", it.hint()));
+    reasons.chain(unknown).chain(held).chain(name).chain(other).chain(tampered).collect()
 }
 
 /// What others write may have several lines.

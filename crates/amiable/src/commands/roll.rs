@@ -1,24 +1,22 @@
 //! `amiable roll`.
 
+mod diff;
 mod places;
 
-use std::path::Path;
-
-use ami_lifecycle::jenkins_config::Text;
 use ami_lifecycle::{
     CancellationToken, Cloud, Event, Files, Fleet, Holdings, JenkinsServer, Move, Observer,
     RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
 };
 use clap::{ArgGroup, Args};
-use similar::{ChangeTag, TextDiff};
 
+use self::diff::show_diffs;
 use self::places::{Consumed, choose, places};
 use super::{Outcome, chosen, confirm, is_ami_id, json, load_config_for};
 use crate::cli::{Global, Output};
 use crate::config::{Config, Need};
 use crate::console::Console;
 use crate::failure::{Failure, Status, chain};
-use crate::{connect, interrupt};
+use crate::{connect, interrupt, surroundings};
 
 /// Make the consumers of templates name their current AMI
 ///
@@ -272,6 +270,7 @@ impl<'a> Site<'a> {
             target: target.clone(),
             jenkins: self.jenkins,
             force: self.force,
+            written: surroundings::written_folder(),
             observer,
             cancel: self.cancel,
         }
@@ -386,37 +385,4 @@ pub(super) fn as_json(
         value["region"] = region.into();
     }
     value
-}
-
-/// A longer line is no line for people, and may have anything in it.
-const LONGEST_LINE: usize = 500;
-
-/// The changes of files, as `patch` takes them.
-fn show_diffs(files: &Files, console: &Console) {
-    for (path, plan) in files.changed() {
-        let name = shown(path);
-        let [before, after] = [&plan.before, &plan.after].map(|bytes| characters(bytes));
-        let diff = TextDiff::from_lines(&before, &after);
-        // A file in few lines would be shown with all that is in it.
-        let changed = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
-        if changed.map(|change| change.value().len()).max() > Some(LONGEST_LINE) {
-            console.message(&format!("{name}: its lines are too long for a diff"));
-            continue;
-        }
-        let text = diff.unified_diff().header(&name, &name).to_string();
-        console.result(text.trim_end_matches('\n'));
-    }
-}
-
-fn characters(bytes: &[u8]) -> String {
-    match Text::decode(bytes) {
-        Ok(text) => text.characters().to_owned(),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
-/// A path as it is from here, where that is shorter.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }

@@ -2,40 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ami_lifecycle::jenkins_config::{Agent, AgentName, Document, Format, Selector, resolved};
+use ami_lifecycle::jenkins_config::{
+    Agent, AgentName, Cloud, Document, Field, Format, Region, Selector, resolved,
+};
 
 use super::ImportFile;
+use super::fields::Fields;
 use super::secrets::line_with_secret;
-
-/// What is taken over, as XML and as configuration as code call it.
-const CARRIED: [&str; 18] = [
-    "ami",
-    "description",
-    "initScript",
-    "remoteAdmin",
-    "type",
-    "securityGroups",
-    "subnetId",
-    "iamInstanceProfile",
-    "labels",
-    "labelString",
-    "rootCommandPrefix",
-    "sshPort",
-    "amiType@class",
-    "amiType.rootCommandPrefix",
-    "amiType.sshPort",
-    "amiType.unixData.rootCommandPrefix",
-    "amiType.unixData.sshPort",
-    "remoteFS",
-];
-
-/// What may matter for what is in the AMI, and has to be looked at by a person.
-const NOTABLE: [(&str, &str); 4] = [
-    ("userData", "Jenkins goes on sending it; if the bake needs it too, set `user_data`"),
-    ("customDeviceMapping", "the AMI has the root volume only; `volume_size` sets its size"),
-    ("tmpDir", "the init script may expect it"),
-    ("amiType.slaveCommandPrefix", "the user that it names must be in the AMI"),
-];
 
 /// An agent template that a template can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +22,8 @@ pub(crate) struct Candidate {
     pub(super) labels: String,
     pub(super) ami: String,
     pub(super) script: String,
-    pub(super) ssh_user: String,
+    /// `None` where only Jenkins knows it.
+    pub(super) ssh_user: Option<String>,
     pub(super) ssh_port: Option<u16>,
     pub(super) run_as: Option<String>,
     pub(super) instance_type: Option<String>,
@@ -58,7 +32,7 @@ pub(crate) struct Candidate {
     pub(super) instance_profile: Option<String>,
     pub(super) remote_root: Option<String>,
     /// What has to be looked at: the field and what is to be known of it.
-    pub(super) notable: Vec<(String, &'static str)>,
+    pub(super) notable: Vec<(String, String)>,
     /// The fields that concern the agent and not its AMI.
     pub(super) stays: BTreeSet<String>,
 }
@@ -76,6 +50,8 @@ pub(crate) struct Left {
 pub(crate) struct Wanted<'a> {
     /// The region of the configuration.
     pub(crate) region: &'a str,
+    /// Somebody has said so: it is meant where a file has a variable for it.
+    pub(crate) region_is_given: bool,
     /// Scripts that seem to hold a secret are taken over, too.
     pub(crate) with_secrets: bool,
 }
@@ -101,36 +77,28 @@ pub(super) fn read(file: &ImportFile, wanted: &Wanted<'_>) -> (Vec<Candidate>, V
 fn candidate(file: &ImportFile, number: usize, wanted: &Wanted<'_>) -> Result<Candidate, String> {
     let document = &file.document;
     let agent = &document.agents()[number];
-    let cloud = &document.clouds()[agent.cloud];
-    if let Some(region) = cloud.region.as_deref().filter(|it| *it != wanted.region) {
-        return Err(format!(
-            "its cloud is in {region}: import it into a configuration of its own, with --region {region}"
-        ));
+    let its_cloud = &document.clouds()[agent.cloud];
+    let mut fields = Fields::of(agent);
+    if let Some(why) = elsewhere(&its_cloud.region, wanted) {
+        return Err(why);
     }
-    if is_windows(agent) {
-        return Err("it runs Windows, which amiable does not bake".into());
+    if let Some(system) = fields.foreign_system() {
+        return Err(system);
     }
-    let ami = ami(document.format(), agent)?;
+    let ami = ami(agent)?;
     let (name, cloud) = named(document, number)?;
-    let script = script(document.format(), agent, &ami, wanted)?;
-    let field = |names: &[&str]| {
-        let mut values = names.iter().filter_map(|name| agent.field(name));
-        values.find(|value| !value.trim().is_empty()).map(|value| value.trim().to_owned())
-    };
-    let ssh_user = field(&["remoteAdmin"]).unwrap_or_else(|| "root".into());
-    let prefix = field(&[
-        "rootCommandPrefix",
-        "amiType.rootCommandPrefix",
-        "amiType.unixData.rootCommandPrefix",
-    ]);
-    // The plugin runs the script as the user that it logs in as, behind that prefix.
-    let run_as = (prefix.is_none() && ssh_user != "root").then(|| ssh_user.clone());
-    let port = field(&["sshPort", "amiType.sshPort", "amiType.unixData.sshPort"]);
-    let subnet = field(&["subnetId"]).and_then(|it| it.split_whitespace().next().map(String::from));
-    let groups = field(&["securityGroups"]).unwrap_or_default();
-    let groups = groups.split([',', ';', ' ']).map(str::trim).filter(|it| !it.is_empty());
-    // EC2 takes groups by id only together with a subnet.
-    let groups = groups.filter(|it| subnet.is_none() || it.starts_with("sg-"));
+    let script = script(agent, &ami, wanted)?;
+    let mut fields = Fields::of(agent);
+    let ssh_user = fields.ssh_user();
+    let run_as = fields.run_as(ssh_user.as_deref());
+    let (ssh_port, instance_type) = (fields.ssh_port(), fields.instance_type());
+    let (subnet, security_groups) = fields.network();
+    let instance_profile = fields.instance_profile();
+    let remote_root = fields.remote_root();
+    fields.note_others();
+    let stays = fields.others().collect();
+    let mut notable = fields.notes.0;
+    notable.extend(of_cloud(its_cloud, wanted));
     Ok(Candidate {
         file: file.shown.clone(),
         title: agent.title(),
@@ -139,75 +107,113 @@ fn candidate(file: &ImportFile, number: usize, wanted: &Wanted<'_>) -> Result<Ca
         labels: agent.labels.clone(),
         ami,
         script,
-        ssh_port: port.and_then(|it| it.parse().ok()).filter(|port| *port != 22),
-        run_as,
-        instance_type: field(&["type"]).and_then(|it| instance_type(&it)),
-        security_groups: groups.map(String::from).collect(),
-        subnet,
-        instance_profile: field(&["iamInstanceProfile"]).map(|it| profile_name(&it)),
-        remote_root: field(&["remoteFS"]),
-        notable: notable(agent),
-        stays: stays(agent),
         ssh_user,
+        ssh_port,
+        run_as,
+        instance_type,
+        security_groups,
+        subnet,
+        instance_profile,
+        remote_root,
+        notable,
+        stays,
     })
 }
 
-fn is_windows(agent: &Agent) -> bool {
-    let class = agent.field("amiType@class").unwrap_or_default();
-    let below = |(path, _): &(String, String)| path.starts_with("amiType.windows");
-    class.contains("Windows") || agent.fields.iter().any(below)
+/// Why an agent of a region is not of this configuration, if so.
+fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
+    match region {
+        Region::Named(region) if region != wanted.region => Some(format!(
+            "its cloud is in {region}: import it into a configuration of its own, with --region {region}"
+        )),
+        Region::Variable(variable) if !wanted.region_is_given => Some(format!(
+            "the region of its cloud is the variable ${{{variable}}}, whose value only Jenkins knows: say \
+             which it is, with --region"
+        )),
+        Region::Named(_) | Region::Variable(_) | Region::None => None,
+    }
+}
+
+/// What of a cloud concerns a bake and is not taken over.
+fn of_cloud(cloud: &Cloud, wanted: &Wanted<'_>) -> Vec<(String, String)> {
+    let mut notable = Vec::new();
+    if let Region::Variable(variable) = &cloud.region {
+        let text =
+            format!("the variable ${{{variable}}} is taken to be {}, as you said", wanted.region);
+        notable.push(("region".to_owned(), text));
+    }
+    let filled = |field: &&Field| field.path == "altEC2Endpoint" && !field.value.trim().is_empty();
+    if let Some(field) = cloud.fields.iter().find(filled)
+        && !field.value.contains(&format!("//ec2.{}.amazonaws.com", wanted.region))
+    {
+        let text = "its cloud has an endpoint of its own: set `endpoint` under [cloud] if a bake is to use it";
+        notable.push((field.path.clone(), text.to_owned()));
+    }
+    notable
 }
 
 /// How a consumer can name it: by its description, else by its labels, with its cloud where
 /// it must be.
 fn named(document: &Document, number: usize) -> Result<(AgentName, Option<String>), String> {
     let agent = &document.agents()[number];
-    let name = match &agent.description {
-        Some(description) => AgentName::Description(description.clone()),
-        None if !agent.labels.trim().is_empty() => AgentName::Labels(agent.labels.clone()),
-        None => {
-            return Err("it has neither description nor labels to tell it by: give it one".into());
-        }
-    };
-    let finds = |cloud: Option<&str>| document.find(&Selector { cloud, agent: &name });
-    if finds(None) == Ok(number) {
-        return Ok((name, None));
-    }
+    let labels = Some(&agent.labels).filter(|labels| !labels.trim().is_empty());
+    let description = agent.description.clone().map(AgentName::Description);
+    let labels = labels.cloned().map(AgentName::Labels);
+    let names: Vec<AgentName> = description.into_iter().chain(labels).collect();
     let cloud = document.clouds()[agent.cloud].name.clone();
-    if !cloud.is_empty() && finds(Some(&cloud)) == Ok(number) {
-        return Ok((name, Some(cloud)));
+    let clouds = [None, Some(cloud).filter(|name| !name.is_empty())];
+    for name in &names {
+        for cloud in [&clouds[0], &clouds[1]] {
+            if document.find(&Selector { cloud: cloud.as_deref(), agent: name }) == Ok(number) {
+                return Ok((name.clone(), cloud.clone()));
+            }
+        }
     }
-    Err(format!("several agent templates are called {name}: give each a description of its own"))
+    match names.first() {
+        None => Err("it has neither description nor labels to tell it by: give it one".into()),
+        Some(name) => Err(format!(
+            "several agent templates are called {name}, and their labels are the same: give each a \
+             description of its own"
+        )),
+    }
 }
 
-fn ami(format: Format, agent: &Agent) -> Result<String, String> {
-    let filters = agent.fields.iter().any(|(path, value)| {
-        (path.starts_with("amiFilters") || path == "amiOwners") && !value.trim().is_empty()
-    });
+fn ami(agent: &Agent) -> Result<String, String> {
     match &agent.ami {
-        Some(ami) => match resolved(ami) {
-            Err(variable) if format == Format::Casc => {
-                Err(format!("its AMI is the variable ${{{variable}}}, which is set elsewhere"))
-            }
-            _ => Ok(ami.clone()),
-        },
-        None if filters => Err(
-            "it looks its AMI up by filters: a consumer `tag = { … }` can say which AMI they find"
-                .into(),
+        Some(ami) => agent.format.seen(ami).map_err(|variable| {
+            format!("its AMI is the variable ${{{variable}}}, which is set elsewhere")
+        }),
+        None if agent.search.is_empty() => Err("it names no AMI".into()),
+        None => Err(by_filters(agent)),
+    }
+}
+
+/// A tag that the plugin looks for can follow the current AMI.
+fn by_filters(agent: &Agent) -> String {
+    let tag = agent.search.filters.iter().find_map(|(name, values)| {
+        let key = name.strip_prefix("tag:")?;
+        let value = values.first().filter(|value| !value.contains(['*', '?']))?;
+        Some(format!("`tag = {{ {key:?} = {value:?} }}`"))
+    });
+    match tag {
+        Some(tag) => format!(
+            "it looks its AMI up by filters: a consumer {tag} puts that tag on the current AMI, and only there"
         ),
-        None => Err("it names no AMI".into()),
+        None => "it looks its AMI up by filters: let it look for a tag, which a consumer `tag = { … }` puts \
+                 on the current AMI"
+            .into(),
     }
 }
 
 /// The script as Jenkins runs it.
-fn script(format: Format, agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, String> {
+fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, String> {
     let Some(written) = &agent.init_script else {
         return Err(format!(
             "it has no init script: it boots {ami} as it is, and there is nothing to bake. To roll it as \
              well, write a template for it, with a script"
         ));
     };
-    let script = match format {
+    let script = match agent.format {
         Format::Xml => written.clone(),
         Format::Casc => resolved(written).map_err(|variable| match variable.split_once(':') {
             Some(("readFile" | "readFileBase64", file)) => {
@@ -227,91 +233,5 @@ fn script(format: Format, agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Resu
              out, or let --with-secrets copy it all the same"
         )),
         _ => Ok(script),
-    }
-}
-
-/// An instance type as EC2 writes it; earlier versions of the plugin wrote Java's name of it.
-fn instance_type(written: &str) -> Option<String> {
-    let text = written.trim();
-    if text.contains('.') {
-        return Some(text.to_owned());
-    }
-    let lower = text.to_lowercase();
-    let sizes = ["nano", "micro", "small", "medium", "large", "metal"];
-    let size = sizes.into_iter().find_map(|size| lower.strip_suffix(size).map(|rest| (rest, size)));
-    let (rest, size) = size?;
-    // In front of "large" there may be an x with a number: m24xlarge is m2.4xlarge.
-    let rest_without_x = rest.strip_suffix('x').filter(|_| size == "large");
-    let (rest, x) = rest_without_x.map_or((rest, ""), |rest| (rest, "x"));
-    let letters = rest.bytes().take_while(u8::is_ascii_lowercase).count();
-    let after = rest.get(letters + 1..)?;
-    if letters == 0 || !rest.as_bytes()[letters].is_ascii_digit() {
-        return None;
-    }
-    let more = after.bytes().take_while(u8::is_ascii_lowercase).count();
-    let (family, number) = rest.split_at(letters + 1 + more);
-    let is_number = number.bytes().all(|it| it.is_ascii_digit());
-    (is_number && (number.is_empty() || x == "x")).then(|| format!("{family}.{number}{x}{size}"))
-}
-
-/// A profile by its name, where its ARN is given.
-fn profile_name(written: &str) -> String {
-    written.rsplit('/').next().unwrap_or(written).to_owned()
-}
-
-fn notable(agent: &Agent) -> Vec<(String, &'static str)> {
-    let is_there = |path: &str| agent.field(path).is_some_and(|value| !value.trim().is_empty());
-    let notable = NOTABLE.into_iter().filter(|(path, _)| {
-        is_there(path) || is_there(&path.replace("amiType.", "amiType.unixData."))
-    });
-    let mut notable: Vec<(String, &'static str)> =
-        notable.map(|(path, text)| (path.to_owned(), text)).collect();
-    let kind = agent.field("type").filter(|it| !it.trim().is_empty());
-    if kind.is_some_and(|it| instance_type(it).is_none()) {
-        notable.push(("type".into(), "EC2 has no such instance type: set `instance_type`"));
-    }
-    let subnets = agent.field("subnetId").unwrap_or_default().split_whitespace().count();
-    if subnets > 1 {
-        notable.push(("subnetId".into(), "only the first subnet is taken: a bake is in one"));
-    }
-    let groups = agent.field("securityGroups").unwrap_or_default();
-    let subnet = agent.field("subnetId").is_some_and(|it| !it.trim().is_empty());
-    if subnet && groups.split([',', ';', ' ']).any(|it| !it.is_empty() && !it.starts_with("sg-")) {
-        let text = "with a subnet, EC2 takes groups by sg-… id: set `security_groups`";
-        notable.push(("securityGroups".into(), text));
-    }
-    notable
-}
-
-fn stays(agent: &Agent) -> BTreeSet<String> {
-    let filled = agent.fields.iter().filter(|(_, value)| !value.trim().is_empty());
-    let others = filled.filter(|(path, _)| {
-        let is_notable =
-            |name: &str| *path == name || *path == name.replace("amiType.", "amiType.unixData.");
-        !CARRIED.contains(&path.as_str()) && !NOTABLE.iter().any(|(name, _)| is_notable(name))
-    });
-    // The names alone: a value may be a secret.
-    others.map(|(path, _)| path.split(['.', '@']).next().unwrap_or(path).to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instance_types_of_old_are_known() {
-        for (written, expected) in [
-            ("M1Large", Some("m1.large")),
-            ("C1XLarge", Some("c1.xlarge")),
-            ("M24xlarge", Some("m2.4xlarge")),
-            ("T1Micro", Some("t1.micro")),
-            ("R5ad24xlarge", Some("r5ad.24xlarge")),
-            ("m5.large", Some("m5.large")),
-            ("XLARGE", None),
-            ("DEFAULT", None),
-            ("large", None),
-        ] {
-            assert_eq!(instance_type(written).as_deref(), expected, "{written}");
-        }
     }
 }

@@ -2,6 +2,8 @@
 //! a report. Pure: files were read before, and are written afterwards.
 
 mod agent;
+mod fields;
+mod namespace;
 mod release;
 mod report;
 mod secrets;
@@ -10,12 +12,13 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ami_lifecycle::jenkins_config::{Agent, Document};
+use ami_lifecycle::jenkins_config::{Agent, Document, Region};
 use ami_lifecycle::{Base, Consumer, KnownAmi, Repository, Template};
 
 use crate::config::Config;
 
 pub(crate) use agent::{Candidate, Left, Wanted};
+pub(crate) use namespace::namespace;
 pub(crate) use report::{report, without_base};
 pub(crate) use write::{configuration, tables};
 
@@ -25,6 +28,8 @@ pub(crate) struct ImportFile {
     pub(crate) shown: String,
     /// What it says.
     pub(crate) document: Document,
+    /// Jenkins' root URL, where the file or its folder tells it.
+    pub(crate) root_url: Option<String>,
 }
 
 /// What there is already where it is imported to.
@@ -70,6 +75,8 @@ pub(crate) struct Plan {
     /// Agent templates that are consumers already: what they are called, and of which template.
     pub(crate) known: Vec<(String, String)>,
     pub(crate) left: Vec<Left>,
+    /// What else files have that is left alone, with the file.
+    pub(crate) remarks: Vec<(String, String)>,
 }
 
 /// Whether a script seems to hold a secret.
@@ -89,6 +96,8 @@ pub(crate) fn plan(
     for file in files {
         let (candidates, left) = agent::read(file, wanted);
         plan.left.extend(left);
+        let remarks = file.document.remarks().iter();
+        plan.remarks.extend(remarks.map(|remark| (file.shown.clone(), remark.to_string())));
         for candidate in candidates {
             match existing.template_of(&candidate) {
                 Some(template) => plan.known.push((candidate.title.clone(), template)),
@@ -118,9 +127,10 @@ pub(crate) fn plan(
 /// The AMIs of a region that agent templates boot from, taken over or not, each once.
 pub(crate) fn amis(files: &[ImportFile], wanted: &Wanted<'_>) -> Vec<String> {
     let agents = files.iter().flat_map(|file| {
-        let here = |agent: &&Agent| {
-            let region = file.document.clouds()[agent.cloud].region.as_deref();
-            region.is_none_or(|region| region == wanted.region)
+        let here = |agent: &&Agent| match &file.document.clouds()[agent.cloud].region {
+            Region::Named(region) => region == wanted.region,
+            Region::Variable(_) => wanted.region_is_given,
+            Region::None => true,
         };
         file.document.agents().iter().filter(here)
     });
@@ -165,7 +175,7 @@ impl Existing<'_> {
         };
         self.templates().iter().find(|template| {
             template.base == Base::Ami(candidate.ami.clone())
-                && template.ssh_user == candidate.ssh_user
+                && Some(&template.ssh_user) == candidate.ssh_user.as_ref()
                 && template.run_as == candidate.run_as
                 && script(template).as_ref() == Some(&candidate.script)
         })

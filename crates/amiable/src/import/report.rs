@@ -177,16 +177,20 @@ fn script_lines(left: &Group, right: &Group) -> Vec<String> {
 }
 
 fn not_carried(plan: &Plan, lines: &mut Vec<String>) {
-    let mut notable: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+    let mut notable: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     let mut stays: BTreeSet<&str> = BTreeSet::new();
     for agent in plan.groups.iter().flat_map(|group| &group.agents) {
         for (field, text) in &agent.notable {
-            notable.entry((field.clone(), text)).or_default().push(&agent.title);
+            notable.entry((field, text)).or_default().push(&agent.title);
         }
         stays.extend(agent.stays.iter().map(String::as_str));
     }
-    if !plan.left.is_empty() || !notable.is_empty() || !stays.is_empty() {
+    let is_some = !plan.left.is_empty() || !plan.remarks.is_empty();
+    if is_some || !notable.is_empty() || !stays.is_empty() {
         lines.push(String::new());
+    }
+    for (file, remark) in &plan.remarks {
+        lines.push(format!("left as it is: {file}: {remark}"));
     }
     for left in &plan.left {
         lines.push(format!(

@@ -10,7 +10,7 @@ use super::{Candidate, Group, Plan};
 use crate::config::{CloudEndpoint, CloudSettings};
 
 /// The head of a new configuration.
-fn head(cloud: &CloudSettings) -> String {
+fn head(cloud: &CloudSettings, namespace: &str) -> String {
     let mut text = String::from(
         "# Written by `amiable jenkins import`. `amiable validate` checks it.\n\n[cloud]\n",
     );
@@ -22,20 +22,20 @@ fn head(cloud: &CloudSettings) -> String {
     if let Some(region) = &cloud.region {
         text += &format!("region = {}\n", quoted(region));
     }
-    text + "\n[naming]\n\
-            # The tag that separates these AMIs from all others in the account.\n\
-            namespace = \"jenkins\"\n\
-            pattern = \"{namespace}-{template}-{arch}-{date}-{generation}\"\n\n\
+    text += "\n[naming]\n\
+             # The tag that separates these AMIs from all others in the account.\n";
+    text += &format!("namespace = {}\n", quoted(namespace));
+    text + "pattern = \"{namespace}-{template}-{arch}-{date}-{generation}\"\n\n\
             [defaults]\nsystem = \"jenkins\"\nsource = { path = \"init\" }\n"
 }
 
 /// A whole new configuration.
 pub(crate) fn configuration(
     plan: &Plan,
-    cloud: &CloudSettings,
+    (cloud, namespace): (&CloudSettings, &str),
     amis: &BTreeMap<String, KnownAmi>,
 ) -> String {
-    format!("{}{}", head(cloud), tables(plan, amis, true))
+    format!("{}{}", head(cloud, namespace), tables(plan, amis, true))
 }
 
 /// The tables of the templates. `has_defaults` when the file has what [`head`] writes.
@@ -61,7 +61,7 @@ fn table(group: &Group, amis: &BTreeMap<String, KnownAmi>, has_defaults: bool) -
     }
     add("base", quoted(group.ami()));
     add("script", quoted(&group.script));
-    add("ssh_user", quoted(&agent.ssh_user));
+    add("ssh_user", quoted(agent.ssh_user.as_deref().unwrap_or(UNKNOWN)));
     if let Some(user) = &agent.run_as {
         add("run_as", quoted(user));
     }

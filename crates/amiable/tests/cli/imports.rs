@@ -29,7 +29,17 @@ fn the_farm_of_the_spec_is_taken_over() {
     let farm = Farm::new(&[]);
     farm.write("jenkins.xml", CONFIG);
     let all = [
-        farm.amiable(&["jenkins", "import", "jenkins.xml", "--into", "ci", "--endpoint", "local"]),
+        farm.amiable(&[
+            "jenkins",
+            "import",
+            "jenkins.xml",
+            "--into",
+            "ci",
+            "--endpoint",
+            "local",
+            "--namespace",
+            "jenkins",
+        ]),
         tree(&farm, "ci"),
         farm.amiable(&["validate", "-q", "--config", "ci/amiable.toml"]),
         farm.amiable(&["jenkins", "import", "jenkins.xml", "--into", "ci"]),
@@ -86,7 +96,7 @@ fn what_is_not_taken_over_is_told_and_no_secret_is_copied() {
         agent(&own, "far", &script("make\\n")),
     ];
     farm.write("casc.yml", &text.concat());
-    let import = ["jenkins", "import", "casc.yml", "--endpoint", "local"];
+    let import = ["jenkins", "import", "casc.yml", "--endpoint", "local", "--namespace", "jenkins"];
     let all = [
         farm.amiable(&import),
         tree(&farm, "init"),

@@ -16,6 +16,7 @@ mod imports;
 mod interrupts;
 mod jenkins_server;
 mod local;
+mod meanings;
 mod moto;
 mod names;
 mod output;
