@@ -485,3 +485,41 @@ fn a_file_in_one_line_shows_its_ids() {
     farm.stdout(&["roll", "agent", "--write"]);
     assert_eq!(read(&farm, "jenkins.json"), text.replace("ami-00000000000000001", &ami));
 }
+
+/// Shapes as the documentations of the EC2 plugin and of configuration as code have them: what is in them is
+/// taken over, or told with the reason.
+#[test]
+fn examples_of_documentations_are_taken_or_told() {
+    let anchored = "x-agent: &agent\n  ami: \"ami-0123456789abcdef0\"\n  remoteAdmin: admin\n  initScript: make\n  \
+                    amiType:\n    unixData:\n      rootCommandPrefix: sudo\n      sshPort: \"2200\"\n\
+                    jenkins:\n  clouds:\n  - amazonEC2:\n      name: ec2\n      region: eu-central-1\n      \
+                    sshKeysCredentialsId: key\n      templates:\n      - description: small\n        type: t3.small\n        \
+                    <<: *agent\n      - description: large\n        type: t3.xlarge\n        <<: *agent\n";
+    let (told, config) = import("jenkins.yaml", anchored);
+    has(&told, &["used by small, large"]);
+    has(&config, &["ssh_port = 2200", "agents = [\"small\", \"large\"]"]);
+    let agent = |more: &str| {
+        format!(
+            "- amazonEC2:\n    name: production\n    templates:\n    - labelString: linux\n      {more}\n"
+        )
+    };
+    for (text, why) in [
+        (agent("ami: ami-12345"), "labels \"linux\" (jenkins.yaml:4): it has no init script"),
+        (agent("amiOwners: self"), "it looks its AMI up by filters"),
+        (agent("amiFilters: []"), "it names no AMI"),
+        (agent("amiType: {windowsData: {useHTTPS: true}}"), "it runs Windows"),
+        (agent("amiType: {windowsSSHData: {sshPort: \"22\"}}"), "it runs Windows"),
+        (agent("amiType: {macData: {sshPort: \"22\"}}"), "it runs macOS"),
+        ("- amazonEC2:\n    name: empty\n".into(), "cloud empty (line 2) has no agent templates"),
+    ] {
+        let (told, config) = import("jenkins.yaml", &text);
+        has(&told, &["left as it is: ", why]);
+        assert_eq!(config, "");
+    }
+    let groovy = "import hudson.plugins.ec2.AmazonEC2Cloud\nimport hudson.plugins.ec2.SlaveTemplate\n\
+                  def agent = new SlaveTemplate(\n  'ami-12345', // amazonEC2: x\n)\n";
+    has(
+        &import("ec2.groovy", groovy).0,
+        &["it is a Groovy script, and no file that Jenkins reads"],
+    );
+}
