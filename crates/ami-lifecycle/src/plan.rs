@@ -93,7 +93,7 @@ pub struct PlanRequest<'a> {
     pub now: Timestamp,
 }
 
-/// Observes, and decides; those that others stand on come first. Nothing is changed.
+/// Observes, and decides; base templates come first. Nothing is changed.
 ///
 /// # Errors
 /// When a call fails without which nothing can be told of any template.
@@ -115,7 +115,7 @@ fn decide(templates: &[&Template], facts: &Facts) -> Vec<Planned> {
     planned
 }
 
-/// `below` is what is planned for the template that it stands on.
+/// `below` is what is planned for the template that it is based on.
 fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
     let name = &template.name;
     let current = facts.fleet.current(name);

@@ -1,4 +1,4 @@
-//! In which order templates are baked: those that others stand on first. Pure.
+//! In which order templates are baked: base templates first. Pure.
 
 use std::collections::BTreeSet;
 
@@ -53,8 +53,8 @@ impl Schedule {
         Some(name)
     }
 
-    /// One has ended. What stands on one that failed, or on one that does, is not baked: each
-    /// of these and what it stands on is returned.
+    /// One has ended. What is based on one that failed, or on one that is, is not baked: each
+    /// of these and what it is based on is returned.
     pub fn done(&mut self, name: &str, well: bool) -> Vec<(String, String)> {
         self.under_way.remove(name);
         let mut skipped = Vec::new();

@@ -368,7 +368,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// The template that it stands on, where it does.
+    /// The template that it is based on, where it does.
     #[must_use]
     pub fn base_template(&self) -> Option<&str> {
         match &self.base {

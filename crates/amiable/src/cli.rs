@@ -12,7 +12,7 @@ use crate::local;
 
 /// Bakes and keeps the AMIs that CI build agents boot from
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 there is something to do
+/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 changes are pending
 /// (`plan --exit-code`), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "amiable", version, propagate_version = true, max_term_width = 100)]

@@ -126,6 +126,19 @@ impl Remark {
 }
 
 impl ReadError {
+    /// What a user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            ReadError::Program { .. } => Some(
+                "give amiable what is made of it, or let it take its AMI from an SSM parameter or a tag, which \
+                 consumers of amiable's follow; a `command` consumer can edit it",
+            ),
+            ReadError::Text { error, .. } => error.hint(),
+            _ => None,
+        }
+    }
+
     /// The same of a text within another file.
     pub(crate) fn moved(mut self, to: impl Fn(usize) -> usize) -> ReadError {
         match &mut self {

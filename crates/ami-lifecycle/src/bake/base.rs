@@ -24,7 +24,7 @@ pub async fn resolve_base(
     resolve(cloud, fleet, template, None).await
 }
 
-/// `below` is the current AMI of the template that it stands on, where it is known better
+/// `below` is the current AMI of the template that it is based on, where it is known better
 /// than EC2 may show it yet.
 pub(super) async fn resolve(
     cloud: &Cloud,

@@ -28,7 +28,7 @@ pub enum BakeError {
     /// The base is not there.
     #[error("there is no base AMI: {0}")]
     NoBase(String),
-    /// The template that it stands on has no current AMI.
+    /// The template that it is based on has no current AMI.
     #[error("there is no base AMI: template {0} has no current AMI")]
     BaseNotBaked(String),
     /// The base cannot be used.

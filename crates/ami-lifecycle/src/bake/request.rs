@@ -43,7 +43,7 @@ pub struct BakeRequest<'a> {
     pub template: &'a Template,
     /// The consumers of all templates: an AMI that one of them names is left alone.
     pub consumers: Consumers<'a>,
-    /// The current AMI of the template that it stands on, where it was made current just now
+    /// The current AMI of the template that it is based on, where it was made current just now
     /// and EC2 may not show that yet.
     pub below: Option<String>,
     /// Whether a current AMI is expected.

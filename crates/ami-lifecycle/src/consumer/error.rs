@@ -178,6 +178,7 @@ impl RollError {
             RollError::Stranded(_) => {
                 "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }
+            RollError::NotJenkins { source, .. } => return source.hint().map(String::from),
             RollError::ChangedUnderneath(_) => "the same command looks at it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),
             RollError::Cloud(error) => return error.hint(),

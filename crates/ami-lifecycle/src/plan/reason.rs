@@ -27,7 +27,7 @@ pub enum Reason {
         /// That one's name.
         name: Option<String>,
     },
-    /// The template that it stands on is baked anew.
+    /// The template that it is based on is baked anew.
     #[error("base: template {template} is baked anew")]
     BaseTemplate {
         /// That template.

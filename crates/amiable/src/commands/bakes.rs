@@ -1,5 +1,5 @@
-//! Many templates at once: each is baked or rolled as soon as what it stands on is done,
-//! and one that fails stops nobody but those that stand on it.
+//! Many templates at once: each is baked or rolled as soon as what it is based on is done,
+//! and one that fails stops only the templates based on it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ enum End {
     Failed,
     /// It was interrupted, and undone.
     Interrupted,
-    /// What it stands on failed, or everything was interrupted before.
+    /// What it is based on failed, or everything was interrupted before.
     Skipped,
     /// It could not be told whether there was anything to do.
     Unknown,
@@ -189,7 +189,7 @@ pub(super) async fn run(
         }
         for (skipped, below) in schedule.done(&row.template, well) {
             let mut row = Row::new(&skipped, End::Skipped);
-            row.note = format!("it stands on {below}");
+            row.note = format!("it is based on {below}");
             row.status = Some(Status::Failed);
             console.complain(&format!("{skipped}: skipped, as no new AMI of {below} is current"));
             rows.push(row);

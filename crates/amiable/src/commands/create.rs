@@ -42,8 +42,8 @@ pub(crate) struct CreateArgs {
 /// Bake the next AMI of a template; the current one stays as backup
 ///
 /// Whatever fails, the current AMI stays current. A template without one gets its first.
-/// Templates are baked side by side, those that others stand on first; one that fails stops
-/// nobody but those that stand on it. With --all only what is out of date is baked, as
+/// Templates are baked side by side, base templates first; one that fails stops
+/// only the templates based on it. With --all only what is out of date is baked, as
 /// `amiable plan` tells.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
@@ -253,7 +253,7 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// `below` is the new AMI of the template that it stands on.
+    /// `below` is the new AMI of the template that it is based on.
     pub(super) async fn bake(
         &self,
         template: &Template,

@@ -117,8 +117,10 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
 fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
     let bytes = fs::read(path)
         .map_err(|error| Failure::usage(format!("failed to read {}: {error}", path.display())))?;
-    let document = Document::parse(&bytes)
-        .map_err(|error| Failure::usage(format!("{}: {}", path.display(), chain(&error))))?;
+    let document = Document::parse(&bytes).map_err(|error| {
+        let failure = Failure::usage(format!("{}: {}", path.display(), chain(&error)));
+        Failure { hint: error.hint().map(String::from), ..failure }
+    })?;
     if document.clouds().is_empty() {
         let text = format!("{} has no cloud of the EC2 plugin", path.display());
         let remarks: Vec<String> = document.remarks().iter().map(ToString::to_string).collect();
@@ -151,7 +153,7 @@ fn namespace(args: &ImportArgs, files: &[ImportFile]) -> Result<String, Failure>
     let folder = file.as_deref().and_then(Path::parent).and_then(Path::file_name);
     let folder = folder.map(|name| name.to_string_lossy().into_owned());
     import::namespace(files, url.as_deref(), folder.as_deref()).ok_or_else(|| {
-        Failure::usage("nothing tells which controller the files are of").hint(
+        Failure::usage("the controller of these files could not be determined").hint(
             "name the namespace of its AMIs, which no other controller may have: --namespace NAME",
         )
     })
@@ -306,7 +308,7 @@ fn new_text(
     Ok(format!("{old}{end}{}", import::tables(plan, amis, false)))
 }
 
-/// Writes the scripts, and the configuration once it is right with them; else nothing.
+/// Writes the scripts, and the configuration once it is valid with them; else nothing.
 fn write_all(
     into: &Path,
     path: &Path,
@@ -323,7 +325,7 @@ fn write_all(
     if !mistakes.is_empty() {
         let shown = config::render(path, text, &mistakes, false);
         return Err(Failure::failed(
-            "the configuration would not be right, so nothing was written",
+            "the configuration would not be valid, so nothing was written",
         )
         .details(vec![String::new(), shown]));
     }

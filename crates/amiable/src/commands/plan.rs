@@ -17,7 +17,7 @@ use crate::render::table;
 /// Nothing is changed. `amiable update --all` does what is shown. A template is out of date
 /// when it has no current AMI, its base has a newer one, its source is at another revision
 /// (asked without a clone), its configuration has changed, it is older than `max_age`, what
-/// it stands on is baked anew, a region lacks its copy or gives it to others on other terms,
+/// it is based on is baked anew, a region lacks its copy or gives it to others on other terms,
 /// or a consumer names something else.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -27,7 +27,7 @@ pub(crate) struct PlanArgs {
     /// All templates
     #[arg(long, conflicts_with = "templates")]
     all: bool,
-    /// End with status 3 when there is something to do
+    /// End with status 3 when changes are pending
     #[arg(long)]
     exit_code: bool,
     /// How it is printed

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Status};
 use crate::render::table;
 use crate::{connect, surroundings};
 
-/// Delete the AMIs that nothing speaks for, and what dead bakes have left
+/// Delete the AMIs that no rule keeps, and what dead bakes have left
 ///
 /// Kept are the current AMI of each template, `keep` before it, whatever is younger than
 /// `keep_younger`, and all that anything uses, names or protects. The rest is shown, and goes

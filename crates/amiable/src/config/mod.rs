@@ -1,7 +1,7 @@
 //! `amiable.toml`: found, read strictly, and turned into templates.
 //!
 //! Every mistake of a file is reported at once, each with its place, the text in
-//! question and a hint; no API call is made before the file is right.
+//! question and a hint; no API call is made before the file is valid.
 
 mod consumer;
 mod diagnostic;

@@ -247,8 +247,10 @@ fn check_bases(
         if !named.iter().any(|(name, _)| name.value == base) {
             let hint = nearest(base, named.iter().map(|(name, _)| name.value))
                 .map(|name| format!("did you mean `{name}`?"));
-            let message =
-                format!("[template.{}] stands on `{base}`, which is no template", template.name);
+            let message = format!(
+                "[template.{}] is based on `{base}`, which is not a template",
+                template.name
+            );
             mistakes.add(span.clone(), message, hint);
             continue;
         }
@@ -263,7 +265,7 @@ fn check_bases(
         }
         if next == template.name {
             let message =
-                format!("[template.{}] stands on itself: {}", template.name, seen.join(" on "));
+                format!("[template.{}] is based on itself: {}", template.name, seen.join(" on "));
             mistakes.add(span.clone(), message, None);
         }
     }

@@ -76,12 +76,12 @@ fn each_mistake_is_found_in_the_same_run() {
         (
             "{ template = \"agent\" }",
             "{ template = \"agnt\" }",
-            "[template.tools] stands on `agnt`, which is no template",
+            "[template.tools] is based on `agnt`, which is not a template",
         ),
         (
             "{ template = \"agent\" }",
             "{ template = \"tools\" }",
-            "[template.tools] stands on itself: tools",
+            "[template.tools] is based on itself: tools",
         ),
         ("\"v1\"", "\"-v1\"", "`-v1` is no revision"),
         (

@@ -240,7 +240,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The user that a command runs as behind a prefix of `sudo`'s. `None` where that cannot be told.
+/// The user that a command runs as behind a prefix of `sudo`'s. `None` where that could not be determined.
 fn user_of_prefix(prefix: &str) -> Option<String> {
     let mut words = prefix.split_whitespace();
     let program = words.next()?;

@@ -24,7 +24,7 @@ pub(crate) fn report(plan: &Plan, amis: Result<&BTreeMap<String, KnownAmi>, &str
 
 fn templates(plan: &Plan, lines: &mut Vec<String>) {
     for group in &plan.groups {
-        let release = group.release.as_deref().unwrap_or("a release that nothing tells: set `os`");
+        let release = group.release.as_deref().unwrap_or("an unknown release: set `os`");
         lines.push(format!(
             "template {}{}: base {}, script init/{}, {release}",
             group.name,

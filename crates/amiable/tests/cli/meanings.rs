@@ -274,7 +274,8 @@ fn configuration_in_other_programs_files_is_taken_over_and_rolled_in_place() {
 #[test]
 fn templates_and_programs_are_refused_as_what_they_are() {
     let (told, _) = import("clouds.yaml.erb", file!("erb-template-clouds.yaml.erb"));
-    has(&told, &["it is a template (ERB), and no file that Jenkins reads"]);
+    let hint = "hint: give amiable what is made of it, or let it take its AMI from an SSM parameter or a tag";
+    has(&told, &["it is a template (ERB), and no file that Jenkins reads", hint]);
 }
 
 #[test]
