@@ -17,13 +17,12 @@ use crate::error::{CloudError, CloudErrorKind};
 use crate::fleet::Fleet;
 use crate::ingress;
 use crate::naming::Pattern;
-use crate::other_source::other_source;
+use crate::other_source::baked_from_another_source;
 use crate::quotas::{self, Room};
 use crate::reach::Connect;
 use crate::rights::Operation;
-use crate::source;
 use crate::tampering::{Tampered, Tampering};
-use crate::template::{Namespace, Repository, Template};
+use crate::template::{Namespace, Template};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -315,12 +314,7 @@ async fn name_of_next(
 /// Whether the current AMI of a template seems to be another configuration's.
 async fn source_of(fleet: &Fleet, template: &Template) -> Option<Check> {
     let current = fleet.current(&template.name)?;
-    // What is not on this machine is not asked for its revision: its URL tells enough.
-    let revision = match &template.source.repository {
-        Repository::Path(_) => source::current_revision(&template.source).await.ok().flatten(),
-        Repository::Vcs { .. } => None,
-    };
-    let other = other_source(template, current, revision.as_deref())?;
+    let other = baked_from_another_source(template, current).await?;
     Some(Check {
         name: format!("source of {}", template.name),
         verdict: Verdict::Unknown,

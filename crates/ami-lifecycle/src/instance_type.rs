@@ -14,10 +14,29 @@ pub fn instance_type(written: &str) -> Option<String> {
     if written.contains('.') {
         return Some(written.to_owned());
     }
+    let old = OLDEST.iter().find(|(name, _)| name.eq_ignore_ascii_case(written));
+    if let Some((_, name)) = old {
+        return Some((*name).to_owned());
+    }
     let wanted = squeezed(written);
     let mut types = InstanceType::values().iter();
     types.find(|name| squeezed(name) == wanted).map(|name| (*name).to_owned())
 }
+
+/// The names of the plugin's first versions (`InstanceTypeConverter`).
+const OLDEST: [(&str, &str); 11] = [
+    ("DEFAULT", "m1.small"),
+    ("LARGE", "m1.large"),
+    ("XLARGE", "m1.xlarge"),
+    ("MEDIUM_HCPU", "c1.medium"),
+    ("XLARGE_HCPU", "c1.xlarge"),
+    ("XLARGE_HMEM", "m2.xlarge"),
+    ("XLARGE_HMEM_M3", "m3.xlarge"),
+    ("XLARGE_DOUBLE_HMEM", "m2.2xlarge"),
+    ("XLARGE_QUAD_HMEM", "m2.4xlarge"),
+    ("XLARGE_QUAD_HMEM_M3", "m3.2xlarge"),
+    ("XLARGE_CLUSTER_COMPUTE", "cc1.4xlarge"),
+];
 
 /// A name without what separates its words.
 fn squeezed(name: &str) -> String {
@@ -55,9 +74,9 @@ mod tests {
             ("C7iMetal24xl", Some("c7i.metal-24xl")),
             (" m5.large", Some("m5.large")),
             ("m99.large", Some("m99.large")),
-            ("XLARGE", None),
-            ("DEFAULT", None),
-            ("large", None),
+            ("XLARGE", Some("m1.xlarge")),
+            ("MEDIUM_HCPU", Some("c1.medium")),
+            ("HUGE", None),
             ("", None),
         ] {
             assert_eq!(instance_type(written).as_deref(), expected, "{written}");

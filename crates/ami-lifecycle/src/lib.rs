@@ -100,7 +100,7 @@ pub use ipnet::IpNet;
 pub use jenkins_config;
 pub use known::{KnownAmi, look_up};
 pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
-pub use other_source::OtherSource;
+pub use other_source::{OtherSource, baked_from_another_source};
 pub use pace::Limits;
 pub use place::{InRegion, Place, elsewhere, places};
 pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};

@@ -4,7 +4,8 @@
 use serde::{Serialize, Serializer};
 
 use crate::ami::Ami;
-use crate::template::Template;
+use crate::source;
+use crate::template::{Repository, Template};
 
 /// The current AMI of a template was baked from another source than the configuration's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,16 @@ pub(crate) fn other_source(
         from: format!("{} {}", source.kind, source.url),
         to: format!("{kind} {url}"),
     })
+}
+
+/// The same, with the revision of a folder looked up; a repository is not asked for its own, as its URL tells
+/// enough.
+pub async fn baked_from_another_source(template: &Template, current: &Ami) -> Option<OtherSource> {
+    let revision = match &template.source.repository {
+        Repository::Path(_) => source::current_revision(&template.source).await.ok().flatten(),
+        Repository::Vcs { .. } => None,
+    };
+    other_source(template, current, revision.as_deref())
 }
 
 #[cfg(test)]

@@ -12,6 +12,18 @@ pub enum Format {
 }
 
 impl Format {
+    /// What Jenkins sees of a short value, such as a name or an id.
+    ///
+    /// # Errors
+    /// What stands in it for a value that only Jenkins, or who makes the file, knows: a variable as
+    /// `${NAME}`, or the placeholder of a template.
+    pub fn known(self, value: &str) -> Result<String, String> {
+        if ["{{", "{%", "<%"].iter().any(|begin| value.contains(begin)) {
+            return Err(value.to_owned());
+        }
+        self.seen(value).map_err(|variable| format!("${{{variable}}}"))
+    }
+
     /// What Jenkins sees of a value.
     ///
     /// # Errors
@@ -40,7 +52,7 @@ pub struct Field {
 pub enum Region {
     /// A region of EC2, by its name. Where none is written, the plugin takes `us-east-1`.
     Named(String),
-    /// Only Jenkins knows the value of this variable.
+    /// Only Jenkins, or who makes the file, knows what this stands for: a variable, or a placeholder.
     Variable(String),
     /// It is Eucalyptus, which has no regions.
     None,
@@ -51,7 +63,7 @@ impl Region {
     /// are like `US_WEST_2`.
     pub(crate) fn read(format: Format, written: Option<&str>) -> Region {
         let written = written.map(str::trim).filter(|it| !it.is_empty());
-        match format.seen(written.unwrap_or("us-east-1")) {
+        match format.known(written.unwrap_or("us-east-1")) {
             Err(variable) => Region::Variable(variable),
             Ok(old) if old.contains('_') => Region::Named(old.replace('_', "-").to_lowercase()),
             Ok(region) => Region::Named(region),
@@ -97,8 +109,13 @@ pub struct Agent {
     pub init_script: Option<String>,
     /// The line in which it begins, from 1.
     pub line: usize,
+    /// What kind of machine it is, as `amiType` says: a class in XML, such as `hudson.plugins.ec2.UnixData`,
+    /// else a symbol, such as `unixData`; empty where nothing says it.
+    pub kind: String,
     /// All that is said of it.
     pub fields: Vec<Field>,
+    /// What is a list or the like where Jenkins wants a text: names and lines.
+    pub no_texts: Vec<(String, usize)>,
     /// What the plugin asks EC2 for beside the AMI's id.
     pub search: Search,
     pub(crate) slots: Slots,
@@ -126,7 +143,7 @@ impl Agent {
     #[must_use]
     pub fn field(&self, path: &str) -> Option<&Field> {
         let mut filled = self.fields.iter().filter(|field| !field.value.trim().is_empty());
-        filled.rfind(|field| field.path == path)
+        filled.rfind(|field| field.path.eq_ignore_ascii_case(path))
     }
 }
 
@@ -140,7 +157,7 @@ pub struct Search {
     pub users: Vec<String>,
     /// `amiFilters`: names with values, of which one has to match.
     pub filters: Vec<(String, Vec<String>)>,
-    /// The key that has a variable, and the variable: only Jenkins knows what it asks for.
+    /// The key that has a variable or no text, and what it has: only Jenkins knows what it asks for.
     pub unknown: Option<(&'static str, String)>,
 }
 
@@ -168,8 +185,13 @@ impl Search {
 /// The words of a text, as `hudson.Util.tokenize` has them: quotes hold what belongs together.
 pub(crate) fn words(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None, None);
-    for character in text.chars() {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
         match (quote, character) {
+            (Some(_), '\\') => {
+                let escaped = characters.next().unwrap_or(character);
+                word.get_or_insert_with(String::new).push(escaped);
+            }
             (Some(end), it) if it == end => quote = None,
             (None, '"' | '\'') => {
                 quote = Some(character);
@@ -231,13 +253,15 @@ mod tests {
     #[test]
     fn words_and_regions_are_read_as_the_plugin_reads_them() {
         assert_eq!(words(" a  'b c'\td\"e f\" ''"), ["a", "b c", "de f", ""]);
+        assert_eq!(words(r#""foo\" bar" a\b"#), ["foo\" bar", r"a\b"]);
         assert_eq!(words(" \n"), Vec::<String>::new());
         let region = |written| Region::read(Format::Casc, written);
         assert_eq!(region(Some("US_WEST_2")), Region::Named("us-west-2".into()));
         assert_eq!(region(Some("eu-west-1 ")), Region::Named("eu-west-1".into()));
         assert_eq!(region(None), Region::Named("us-east-1".into()));
         assert_eq!(region(Some("")), Region::Named("us-east-1".into()));
-        assert_eq!(region(Some("${REGION}")), Region::Variable("REGION".into()));
+        assert_eq!(region(Some("${REGION}")), Region::Variable("${REGION}".into()));
+        assert_eq!(region(Some("{{ aws_region }}")), Region::Variable("{{ aws_region }}".into()));
         assert_eq!(Region::read(Format::Xml, Some("${X}")), Region::Named("${X}".into()));
     }
 }

@@ -1,7 +1,8 @@
 //! Where the EC2 plugin's clouds and agent templates stand in a file of either format.
 
 use crate::agent::{Agent, Cloud, Field, Format, Region, Search, Slots, words};
-use crate::error::{ReadError, Remark};
+use crate::error::{ProgramKind, ReadError, Remark};
+use crate::program::recognised;
 use crate::text::Text;
 use crate::tree::{Slot, Tree};
 use crate::xml;
@@ -13,8 +14,8 @@ const XML_CLOUDS: [&str; 3] =
     ["hudson.plugins.ec2.EC2Cloud", "hudson.plugins.ec2.AmazonEC2Cloud", XML_EUCALYPTUS];
 const XML_EUCALYPTUS: &str = "hudson.plugins.ec2.Eucalyptus";
 const XML_AGENT: &str = "hudson.plugins.ec2.SlaveTemplate";
-/// The same as configuration as code, by their symbols.
-const CASC_CLOUDS: [&str; 2] = ["amazonEC2", CASC_EUCALYPTUS];
+/// The same as configuration as code, by their symbols and the names of their classes, in any case.
+const CASC_CLOUDS: [&str; 4] = ["amazonEC2", "amazonEC2Cloud", "eC2Cloud", CASC_EUCALYPTUS];
 const CASC_EUCALYPTUS: &str = "eucalyptus";
 /// The clouds of the EC2 Fleet plugin, in both formats
 /// (<https://github.com/jenkinsci/ec2-fleet-plugin>).
@@ -48,10 +49,15 @@ const OF_AGENT: [&str; 17] = [
     "type",
 ];
 
-/// Whether a text may have a cloud of the plugin in it.
+/// Whether a text may have a cloud of the plugin in it, or of the EC2 Fleet plugin.
 pub(crate) fn mentions_cloud(text: &str) -> bool {
-    let symbols = CASC_CLOUDS.iter().any(|symbol| text.contains(&format!("{symbol}:")));
-    symbols || XML_CLOUDS.iter().any(|name| text.contains(name))
+    let text = text.to_ascii_lowercase();
+    let words = ["amazonec2", "ec2cloud", "ec2fleet", "hudson.plugins.ec2", "eucalyptus:"];
+    words.iter().any(|word| text.contains(word))
+}
+
+fn is_casc_cloud(symbol: &str) -> bool {
+    CASC_CLOUDS.iter().any(|it| it.eq_ignore_ascii_case(symbol))
 }
 
 /// What was found so far.
@@ -106,18 +112,27 @@ impl<'d> Found<'d> {
                 self.casc_item(item)?;
             }
         }
-        match self.clouds.is_empty() && self.remarks.is_empty() {
+        match self.clouds.is_empty() {
             true => self.casc_anywhere(documents),
             false => Ok(()),
         }
     }
 
     fn casc_anywhere(&mut self, tree: &Tree) -> Result<(), ReadError> {
-        self.refuse_twice(tree, &CASC_CLOUDS)?;
         self.casc_item(tree)?;
+        let mut with_clouds: Vec<&str> = Vec::new();
         for (name, below) in tree.entries() {
-            if !CASC_CLOUDS.contains(&name.as_str()) {
+            let before = self.clouds.len();
+            if !is_casc_cloud(name) {
                 self.casc_anywhere(below)?;
+            }
+            // Who reads the file takes the last: which clouds there are depends on it.
+            let same = tree.entries().iter().filter(|(key, _)| key == name).count();
+            if self.clouds.len() > before {
+                with_clouds.push(name);
+            }
+            if same > 1 && with_clouds.contains(&name.as_str()) {
+                return Err(ReadError::Twice { line: self.line(below), name: name.clone() });
             }
         }
         Ok(())
@@ -125,11 +140,12 @@ impl<'d> Found<'d> {
 
     /// An item of a list of clouds: its symbol, and what belongs to that.
     fn casc_item(&mut self, item: &Tree) -> Result<(), ReadError> {
+        self.refuse_twice(item, &CASC_CLOUDS)?;
         for (symbol, cloud) in item.entries() {
             self.remark_on_fleet(symbol, cloud);
             // An alias makes one cloud of several places.
             let at = self.begin(cloud);
-            if !CASC_CLOUDS.contains(&symbol.as_str()) || self.seen.contains(&at) {
+            if !is_casc_cloud(symbol) || self.seen.contains(&at) {
                 continue;
             }
             self.seen.push(at);
@@ -146,8 +162,10 @@ impl<'d> Found<'d> {
     }
 
     fn remark_on_fleet(&mut self, name: &str, cloud: &Tree) {
-        if FLEETS.contains(&name) {
-            self.remarks.push(Remark::Fleet { line: self.line(cloud) });
+        let remark = Remark::Fleet { line: self.line(cloud) };
+        if FLEETS.iter().any(|it| it.eq_ignore_ascii_case(name)) && !self.remarks.contains(&remark)
+        {
+            self.remarks.push(remark);
         }
     }
 
@@ -159,10 +177,12 @@ impl<'d> Found<'d> {
         is_astray: bool,
     ) -> Result<(), ReadError> {
         let format = if XML_CLOUDS.contains(&kind) { Format::Xml } else { Format::Casc };
+        self.refuse_placeholders(cloud, &OF_CLOUD)?;
         let fields = self.fields(cloud, "templates");
-        let find = |name: &str| fields.iter().rfind(|field| field.path == name);
+        let find = |name: &str| fields.iter().rfind(|field| field.path.eq_ignore_ascii_case(name));
         let value = |name: &str| find(name).map(|field| field.value.clone());
-        let region = match [XML_EUCALYPTUS, CASC_EUCALYPTUS].contains(&kind) {
+        let is_eucalyptus = kind == XML_EUCALYPTUS || kind.eq_ignore_ascii_case(CASC_EUCALYPTUS);
+        let region = match is_eucalyptus {
             true => Region::None,
             false => Region::read(format, value("region").as_deref()),
         };
@@ -184,6 +204,7 @@ impl<'d> Found<'d> {
         }
         for agent in agents {
             self.refuse_twice(agent, &OF_AGENT)?;
+            self.refuse_placeholders(agent, &OF_AGENT)?;
             let agent = self.agent(agent, format, cloud);
             self.agents.push(agent);
         }
@@ -193,10 +214,25 @@ impl<'d> Found<'d> {
     /// Which of two counts differs from reader to reader.
     fn refuse_twice(&self, tree: &Tree, names: &[&str]) -> Result<(), ReadError> {
         for name in names {
-            let mut same = tree.entries().iter().filter(|(key, _)| key == name);
+            let mut same = tree.entries().iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
             if let (Some(_), Some((_, second))) = (same.next(), same.next()) {
                 let name = (*name).to_owned();
                 return Err(ReadError::Twice { line: self.line(second), name });
+            }
+        }
+        Ok(())
+    }
+
+    /// An unquoted `{{ x }}` is a mapping to YAML, and a value still to be filled in to its author.
+    fn refuse_placeholders(&self, tree: &Tree, names: &[&str]) -> Result<(), ReadError> {
+        let text = self.text.characters();
+        for (name, below) in tree.entries() {
+            let is_read = names.iter().any(|it| it.eq_ignore_ascii_case(name));
+            if let (true, Tree::Branch(at, _)) = (is_read, below)
+                && text[*at..].starts_with("{{")
+            {
+                let kind = recognised(text).unwrap_or(ProgramKind::Jinja);
+                return Err(ReadError::Program { kind });
             }
         }
         Ok(())
@@ -230,34 +266,69 @@ impl<'d> Found<'d> {
             ami: some("ami").map(|ami| ami.trim().to_owned()),
             init_script: some("initScript"),
             line: self.line(tree),
+            kind: self.kind(tree),
             fields: self.fields(tree, ""),
+            no_texts: self.no_texts(tree),
             search: self.search(tree, format),
             slots: Slots { ami: slot("ami"), init_script: slot("initScript") },
         }
     }
 
+    fn kind(&self, agent: &Tree) -> String {
+        if let Some(class) = agent.get("amiType@class").and_then(Tree::leaf) {
+            return self.slots[class].value.clone();
+        }
+        match agent.get("amiType") {
+            // Without anything to say, configuration as code exports the symbol alone.
+            Some(Tree::Leaf(slot)) => self.slots[*slot].value.trim().to_owned(),
+            Some(Tree::Branch(_, entries)) => {
+                entries.first().map(|(name, _)| name.clone()).unwrap_or_default()
+            }
+            None => String::new(),
+        }
+    }
+
+    /// What has more below it than the one text that Jenkins wants.
+    fn no_texts(&self, agent: &Tree) -> Vec<(String, usize)> {
+        let read = agent.entries().iter().filter(|(name, below)| {
+            let is_text = |it: &&str| !["amiFilters", "amiType"].contains(it);
+            let mut texts = OF_AGENT.iter().filter(|it| is_text(it));
+            below.leaf().is_none() && texts.any(|it| it.eq_ignore_ascii_case(name))
+        });
+        read.map(|(name, below)| (name.clone(), self.line(below))).collect()
+    }
+
     fn search(&self, agent: &Tree, format: Format) -> Search {
         let mut search = Search::default();
-        let mut seen = |key: &'static str, tree: Option<&Tree>| -> Vec<String> {
-            let written = tree.and_then(Tree::leaf).map(|slot| self.slots[slot].value.as_str());
-            match format.seen(written.unwrap_or_default()) {
-                Ok(text) => words(&text),
-                Err(variable) => {
-                    search.unknown = Some((key, variable));
-                    Vec::new()
-                }
-            }
+        let mut text = |key: &'static str, tree: Option<&Tree>| -> String {
+            let Some(tree) = tree else { return String::new() };
+            let known = match tree.leaf() {
+                Some(slot) => format.known(&self.slots[slot].value),
+                None => Err("no text".into()),
+            };
+            known.unwrap_or_else(|unknown| {
+                search.unknown = Some((key, unknown));
+                String::new()
+            })
         };
-        let owners = seen("amiOwners", agent.get("amiOwners"));
-        let users = seen("amiUsers", agent.get("amiUsers"));
-        let filters = agent.get("amiFilters").map(Tree::entries).unwrap_or_default();
-        let filters = filters.iter().filter_map(|(_, filter)| {
-            let name = seen("amiFilters", filter.get("name")).join(" ");
-            let values = seen("amiFilters", filter.get("values"));
-            (!name.is_empty()).then_some((name, values))
-        });
-        let filters = filters.collect();
-        Search { owners, users, filters, ..search }
+        let owners = words(&text("amiOwners", agent.get("amiOwners")));
+        let users = words(&text("amiUsers", agent.get("amiUsers")));
+        let filters = agent.get("amiFilters");
+        let mut found = Vec::new();
+        let mut is_odd =
+            filters.and_then(Tree::leaf).is_some_and(|it| !self.slots[it].value.trim().is_empty());
+        for (_, filter) in filters.map(Tree::entries).unwrap_or_default() {
+            is_odd |= filter.leaf().is_some();
+            let name = text("amiFilters", filter.get("name")).trim().to_owned();
+            let values = words(&text("amiFilters", filter.get("values")));
+            if !name.is_empty() {
+                found.push((name, values));
+            }
+        }
+        if is_odd {
+            search.unknown = Some(("amiFilters", "no list of filters".into()));
+        }
+        Search { owners, users, filters: found, ..search }
     }
 
     fn fields(&self, tree: &Tree, without: &str) -> Vec<Field> {

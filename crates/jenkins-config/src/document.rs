@@ -18,7 +18,9 @@ pub struct Document {
     pub(crate) tree: Tree,
     pub(crate) clouds: Vec<Cloud>,
     pub(crate) agents: Vec<Agent>,
-    /// Texts of the file that are such files themselves. All clouds and agents are theirs then.
+    /// How many agents stand in the file itself; those of its texts come behind them.
+    pub(crate) own: usize,
+    /// Texts of the file that are such files themselves.
     pub(crate) embedded: Vec<Embedded>,
     remarks: Vec<Remark>,
 }
@@ -48,14 +50,17 @@ impl Document {
             Format::Casc => found.casc_clouds(&tree)?,
         }
         let Found { mut clouds, mut agents, mut remarks, .. } = found;
+        let own = agents.len();
         let mut embedded = Vec::new();
-        if clouds.is_empty() && format == Format::Casc {
-            let texts = embedded::read(&text, &slots, &tree);
-            (clouds, agents) = embedded::all(&texts.found);
+        if format == Format::Casc {
+            let texts = embedded::read(&text, &slots, &tree, &agents)?;
+            let is_alone = clouds.is_empty();
+            texts.add_to(&mut clouds, &mut agents);
             if let (true, Some(error)) = (clouds.is_empty(), texts.unread.first()) {
                 return Err(error.clone());
             }
-            remarks.extend(texts.remarks());
+            // Beside clouds a text that only speaks of them may be anything.
+            remarks.extend(texts.remarks(is_alone));
             embedded = texts.found;
         }
         if clouds.is_empty()
@@ -64,7 +69,7 @@ impl Document {
         {
             return Err(ReadError::Program { kind });
         }
-        Ok(Document { text, format, slots, tree, clouds, agents, embedded, remarks })
+        Ok(Document { text, format, slots, tree, clouds, agents, own, embedded, remarks })
     }
 
     /// What the file has and is left alone, such as clouds without agent templates.
@@ -82,8 +87,8 @@ impl Document {
             path.ends_with("unclassified.location.url") || path.ends_with(".jenkinsurl")
         };
         let leaves = self.tree.leaves();
-        let mut own = leaves.iter().filter(|(path, _)| is_url(path));
-        let own = own.find_map(|(_, slot)| self.format.seen(self.slots[*slot].value.trim()).ok());
+        let mut own = leaves.iter().rev().filter(|(path, _)| is_url(path));
+        let own = own.find_map(|(_, slot)| self.format.known(self.slots[*slot].value.trim()).ok());
         let own = own.filter(|url| !url.is_empty());
         own.or_else(|| self.embedded.iter().find_map(|it| it.document.root_url()))
     }

@@ -29,14 +29,10 @@ impl Document {
     /// # Errors
     /// When a value has no place in the file, or its place is others' too.
     pub fn edit(&self, changes: &[Change]) -> Result<Vec<u8>, EditError> {
-        let wanted = match self.embedded.is_empty() {
-            true => {
-                let wanted = self.wanted(changes)?;
-                self.refuse_shared(&wanted)?;
-                wanted
-            }
-            false => self.wanted_texts(changes)?,
-        };
+        let own = changes.iter().filter(|change| change.agent < self.own).cloned();
+        let mut wanted = self.wanted(&own.collect::<Vec<Change>>())?;
+        self.refuse_shared(&wanted)?;
+        wanted.extend(self.wanted_texts(changes)?);
         let is_written = wanted.values().any(|it| it.written.is_some());
         // Written as before it may read as something else, where what is around it has changed.
         if is_written && let Ok(bytes) = self.put(&wanted, true) {
@@ -48,10 +44,10 @@ impl Document {
     /// The characters that an agent template's init script is written with, for [`Change::written`].
     #[must_use]
     pub fn written_script(&self, agent: usize) -> Option<&str> {
-        let mut first = 0;
+        let mut first = self.own;
         for text in &self.embedded {
             let count = text.document.agents().len();
-            if agent < first + count {
+            if (first..first + count).contains(&agent) {
                 return text.document.written_script(agent - first);
             }
             first += count;
@@ -67,7 +63,8 @@ impl Document {
         in_reverse.sort_by_key(|(slot, _)| std::cmp::Reverse(self.slots[**slot].span.start));
         for (slot, wanted) in in_reverse {
             let slot = &self.slots[*slot];
-            let new = match wanted.written.as_ref().filter(|_| as_before) {
+            let kept = wanted.written.as_ref().filter(|it| as_before && self.ends_lines_alike(it));
+            let new = match kept {
                 Some(written) => self.fitted(slot, written),
                 None => {
                     let unwritable = |reason| wanted.unwritable(self, reason);
@@ -90,23 +87,34 @@ impl Document {
     fn fitted(&self, slot: &Slot, written: &str) -> String {
         let text = self.text.characters();
         let (there, here) = (&text[slot.span.clone()], written);
-        if self.format == Format::Xml {
-            return here.to_owned();
-        }
-        let line_end = if here.ends_with("\r\n") { "\r\n" } else { "\n" };
-        match (there.ends_with('\n'), here.ends_with('\n')) {
-            (true, false) => format!("{here}{line_end}"),
-            (false, true) if slot.span.end < text.len() => {
-                here.strip_suffix(line_end).unwrap_or(here).to_owned()
+        let is_block = here.starts_with(['|', '>']);
+        let line_end = if there.ends_with("\r\n") { "\r\n" } else { "\n" };
+        match self.format {
+            Format::Xml => here.to_owned(),
+            Format::Casc if there.ends_with('\n') && !is_block => format!("{here}{line_end}"),
+            Format::Casc if !there.ends_with('\n') && is_block && slot.span.end < text.len() => {
+                let whole = here.strip_suffix('\n').unwrap_or(here);
+                whole.strip_suffix('\r').unwrap_or(whole).to_owned()
             }
-            _ => here.to_owned(),
+            Format::Casc => here.to_owned(),
         }
+    }
+
+    /// Whether lines end as they do in the file: it may have been converted since.
+    fn ends_lines_alike(&self, written: &str) -> bool {
+        let kinds = |text: &str| {
+            let all = text.matches('\n').count();
+            let crlf = text.matches("\r\n").count();
+            (crlf > 0, all > crlf)
+        };
+        let (of_file, of_written) = (kinds(self.text.characters()), kinds(written));
+        (of_file.0 || !of_written.0) && (of_file.1 || !of_written.1)
     }
 
     /// The new texts of those within the file.
     fn wanted_texts(&self, changes: &[Change]) -> Result<BTreeMap<usize, Wanted>, EditError> {
         let mut wanted = BTreeMap::new();
-        let mut first = 0;
+        let mut first = self.own;
         for text in &self.embedded {
             let range = first..first + text.document.agents().len();
             first = range.end;
@@ -208,8 +216,7 @@ impl Document {
                 continue;
             }
             let slots = |agent: &Agent| [agent.slots.ami, agent.slots.init_script];
-            let others: Vec<String> = self
-                .agents
+            let others: Vec<String> = self.agents[..self.own]
                 .iter()
                 .enumerate()
                 .filter(|(number, other)| {

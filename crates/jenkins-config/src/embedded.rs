@@ -56,32 +56,83 @@ pub(crate) struct Texts {
     pub(crate) found: Vec<Embedded>,
     /// Those that could not be read.
     pub(crate) unread: Vec<ReadError>,
+    /// What those without clouds have.
+    remarks: Vec<Remark>,
 }
 
 impl Texts {
-    pub(crate) fn remarks(&self) -> Vec<Remark> {
-        let of_texts = self.found.iter().flat_map(|it| {
-            it.document.remarks().iter().map(|remark| remark.clone().moved(|line| it.line(line)))
-        });
-        of_texts.chain(self.unread.iter().cloned().map(Remark::Unread)).collect()
+    /// What is to be told; with texts that could not be read, or without.
+    pub(crate) fn remarks(&self, with_unread: bool) -> Vec<Remark> {
+        let of_texts = self.found.iter().flat_map(|it| it.remarks());
+        let unread = self.unread.iter().filter(|_| with_unread).cloned().map(Remark::Unread);
+        of_texts.chain(self.remarks.iter().cloned()).chain(unread).collect()
+    }
+
+    /// Adds the clouds and agents of all texts, as those of the file.
+    pub(crate) fn add_to(&self, clouds: &mut Vec<Cloud>, agents: &mut Vec<Agent>) {
+        for text in &self.found {
+            let first = clouds.len();
+            for cloud in text.document.clouds() {
+                let mut cloud = cloud.clone();
+                cloud.line = text.line(cloud.line);
+                cloud.fields.iter_mut().for_each(|field| field.line = text.line(field.line));
+                clouds.push(cloud);
+            }
+            for agent in text.document.agents() {
+                let mut agent = agent.clone();
+                agent.cloud += first;
+                agent.line = text.line(agent.line);
+                agent.fields.iter_mut().for_each(|field| field.line = text.line(field.line));
+                agent.no_texts.iter_mut().for_each(|(_, line)| *line = text.line(*line));
+                agents.push(agent);
+            }
+        }
     }
 }
 
-/// Reads the texts that speak of clouds.
-pub(crate) fn read(text: &Text, slots: &[Slot], tree: &Tree) -> Texts {
-    let mut texts = Texts { found: Vec::new(), unread: Vec::new() };
-    let mut seen = Vec::new();
+impl Embedded {
+    fn remarks(&self) -> impl Iterator<Item = Remark> {
+        let remarks = self.document.remarks().iter().cloned();
+        remarks.map(|remark| remark.moved(|line| self.line(line)))
+    }
+}
+
+/// Reads the texts that speak of clouds. What agents of the file itself have is theirs, as their scripts.
+///
+/// # Errors
+/// When one of these texts is there twice: who reads the file takes the last, others the first.
+pub(crate) fn read(
+    text: &Text,
+    slots: &[Slot],
+    tree: &Tree,
+    agents: &[Agent],
+) -> Result<Texts, ReadError> {
+    let mut texts = Texts { found: Vec::new(), unread: Vec::new(), remarks: Vec::new() };
+    let scripts: Vec<usize> = agents.iter().filter_map(|agent| agent.slots.init_script).collect();
+    let mut seen: Vec<(String, usize)> = Vec::new();
     for (path, slot) in tree.leaves() {
         let value = &slots[slot].value;
-        if seen.contains(&slot) || !mentions_cloud(value) {
+        let is_known = scripts.contains(&slot) || seen.iter().any(|(_, it)| *it == slot);
+        // A file that is one text has no text within.
+        let Some((_, place)) = path.split_once('.').filter(|_| !is_known) else { continue };
+        if !mentions_cloud(value) {
             continue;
         }
-        seen.push(slot);
         let lines = Lines::of(text.characters(), &slots[slot]);
-        // The first step is the number of the YAML document.
-        let place = path.split_once('.').map_or(path.as_str(), |(_, rest)| rest).to_owned();
+        if seen.iter().any(|(it, _)| *it == path) {
+            let name = place.rsplit('.').next().unwrap_or(place).to_owned();
+            return Err(ReadError::Twice {
+                line: line_of(text.characters(), slots[slot].span.start),
+                name,
+            });
+        }
+        seen.push((path.clone(), slot));
+        let place = place.to_owned();
         match Document::parse(value.as_bytes()) {
-            Ok(document) if document.clouds().is_empty() => {}
+            Ok(document) if document.clouds().is_empty() => {
+                let it = Embedded { slot, place, document, lines };
+                texts.remarks.extend(it.remarks());
+            }
             Ok(document) => texts.found.push(Embedded { slot, place, document, lines }),
             Err(error) => {
                 let error = Box::new(error.moved(|line| lines.in_file(line)));
@@ -89,27 +140,5 @@ pub(crate) fn read(text: &Text, slots: &[Slot], tree: &Tree) -> Texts {
             }
         }
     }
-    texts
-}
-
-/// The clouds and agents of all texts, as those of the file.
-pub(crate) fn all(texts: &[Embedded]) -> (Vec<Cloud>, Vec<Agent>) {
-    let (mut clouds, mut agents) = (Vec::new(), Vec::new());
-    for text in texts {
-        let first = clouds.len();
-        for cloud in text.document.clouds() {
-            let mut cloud = cloud.clone();
-            cloud.line = text.line(cloud.line);
-            cloud.fields.iter_mut().for_each(|field| field.line = text.line(field.line));
-            clouds.push(cloud);
-        }
-        for agent in text.document.agents() {
-            let mut agent = agent.clone();
-            agent.cloud += first;
-            agent.line = text.line(agent.line);
-            agent.fields.iter_mut().for_each(|field| field.line = text.line(field.line));
-            agents.push(agent);
-        }
-    }
-    (clouds, agents)
+    Ok(texts)
 }

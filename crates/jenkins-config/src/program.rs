@@ -6,10 +6,15 @@ use crate::error::ProgramKind;
 /// What a file that could not be read, or that has no clouds, seems to be. Pure.
 pub(crate) fn recognised(text: &str) -> Option<ProgramKind> {
     let lines = || text.lines().map(str::trim_start);
+    // What is indented may be a text within another file.
     let begins =
-        |words: &[&str]| lines().any(|line| words.iter().any(|word| line.starts_with(word)));
+        |words: &[&str]| text.lines().any(|line| words.iter().any(|word| line.starts_with(word)));
     if text.contains("<%") && text.contains("%>") {
         return Some(ProgramKind::Erb);
+    }
+    let blocks = ["resource \"", "module \"", "variable \"", "data \"", "locals {", "provider \""];
+    if begins(&blocks) || lines().any(|line| line.starts_with("%{")) {
+        return Some(ProgramKind::Terraform);
     }
     // In the middle of a line, scripts have such braces of their own: `docker ps --format '{{.ID}}'`.
     let is_action = |line: &str| {
@@ -40,9 +45,6 @@ pub(crate) fn recognised(text: &str) -> Option<ProgramKind> {
     if !actions.is_empty() {
         let kind = if actions.iter().any(is_go) { ProgramKind::Go } else { ProgramKind::Jinja };
         return Some(kind);
-    }
-    if begins(&["resource \"", "module \"", "variable \"", "data \"", "locals {", "provider \""]) {
-        return Some(ProgramKind::Terraform);
     }
     let groovy = ["import hudson.", "import jenkins.", "new SlaveTemplate(", "new EC2Cloud("];
     let has = groovy.iter().any(|word| text.contains(word));

@@ -44,9 +44,10 @@ impl Tree {
         }
     }
 
-    /// What has a name. Of two, Jenkins' loader takes the last.
+    /// What has a name. Of two, Jenkins' loader takes the last, and it does not mind the case of letters
+    /// (configuration as code's `BaseConfigurator`).
     pub(crate) fn get(&self, name: &str) -> Option<&Tree> {
-        self.entries().iter().rfind(|(key, _)| key == name).map(|(_, tree)| tree)
+        self.entries().iter().rfind(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, tree)| tree)
     }
 
     pub(crate) fn leaf(&self) -> Option<usize> {

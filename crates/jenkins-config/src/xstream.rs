@@ -30,9 +30,19 @@ impl Following<'_> {
         let mut result = Vec::with_capacity(entries.len());
         for (number, (name, below)) in entries.iter().enumerate() {
             path.push(below);
-            let target = self.reference(&entries[..number], name).and_then(|to| resolve(path, to));
+            let own = |attribute: &str| attribute_of(&entries[..number], name, attribute);
+            let reference = own("reference").and_then(|it| self.text(it));
+            let target = reference.and_then(|to| resolve(path, to));
             let tree = match target {
-                Some(mut target) => self.below(&mut target)?,
+                Some(mut target) => {
+                    // What it is stands with what it is.
+                    if own("class").is_none()
+                        && let Some(class) = class_of(&target)
+                    {
+                        result.push((format!("{name}@class"), class.clone()));
+                    }
+                    self.below(&mut target)?
+                }
                 None => self.below(path)?,
             };
             path.pop();
@@ -41,15 +51,25 @@ impl Following<'_> {
         Ok(Tree::Branch(*at, result))
     }
 
-    /// The path that an element's attribute gives, of which `before` are the last that were read.
-    fn reference(&self, before: &[(String, Tree)], name: &str) -> Option<&str> {
-        let is_own = |(it, _): &&(String, Tree)| {
-            it.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
-        };
-        let mut own = before.iter().rev().take_while(is_own);
-        let (_, tree) = own.find(|(it, _)| it[name.len()..] == *"@reference")?;
+    fn text(&self, tree: &Tree) -> Option<&str> {
         tree.leaf().map(|slot| self.slots[slot].value.as_str())
     }
+}
+
+/// An attribute of an element: `before` are the entries before it, of which the last are its own.
+fn attribute_of<'t>(before: &'t [(String, Tree)], name: &str, attribute: &str) -> Option<&'t Tree> {
+    let is_own =
+        |(it, _): &&(String, Tree)| it.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
+    let mut own = before.iter().rev().take_while(is_own);
+    own.find(|(it, _)| it[name.len() + 1..] == *attribute).map(|(_, tree)| tree)
+}
+
+/// The class that an element's attribute gives; the element is the last of a path.
+fn class_of<'t>(path: &[&'t Tree]) -> Option<&'t Tree> {
+    let [.., parent, element] = path else { return None };
+    let entries = parent.entries();
+    let number = entries.iter().position(|(_, it)| std::ptr::eq(it, *element))?;
+    attribute_of(&entries[..number], &entries[number].0, "class")
 }
 
 /// Where a relative or absolute path leads to from an element, with the nodes above that. A circle leads
@@ -89,11 +109,14 @@ mod tests {
 
     #[test]
     fn references_lead_to_what_is_written_before() {
-        let text = "<r><a><x><p>1</p></x></a><b/><a><x><p>2</p></x></a>\
+        let text = "<r><a><x><p>1</p></x></a><b/><a><x class='k'><p>2</p></x></a>\
             <c><x reference='../../a[2]/x'/></c><d reference='/r/a/x'/></r>";
-        for (path, expected) in
-            [("r.c.x.p", "2"), ("r.d.p", "1"), ("r.c.x@reference", "../../a[2]/x")]
-        {
+        for (path, expected) in [
+            ("r.c.x.p", "2"),
+            ("r.c.x@class", "k"),
+            ("r.d.p", "1"),
+            ("r.c.x@reference", "../../a[2]/x"),
+        ] {
             assert_eq!(value(text, path).as_deref(), Some(expected), "{path}");
         }
     }

@@ -63,7 +63,7 @@ pub enum RollError {
     },
     /// The plugin asks for more than the id, which only Jenkins knows.
     #[error(
-        "{agent} asks EC2 for an AMI by its id and by {key}, which has the variable ${{{variable}}}: whether \
+        "{agent} asks EC2 for an AMI by its id and by {key}, which has {variable}: whether \
          {ami} matches could not be determined"
     )]
     Unsearchable {
@@ -71,7 +71,7 @@ pub enum RollError {
         agent: String,
         /// The key.
         key: &'static str,
-        /// The variable.
+        /// What it has that is not known.
         variable: String,
         /// The AMI.
         ami: String,

@@ -1,6 +1,6 @@
 //! Agent templates in a file of Jenkins': the id in the file changes, and nothing else.
 
-use jenkins_config::{Agent, Change, Document, Format, Search, Selector};
+use jenkins_config::{Agent, AgentName, Change, Document, Format, Search, Selector};
 
 use super::error::RollError;
 use super::files::{Files, read};
@@ -120,7 +120,7 @@ fn changes(
     request: &RollRequest<'_>,
 ) -> Result<(Vec<Change>, Vec<Move>), RollError> {
     let (mut changes, mut moves) = (Vec::new(), Vec::new());
-    for number in chosen(document, agents)? {
+    for (number, name) in std::iter::zip(chosen(document, agents)?, &agents.agents) {
         let agent = &document.agents()[number];
         let place = agent.title();
         let wanted = &request.target.ami;
@@ -145,7 +145,7 @@ fn changes(
                 from: Some(from),
                 to,
             });
-            let of = (agents.file.as_path(), &*agent.title());
+            let of = (agents.file.as_path(), &*who(agents, name));
             let kept = WrittenScripts(request.written).find(of, &script.text);
             (change.init_script, change.written) = match kept {
                 Some(kept) => (Some(kept.script), Some(kept.written)),
@@ -173,6 +173,11 @@ fn seen(agent: &Agent) -> String {
     agent.format.seen(&written).unwrap_or(written)
 }
 
+/// What tells an agent template from all others of its file.
+fn who(agents: &JenkinsAgents, name: &AgentName) -> String {
+    format!("{} {name}", agents.cloud.as_deref().unwrap_or_default())
+}
+
 /// Keeps how the scripts are written that others take the places of.
 fn keep_scripts(
     document: &Document,
@@ -180,10 +185,13 @@ fn keep_scripts(
     changes: &[Change],
     request: &RollRequest<'_>,
 ) {
-    for change in changes.iter().filter(|change| change.init_script.is_some()) {
+    // They are in the order in which the agents are named.
+    for (change, name) in std::iter::zip(changes, &agents.agents) {
         let agent = &document.agents()[change.agent];
-        if let Some(written) = document.written_script(change.agent) {
-            let of = (agents.file.as_path(), &*agent.title());
+        if change.init_script.is_some()
+            && let Some(written) = document.written_script(change.agent)
+        {
+            let of = (agents.file.as_path(), &*who(agents, name));
             let kept = Kept { script: seen(agent), written: written.to_owned() };
             WrittenScripts(request.written).keep(of, &kept);
         }
@@ -241,7 +249,7 @@ fn replaced(
 /// What the agents of the running Jenkins are to have.
 fn wanted(agents: &JenkinsAgents, request: &RollRequest<'_>) -> Vec<Wanted> {
     let script = request.template.boot_script.as_ref().map(|boot| request.script(boot));
-    let of = |name: &jenkins_config::AgentName| Wanted {
+    let of = |name: &AgentName| Wanted {
         cloud: agents.cloud.clone(),
         agent: name.clone(),
         ami: request.target.ami.clone(),

@@ -150,9 +150,8 @@ fn namespace(args: &ImportArgs, files: &[ImportFile]) -> Result<String, Failure>
     }
     let url = surroundings::variable("JENKINS_URL");
     let file = args.files.first().and_then(|path| path.canonicalize().ok());
-    let folder = file.as_deref().and_then(Path::parent).and_then(Path::file_name);
-    let folder = folder.map(|name| name.to_string_lossy().into_owned());
-    import::namespace(files, url.as_deref(), folder.as_deref()).ok_or_else(|| {
+    let folder = file.as_deref().and_then(Path::parent);
+    import::namespace(files, url.as_deref(), folder).ok_or_else(|| {
         Failure::usage("the controller of these files could not be determined").hint(
             "name the namespace of its AMIs, which no other controller may have: --namespace NAME",
         )

@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
 }
 
 /// An id is `ami-` and 8 or 17 hexadecimal digits.
-fn is_ami_id(text: &str) -> bool {
+pub(crate) fn is_ami_id(text: &str) -> bool {
     let digits = text.strip_prefix("ami-").unwrap_or_default();
     matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -64,7 +64,11 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     choose(&mut places, args.to.as_deref());
     let mut all: Vec<(Consumed<'_>, RollTarget)> = Vec::new();
     for place in places {
-        match target(&place.template, &args, &place.fleet) {
+        let target = target(&place.template, &args, &place.fleet);
+        if let Ok(target) = &target {
+            warn_of_anothers(&place, target, console).await;
+        }
+        match target {
             Ok(target) => all.push((place, target)),
             Err(failure) if failure.status == Status::Usage => return Err(failure),
             // It keeps no other from being rolled.
@@ -169,6 +173,16 @@ async fn warn_of_missing(
         }
     }
     Ok(())
+}
+
+/// Tells of a current AMI that another configuration may have baked.
+async fn warn_of_anothers(place: &Consumed<'_>, target: &RollTarget, console: &Console) {
+    let Consumed { template, fleet, .. } = place;
+    let current = fleet.current(&template.name).filter(|current| current.ami == target.ami);
+    let Some(current) = current else { return };
+    if let Some(other) = ami_lifecycle::baked_from_another_source(template, current).await {
+        console.complain(&format!("warning: {}: {other}: {}", template.name, other.hint()));
+    }
 }
 
 /// The AMI that a template's consumers are to name.

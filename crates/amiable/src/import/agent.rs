@@ -9,6 +9,7 @@ use ami_lifecycle::jenkins_config::{
 use super::ImportFile;
 use super::fields::Fields;
 use super::secrets::line_with_secret;
+use crate::commands::is_ami_id;
 
 /// An agent template that a template can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,9 +127,9 @@ fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
         Region::Named(region) if region != wanted.region => Some(format!(
             "its cloud is in {region}: import it into a configuration of its own, with --region {region}"
         )),
-        Region::Variable(variable) if !wanted.region_is_given => Some(format!(
-            "the region of its cloud is the variable ${{{variable}}}, whose value only Jenkins knows: say \
-             which it is, with --region"
+        Region::Variable(unknown) if !wanted.region_is_given => Some(format!(
+            "the region of its cloud is {unknown}, whose value only Jenkins knows: say which it is, with \
+             --region"
         )),
         Region::Named(_) | Region::Variable(_) | Region::None => None,
     }
@@ -137,9 +138,8 @@ fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
 /// What of a cloud concerns a bake and is not taken over.
 fn of_cloud(cloud: &Cloud, wanted: &Wanted<'_>) -> Vec<(String, String)> {
     let mut notable = Vec::new();
-    if let Region::Variable(variable) = &cloud.region {
-        let text =
-            format!("the variable ${{{variable}}} is taken to be {}, as you said", wanted.region);
+    if let Region::Variable(unknown) = &cloud.region {
+        let text = format!("{unknown} is taken to be {}, as you said", wanted.region);
         notable.push(("region".to_owned(), text));
     }
     let filled = |field: &&Field| field.path == "altEC2Endpoint" && !field.value.trim().is_empty();
@@ -172,17 +172,22 @@ fn named(document: &Document, number: usize) -> Result<(AgentName, Option<String
     match names.first() {
         None => Err("it has neither description nor labels to tell it by: give it one".into()),
         Some(name) => Err(format!(
-            "several agent templates are called {name}, and their labels are the same: give each a \
-             description of its own"
+            "several agent templates are called {name}: give each a description or labels of its own"
         )),
     }
 }
 
 fn ami(agent: &Agent) -> Result<String, String> {
     match &agent.ami {
-        Some(ami) => agent.format.seen(ami).map_err(|variable| {
-            format!("its AMI is the variable ${{{variable}}}, which is set elsewhere")
-        }),
+        Some(ami) => {
+            let unknown = |it| format!("its AMI is {it}, which is set elsewhere");
+            let ami = agent.format.known(ami).map_err(unknown)?;
+            if is_ami_id(&ami) {
+                Ok(ami)
+            } else {
+                Err(format!("its AMI is {ami}, which is no AMI id"))
+            }
+        }
         None if agent.search.is_empty() => Err("it names no AMI".into()),
         None => Err(by_filters(agent)),
     }

@@ -46,9 +46,6 @@ const READ: [&str; 20] = [
     "userData",
 ];
 
-/// The kinds of `amiType` with a shell, as configuration as code calls them.
-const KINDS: [&str; 3] = ["unixData", "macData", "windowsSSHData"];
-
 /// How an agent template's fields are read.
 pub(super) struct Fields<'a> {
     agent: &'a Agent,
@@ -66,14 +63,14 @@ impl<'a> Fields<'a> {
     }
 
     fn value_of(&mut self, field: &Field, name: &str, key: &str) -> Option<String> {
-        match self.agent.format.seen(field.value.trim()) {
+        match self.agent.format.known(field.value.trim()) {
             Ok(value) => Some(value),
-            Err(variable) => {
+            Err(unknown) => {
                 let line = field.line;
-                self.notes.add(
-                    name,
-                    format!("line {line} has the variable ${{{variable}}}, whose value only Jenkins knows: set `{key}`"),
+                let text = format!(
+                    "line {line} has {unknown}, whose value only Jenkins knows: set `{key}`"
                 );
+                self.notes.add(name, text);
                 None
             }
         }
@@ -82,16 +79,13 @@ impl<'a> Fields<'a> {
     /// A field of how the agent is reached. What is written beside `amiType` is of the plugin's versions
     /// that had none, and counts only where there is none.
     fn of_type(&self, name: &str) -> Option<&'a Field> {
-        let has_type = self.agent.fields.iter().any(|it| {
-            (it.path.starts_with("amiType.") || it.path.starts_with("amiType@"))
-                && !it.value.trim().is_empty()
-        });
+        let has_type = !self.agent.kind.is_empty();
         if !has_type {
             return self.agent.field(name);
         }
-        let kinds = KINDS.iter().map(|kind| format!("amiType.{kind}.{name}"));
-        let mut paths = std::iter::once(format!("amiType.{name}")).chain(kinds);
-        paths.find_map(|path| self.agent.field(&path))
+        // In XML the kind is an attribute.
+        let paths = [format!("amiType.{}.{name}", self.agent.kind), format!("amiType.{name}")];
+        paths.iter().find_map(|path| self.agent.field(path))
     }
 
     /// The user that logs in. `None` where only Jenkins knows it.
@@ -188,6 +182,20 @@ impl<'a> Fields<'a> {
                 self.notes.add(name, text);
             }
         }
+        for (name, line) in &self.agent.no_texts {
+            let text = format!("line {line} has more than the one text that Jenkins takes");
+            self.notes.add(name, text);
+        }
+        let has_type = self.agent.fields.iter().any(|field| field.path.starts_with("amiType."));
+        if self.agent.field("amiType@reference").is_some() && !has_type {
+            let text = "it refers to something that is not there: set `run_as` and `ssh_port`";
+            self.notes.add("amiType", text);
+        }
+        let script = self.agent.init_script.as_deref().unwrap_or_default();
+        if ["{{", "{%", "<%"].iter().any(|begin| script.contains(begin)) {
+            let text = "it is taken as it stands; if the file is a template, put in what its placeholders stand for";
+            self.notes.add("initScript", text);
+        }
         for key in self.agent.search.keys().into_iter().filter(|_| self.agent.ami.is_some()) {
             let text = "the plugin asks EC2 for an AMI by its id and by this, and starts no agent where a new \
                         AMI does not match it: take it out; `amiable roll` refuses such an AMI";
@@ -212,23 +220,24 @@ impl<'a> Fields<'a> {
     pub(super) fn foreign_system(&mut self) -> Option<String> {
         let agent = self.agent;
         let text = |path: &str| agent.field(path).map(|it| it.value.trim()).unwrap_or_default();
-        let class = text("amiType@class");
-        let has = |start: &str| agent.fields.iter().any(|field| field.path.starts_with(start));
+        let kind = agent.kind.to_ascii_lowercase();
         let is_drive = |path: &str| {
             let mut begin = path.chars();
             begin.next().is_some_and(|it| it.is_ascii_alphabetic())
                 && begin.next() == Some(':')
                 && begin.next().is_some_and(|it| it == '\\' || it == '/')
         };
-        if class.contains("Windows")
-            || has("amiType.windows")
-            || text("remoteAdmin").eq_ignore_ascii_case("Administrator")
+        let admin = text("remoteAdmin");
+        if kind.contains("windows")
+            || admin.eq_ignore_ascii_case("Administrator")
+            || admin.contains('\\')
             || is_drive(text("remoteFS"))
+            || text("remoteFS").starts_with('%')
         {
             return Some("it runs Windows, which amiable does not bake".into());
         }
-        let kind = instance_type(text("type")).unwrap_or_default();
-        if class.contains("MacData") || has("amiType.macData") || kind.starts_with("mac") {
+        let machine = instance_type(text("type")).unwrap_or_default();
+        if kind.contains("macdata") || machine.starts_with("mac") {
             let user = self.ssh_user();
             let user = self.run_as(user.as_deref()).unwrap_or_else(|| "root".into());
             let port = self.ssh_port().unwrap_or(22);
@@ -270,7 +279,7 @@ fn user_of_prefix(prefix: &str) -> Option<String> {
             _ => return None,
         }
     }
-    let is_name = |name: &str| !name.is_empty() && !name.contains(['$', '`', '"', '\'']);
+    let is_name = |name: &str| !name.is_empty() && !name.contains(['$', '`', '"', '\'', '#']);
     is_name(&user).then_some(user)
 }
 
@@ -289,6 +298,7 @@ mod tests {
             ("sudo --user=jenkins -i", Some("jenkins")),
             ("sudo -u", None),
             ("sudo -u $USER", None),
+            ("sudo -u#1000", None),
             ("sudo -g docker", None),
             ("sudo FOO=1", None),
             ("sudo nice", None),

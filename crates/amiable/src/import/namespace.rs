@@ -1,6 +1,8 @@
 //! The namespace of a new configuration: each controller has one of its own, as agents of several may have
 //! the same names.
 
+use std::path::Path;
+
 use super::ImportFile;
 
 /// A longer one would leave no room in the names of AMIs.
@@ -11,11 +13,45 @@ const LONGEST: usize = 40;
 pub(crate) fn namespace(
     files: &[ImportFile],
     environment: Option<&str>,
-    folder: Option<&str>,
+    folder: Option<&Path>,
 ) -> Option<String> {
     let of_files = files.iter().filter_map(|file| file.root_url.as_deref());
     let mut urls = of_files.chain(environment).filter_map(of_url);
-    urls.next().or_else(|| folder.and_then(of_text))
+    urls.next().or_else(|| folder.and_then(of_folder))
+}
+
+/// Folders that many controllers have.
+const COMMON: [&str; 23] = [
+    ".jenkins",
+    "casc",
+    "casc_configs",
+    "conf",
+    "config",
+    "configs",
+    "data",
+    "etc",
+    "files",
+    "home",
+    "init",
+    "jcasc",
+    "jenkins",
+    "jenkins_home",
+    "lib",
+    "opt",
+    "root",
+    "srv",
+    "tmp",
+    "usr",
+    "values",
+    "var",
+    "workspace",
+];
+
+/// The innermost folder whose name is not every other controller's, too.
+fn of_folder(folder: &Path) -> Option<String> {
+    let names = folder.ancestors().filter_map(|it| it.file_name()?.to_str());
+    let mut own = names.filter(|name| !COMMON.contains(&&*name.to_lowercase().replace('-', "_")));
+    own.find_map(of_text)
 }
 
 /// Host, port and path of a URL, which together are a controller's own.
@@ -51,7 +87,9 @@ mod tests {
             document: document.clone(),
             root_url: url.map(String::from),
         };
-        let of = |url, environment, folder| namespace(&[file(url)], environment, folder);
+        let of = |url, environment, folder: Option<&str>| {
+            namespace(&[file(url)], environment, folder.map(Path::new))
+        };
         let expected = |text: &str| Some(text.to_owned());
         let url = "https://CI.example.org:8443/jenkins/?x";
         assert_eq!(
@@ -65,5 +103,7 @@ mod tests {
         );
         assert_eq!(of(Some("${URL}"), None, Some("..")), None);
         assert_eq!(of(None, None, None), None);
+        assert_eq!(of(None, None, Some("/repo/Staging/casc-configs")), expected("staging"));
+        assert_eq!(of(None, None, Some("/var/lib/jenkins")), None);
     }
 }

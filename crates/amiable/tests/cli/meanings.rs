@@ -87,10 +87,7 @@ fn an_ami_that_the_plugin_would_not_find_is_not_rolled_to() {
     assert!(read(&farm, "jenkins.yaml").contains(&ami));
     let users = text.replace("amiOwners: \"111122223333\"", "amiUsers: \"${USER}\"");
     farm.write("jenkins.yaml", &users);
-    has(
-        &farm.amiable(&["roll", "agent", "--write"]),
-        &["by amiUsers, which has the variable ${USER}"],
-    );
+    has(&farm.amiable(&["roll", "agent", "--write"]), &["by amiUsers, which has ${USER}"]);
     farm.stdout(&["roll", "agent", "--write", "--force"]);
     assert_eq!(read(&farm, "jenkins.yaml"), users.replace(ID, &ami));
 }
@@ -125,7 +122,7 @@ fn variables_are_named_and_never_written() {
         has(
             &told,
             &[&format!(
-                "not taken over: {field} of builder: line {line} has the variable ${{{variable}}}, whose value only Jenkins knows: set `{key}`"
+                "not taken over: {field} of builder: line {line} has ${{{variable}}}, whose value only Jenkins knows: set `{key}`"
             )],
         );
     }
@@ -135,17 +132,12 @@ fn variables_are_named_and_never_written() {
     has(
         &told,
         &[
-            "the region of its cloud is the variable ${REGION}, whose value only Jenkins knows: say which it is, with --region",
+            "the region of its cloud is ${REGION}, whose value only Jenkins knows: say which it is, with --region",
         ],
     );
     assert_eq!(config, "");
     let (told, config) = import_with("jenkins.yaml", escaped, &["--region", "eu-west-1"]);
-    has(
-        &told,
-        &[
-            "not taken over: region of a: the variable ${REGION} is taken to be eu-west-1, as you said",
-        ],
-    );
+    has(&told, &["not taken over: region of a: ${REGION} is taken to be eu-west-1, as you said"]);
     has(&config, &["region = \"eu-west-1\"", "ssh_user = \"x${y}\""]);
 }
 
@@ -505,7 +497,8 @@ fn examples_of_documentations_are_taken_or_told() {
         )
     };
     for (text, why) in [
-        (agent("ami: ami-12345"), "labels \"linux\" (jenkins.yaml:4): it has no init script"),
+        (agent("ami: ami-12345678"), "labels \"linux\" (jenkins.yaml:4): it has no init script"),
+        (agent("ami: ami-12345\n      initScript: x"), "its AMI is ami-12345, which is no AMI id"),
         (agent("amiOwners: self"), "it looks its AMI up by filters"),
         (agent("amiFilters: []"), "it names no AMI"),
         (agent("amiType: {windowsData: {useHTTPS: true}}"), "it runs Windows"),
@@ -523,4 +516,133 @@ fn examples_of_documentations_are_taken_or_told() {
         &import("ec2.groovy", groovy).0,
         &["it is a Groovy script, and no file that Jenkins reads"],
     );
+}
+
+/// A template's placeholders are no values, quoted or not.
+#[test]
+fn placeholders_are_named_and_never_written() {
+    let agent = |user: &str, region: &str| {
+        format!(
+            "jenkins:\n  clouds:\n  - amazonEC2:\n      region: {region}\n      templates:\n      - ami: {ID}\n        \
+             description: a\n        remoteAdmin: {user}\n        subnetId: {user}\n        initScript: \"echo {{{{ x }}}}\\n\"\n"
+        )
+    };
+    for (user, kind) in [("{{ user }}", "Jinja"), ("{{ .Values.user }}", "Go")] {
+        let (told, config) = import("jenkins.yaml", &agent(user, "eu-west-1"));
+        has(&told, &["it is a template (", kind]);
+        assert_eq!(config, "");
+    }
+    for user in ["\"{{ user }}\"", "\"<%= @user %>\""] {
+        let (told, config) = import("jenkins.yaml", &agent(user, "eu-west-1"));
+        let told_of = format!(
+            "remoteAdmin of a: line 8 has {}, whose value only Jenkins knows",
+            user.trim_matches('"')
+        );
+        has(&told, &[&told_of, "not taken over: initScript of a: it is taken as it stands"]);
+        lacks(&told, &["only the first subnet"]);
+        lacks(&config, &["{{", "<%"]);
+        let (told, _) = import("jenkins.yaml", &agent("root", user));
+        has(&told, &["the region of its cloud is ", "say which it is, with --region"]);
+    }
+    let xml = file!("xstream-reference-config.xml")
+        .replace("<remoteAdmin>ubuntu<", "<remoteAdmin>{{ user }}<");
+    has(
+        &import("config.xml", &xml).0,
+        &["has {{ user }}, whose value only Jenkins knows: set `ssh_user`"],
+    );
+}
+
+/// Jenkins' loader does not mind the case of keys, and its export leaves empty mappings out.
+#[test]
+fn keys_and_kinds_are_read_as_jenkins_loader_reads_them() {
+    let text = file!("subnets-by-comma-jenkins.yaml");
+    let other_case = text
+        .replace("amazonEC2", "AmazonEC2Cloud")
+        .replace("subnetId", "SubnetID")
+        .replace("remoteAdmin", "RemoteAdmin");
+    has(
+        &import("jenkins.yaml", &other_case).1,
+        &["ssh_user = \"ubuntu\"", "subnet = \"subnet-0aaaaaaaaaaaaaaa1\""],
+    );
+    for kind in ["macData", "MacData", "\n          macData: {}", "{macData: {sshPort: 5}}"] {
+        let text = text.replace(
+            "        remoteAdmin",
+            &format!("        amiType: {kind}\n        remoteAdmin"),
+        );
+        has(&import("jenkins.yaml", &text).0, &["it runs macOS"]);
+        let windows = text.replace("macData", "windowsData").replace("MacData", "windowsSSHData");
+        has(&import("jenkins.yaml", &windows).0, &["it runs Windows"]);
+    }
+    for (from, to) in
+        [("subnetId: \"", "subnetId: [\""), ("securityGroups: \"", "securityGroups: [\"")]
+    {
+        let list: String = text
+            .lines()
+            .map(|line| {
+                if line.contains(from) {
+                    format!("{}]\n", line.replace(from, to))
+                } else {
+                    format!("{line}\n")
+                }
+            })
+            .collect();
+        let key = from.split(':').next().unwrap();
+        has(
+            &import("jenkins.yaml", &list).0,
+            &[&format!("not taken over: {key} of builder: line ")],
+        );
+    }
+    let xml = file!("xstream-reference-config.xml").replacen("UnixData", "MacData", 1);
+    let mac = xml.replace(" class=\"hudson.plugins.ec2.UnixData\" reference", " reference");
+    let (told, config) = import("config.xml", &mac);
+    assert_eq!((told.matches("it runs macOS").count(), config.as_str()), (2, ""), "{told}");
+    let lost = file!("xstream-reference-config.xml")
+        .replace("SlaveTemplate/amiType\"", "SlaveTemplate[7]/amiType\"");
+    has(
+        &import("config.xml", &lost).0,
+        &["not taken over: amiType of two: it refers to something that is not there"],
+    );
+}
+
+/// Clouds in the file itself and in its texts, and texts that only speak of clouds.
+#[test]
+fn clouds_of_all_places_of_a_file_are_seen() {
+    let own = file!("two-controllers-B-jenkins.yaml");
+    let text = format!("{own}---\n{}", file!("helm-values-values.yaml"));
+    let (_, config) = import("jenkins.yaml", &text);
+    has(&config, &["[template.zeta]", "[template.builder]"]);
+    let (farm, ami) = farm_with("jenkins.yaml", &text, "\"builder\", \"zeta\"");
+    farm.stdout(&["roll", "agent", "--write"]);
+    assert_eq!(
+        read(&farm, "jenkins.yaml"),
+        text.replace(ID, &ami).replace("ami-0123456789abcdef9", &ami)
+    );
+    for only_words in [
+        "this sets up hudson.plugins.ec2.EC2Cloud for you",
+        "|\n  import hudson.plugins.ec2.EC2Cloud\n  new EC2Cloud(\"x\")\n",
+    ] {
+        let (told, _) = import("values.yaml", &format!("a: {only_words}"));
+        has(&told, &["values.yaml"]);
+        lacks(&told, &["overflow"]);
+    }
+    let fleet =
+        "data:\n  casc: |\n    jenkins:\n      clouds:\n      - eC2Fleet:\n          name: f\n";
+    has(&import("map.yaml", fleet).0, &["line 6: a cloud of the EC2 Fleet plugin names no AMI"]);
+    let json = "data:\n  casc: |\n    {\"jenkins\": {\"clouds\": [{\"amazonEC2\": {\"templates\": [{\"ami\": \"ami-12345678\", \"description\": \"a\", \"initScript\": \"x\"}]}}]}}\n";
+    has(&import("map.yaml", json).1, &["[template.a]"]);
+    for (twice, name) in [
+        (
+            file!("helm-values-values.yaml").to_owned()
+                + &file!("helm-values-values.yaml")
+                    .lines()
+                    .skip(3)
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>(),
+            "agent-settings",
+        ),
+        (file!("nested-below-other-keys-vars.yml").repeat(2), "jenkins_jcasc"),
+        (own.replace("  - amazonEC2:", "  - amazonEC2: {}\n    amazonEC2:"), "amazonEC2"),
+    ] {
+        has(&import("values.yaml", &twice).0, &[&format!("`{name}` is there twice")]);
+    }
 }
