@@ -100,7 +100,8 @@ impl Document {
         }
     }
 
-    /// Whether lines end as they do in the file: it may have been converted since.
+    /// Whether lines end as they do in the file, which may have been converted since. What has both kinds is
+    /// as somebody has written it.
     fn ends_lines_alike(&self, written: &str) -> bool {
         let kinds = |text: &str| {
             let all = text.matches('\n').count();
@@ -108,7 +109,11 @@ impl Document {
             (crlf > 0, all > crlf)
         };
         let (of_file, of_written) = (kinds(self.text.characters()), kinds(written));
-        (of_file.0 || !of_written.0) && (of_file.1 || !of_written.1)
+        match of_written {
+            (true, false) => of_file.0,
+            (false, true) => of_file.1,
+            _ => true,
+        }
     }
 
     /// The new texts of those within the file.

@@ -418,7 +418,7 @@ fn what_finds_amis_beside_their_ids_is_read() {
     }
     let unknown = parse("- amazonEC2:\n    templates:\n    - {amiUsers: \"${USER}\"}\n");
     let search = &unknown.agents()[0].search;
-    assert_eq!(search.unknown, Some(("amiUsers", "USER".into())));
+    assert_eq!(search.unknown, Some(("amiUsers", "${USER}".into())));
     assert_eq!(search.keys(), ["amiUsers"]);
     assert!(!search.is_empty());
 }
@@ -471,4 +471,27 @@ fn other_peoples_files_are_read_and_edited() {
             println!("  {}: {old}", agent.title());
         }
     }
+}
+
+/// A file may be converted between two rolls.
+#[test]
+fn a_script_of_before_is_not_put_back_with_other_line_ends() {
+    let text = "- amazonEC2:\n    templates:\n    - ami: ami-1\n      initScript: |\n        a\n        b\n";
+    let with = |text: &str, script: &str, written: Option<&str>| {
+        let (script, written) = (script.to_owned(), written.map(String::from));
+        let change = Change { init_script: Some(script), written, ..Change::default() };
+        String::from_utf8(parse(text).edit(&[change]).unwrap()).unwrap()
+    };
+    let crlf = text.replace('\n', "\r\n");
+    for (from, to) in [(text, &*crlf), (&*crlf, text)] {
+        let before = parse(from);
+        let there = with(to, "x\n", None);
+        assert_eq!(with(&there, "a\nb\n", before.written_script(0)), to);
+    }
+    // The last line of a file may have no end.
+    let text = text.trim_end();
+    let there = with(text, "x\n", None);
+    let before = parse(text);
+    let script = before.agents()[0].init_script.clone().unwrap();
+    assert_eq!(with(&there, &script, before.written_script(0)), text);
 }
