@@ -1,5 +1,8 @@
 //! amiable bakes and keeps the AMIs that CI build agents boot from.
 
+// A bake is one future of many within each other: in a release build the compiler looks through all of them.
+#![recursion_limit = "256"]
+
 mod cli;
 mod commands;
 mod config;
