@@ -196,12 +196,13 @@ mod tests {
     fn a_daemon_that_goes_on_printing_holds_nothing_up() {
         let dir = tempfile::tempdir().unwrap();
         let work = dir.path().to_string_lossy().into_owned();
-        let noise = "(while [ ! -e over ] && sleep 0.05; do echo noise; done) & echo done; exit 4";
+        // The folder goes at the end of the test, and the file with it.
+        let noise =
+            "touch on; (while [ -e on ] && sleep 0.05; do echo noise; done) & echo done; exit 4";
         let script = detached(&work, noise, OnReboot::Fail);
         let text = format!("cd {work}\n{}", follow(&script, 0));
         let began = std::time::Instant::now();
         let output = sh(&text, dir.path());
-        std::fs::write(dir.path().join("over"), "").unwrap();
         assert_eq!(output.status.code(), Some(4), "after {:?}", began.elapsed());
     }
 
