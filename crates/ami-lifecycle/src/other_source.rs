@@ -45,8 +45,12 @@ pub(crate) fn other_source(
 ) -> Option<OtherSource> {
     let (kind, url) = (template.source.kind().to_string(), template.source.recorded_url());
     let source = &current.source;
+    // Before, a folder was recorded as the configuration names it, which tells nothing of where it was.
+    if source.url.is_empty() || (source.kind == "path" && !source.url.starts_with('/')) {
+        return None;
+    }
     let is_same = (source.kind == kind && source.url == url) || Some(&*source.revision) == revision;
-    (!is_same && !source.url.is_empty()).then(|| OtherSource {
+    (!is_same).then(|| OtherSource {
         ami: current.ami.clone(),
         operator: current.operator.clone(),
         from: format!("{} {}", source.kind, source.url),
@@ -87,7 +91,9 @@ mod tests {
         assert!(other_source(&template, &current, None).is_some());
         current.source.url = "/nonexistent".into();
         assert_eq!(other_source(&template, &current, Some("r2")), None);
-        current.source.url = String::new();
-        assert_eq!(other_source(&template, &current, Some("r2")), None);
+        for of_before in ["", "init"] {
+            current.source.url = of_before.into();
+            assert_eq!(other_source(&template, &current, Some("r2")), None);
+        }
     }
 }

@@ -85,7 +85,8 @@ impl Guest {
                     ))
                 }
                 BakeError::Connection(text) => cut(format!(
-                    "{text}: the script may have changed the network, a firewall or sshd"
+                    "{text}: the script may have changed the network, a firewall or sshd, or the machine is slow to \
+                     come back from a reboot"
                 )),
                 other => other,
             })?;

@@ -126,7 +126,8 @@ fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
         let remarks: Vec<String> = document.remarks().iter().map(ToString::to_string).collect();
         let hint = match remarks.is_empty() {
             true => {
-                "it is to be Jenkins' config.xml, or configuration as code, whole or as exported"
+                "give Jenkins' config.xml, or configuration as code: whole, as exported, or in another \
+                 program's file"
                     .into()
             }
             false => remarks.join("; "),

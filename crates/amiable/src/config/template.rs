@@ -177,7 +177,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             return Some(Base::Ami(id.to_owned()));
         }
         let hint = "an id is `ami-` and 8 or 17 hexadecimal digits; a name goes into { owner = \"…\", name = \"…\" }";
-        self.mistakes.add(span, format!("`{id}` is no AMI id"), Some(hint.into()));
+        self.mistakes.add(span, format!("`{id}` is not an AMI id"), Some(hint.into()));
         None
     }
 

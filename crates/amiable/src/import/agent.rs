@@ -18,6 +18,8 @@ pub(crate) struct Candidate {
     pub(super) file: String,
     pub(super) title: String,
     pub(super) name: AgentName,
+    /// It has a description, whether it is named by that or not.
+    pub(super) is_described: bool,
     /// The cloud that must be named with it, as another one has an agent of that name.
     pub(super) cloud: Option<String>,
     pub(super) labels: String,
@@ -104,6 +106,7 @@ fn candidate(file: &ImportFile, number: usize, wanted: &Wanted<'_>) -> Result<Ca
         file: file.shown.clone(),
         title: agent.title(),
         name,
+        is_described: agent.description.is_some(),
         cloud,
         labels: agent.labels.clone(),
         ami,
@@ -185,7 +188,7 @@ fn ami(agent: &Agent) -> Result<String, String> {
             if is_ami_id(&ami) {
                 Ok(ami)
             } else {
-                Err(format!("its AMI is {ami}, which is no AMI id"))
+                Err(format!("its AMI is {ami}, which is not an AMI id"))
             }
         }
         None if agent.search.is_empty() => Err("it names no AMI".into()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ami_lifecycle::KnownAmi;
+use ami_lifecycle::jenkins_config::AgentName;
 use similar::{ChangeTag, TextDiff};
 
 use super::release::published_base;
@@ -42,9 +43,15 @@ fn templates(plan: &Plan, lines: &mut Vec<String>) {
 fn agents(group: &Group) -> String {
     let several = group.agents.iter().any(|agent| agent.file != group.first().file);
     let names = group.agents.iter().map(|agent| {
+        let labels = match &agent.name {
+            AgentName::Labels(labels) if agent.is_described => {
+                format!(" with the labels `{labels}`")
+            }
+            _ => String::new(),
+        };
         let cloud = agent.cloud.as_ref().map(|cloud| format!(" of cloud {cloud}"));
         let file = several.then(|| format!(" in {}", agent.file));
-        format!("{}{}{}", agent.title, cloud.unwrap_or_default(), file.unwrap_or_default())
+        format!("{}{labels}{}{}", agent.title, cloud.unwrap_or_default(), file.unwrap_or_default())
     });
     names.collect::<Vec<String>>().join(", ")
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod farm;
 mod imports;
 mod interrupts;
+mod jenkins_files;
 mod jenkins_server;
 mod local;
 mod meanings;
