@@ -175,8 +175,9 @@ impl Params {
     pub(crate) fn finish(&self, reference: &Reference) -> ApiResult<()> {
         let used = self.used.borrow();
         debug_assert!(
-            used.iter().all(|path| COMMON.contains(&path.as_str())
-                || covers(reference.honours, &without_numbers(path))),
+            used.iter().map(|path| without_numbers(path)).all(|path| {
+                COMMON.contains(&path.as_str()) || covers(reference.honours, &path)
+            }),
             "a parameter that the reference does not name is read: {used:?}"
         );
         // Clients send empty parameters for what they have nothing to say about.
@@ -252,6 +253,14 @@ mod tests {
 
     const TAKES: Reference =
         Reference { honours: &["Id", "Filter"], ignores: &["Monitoring"], ..Reference::NONE };
+
+    #[test]
+    fn what_every_call_takes_may_be_numbered_too() {
+        let params = params(&[("DryRun.1", "true"), ("Id.1", "a")]);
+        assert_eq!(params.flag("DryRun"), Ok(true));
+        assert_eq!(params.list("Id"), ["a"]);
+        assert_eq!(params.finish(&TAKES), Ok(()));
+    }
 
     #[test]
     fn lists_come_in_numerical_order() {
