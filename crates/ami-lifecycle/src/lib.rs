@@ -12,123 +12,90 @@
 //!                                              Event --> whoever renders
 //! ```
 
-mod access;
-mod action;
-mod ami;
-mod bake;
-mod cloud;
 mod consumer;
-mod delete;
-mod deleting;
-mod distribute;
-mod distribution;
-mod doctor;
-mod error;
-mod event;
-mod fleet;
-mod follow;
+mod ec2;
 mod guest;
-mod http;
-mod info;
-mod ingress;
-mod instance_type;
-mod known;
-mod lines;
-mod machine;
-mod marks;
-mod naming;
-mod other_source;
-mod own_address;
-mod pace;
-mod place;
-mod plan;
-mod prune;
-mod quotas;
-mod reach;
-mod recipe;
+mod model;
+mod operations;
 #[cfg(test)]
 mod recorded;
-mod restore;
-mod retire;
-mod rights;
-mod rollback;
-mod schedule;
-mod shared;
 mod source;
-mod ssh;
-mod sweep;
-pub mod tags;
-mod takeover;
-mod tampering;
-mod template;
-mod terms;
-mod tunnel;
-mod undo;
-mod usage;
-mod verify;
-mod wait;
-mod watch;
 
-pub use action::Action;
-pub use ami::{Ami, BlockDevice, SourceRecord, Status};
-pub use bake::{
-    BakeError, BakeRequest, Baked, FailedIn, KeptInstance, KeptLogin, Mode, NameHolder, NameTaken,
-    OnFailure, bake, check_name, next_name, resolve_base,
+pub use crate::consumer::change::{Move, Naming, RollRequest, RollTarget, Rolled, Value};
+pub use crate::ec2::account::WrongAccount;
+pub use crate::ec2::action::Action;
+pub use crate::ec2::client::Cloud;
+pub use crate::ec2::error::{CloudError, CloudErrorKind, NotSignedIn, chain};
+pub use crate::ec2::instance_type::instance_type;
+pub use crate::ec2::lookup::{KnownAmi, look_up};
+pub use crate::ec2::rate_limit::Limits;
+pub use crate::guest::error::GuestError;
+pub use crate::guest::kept_login::KeptLogin;
+pub use crate::model::ami::{Ami, SourceRecord, Status};
+pub use crate::model::consumer::{
+    BootScript, Consumer, ConsumerCommand, JenkinsAgents, ScriptText,
 };
-pub use cloud::{Cloud, ImageFacts, WrongAccount};
-pub use consumer::{
-    BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, ConsumerState, Consumers,
-    FilePlan, Files, Holders, JenkinsAgents, JenkinsServer, Move, Naming, RollError, RollRequest,
-    RollTarget, Rolled, ScriptText, ServerError, Sight, Value, examine_consumers, plan_roll, roll,
-};
-pub use delete::{
-    DeletePlan, DeleteRequest, Deleted, Deletion, NoDeletePlan, Objection, RegionDeletions,
-    carry_out_delete, plan_delete,
-};
-pub use deleting::{Actor, NotDeleted, NotPromoted};
-pub use distribute::{Distributed, How};
-pub use distribution::{Destination, Distribution, Encryption, Principal};
-pub use doctor::{Check, Verdict, examine_readiness};
-pub use error::{CloudError, CloudErrorKind, NotSignedIn, chain};
-pub use event::{Event, Observer, OutputLine, Stage, Stream};
-pub use fleet::{Fleet, Refusal};
-pub use follow::{FollowRequest, Followed, Told, follow, is_distributed};
-pub use guest::{AccountFault, check_user_data};
-pub use info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
-pub use instance_type::instance_type;
-pub use ipnet::IpNet;
-pub use jenkins_config;
-pub use known::{KnownAmi, look_up};
-pub use naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
-pub use other_source::{OtherSource, baked_from_another_source};
-pub use pace::Limits;
-pub use place::{InRegion, Place, elsewhere, places};
-pub use plan::{PlanRequest, Planned, Reason, Todo, Unknown, plan};
-pub use prune::{
-    Fate, Goes, Keep, Kept, NotPruned, PruneRequest, Pruned, RegionPrune, Retirement,
-    carry_out_prune, check_prune, plan_prune,
-};
-pub use reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Reach};
-pub use restore::{NotRestored, Restored, restore};
-pub use retire::{RetireStep, Retired, RetiredStage};
-pub use rights::{Operation, PolicyRequest, policy};
-pub use rollback::{NoRollback, RollbackError, RolledBack, rollback};
-pub use schedule::Schedule;
-pub use source::{
-    RunBy, ScriptFault, SourceError, check_scripts, current_revision, exact_revision,
-    examine_script,
-};
-pub use sweep::{
-    LeftBecause, LeftKind, Leftover, SweepPlan, SweepRequest, carry_out_sweep, plan_sweep,
-};
-pub use takeover::Busy;
-pub use tampering::{InDoubt, Tampered, Tampering, UnreadableTag};
-pub use template::{
+pub use crate::model::distribution::{Destination, Distribution, Encryption, Principal};
+pub use crate::model::event::{Event, Observer, OutputLine, Stage, Stream};
+pub use crate::model::facts::{BlockDevice, ImageFacts};
+pub use crate::model::fleet::{Fleet, Mode, Refusal};
+pub use crate::model::keep::Keep;
+pub use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
+pub use crate::model::name_taken::{NameHolder, NameTaken};
+pub use crate::model::naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
+pub use crate::model::other_source::OtherSource;
+pub use crate::model::reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Programs, Reach};
+pub use crate::model::resume::Busy;
+pub use crate::model::retirement::{RetireStep, Retired, RetiredStage};
+pub use crate::model::schedule::Schedule;
+pub use crate::model::tags;
+pub use crate::model::tampering::{InDoubt, Tampered, Tampering};
+pub use crate::model::template::{
     Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
     SealStep, Source, Template, Timeouts, VcsKind,
 };
+pub use crate::model::unreadable::UnreadableTag;
+pub use crate::operations::bake::bake;
+pub use crate::operations::bake::name::{check_name, next_name};
+pub use crate::operations::bake::request::{BakeRequest, Baked, OnFailure};
+pub use crate::operations::base::resolve_base;
+pub use crate::operations::claim::{Actor, NotDeleted, NotPromoted};
+pub use crate::operations::delete::{
+    DeletePlan, DeleteRequest, Deleted, Deletion, NoDeletePlan, RegionDeletions, carry_out_delete,
+    plan_delete,
+};
+pub use crate::operations::distribute::{Distributed, How};
+pub use crate::operations::doctor::check::{Check, Verdict};
+pub use crate::operations::doctor::examine_readiness;
+pub use crate::operations::error::{BakeError, FailedIn, KeptInstance};
+pub use crate::operations::follow::{FollowRequest, Followed, Told, follow, is_distributed};
+pub use crate::operations::info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
+pub use crate::operations::objection::Objection;
+pub use crate::operations::place::{InRegion, Place, elsewhere, places};
+pub use crate::operations::plan::request::PlanRequest;
+pub use crate::operations::plan::{Planned, Reason, Todo, Unknown, plan};
+pub use crate::operations::prune::fate::{Fate, Goes, Kept};
+pub use crate::operations::prune::{
+    NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
+    plan_prune,
+};
+pub use crate::operations::restore::{NotRestored, Restored, restore};
+pub use crate::operations::rights::{Operation, PolicyRequest, policy};
+pub use crate::operations::rollback::{NoRollback, RollbackError, RolledBack, rollback};
+pub use crate::operations::sweep::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
+pub use crate::operations::undo::Holdings;
+pub use crate::operations::usage::User;
+pub use crate::operations::verify::{NotVerified, Verified, VerifyRequest, verify};
+pub use crate::source::baked_from_another_source;
+pub use crate::source::error::SourceError;
+pub use consumer::{
+    CONSUMER_PLACEHOLDERS, ConsumerState, Consumers, FilePlan, Files, Holders, JenkinsServer,
+    RollError, ServerError, Sight, examine_consumers, plan_roll, roll,
+};
+pub use guest::{AccountFault, check_user_data};
+pub use ipnet::IpNet;
+pub use jenkins_config;
+pub use source::{
+    RunBy, ScriptFault, check_scripts, current_revision, exact_revision, examine_script,
+};
 pub use tokio_util::sync::CancellationToken;
-pub use tunnel::Programs;
-pub use undo::Holdings;
-pub use usage::User;
-pub use verify::{NotVerified, Verified, VerifyRequest, verify};

@@ -15,12 +15,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use crate::action::Action;
-use crate::cloud::{Cloud, LaunchTemplateKey};
-use crate::error::CloudErrorKind;
-use crate::pace::Limits;
-use crate::tunnel::Programs;
-use crate::usage::{self, User};
+use crate::ec2::action::Action;
+use crate::ec2::client::Cloud;
+use crate::ec2::error::CloudErrorKind;
+use crate::ec2::rate_limit::Limits;
+use crate::ec2::users::LaunchTemplateKey;
+use crate::model::reach::Programs;
+use crate::operations::usage::{self, User};
 
 /// What is answered to a request that has all of some texts in it.
 struct Answer {

@@ -1,9 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
+use crate::args::Global;
 use crate::commands::{
     create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, restore, roll,
     rollback, sweep, validate, verify,
@@ -21,35 +20,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// The configuration file [default: the nearest amiable.toml, upwards from here]
-    #[arg(
-        long,
-        global = true,
-        env = "AMIABLE_CONFIG",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
-    pub(crate) config: Option<PathBuf>,
-    /// Print results and errors only
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Tell more about what is done; twice: every call
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,11 +14,11 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-use crate::config::{CloudEndpoint, CloudSettings, Config};
+use crate::config::settings::{CloudEndpoint, CloudSettings, Config};
 use crate::console::Console;
-use crate::credentials::Profiles;
+use crate::credentials::{self, Profiles};
 use crate::failure::Failure;
-use crate::{credentials, guard, local, surroundings};
+use crate::{guard, local, surroundings};
 
 /// By this `aws` knows the endpoint, too
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).

@@ -1,10 +1,11 @@
 //! How a command fails: what is said, and the exit status.
 
-pub(crate) use ami_lifecycle::chain;
 use ami_lifecycle::{
-    BakeError, CloudError, FailedIn, InDoubt, InRegion, NotDeleted, NotPromoted, NotRestored,
-    NotVerified, Refusal, WrongAccount,
+    BakeError, CloudError, FailedIn, GuestError, InDoubt, InRegion, NotDeleted, NotPromoted,
+    NotRestored, NotVerified, Refusal, WrongAccount,
 };
+
+pub(crate) use ami_lifecycle::chain;
 
 use crate::config::{self, ConfigError};
 
@@ -175,7 +176,7 @@ pub(crate) fn of_bake(template: &str, failed: &FailedIn, log: &str) -> Failure {
     let message = match failed.error {
         BakeError::Cancelled => format!("interrupted while {}", failed.stage.label()),
         // The text alone does not tell at which machine, nor in which step.
-        BakeError::Connection(_) => {
+        BakeError::Guest(GuestError::Connection(_)) => {
             format!("{} while {}", chain(&failed.error), failed.stage.label())
         }
         _ => chain(&failed.error),
@@ -205,35 +206,30 @@ fn of_error(
         _ => Status::Failed,
     };
     let mut details = Vec::new();
-    if let BakeError::Script { tail, .. }
-    | BakeError::ScriptTimedOut { tail, .. }
-    | BakeError::ScriptCut { tail, .. }
-    | BakeError::Guest { tail, .. } = error
+    if let BakeError::Guest(
+        GuestError::Script { tail, .. }
+        | GuestError::ScriptTimedOut { tail, .. }
+        | GuestError::ScriptCut { tail, .. }
+        | GuestError::Command { tail, .. },
+    ) = error
     {
         if !tail.is_empty() {
             details.push("its last lines:".to_owned());
         }
         details.extend(tail.iter().map(|line| format!("  | {line}")));
     }
-    if let BakeError::NoLogin { console, .. } = error
+    if let BakeError::Guest(GuestError::NoLogin { console, .. }) = error
         && !console.is_empty()
     {
         details.push("the last lines of its console:".to_owned());
         details.extend(console.iter().map(|line| format!("  | {line}")));
     }
-    if matches!(
-        error,
-        BakeError::Script { .. }
-            | BakeError::Guest { .. }
-            | BakeError::ScriptCut { .. }
-            | BakeError::ScriptTimedOut { .. }
-            | BakeError::TimedOut { .. }
-            | BakeError::InstanceEnded { .. }
-            | BakeError::NoLogin { .. }
-            | BakeError::Account(_)
-            | BakeError::Connection(_)
-            | BakeError::Quarantined { .. }
-    ) {
+    let is_of_the_log = match error {
+        BakeError::Guest(GuestError::KeyFile { .. }) => false,
+        BakeError::Guest(_) | BakeError::TimedOut { .. } | BakeError::Quarantined { .. } => true,
+        _ => false,
+    };
+    if is_of_the_log {
         details.push(format!("the whole log: {log}"));
     }
     if let BakeError::NameInUse { users, .. } = error {
@@ -249,3 +245,6 @@ fn of_error(
         None => failure,
     }
 }
+
+/// What a command returns.
+pub(crate) type Outcome = Result<(), Failure>;

@@ -3,6 +3,9 @@
 // A bake is one future of many within each other: in a release build the compiler looks through all of them.
 #![recursion_limit = "256"]
 
+mod ami_id;
+mod args;
+mod ask;
 mod cli;
 mod commands;
 mod config;

@@ -1,13 +1,9 @@
 //! A whole file: the EC2 plugin's clouds and agent templates in it, and changes to them.
 
 use crate::agent::{Agent, Cloud, Format, Selector};
-use crate::clouds::{Found, mentions_cloud};
-use crate::embedded::{self, Embedded};
-use crate::error::{FindError, ReadError, Remark};
-use crate::program::recognised;
+use crate::error::{FindError, Remark};
 use crate::text::Text;
 use crate::tree::{Slot, Tree};
-use crate::{xml, yaml};
 
 /// A file of Jenkins', or one of another program's that has Jenkins' configuration in it.
 #[derive(Debug, Clone)]
@@ -22,56 +18,10 @@ pub struct Document {
     pub(crate) own: usize,
     /// Texts of the file that are such files themselves.
     pub(crate) embedded: Vec<Embedded>,
-    remarks: Vec<Remark>,
+    pub(crate) remarks: Vec<Remark>,
 }
 
 impl Document {
-    /// Reads a file, which is XML when it begins with `<`. Configuration as code is also found below
-    /// other keys, and both formats in texts of a YAML file, as of Helm's values.
-    ///
-    /// # Errors
-    /// When it is neither XML nor YAML, or in an encoding that is not known.
-    pub fn parse(bytes: &[u8]) -> Result<Document, ReadError> {
-        let text = Text::decode(bytes)?;
-        let characters = text.characters();
-        let is_xml = characters.trim_start().starts_with('<');
-        let (format, read) = match is_xml {
-            true => (Format::Xml, xml::read(characters)),
-            false => (Format::Casc, yaml::read(characters)),
-        };
-        let as_program = |error| match recognised(characters) {
-            Some(kind) => ReadError::Program { kind },
-            None => error,
-        };
-        let (slots, tree) = read.map_err(as_program)?;
-        let mut found = Found::new(&text, &slots);
-        match format {
-            Format::Xml => found.xml_clouds(&tree)?,
-            Format::Casc => found.casc_clouds(&tree)?,
-        }
-        let Found { mut clouds, mut agents, mut remarks, .. } = found;
-        let own = agents.len();
-        let mut embedded = Vec::new();
-        if format == Format::Casc {
-            let texts = embedded::read(&text, &slots, &tree, &agents)?;
-            let is_alone = clouds.is_empty();
-            texts.add_to(&mut clouds, &mut agents);
-            if let (true, Some(error)) = (clouds.is_empty(), texts.unread.first()) {
-                return Err(error.clone());
-            }
-            // Beside clouds a text that only speaks of them may be anything.
-            remarks.extend(texts.remarks(is_alone));
-            embedded = texts.found;
-        }
-        if clouds.is_empty()
-            && mentions_cloud(characters)
-            && let Some(kind) = recognised(characters)
-        {
-            return Err(ReadError::Program { kind });
-        }
-        Ok(Document { text, format, slots, tree, clouds, agents, own, embedded, remarks })
-    }
-
     /// What the file has and is left alone, such as clouds without agent templates.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
@@ -152,5 +102,44 @@ impl Document {
                 Err(FindError::Several { name, lines })
             }
         }
+    }
+}
+
+/// A text that is a file of Jenkins'.
+#[derive(Debug, Clone)]
+pub(crate) struct Embedded {
+    /// The slot that it is the value of.
+    pub(crate) slot: usize,
+    /// Its path in the file.
+    pub(crate) place: String,
+    pub(crate) document: Document,
+    pub(crate) lines: Lines,
+}
+
+impl Embedded {
+    /// The line of the file that a line of the text is, from 1.
+    pub(crate) fn line(&self, line: usize) -> usize {
+        self.lines.in_file(line)
+    }
+}
+
+impl Embedded {
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        let remarks = self.document.remarks().iter().cloned();
+        remarks.map(|remark| remark.moved(|line| self.line(line)))
+    }
+}
+
+/// Which line of the file a line of a text is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lines {
+    pub(crate) first: usize,
+    /// Each line of the text is one of the file.
+    pub(crate) is_literal: bool,
+}
+
+impl Lines {
+    pub(crate) fn in_file(self, line: usize) -> usize {
+        if self.is_literal { self.first + line.saturating_sub(1) } else { self.first }
     }
 }

@@ -3,51 +3,20 @@
 
 use crate::agent::{Agent, Cloud};
 use crate::clouds::mentions_cloud;
-use crate::document::Document;
+use crate::document::{Document, Embedded, Lines};
 use crate::error::{ReadError, Remark};
+use crate::form::yaml::Written;
 use crate::text::Text;
 use crate::tree::{Form, Slot, Tree};
 use crate::xml::line_of;
-use crate::yaml::Written;
 
-/// A text that is a file of Jenkins'.
-#[derive(Debug, Clone)]
-pub(crate) struct Embedded {
-    /// The slot that it is the value of.
-    pub(crate) slot: usize,
-    /// Its path in the file.
-    pub(crate) place: String,
-    pub(crate) document: Document,
-    lines: Lines,
-}
-
-/// Which line of the file a line of a text is.
-#[derive(Debug, Clone, Copy)]
-struct Lines {
-    first: usize,
-    /// Each line of the text is one of the file.
-    is_literal: bool,
-}
-
-impl Lines {
-    fn of(text: &str, slot: &Slot) -> Lines {
-        let begins = line_of(text, slot.span.start);
-        let is_literal = matches!(&slot.form, Form::Yaml(Written::Block(_)))
-            && text[slot.span.start..].starts_with('|');
-        // The header has a line of its own.
-        Lines { first: begins + usize::from(is_literal), is_literal }
-    }
-
-    fn in_file(self, line: usize) -> usize {
-        if self.is_literal { self.first + line.saturating_sub(1) } else { self.first }
-    }
-}
-
-impl Embedded {
-    /// The line of the file that a line of the text is, from 1.
-    pub(crate) fn line(&self, line: usize) -> usize {
-        self.lines.in_file(line)
-    }
+/// Where a slot's text stands.
+fn lines_of(text: &str, slot: &Slot) -> Lines {
+    let begins = line_of(text, slot.span.start);
+    let is_literal = matches!(&slot.form, Form::Yaml(Written::Block(_)))
+        && text[slot.span.start..].starts_with('|');
+    // The header has a line of its own.
+    Lines { first: begins + usize::from(is_literal), is_literal }
 }
 
 /// The texts of a file that may be files of Jenkins'.
@@ -90,12 +59,8 @@ impl Texts {
     }
 }
 
-impl Embedded {
-    fn remarks(&self) -> impl Iterator<Item = Remark> {
-        let remarks = self.document.remarks().iter().cloned();
-        remarks.map(|remark| remark.moved(|line| self.line(line)))
-    }
-}
+/// What reads a text as a file.
+type Parse = fn(&[u8]) -> Result<Document, ReadError>;
 
 /// Reads the texts that speak of clouds. What agents of the file itself have is theirs, as their scripts.
 ///
@@ -106,6 +71,7 @@ pub(crate) fn read(
     slots: &[Slot],
     tree: &Tree,
     agents: &[Agent],
+    parse: Parse,
 ) -> Result<Texts, ReadError> {
     let mut texts = Texts { found: Vec::new(), unread: Vec::new(), remarks: Vec::new() };
     let scripts: Vec<usize> = agents.iter().filter_map(|agent| agent.slots.init_script).collect();
@@ -118,7 +84,7 @@ pub(crate) fn read(
         if !mentions_cloud(value) {
             continue;
         }
-        let lines = Lines::of(text.characters(), &slots[slot]);
+        let lines = lines_of(text.characters(), &slots[slot]);
         if seen.iter().any(|(it, _)| *it == path) {
             let name = place.rsplit('.').next().unwrap_or(place).to_owned();
             return Err(ReadError::Twice {
@@ -128,7 +94,7 @@ pub(crate) fn read(
         }
         seen.push((path.clone(), slot));
         let place = place.to_owned();
-        match Document::parse(value.as_bytes()) {
+        match parse(value.as_bytes()) {
             Ok(document) if document.clouds().is_empty() => {
                 let it = Embedded { slot, place, document, lines };
                 texts.remarks.extend(it.remarks());

@@ -17,6 +17,8 @@ mod document;
 mod edit;
 mod embedded;
 mod error;
+mod form;
+mod parse;
 mod program;
 mod text;
 mod tree;

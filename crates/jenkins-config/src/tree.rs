@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{xml, yaml};
+use crate::form::{xml, yaml};
 
 /// A value of the file, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,26 +6,9 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::error::ReadError;
+use crate::form::xml::{Piece, Written};
 use crate::tree::{Form, Slot, Tree, exchanged};
 use crate::xstream;
-
-/// How an element's text is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// `<name>text</name>`: the pieces of text, without comments and references.
-    Text(Vec<Piece>),
-    /// `<name/>`.
-    Empty,
-}
-
-/// A piece of an element's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
-    /// Its place among the file's characters.
-    span: Range<usize>,
-    /// It is a CDATA section.
-    cdata: bool,
-}
 
 /// An element that is not closed yet.
 struct Open {

@@ -6,30 +6,11 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::error::ReadError;
+use crate::form::yaml::{Block, Written};
 use crate::tree::{Form, Slot, Tree, exchanged};
 
 /// The most values that a file's aliases may expand to: far beyond any real file.
 const MOST_VALUES: usize = 1_000_000;
-
-/// How a scalar is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// On one line, or folded over several: plain or quoted.
-    Flow,
-    /// `key:` with nothing behind it.
-    Nothing,
-    /// A block, literal or folded.
-    Block(Block),
-}
-
-/// A block scalar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Block {
-    /// Its header, such as `|-`; the slot begins with it.
-    header: Range<usize>,
-    /// The column in which its lines begin; 0 where all of them are empty.
-    indent: usize,
-}
 
 /// A node as it is written; an alias is the node that it stands for.
 #[derive(Debug, Clone)]

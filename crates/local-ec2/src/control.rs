@@ -12,23 +12,19 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::{NewImage, check_image_name, insert_image};
-use crate::ec2::{ACCOUNT, Ec2};
+use crate::actions::check_image_name;
+use crate::config::ServerConfig;
+use crate::ec2::Ec2;
 use crate::endpoint::Folder;
-use crate::engine;
 use crate::faults::{CallCounts, Faults};
-use crate::model::{
-    Features, Image, ImageMapping, ImageState, ImageUser, InstanceState, Layer, Permission,
-    RootDeviceType, Snapshot, SnapshotState, State, Tags, VolumeType, account_of_alias, new_id,
-};
-use crate::protocol::{ApiError, ApiResult};
-use crate::server::{self, ServerConfig};
+use crate::imported_image::Imported;
+use crate::model::account::ACCOUNT;
+use crate::model::{Image, ImageUser, InstanceState, Permission, account_of_alias, new_id};
+use crate::protocol::ApiError;
+use crate::{bootstrap, engine};
 
 /// How long is waited between two looks at what is under way.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// The root device of imported images, as Debian and Ubuntu name theirs.
-const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// A question to a running server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -353,7 +349,7 @@ impl Control {
         });
         cleared.map_err(|error| error.message)?;
         self.ec2.collect_layers().await;
-        server::prepare(&self.ec2, &self.config).map_err(|error| error.to_string())
+        bootstrap::prepare(&self.ec2, &self.config).map_err(|error| error.to_string())
     }
 
     /// Shuts all instances down, so that their disks are whole when the server is gone.
@@ -406,91 +402,9 @@ fn account(text: Option<&str>) -> Result<String, String> {
     }
 }
 
-struct Imported {
-    layer: String,
-    bytes: u64,
-    name: String,
-    description: Option<String>,
-    architecture: String,
-    /// The account that owns the image.
-    owner: String,
-    deprecated: Option<Timestamp>,
-}
-
-impl Imported {
-    fn insert(self, state: &mut State) -> ApiResult<String> {
-        let size_gib = self.bytes.div_ceil(1 << 30).max(1);
-        let snapshot_id = new_id("snap");
-        let is_own = self.owner == ACCOUNT;
-        state.layers.insert(Layer { id: self.layer.clone(), parent: None });
-        state.snapshots.insert(Snapshot {
-            id: snapshot_id.clone(),
-            owner: if is_own { String::new() } else { self.owner.clone() },
-            volume_id: "vol-ffffffff".into(),
-            size_gib,
-            state: SnapshotState::Completed,
-            started: Timestamp::now(),
-            description: format!("Imported as {}", self.name),
-            layer: Some(self.layer),
-            region: String::new(),
-            kms_key: None,
-            tags: Tags::new(),
-        });
-        let mapping = ImageMapping {
-            device: ROOT_DEVICE.into(),
-            snapshot_id,
-            size_gib,
-            delete_on_termination: true,
-            encrypted: false,
-            volume_type: VolumeType::default(),
-        };
-        insert_image(
-            state,
-            NewImage {
-                id: new_id("ami"),
-                region: String::new(),
-                // Those of others are there for everybody.
-                permissions: match is_own {
-                    true => Vec::new(),
-                    false => vec![Permission::Group("all".into())],
-                },
-                owner: self.owner,
-                deprecation: self.deprecated,
-                features: Features::default(),
-                name: self.name,
-                description: self.description,
-                architecture: self.architecture,
-                state: ImageState::Available,
-                root_device_type: RootDeviceType::Ebs,
-                root_device_name: ROOT_DEVICE.into(),
-                mappings: vec![mapping],
-                source_instance: None,
-                no_reboot: false,
-                source_image: None,
-                client_token: None,
-                tags: Tags::new(),
-            },
-        )
-    }
-}
-
 /// The blocks that the files of a folder take.
 fn folder_bytes(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.blocks() * 512).sum()
-}
-
-/// Adds the base image of simulated machines.
-pub(crate) fn insert_simulated_base(state: &mut State) -> ApiResult<()> {
-    let base = Imported {
-        layer: new_id("layer"),
-        bytes: 2 << 30,
-        name: "debian-12-amd64-simulated".into(),
-        description: Some("A base image without a disk, for simulated machines".into()),
-        architecture: "x86_64".into(),
-        owner: ACCOUNT.into(),
-        deprecated: None,
-    };
-    base.insert(state).map(drop)
 }

@@ -12,17 +12,14 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::faults::FaultControl;
-use crate::gate::Gates;
-use crate::imds::MetadataServices;
+use crate::gates::Gates;
 use crate::lag::Lagging;
 use crate::machines::Machines;
+use crate::metadata_services::MetadataServices;
 use crate::model::{Instance, State, Subnet, unreachable_layers};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 use crate::store::Store;
-
-/// The account that owns everything here. EC2 has no account of this number.
-pub(crate) const ACCOUNT: &str = "000000000000";
 
 /// How long is waited before what could not be written is tried again.
 const INSISTENCE: Duration = Duration::from_secs(2);

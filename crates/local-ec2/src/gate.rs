@@ -7,61 +7,22 @@
 //! A connection that stands outlives the rule that let it in, as connection tracking has it
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>).
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::ec2::Ec2;
+use crate::gates::is_for_sshd;
 use crate::machines::Line;
-use crate::model::{Direction, Instance, Peer, Rule, State};
+use crate::model::{Instance, Peer, State};
 use crate::network;
 
-/// The port of sshd on EC2.
-const SSHD: i32 = 22;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
-
-/// All that are open.
-#[derive(Debug)]
-pub(crate) struct Gates {
-    /// The port of an instance's address that leads to its sshd.
-    port: u16,
-    open: Mutex<HashMap<String, Arc<TcpListener>>>,
-}
-
-impl Gates {
-    pub(crate) fn new(port: u16) -> Self {
-        Gates { port, open: Mutex::default() }
-    }
-
-    /// Whether a port stands for sshd's.
-    pub(crate) fn is_sshd(&self, port: u16) -> bool {
-        port == self.port || i32::from(port) == SSHD
-    }
-
-    /// Whether an address can be given to a new instance.
-    pub(crate) fn is_free(&self, address: Ipv4Addr) -> bool {
-        std::net::TcpListener::bind((address, self.port)).is_ok()
-    }
-
-    fn keep(&self, id: &str, listener: &Arc<TcpListener>) {
-        let mut open = self.open.lock().expect("no panic holds this lock");
-        open.insert(id.to_owned(), listener.clone());
-    }
-
-    /// Forgets a gate, unless the instance has another by now.
-    fn forget(&self, id: &str, listener: &Arc<TcpListener>) {
-        let mut open = self.open.lock().expect("no panic holds this lock");
-        if open.get(id).is_some_and(|other| Arc::ptr_eq(other, listener)) {
-            open.remove(id);
-        }
-    }
-}
 
 /// Lets connections in to a machine that runs, until it ends.
 pub(crate) fn open(ec2: &Arc<Ec2>, id: &str, address: Ipv4Addr) {
@@ -187,12 +148,6 @@ fn members(state: &State, group: &String) -> Vec<Ipv4Net> {
 fn common(one: Ipv4Net, other: Ipv4Net) -> Option<Ipv4Net> {
     let narrow = if one.prefix_len() >= other.prefix_len() { one } else { other };
     (one.contains(&narrow) && other.contains(&narrow)).then_some(narrow)
-}
-
-fn is_for_sshd(rule: &Rule, port: u16) -> bool {
-    let has = |port: i32| rule.ports.is_some_and(|(from, to)| (from..=to).contains(&port));
-    let is_for_tcp = rule.protocol == "tcp" && (has(SSHD) || has(port.into()));
-    rule.direction == Direction::Ingress && (rule.protocol == "-1" || is_for_tcp)
 }
 
 /// A packet filter that lets through what comes from these, in the language of

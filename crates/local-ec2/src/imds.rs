@@ -3,10 +3,9 @@
 //! another's data
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,10 +17,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use qemu_machine::GuestNetwork;
 use rand::RngExt;
 use tokio::net::UnixListener;
-use tokio_util::sync::CancellationToken;
 
-use crate::ec2::{ACCOUNT, Ec2};
+use crate::ec2::Ec2;
 use crate::model::Instance;
+use crate::model::account::ACCOUNT;
 use crate::network;
 
 /// The header that carries a session's token.
@@ -34,48 +33,26 @@ const LONGEST_TTL: u64 = 21600;
 const VERSIONS: [&str; 6] =
     ["2009-04-04", "2016-09-02", "2018-09-24", "2020-10-27", "2021-03-23", "latest"];
 
-/// The metadata services of all instances.
-#[derive(Debug, Default)]
-pub(crate) struct MetadataServices {
-    /// What ends each.
-    running: Mutex<HashMap<String, CancellationToken>>,
-}
-
-impl MetadataServices {
-    /// Serves an instance's metadata on a socket, in place of an earlier service of it.
-    pub(crate) fn serve(&self, ec2: Arc<Ec2>, instance_id: &str, socket: &Path) {
-        self.end(instance_id);
-        let _ = std::fs::create_dir_all(socket.parent().unwrap_or(socket));
-        let _ = std::fs::remove_file(socket);
-        let listener = match UnixListener::bind(socket) {
-            Ok(listener) => listener,
-            Err(error) => {
-                return tracing::error!("no metadata service at {}: {error}", socket.display());
-            }
-        };
-        let end = CancellationToken::new();
-        self.running().insert(instance_id.to_owned(), end.clone());
-        let service =
-            Service { ec2, instance_id: instance_id.to_owned(), tokens: Mutex::default() };
-        let router = Router::new().fallback(answer).with_state(Arc::new(service));
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = async { axum::serve(listener, router).await } => {}
-                () = end.cancelled() => {}
-            }
-        });
-    }
-
-    /// Ends the service of an instance, if it has one.
-    pub(crate) fn end(&self, instance_id: &str) {
-        if let Some(end) = self.running().remove(instance_id) {
-            end.cancel();
+/// Serves an instance's metadata on a socket, in place of an earlier service of it.
+pub(crate) fn serve(ec2: Arc<Ec2>, instance_id: &str, socket: &Path) {
+    ec2.metadata.end(instance_id);
+    let _ = std::fs::create_dir_all(socket.parent().unwrap_or(socket));
+    let _ = std::fs::remove_file(socket);
+    let listener = match UnixListener::bind(socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            return tracing::error!("no metadata service at {}: {error}", socket.display());
         }
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
-        self.running.lock().expect("no panic holds this lock")
-    }
+    };
+    let end = ec2.metadata.begin(instance_id);
+    let service = Service { ec2, instance_id: instance_id.to_owned(), tokens: Mutex::default() };
+    let router = Router::new().fallback(answer).with_state(Arc::new(service));
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = async { axum::serve(listener, router).await } => {}
+            () = end.cancelled() => {}
+        }
+    });
 }
 
 struct Service {

@@ -17,7 +17,9 @@
 //! state database, disk layers, a run folder for each instance, the log.
 
 mod actions;
+mod bootstrap;
 mod botocore;
+mod config;
 mod connection;
 mod control;
 mod ec2;
@@ -25,25 +27,30 @@ mod endpoint;
 mod engine;
 mod faults;
 mod gate;
+mod gates;
 mod imds;
+mod imported_image;
 mod instance_type;
 mod lag;
 mod machines;
+mod metadata_services;
 mod model;
 mod network;
 mod protocol;
 mod reference;
 mod server;
+mod service;
 mod store;
 mod throttle;
 mod tunnel;
 
+pub use crate::config::{MachineKind, ServeError, ServerConfig};
 pub use control::{ControlError, ImageUse, Import, Reply, Request, Status, call};
 pub use endpoint::{Endpoint, Folder};
 pub use faults::{CallCounts, CallFault, Faults, Strike};
 pub use machines::{Answer, Delays, DelaysError, Transition, parse_duration};
 pub use reference::{ActionReference, reference};
-pub use server::{MachineKind, ServeError, ServerConfig, serve};
+pub use server::serve;
 pub use store::StoreError;
 
 /// Relays a guest's metadata connection from standard input and output to the

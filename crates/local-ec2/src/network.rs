@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use crate::ec2::ACCOUNT;
+use crate::model::account::ACCOUNT;
 use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, Vpc, new_id};
 
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";

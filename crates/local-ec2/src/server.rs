@@ -1,103 +1,33 @@
 //! The HTTP server: reads a request, checks its signature, answers it.
 
-use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::{Request, Response, StatusCode, header};
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::actions;
+use crate::bootstrap::prepare;
 use crate::connection::{CuttableListener, Cutter};
-use crate::control::{Control, insert_simulated_base};
-use crate::ec2::{Call, Ec2};
-use crate::endpoint::{Endpoint, Folder};
-use crate::engine;
-use crate::faults::{Fate, FaultControl, Strike};
-use crate::gate::Gates;
-use crate::machines::{Answer, Delays, Machines, QemuMachines, QemuOptions, SimulatedMachines};
-use crate::network;
-use crate::protocol::auth::{self, AccessKey, Scope};
-use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params};
-use crate::store::{Store, StoreError};
-use crate::tunnel;
+use crate::control::Control;
+use crate::ec2::Ec2;
+use crate::endpoint::Endpoint;
+use crate::faults::FaultControl;
+use crate::gates::Gates;
+use crate::machines::{Machines, QemuMachines, QemuOptions, SimulatedMachines};
+use crate::protocol::ApiError;
+use crate::protocol::auth::{self, AccessKey};
+use crate::service::Service;
+use crate::store::Store;
+use crate::{MachineKind, ServeError, ServerConfig, engine, tunnel};
 
 /// EC2's requests are small; user data is the largest part, at most 16 KiB.
 const LARGEST_REQUEST: usize = 1 << 20;
-
-/// What stands behind the instances of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MachineKind {
-    /// QEMU virtual machines.
-    Qemu,
-    /// Simulated machines.
-    Simulated {
-        /// How long their transitions take.
-        delays: Delays,
-        /// What their SSH servers answer; 0 to all else.
-        answers: Vec<Answer>,
-    },
-}
-
-/// How to serve.
-#[derive(Debug, Clone)]
-pub struct ServerConfig {
-    /// Where everything is kept.
-    pub folder: Folder,
-    /// The TCP port on 127.0.0.1; `None` takes the one of the last start, or a free one.
-    pub port: Option<u16>,
-    /// The port of an instance's address at which its SSH server answers.
-    pub ssh_port: u16,
-    /// What instances are.
-    pub machines: MachineKind,
-    /// How long the Recycle Bin keeps deleted images and snapshots; there is none where this is
-    /// `None`.
-    pub recycle_bin: Option<Duration>,
-    /// A command that runs [`crate::relay_stdio`] with the path that is added to it.
-    pub metadata_relay: Vec<String>,
-}
-
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Another server has the folder.
-    #[error("another local endpoint is running for {}", .0.display())]
-    Running(PathBuf),
-    /// The port is taken.
-    #[error("port {port} of 127.0.0.1 cannot be used (--port chooses another)")]
-    Port {
-        /// Which one.
-        port: u16,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The folder cannot be used.
-    #[error("the folder {} cannot be used", path.display())]
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The durable state.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What is there from the beginning could not be made.
-    #[error("failed to make the default security group and base image: {0}")]
-    Begin(String),
-    /// There is no QEMU.
-    #[error("{0} is not installed (Debian and Ubuntu: apt-get install {1})")]
-    NoQemu(&'static str, &'static str),
-}
 
 /// Serves until `end` is cancelled or the control socket asks for the end.
 ///
@@ -160,21 +90,6 @@ fn check_qemu() -> Result<(), ServeError> {
     }
 }
 
-/// Makes what is there from the beginning, where it is missing.
-pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {
-    ec2.change(|state| {
-        network::ensure_default_subnet(state);
-        if network::ensure_default_group(state)
-            && matches!(config.machines, MachineKind::Simulated { .. })
-        {
-            insert_simulated_base(state)?;
-        }
-        Ok(())
-    })
-    .map_err(|error| ServeError::Begin(error.message))?;
-    Ok(())
-}
-
 /// Binds the port that was asked for, else the one of the last start, else a free one.
 async fn listen(config: &ServerConfig) -> Result<(TcpListener, Endpoint), ServeError> {
     let folder = &config.folder;
@@ -213,13 +128,6 @@ fn machines(config: &ServerConfig, faults: &Arc<FaultControl>) -> Arc<dyn Machin
 /// The port beside the one that clients use.
 fn inner_port(ssh_port: u16) -> u16 {
     if ssh_port == u16::MAX { ssh_port - 1 } else { ssh_port + 1 }
-}
-
-pub(crate) struct Service {
-    pub(crate) ec2: Arc<Ec2>,
-    pub(crate) key: AccessKey,
-    /// Added to every call, for simulated machines.
-    delay: Duration,
 }
 
 async fn answer(
@@ -318,92 +226,6 @@ fn refuse_rest(
             .body(Body::from(serde_json::json!({ "message": message }).to_string())),
     };
     answer.expect("these headers are valid")
-}
-
-impl Service {
-    /// The answer; `None` when there is to be none.
-    async fn perform(
-        &self,
-        parts: &axum::http::request::Parts,
-        body: &Bytes,
-        action: &str,
-        params: Vec<(String, String)>,
-        request_id: &str,
-    ) -> Option<ApiResult<String>> {
-        let scope = match auth::check(parts, body, &self.key, SystemTime::now()) {
-            Ok(scope) => scope,
-            Err(error) => return Some(Err(error)),
-        };
-        let fate = self.ec2.faults.fate(action, &scope.region);
-        match &fate {
-            Fate::Before(Strike::Error(code)) => return Some(Err(ApiError::injected(code))),
-            Fate::Before(Strike::Cut) => return None,
-            Fate::Before(Strike::Wait(time)) => tokio::time::sleep(*time).await,
-            Fate::Passes | Fate::After(_) => {}
-        }
-        if let Err(error) = check_scope(&scope, action, &params) {
-            return Some(Err(error));
-        }
-        let call = Call { ec2: self.ec2.clone(), region: scope.region };
-        let answer = self.dispatch(&call, action, params, request_id);
-        match fate {
-            Fate::After(Strike::Error(code)) => Some(Err(ApiError::injected(&code))),
-            Fate::After(Strike::Cut) => None,
-            Fate::After(Strike::Wait(time)) => {
-                tokio::time::sleep(time).await;
-                Some(answer)
-            }
-            Fate::Passes | Fate::Before(_) => Some(answer),
-        }
-    }
-
-    fn dispatch(
-        &self,
-        call: &Call,
-        action: &str,
-        params: Vec<(String, String)>,
-        request_id: &str,
-    ) -> ApiResult<String> {
-        // Nobody needs a right to ask who they are.
-        if action != "GetCallerIdentity" {
-            self.ec2.faults.authorize(action)?;
-        }
-        self.ec2.faults.throttle(actions::demand(action, &params))?;
-        actions::check_known(action)?;
-        actions::check_all_found(call, &params)?;
-        actions::dispatch(call, &Params::new(params), action, request_id)
-    }
-}
-
-/// Whether a signature is for this service and a region that may exist
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>), and the
-/// version one that there is.
-fn check_scope(scope: &Scope, action: &str, params: &[(String, String)]) -> ApiResult<()> {
-    let refused = |message: String| Err(ApiError { message, ..ApiError::auth_failure() });
-    if !network::region_is_valid(&scope.region) {
-        let region = &scope.region;
-        return refused(format!("Credential should be scoped to a valid region, not '{region}'."));
-    }
-    let serves = if action == "GetCallerIdentity" { "sts" } else { "ec2" };
-    let is_known = actions::check_known(action).is_ok();
-    if is_known && scope.service != serves {
-        return refused(format!("Credential should be scoped to correct service: '{serves}'."));
-    }
-    let version = params.iter().find(|(name, _)| name == "Version").map(|(_, value)| value);
-    match version {
-        Some(version) if is_known && serves == "ec2" && !is_version(version) => {
-            let message =
-                format!("The requested version ({version}) of service AmazonEC2 does not exist");
-            Err(ApiError::new("NoSuchVersion", message))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Old clients ask for old versions, and are answered as by the last one. EC2's first is of 2006.
-fn is_version(text: &str) -> bool {
-    let day: Result<jiff::civil::Date, _> = text.parse();
-    text.len() == 10 && ("2006-06-26"..=EC2_VERSION).contains(&text) && day.is_ok()
 }
 
 /// Parameters come in the body of a POST, or in the query of a GET, where the signature may be, too.

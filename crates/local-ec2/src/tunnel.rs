@@ -19,9 +19,8 @@ use crate::ec2::Ec2;
 use crate::faults::{Fate, Strike};
 use crate::machines::Line;
 use crate::model::{ConnectEndpoint, Instance, Resource};
-use crate::protocol::auth;
-use crate::protocol::{ApiError, ApiResult};
-use crate::server::Service;
+use crate::protocol::{ApiError, ApiResult, auth};
+use crate::service::Service;
 
 /// Where clients open them.
 pub(crate) const PATH: &str = "/openTunnel";

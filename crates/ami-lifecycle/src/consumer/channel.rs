@@ -2,10 +2,9 @@
 //! such as the EC2 plugin's AMI filters.
 
 use super::error::RollError;
-use super::reading::Naming;
-use super::roll::{Move, RollRequest, Value};
-use crate::fleet::Fleet;
-use crate::tags::Tags;
+use crate::consumer::change::{Move, Naming, RollRequest, Value};
+use crate::model::fleet::Fleet;
+use crate::model::tags::Tags;
 
 /// The AMIs of a template that have the tag.
 fn holders<'f>(fleet: &'f Fleet, template: &str, (key, value): (&str, &str)) -> Vec<&'f str> {

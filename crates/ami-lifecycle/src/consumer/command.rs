@@ -8,11 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
-use super::ConsumerCommand;
 use super::error::RollError;
-use super::reading::Naming;
-use super::roll::RollRequest;
-use crate::event::{Event, Stream};
+use crate::consumer::change::{Naming, RollRequest};
+use crate::model::consumer::ConsumerCommand;
+use crate::model::event::{Event, Stream};
 
 /// How many of its last lines an error shows.
 const TAIL: usize = 10;

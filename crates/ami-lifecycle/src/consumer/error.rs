@@ -6,7 +6,7 @@ use std::time::Duration;
 use jenkins_config::{EditError, FindError, ReadError};
 
 use super::server::ServerError;
-use crate::error::CloudError;
+use crate::ec2::error::CloudError;
 
 /// Why a consumer could not be read or rolled.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,11 @@ use jenkins_config::{Agent, AgentName, Change, Document, Format, Search, Selecto
 
 use super::error::RollError;
 use super::files::{Files, read};
-use super::reading::Naming;
-use super::roll::{Move, RollRequest, Value};
 use super::server::{JenkinsServer, Running, Wanted};
 use super::written::{Kept, WrittenScripts};
-use super::{BootScript, JenkinsAgents, is_same};
-use crate::ami::Ami;
+use crate::consumer::change::{Move, Naming, RollRequest, Value};
+use crate::model::ami::Ami;
+use crate::model::consumer::{BootScript, JenkinsAgents, is_same};
 
 /// Reads a file of Jenkins'.
 pub(super) fn document(agents: &JenkinsAgents) -> Result<Document, RollError> {
@@ -211,7 +210,7 @@ fn refuse_stranded(agent: &Agent, request: &RollRequest<'_>) -> Result<(), RollE
 
 /// A script's digests, as the tags of AMIs have them.
 fn digests(script: &str) -> [String; 2] {
-    [script, &format!("{script}\n")].map(crate::recipe::digest)
+    [script, &format!("{script}\n")].map(crate::model::digest::digest)
 }
 
 /// Whether it is the boot script that an AMI was baked with.

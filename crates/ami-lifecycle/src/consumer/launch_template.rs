@@ -1,29 +1,11 @@
 //! A launch template: its default version gets the AMI, by a new version that is otherwise
 //! the same.
 
-use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::types::{
-    LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData,
-};
-
 use super::error::RollError;
-use super::reading::Naming;
-use super::roll::{Move, RollRequest, Value};
-use crate::action::Action;
-use crate::cloud::Cloud;
-use crate::error::CloudError;
-
-/// What matters of a version.
-#[derive(Debug, Clone, PartialEq)]
-struct Version {
-    number: i64,
-    image: String,
-    is_default: bool,
-    /// All that it says besides the image, to be compared.
-    rest: Option<ResponseLaunchTemplateData>,
-    /// The launch template's id.
-    template: String,
-}
+use crate::consumer::change::{Move, Naming, RollRequest, Value};
+use crate::ec2::client::Cloud;
+use crate::ec2::launch_templates::{NewVersion, Version};
+use crate::model::digest::digest;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,43 +20,7 @@ enum Step {
 
 /// The default version and the latest one.
 async fn versions(cloud: &Cloud, template: &str) -> Result<Vec<Version>, RollError> {
-    tracing::debug!("DescribeLaunchTemplateVersions of {template}");
-    let request = cloud.ec2().describe_launch_template_versions();
-    let request = request.versions("$Default").versions("$Latest");
-    let request = match is_id(template) {
-        true => request.launch_template_id(template),
-        false => request.launch_template_name(template),
-    };
-    let answer = match request.send().await {
-        Ok(answer) => answer,
-        Err(error) if error.code().is_some_and(|code| code.contains("NotFound")) => {
-            return Err(RollError::NoLaunchTemplate);
-        }
-        Err(error) => {
-            return Err(CloudError::new(Action::DescribeLaunchTemplateVersions, error).into());
-        }
-    };
-    Ok(answer.launch_template_versions().iter().map(version).collect())
-}
-
-fn is_id(template: &str) -> bool {
-    template.strip_prefix("lt-").is_some_and(|rest| rest.bytes().all(|it| it.is_ascii_hexdigit()))
-}
-
-fn version(version: &LaunchTemplateVersion) -> Version {
-    let data = version.launch_template_data();
-    let image = data.and_then(|data| data.image_id()).unwrap_or_default().to_owned();
-    let mut rest = data.cloned();
-    if let Some(rest) = &mut rest {
-        rest.image_id = None;
-    }
-    Version {
-        number: version.version_number().unwrap_or_default(),
-        image,
-        is_default: version.default_version().unwrap_or_default(),
-        template: version.launch_template_id().unwrap_or_default().to_owned(),
-        rest,
-    }
+    cloud.versions_to_roll(template).await?.ok_or(RollError::NoLaunchTemplate)
 }
 
 /// Decides. Pure.
@@ -144,13 +90,7 @@ pub(super) async fn roll(
             create(id, number, request).await?
         }
     };
-    tracing::debug!("ModifyLaunchTemplate {template} {number}");
-    let modify = cloud.ec2().modify_launch_template().default_version(number.to_string());
-    let modify = match is_id(template) {
-        true => modify.launch_template_id(template),
-        false => modify.launch_template_name(template),
-    };
-    modify.send().await.map_err(|error| CloudError::new(Action::ModifyLaunchTemplate, error))?;
+    cloud.make_default(template, number).await?;
     moves.push(moved(template, from, ami));
     Ok(())
 }
@@ -160,27 +100,15 @@ async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Resul
     let description = format!("amiable: {} {}", request.template.name, target.title());
     let description: String = description.chars().take(255).collect();
     // The same version whoever asks twice; the default moves on with each that is made.
-    let token = crate::recipe::digest(&format!("{template} {source} {} {description}", target.ami));
-    tracing::debug!("CreateLaunchTemplateVersion {template} from {source}");
-    let data = RequestLaunchTemplateData::builder().image_id(&target.ami).build();
-    let create = cloud
-        .ec2()
-        .create_launch_template_version()
-        .source_version(source.to_string())
-        .version_description(description)
-        .client_token(token)
-        .launch_template_data(data);
-    let answer = create.launch_template_id(template).send().await;
-    let answer =
-        answer.map_err(|error| CloudError::new(Action::CreateLaunchTemplateVersion, error))?;
-    let number = answer.launch_template_version().and_then(|version| version.version_number());
-    let missing =
-        || CloudError::answer(Action::CreateLaunchTemplateVersion, "no version in the answer");
-    Ok(number.ok_or_else(missing)?)
+    let token = digest(&format!("{template} {source} {} {description}", target.ami));
+    let version = NewVersion { template, source, ami: &target.ami, description, token };
+    Ok(cloud.create_version(version).await?)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::types::ResponseLaunchTemplateData;
+
     use super::*;
 
     fn version(number: i64, image: &str, is_default: bool, rest: &str) -> Version {

@@ -8,39 +8,13 @@ use serde::Serialize;
 
 use super::error::RollError;
 use super::server::{JenkinsServer, ServerError};
-use super::{Consumer, JenkinsAgents, channel, command, jenkins, launch_template, ssm};
-use crate::cloud::Cloud;
-use crate::error::chain;
-use crate::fleet::Fleet;
-use crate::template::{Namespace, Template};
-
-/// A place that names an AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Naming {
-    /// The place, in words.
-    pub place: String,
-    /// The same, in few words.
-    #[serde(skip)]
-    pub short: String,
-    /// The AMI's id.
-    pub ami: String,
-    /// The consumer is that place, and no other.
-    #[serde(skip)]
-    pub is_all: bool,
-    /// It is a resource of EC2's, which is asked for with all others of its kind.
-    #[serde(skip)]
-    pub in_ec2: bool,
-}
-
-impl Naming {
-    pub(super) fn new(place: String, short: String, ami: String) -> Naming {
-        Naming { place, short, ami, is_all: false, in_ec2: false }
-    }
-
-    pub(super) fn of_all(place: String, short: String, ami: String) -> Naming {
-        Naming { is_all: true, ..Naming::new(place, short, ami) }
-    }
-}
+use super::{channel, command, jenkins, launch_template, ssm};
+use crate::Naming;
+use crate::ec2::client::Cloud;
+use crate::ec2::error::chain;
+use crate::model::consumer::{Consumer, JenkinsAgents};
+use crate::model::fleet::Fleet;
+use crate::model::template::{Namespace, Template};
 
 /// What was seen of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +48,7 @@ pub struct Consumers<'a> {
     pub templates: &'a [Template],
     /// The running Jenkins, where there is one.
     pub jenkins: Option<&'a JenkinsServer>,
-    /// The folder that keeps how init scripts were written ([`RollRequest::written`](super::RollRequest)).
+    /// The folder that keeps how init scripts were written ([`RollRequest::written`](crate::consumer::change::RollRequest)).
     pub written: Option<&'a Path>,
 }
 

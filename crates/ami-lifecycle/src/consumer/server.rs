@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jenkins_config::{AgentName, Document, Format, Selector, resolved};
 
-use super::{JenkinsAgents, is_same};
-use crate::http;
+use crate::ec2::http;
+use crate::model::consumer::{JenkinsAgents, is_same};
 
 /// Jenkins reads all of its configuration again in this time; more means that it hangs.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::is_same;
+use crate::model::consumer::is_same;
 
 /// Where it is kept, if anywhere.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! What the login user may do on a machine, asked before any script is run: what amiable itself could not
 //! start is not the script's fault.
 
-use super::remote::{AS_ROOT, make_work, quote};
+use crate::guest::shell::{AS_ROOT, make_work, quote};
 
 /// Begins a line that tells what is wrong, with its kind.
 const FAULT_LINE: &str = "amiable-fault ";

@@ -4,7 +4,7 @@
 //! A folder of its own has the output (both streams, in the order in which they came), the exit
 //! status once there is one, the boot under which the script runs, and how often it was run.
 
-use super::remote::{AS_ROOT, quote};
+use crate::guest::shell::{AS_ROOT, quote};
 
 /// Whether a script may reboot the machine, and is run again then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The keys of one machine: the one that amiable logs in with, and the host key that the
 //! machine is given and must then show. What is made here lives in memory only.
 
+use crate::guest::shell::deadline;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey, decode_secret_key};
 
 use super::user_data;
-use crate::bake::BakeError;
-use crate::marks::new_bake;
-use crate::template::{HostKey, KeyPair, Template};
+use crate::guest::error::GuestError;
+use crate::model::ownership::new_bake;
+use crate::model::template::{HostKey, KeyPair, Template};
 
 /// The keys of one machine.
 #[derive(Debug, Clone)]
@@ -27,11 +28,11 @@ impl GuestKeys {
     ///
     /// # Errors
     /// When the file of a key pair is no private key.
-    pub(crate) fn prepare(template: &Template) -> Result<GuestKeys, BakeError> {
+    pub(crate) fn prepare(template: &Template) -> Result<GuestKeys, GuestError> {
         let login = match &template.key_pair {
             KeyPair::None | KeyPair::Temporary => generate(),
             KeyPair::Existing { file, .. } => {
-                let wrong = |message| BakeError::KeyFile { file: file.clone(), message };
+                let wrong = |message| GuestError::KeyFile { file: file.clone(), message };
                 let text =
                     std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
                 decode_secret_key(&text, None).map_err(|error| wrong(error.to_string()))?
@@ -77,15 +78,6 @@ impl GuestKeys {
     }
 }
 
-/// The command that lets a machine end itself.
-pub(crate) fn deadline(whole: Duration) -> String {
-    let (seconds, minutes) = (whole.as_secs(), whole.as_secs().div_ceil(60));
-    format!(
-        "systemd-run --quiet --unit=amiable-deadline --on-active={seconds}s systemctl poweroff \
-         || shutdown -h +{minutes}"
-    )
-}
-
 fn generate() -> PrivateKey {
     PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)
         .expect("ed25519 keys can always be made")
@@ -116,7 +108,7 @@ pub(crate) fn fingerprint(key: &PublicKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::tests::template;
+    use crate::model::template::tests::template;
 
     fn keys() -> GuestKeys {
         GuestKeys::prepare(&template()).unwrap()

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Site;
-use crate::bake::BakeError;
-use crate::event::Event;
-use crate::ingress;
-use crate::own_address;
-use crate::ssh::{Login, Ssh, SshError};
-use crate::template::{Base, HostKey};
+use crate::ec2::own_address;
+use crate::guest::error::GuestError;
+use crate::guest::site::Site;
+use crate::guest::ssh::{Login, Ssh};
+use crate::guest::ssh_error::SshError;
+use crate::model::event::Event;
+use crate::model::ingress;
+use crate::model::template::{Base, HostKey};
 
 /// The pause between two attempts: an attempt is refused at once while there is no sshd, and
 /// costs the network little.
@@ -44,7 +45,7 @@ pub(super) struct Awaited<'a> {
 
 /// Tries until there is a login. Until cloud-init has put the keys in place there may be no
 /// sshd, another host key, or a refusal: none of them is trusted, and all may pass.
-pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, BakeError> {
+pub(super) async fn log_in(awaited: &Awaited<'_>) -> Result<Ssh, GuestError> {
     let Awaited { site, login, deadline, .. } = *awaited;
     let began = Instant::now();
     let tell_at = began + PATIENCE;
@@ -101,10 +102,10 @@ async fn tell(awaited: &Awaited<'_>, error: &SshError) {
     awaited.site.observer.event(Event::Note(text));
 }
 
-async fn no_login(awaited: &Awaited<'_>, error: &SshError, after: Duration) -> BakeError {
+async fn no_login(awaited: &Awaited<'_>, error: &SshError, after: Duration) -> GuestError {
     let login = awaited.login;
     let console = awaited.site.cloud.console(awaited.instance).await.unwrap_or_default();
-    BakeError::NoLogin {
+    GuestError::NoLogin {
         user: login.user.clone(),
         address: login.address,
         port: login.port,

@@ -3,29 +3,35 @@
 mod account;
 mod console;
 mod detached;
+pub(crate) mod error;
+pub(crate) mod kept_login;
 mod keys;
+mod lines;
 mod login;
 mod quiet;
 mod remote;
 mod seal;
 mod session;
+pub(crate) mod shell;
+pub(crate) mod site;
+pub(crate) mod ssh;
+mod ssh_error;
+pub(crate) mod tunnel;
 mod user_data;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::PublicKey;
 use tokio::io::AsyncSeekExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 pub use account::AccountFault;
 pub(crate) use keys::GuestKeys;
+pub(crate) use remote::WORKDIR;
 #[cfg(test)]
 pub(crate) use remote::tests::{check_out_command, found, write_program};
-pub(crate) use remote::{WORKDIR, quote};
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
@@ -34,41 +40,20 @@ use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
 use self::seal::{BOOT_LINE, IDENTITY_LINE, WARNING_LINE};
 use self::session::Limits;
-use crate::bake::{BakeError, KeptLogin};
-use crate::cloud::Cloud;
-use crate::event::{Event, Observer};
-use crate::reach::Target;
+use crate::ec2::wait;
+use crate::guest::error::GuestError;
+use crate::guest::kept_login::KeptLogin;
+use crate::guest::session::Session;
+use crate::guest::site::Site;
+use crate::guest::ssh::{Ended, Login};
+use crate::guest::tunnel::Route;
+use crate::model::event::Event;
+use crate::model::reach::Target;
+use crate::model::template::{HostKey, Repository, Template};
 use crate::source::{self, Checkout};
-use crate::ssh::{Ended, Login, Ssh};
-use crate::template::{HostKey, Repository, Template};
-use crate::tunnel::Route;
-use crate::wait;
 
 /// How long a new connection is tried for where the last command may have kept it from ever coming.
 const DOOR_LIMIT: Duration = Duration::from_secs(60);
-
-/// Where a machine is brought up, and who is told about it.
-#[derive(Clone, Copy)]
-pub(crate) struct Site<'a> {
-    pub(crate) cloud: &'a Cloud,
-    pub(crate) template: &'a Template,
-    pub(crate) observer: &'a Arc<dyn Observer>,
-    pub(crate) cancel: &'a CancellationToken,
-}
-
-impl Site<'_> {
-    /// Drops what is under way when it is cancelled.
-    pub(crate) async fn or_cancel<T>(&self, work: impl Future<Output = T>) -> Result<T, BakeError> {
-        tokio::select! {
-            () = self.cancel.cancelled() => Err(BakeError::Cancelled),
-            result = work => Ok(result),
-        }
-    }
-
-    fn warn(&self, text: String) {
-        self.observer.event(Event::Warning(text));
-    }
-}
 
 /// A machine that has an address.
 pub(crate) struct Found<'a> {
@@ -82,16 +67,9 @@ pub(crate) struct Found<'a> {
 
 /// A machine that is logged in to.
 pub(crate) struct Guest {
-    cloud: Cloud,
-    instance: String,
-    /// How to get in again, with the host key that was shown.
-    login: Login,
-    ssh: Ssh,
-    template: Template,
-    work: String,
+    session: Session,
     login_key: String,
     login_label: String,
-    observer: Arc<dyn Observer>,
 }
 
 impl Guest {
@@ -101,7 +79,7 @@ impl Guest {
         found: &Found<'_>,
         keys: GuestKeys,
         bake: &str,
-    ) -> Result<(Guest, KeptLogin), BakeError> {
+    ) -> Result<(Guest, KeptLogin), GuestError> {
         let Found { instance, address, is_public, groups } = *found;
         let template = site.template;
         let deadline = Instant::now() + template.timeouts.boot;
@@ -138,23 +116,23 @@ impl Guest {
             proxy_command,
         };
         let login = Login { host_keys: Some(vec![ssh.host_key.clone()]), ..login };
-        let guest = Guest {
+        let session = Session {
             cloud: site.cloud.clone(),
             instance: instance.to_owned(),
             login,
             ssh,
             template: template.clone(),
             work: remote::work_dir(template.workdir.as_deref(), bake),
-            login_key: keys.login_public(),
-            login_label: keys.label,
             observer: site.observer.clone(),
         };
+        let login_key = keys.login_public();
+        let guest = Guest { session, login_key, login_label: keys.label };
         Ok((guest, kept))
     }
 
     /// The host key that the machine has shown.
     pub(crate) fn host_key(&self) -> &PublicKey {
-        &self.ssh.host_key
+        &self.session.ssh.host_key
     }
 
     /// The comment of this machine's own login key.
@@ -162,34 +140,39 @@ impl Guest {
         &self.login_label
     }
 
-    pub(crate) async fn wait_for_cloud_init(&mut self) -> Result<(), BakeError> {
-        let limit = self.template.timeouts.boot;
-        let command = remote::wait_for_cloud_init(self.template.timeouts.whole());
-        let collected = tokio::time::timeout(limit, self.collect(&command)).await;
+    pub(crate) async fn wait_for_cloud_init(&mut self) -> Result<(), GuestError> {
+        let limit = self.session.template.timeouts.boot;
+        let command = remote::wait_for_cloud_init(self.session.template.timeouts.whole());
+        let collected = tokio::time::timeout(limit, self.session.collect(&command)).await;
         let (ended, lines) =
-            collected.map_err(|_| BakeError::TimedOut { what: "cloud-init", limit })??;
+            collected.map_err(|_| GuestError::TimedOut { what: "cloud-init", limit })??;
         match ended {
             Ended::Status(0 | 2) => {}
             // There is a login, so what amiable needs of cloud-init was done.
             Ended::Status(_) | Ended::Signal => {
                 let detail = lines.join("; ");
                 let text = format!("cloud-init reports errors on the instance: {detail}");
-                self.observer.event(Event::Warning(text));
+                self.session.observer.event(Event::Warning(text));
             }
         }
         Ok(())
     }
 
+    /// Waits until the machine's own package work is over, and lets none begin in this boot.
+    pub(crate) async fn quiet(&mut self) -> Result<(), GuestError> {
+        self.session.quiet().await
+    }
+
     /// Looks whether the scripts can be started as the users that they are meant for, before anything is
     /// run.
-    pub(crate) async fn check_account(&mut self) -> Result<(), BakeError> {
-        let Template { ssh_user, run_as, .. } = self.template.clone();
-        let command = account::examine(&self.work, run_as.as_deref());
-        let lines = self.own_again("look at the login user", &command).await?;
+    pub(crate) async fn check_account(&mut self) -> Result<(), GuestError> {
+        let Template { ssh_user, run_as, .. } = self.session.template.clone();
+        let command = account::examine(&self.session.work, run_as.as_deref());
+        let lines = self.session.own_again("look at the login user", &command).await?;
         let told = Account::read(&lines, &ssh_user, run_as.as_deref().unwrap_or("root"));
         if told.is_noexec {
-            let folder = self.template.workdir.as_deref().unwrap_or(remote::WORKDIR);
-            self.observer.event(Event::Warning(format!(
+            let folder = self.session.template.workdir.as_deref().unwrap_or(remote::WORKDIR);
+            self.session.observer.event(Event::Warning(format!(
                 "nothing in {folder} can be executed on the instance (mounted noexec): what the script \
                  calls there by its path will fail; `workdir` names another folder"
             )));
@@ -198,36 +181,37 @@ impl Guest {
     }
 
     /// Sends a checkout that was made here.
-    pub(crate) async fn send(&mut self, checkout: &Checkout) -> Result<(), BakeError> {
+    pub(crate) async fn send(&mut self, checkout: &Checkout) -> Result<(), GuestError> {
         let packed = checkout.pack().await?;
         let mut packed = tokio::fs::File::from_std(packed);
         let doing = "unpack the checkout";
-        let limits = self.limits(doing);
+        let limits = self.session.limits(doing);
         loop {
-            packed.rewind().await.map_err(|error| BakeError::Connection(error.to_string()))?;
-            let command = remote::unpack(&self.work);
-            match self.own(doing, &command, Some(&mut packed)).await? {
+            packed.rewind().await.map_err(|error| GuestError::Connection(error.to_string()))?;
+            let command = remote::unpack(&self.session.work);
+            match self.session.own(doing, &command, Some(&mut packed)).await? {
                 Ok(_) => return Ok(()),
-                Err(lost) => self.reconnect(&limits, &lost).await?,
+                Err(lost) => self.session.reconnect(&limits, &lost).await?,
             }
         }
     }
 
     /// Checks out on the instance and returns the exact revision.
-    pub(crate) async fn check_out(&mut self) -> Result<String, BakeError> {
-        let Repository::Vcs { kind, url, revision } = &self.template.source.repository else {
+    pub(crate) async fn check_out(&mut self) -> Result<String, GuestError> {
+        let Repository::Vcs { kind, url, revision } = &self.session.template.source.repository
+        else {
             // The configuration refuses this; a folder here cannot be checked out there.
-            return Err(BakeError::Connection(
+            return Err(GuestError::Connection(
                 "a folder cannot be checked out on the instance".into(),
             ));
         };
-        let command = remote::check_out(&self.work, *kind, url, revision.as_deref());
+        let command = remote::check_out(&self.session.work, *kind, url, revision.as_deref());
         let url = url.clone();
-        let lines = self.own_again("check out the source", &command).await;
+        let lines = self.session.own_again("check out the source", &command).await;
         let lines = lines.map_err(|error| match error {
-            BakeError::Guest { doing, status, tail } => {
+            GuestError::Command { doing, status, tail } => {
                 let tail = tail.iter().map(|line| source::redact(line, &url)).collect();
-                BakeError::Guest { doing, status, tail }
+                GuestError::Command { doing, status, tail }
             }
             other => other,
         })?;
@@ -235,31 +219,32 @@ impl Guest {
     }
 
     /// Runs the init script; its output becomes events.
-    pub(crate) async fn run_init(&mut self) -> Result<(), BakeError> {
-        let (script, limit) = (self.template.script.clone(), self.template.timeouts.script);
-        self.run_script("the init script", &script, limit).await
+    pub(crate) async fn run_init(&mut self) -> Result<(), GuestError> {
+        let (script, limit) =
+            (self.session.template.script.clone(), self.session.template.timeouts.script);
+        self.session.run_script("the init script", &script, limit).await
     }
 
     /// Leaves what Jenkins looks for, runs the template's seal script, and removes what no
     /// AMI should have. Returns the identity that its instances must not have.
-    pub(crate) async fn seal(&mut self) -> Result<String, BakeError> {
-        let Template { seal, agent, timeouts, boot_script, .. } = self.template.clone();
+    pub(crate) async fn seal(&mut self) -> Result<String, GuestError> {
+        let Template { seal, agent, timeouts, boot_script, .. } = self.session.template.clone();
         // With the mark of a base that was an agent itself, no boot script would run.
         let mark = agent.as_ref().map(|agent| agent.init_has_run);
         if let Some(has_run) = mark.or(boot_script.as_ref().map(|_| false)) {
-            self.own_again("set the mark of Jenkins", &seal::init_mark(has_run)).await?;
+            self.session.own_again("set the mark of Jenkins", &seal::init_mark(has_run)).await?;
         }
         if let Some(script) = &seal.script {
-            self.run_script("the seal script", script, timeouts.script).await?;
+            self.session.run_script("the seal script", script, timeouts.script).await?;
         }
-        let command = seal::seal(&self.work, &self.login_key, &seal);
-        let lines = self.own_again("seal the machine", &command).await?;
+        let command = seal::seal(&self.session.work, &self.login_key, &seal);
+        let lines = self.session.own_again("seal the machine", &command).await?;
         let boot = lines.iter().find_map(|line| line.strip_prefix(BOOT_LINE)).unwrap_or_default();
         let command = seal::close_the_door(&self.login_key, &seal, boot);
         let limits = Limits::new("seal the machine", DOOR_LIMIT);
-        let rest = self.own_within(&limits, &command).await?;
+        let rest = self.session.own_within(&limits, &command).await?;
         for warning in rest.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
-            self.observer.event(Event::Warning(warning.to_owned()));
+            self.session.observer.event(Event::Warning(warning.to_owned()));
         }
         let identity = lines.iter().find_map(|line| line.strip_prefix(IDENTITY_LINE));
         Ok(identity.unwrap_or_default().trim().to_owned())
@@ -270,14 +255,14 @@ impl Guest {
     pub(crate) async fn check(
         &mut self,
         expected: &Expected<'_>,
-    ) -> Result<Vec<String>, BakeError> {
-        let limit = self.template.timeouts.verify;
+    ) -> Result<Vec<String>, GuestError> {
+        let limit = self.session.template.timeouts.verify;
         let checks = seal::checks(expected);
-        let collected = tokio::time::timeout(limit, self.collect(&checks)).await;
+        let collected = tokio::time::timeout(limit, self.session.collect(&checks)).await;
         let (ended, lines) = collected
-            .map_err(|_| BakeError::TimedOut { what: "the checks of verification", limit })??;
+            .map_err(|_| GuestError::TimedOut { what: "the checks of verification", limit })??;
         for warning in lines.iter().filter_map(|line| line.strip_prefix(WARNING_LINE)) {
-            self.observer.event(Event::Warning(warning.to_owned()));
+            self.session.observer.event(Event::Warning(warning.to_owned()));
         }
         let failed = lines.iter().filter_map(|line| line.strip_prefix(FAILED_LINE));
         let failed: Vec<String> = failed.map(String::from).collect();
@@ -288,17 +273,19 @@ impl Guest {
                 Ok(vec![format!("the checks ended with exit status {status}{last}")])
             }
             Ended::Status(_) => Ok(failed),
-            Ended::Signal => Err(BakeError::Connection("a signal ended the checks".into())),
+            Ended::Signal => Err(GuestError::Connection("a signal ended the checks".into())),
         }
     }
 
     /// Runs the template's verify script.
-    pub(crate) async fn run_verify(&mut self, script: &str) -> Result<(), BakeError> {
-        self.run_script("the verify script", script, self.template.timeouts.verify).await
+    pub(crate) async fn run_verify(&mut self, script: &str) -> Result<(), GuestError> {
+        self.session
+            .run_script("the verify script", script, self.session.template.timeouts.verify)
+            .await
     }
 
     pub(crate) async fn log_out(self) {
-        self.ssh.close().await;
+        self.session.ssh.close().await;
     }
 
     /// Stays logged in, and gives a sign when the machine hangs up.
@@ -306,7 +293,7 @@ impl Guest {
         let (send, sign) = watch::channel(false);
         tokio::spawn(async move {
             tokio::select! {
-                () = self.ssh.until_closed() => drop(send.send_replace(true)),
+                () = self.session.ssh.until_closed() => drop(send.send_replace(true)),
                 // Nobody waits for it any more.
                 () = send.closed() => {}
             }
@@ -332,13 +319,16 @@ fn route(site: Site<'_>, found: &Found<'_>) -> Option<Route> {
 
 /// Waits until a machine has written its host keys to the console. EC2 may be minutes late
 /// with it.
-async fn host_keys_on_console(site: Site<'_>, instance: &str) -> Result<Vec<PublicKey>, BakeError> {
+async fn host_keys_on_console(
+    site: Site<'_>,
+    instance: &str,
+) -> Result<Vec<PublicKey>, GuestError> {
     let look = async || {
         let keys = console::host_keys(&site.cloud.console(instance).await?);
-        Ok::<_, BakeError>((!keys.is_empty()).then_some(keys))
+        Ok::<_, GuestError>((!keys.is_empty()).then_some(keys))
     };
     let waited = wait::until(site.template.timeouts.boot, site.cancel, look).await;
-    waited.map_err(|error| BakeError::waiting("the host keys on the console", error))
+    waited.map_err(|error| GuestError::waiting("the host keys on the console", error))
 }
 
 /// Whether a machine has written this host key to its console.
@@ -346,18 +336,10 @@ pub(crate) async fn is_on_console(
     site: Site<'_>,
     instance: &str,
     key: &PublicKey,
-) -> Result<bool, BakeError> {
+) -> Result<bool, GuestError> {
     match host_keys_on_console(site, instance).await {
         Ok(keys) => Ok(keys.iter().any(|shown| shown.key_data() == key.key_data())),
-        Err(BakeError::TimedOut { .. }) => Ok(false),
+        Err(GuestError::TimedOut { .. }) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// An instance that ends while it should boot will not come back.
-pub(crate) fn ended(instance: &str, state: &str, reason: Option<String>) -> Result<(), BakeError> {
-    match state {
-        "pending" | "running" => Ok(()),
-        _ => Err(BakeError::InstanceEnded { instance: instance.to_owned(), reason }),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::remote::{AS_ROOT, quote};
+use crate::guest::shell::{AS_ROOT, quote};
 
 /// Begins the line that names what is waited for.
 pub(crate) const BUSY_LINE: &str = "amiable-busy ";

@@ -1,26 +1,14 @@
 //! The commands that a bake runs in the guest, as text for its POSIX shell.
 
+use crate::guest::shell::make_work;
 use std::time::Duration;
 
-use super::keys::deadline;
 use super::quiet;
+use crate::guest::shell::{AS_ROOT, deadline, quote};
+use crate::model::template::{Timeouts, VcsKind};
 use crate::source::{
     LFS_FETCH, POINTER, ScriptFault, choose_commit, clone_commands, revision_command,
 };
-use crate::template::{Timeouts, VcsKind};
-
-/// Quotes a word for the shell.
-pub(crate) fn quote(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// Defines `as_root`, for users that are root and for those that may use sudo.
-pub(crate) const AS_ROOT: &str =
-    r#"as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -H -- "$@"; fi; }"#;
 
 /// Where the folder of a bake is made, unless the template names another place. Not /tmp, which may
 /// forbid execution or be a small tmpfs.
@@ -29,15 +17,6 @@ pub(crate) const WORKDIR: &str = "/var/tmp";
 /// The folder of a bake.
 pub(crate) fn work_dir(workdir: Option<&str>, bake: &str) -> String {
     format!("{}/amiable-{bake}", workdir.unwrap_or(WORKDIR).trim_end_matches('/'))
-}
-
-/// Makes the folder of a bake for the login user, also where only root may.
-pub(crate) fn make_work(work: &str) -> String {
-    format!(
-        "[ -d {work} ] || mkdir -p {work} 2>/dev/null || \
-         {{ as_root sh -c 'umask 022; mkdir -p \"$1\"' sh {work} && as_root chown \"$(id -u)\" {work}; }}\n",
-        work = quote(work)
-    )
 }
 
 fn checkout_dir(work: &str) -> String {
@@ -363,7 +342,7 @@ pub(crate) mod tests {
     fn every_command_is_one_that_a_posix_shell_reads() {
         let commands = [
             wait_for_cloud_init(Duration::from_secs(90)),
-            after_reboot("/it's", &crate::template::tests::template().timeouts),
+            after_reboot("/it's", &crate::model::template::tests::template().timeouts),
             unpack("/w"),
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),

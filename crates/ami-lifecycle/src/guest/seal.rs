@@ -22,8 +22,8 @@
 //! Files that hold keys are rewritten in place: their mode and owner stay.
 
 use super::quiet::release_snaps;
-use super::remote::{AS_ROOT, quote};
-use crate::template::{JenkinsAgent, Seal, SealStep};
+use crate::guest::shell::{AS_ROOT, quote};
+use crate::model::template::{JenkinsAgent, Seal, SealStep};
 
 /// The mark by which Jenkins' EC2 plugin knows that its init script has run.
 const INIT_HAS_RUN: &str = ".hudson-run-init";

@@ -10,13 +10,16 @@ use tokio::io::AsyncRead;
 use tokio::time::Instant;
 
 use super::detached::{self, Detached, OnReboot};
-use super::{Guest, ended, quiet, remote};
-use crate::bake::BakeError;
-use crate::cloud::filter;
-use crate::event::{Event, Observer, OutputLine, Stream};
-use crate::lines::Lines;
-use crate::ssh::{Ended, Ssh, SshError};
-use crate::template::Timeouts;
+use super::error::ended;
+use super::{quiet, remote};
+use crate::ec2::client::filter;
+use crate::guest::error::GuestError;
+use crate::guest::lines::Lines;
+use crate::guest::ssh::{Ended, Login, Ssh};
+use crate::guest::ssh_error::SshError;
+use crate::model::event::{Event, Observer, OutputLine, Stream};
+use crate::model::template::Timeouts;
+use crate::{Cloud, Template};
 
 /// The pause between two attempts to connect again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +34,20 @@ const MOST_LINES: usize = 1000;
 /// How many of a command's last lines are kept for the error.
 const TAIL: usize = 20;
 
-impl Guest {
+/// A login that is made again where it is lost.
+pub(super) struct Session {
+    pub(super) cloud: Cloud,
+    pub(super) instance: String,
+    /// How to get in again, with the host key that was shown.
+    pub(super) login: Login,
+    pub(super) ssh: Ssh,
+    pub(super) template: Template,
+    /// The folder that is worked in.
+    pub(super) work: String,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Session {
     /// Runs a script of the checkout; its output becomes events. The script does not depend on
     /// the connection: a lost one is made again, and the output goes on where it was left.
     pub(super) async fn run_script(
@@ -39,7 +55,7 @@ impl Guest {
         what: &'static str,
         script: &str,
         limit: Duration,
-    ) -> Result<(), BakeError> {
+    ) -> Result<(), GuestError> {
         let limits = Limits::new(what, limit);
         let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
         let name = what.replace(' ', "-");
@@ -50,7 +66,7 @@ impl Guest {
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
         let output = Mutex::new(ScriptOutput::new(self.observer.clone()));
         let output = &output;
-        let cut = |reason: String| BakeError::ScriptCut {
+        let cut = |reason: String| GuestError::ScriptCut {
             what,
             reason,
             tail: locked(output).tail.clone().into_lines(),
@@ -73,18 +89,24 @@ impl Guest {
                     let (script, mut output) = (script.to_owned(), locked(output));
                     let is_asking = output.flush();
                     let tail = output.tail.clone().into_lines();
-                    return Err(BakeError::ScriptTimedOut { what, script, limit, tail, is_asking });
+                    return Err(GuestError::ScriptTimedOut {
+                        what,
+                        script,
+                        limit,
+                        tail,
+                        is_asking,
+                    });
                 }
             };
             self.reconnect(&limits, &lost).await.map_err(|error| match error {
-                BakeError::InstanceEnded { instance, reason } => {
+                GuestError::InstanceEnded { instance, reason } => {
                     let reason = reason.map(|it| format!(" ({it})")).unwrap_or_default();
                     cut(format!(
                         "the instance {instance} ended{reason}: a script that shuts the machine down \
                          ends the bake, too"
                     ))
                 }
-                BakeError::Connection(text) => cut(format!(
+                GuestError::Connection(text) => cut(format!(
                     "{text}: the script may have changed the network, a firewall or sshd, or the machine is slow to \
                      come back from a reboot"
                 )),
@@ -96,10 +118,10 @@ impl Guest {
         let tail = output.tail.clone().into_lines();
         match (status, output.own.clone()) {
             (0, _) => Ok(()),
-            (_, Some(reason)) => Err(BakeError::ScriptCut { what, reason, tail }),
+            (_, Some(reason)) => Err(GuestError::ScriptCut { what, reason, tail }),
             (status, None) => {
                 let script = script.to_owned();
-                Err(BakeError::Script { what, script, status, tail })
+                Err(GuestError::Script { what, script, status, tail })
             }
         }
     }
@@ -109,8 +131,8 @@ impl Guest {
         &mut self,
         limits: &Limits,
         lost: &SshError,
-    ) -> Result<(), BakeError> {
-        let Guest { instance, .. } = self;
+    ) -> Result<(), GuestError> {
+        let Session { instance, .. } = self;
         let text = format!("the connection to {instance} was lost ({lost}): connecting again");
         self.observer.event(Event::Warning(text));
         let mut look = Instant::now() + FIRST_LOOK;
@@ -126,7 +148,7 @@ impl Guest {
                     if error.is_for_good() || Instant::now() > limits.deadline {
                         // Of the way, not of what was run: it decides nothing about an AMI.
                         let text = format!("no new connection to {}: {error}", self.instance);
-                        return Err(BakeError::Connection(text));
+                        return Err(GuestError::Connection(text));
                     }
                 }
             }
@@ -139,7 +161,7 @@ impl Guest {
     }
 
     /// A machine that has ended will not let anybody in again.
-    async fn check_that_it_lives(&self) -> Result<(), BakeError> {
+    async fn check_that_it_lives(&self) -> Result<(), GuestError> {
         let mine = vec![filter("instance-id", &self.instance)];
         match self.cloud.live_instances(mine).await {
             Ok(found) => {
@@ -161,7 +183,7 @@ impl Guest {
         &mut self,
         doing: &'static str,
         command: &str,
-    ) -> Result<Vec<String>, BakeError> {
+    ) -> Result<Vec<String>, GuestError> {
         let limits = self.limits(doing);
         self.own_within(&limits, command).await
     }
@@ -170,7 +192,7 @@ impl Guest {
         &mut self,
         limits: &Limits,
         command: &str,
-    ) -> Result<Vec<String>, BakeError> {
+    ) -> Result<Vec<String>, GuestError> {
         loop {
             match self.own(limits.what, command, None).await? {
                 Ok(lines) => return Ok(lines),
@@ -186,7 +208,7 @@ impl Guest {
         doing: &'static str,
         command: &str,
         input: Option<&mut (dyn AsyncRead + Unpin + Send)>,
-    ) -> Result<Result<Vec<String>, SshError>, BakeError> {
+    ) -> Result<Result<Vec<String>, SshError>, GuestError> {
         let (mut stdout, mut tail) = (Vec::new(), Tail::default());
         let ended = self.ssh.run(command, input, |stream, line| {
             tail.push(&line, false);
@@ -196,21 +218,21 @@ impl Guest {
         });
         let limit = self.template.timeouts.script;
         let ended = tokio::time::timeout(limit, ended).await;
-        let ended = ended.map_err(|_| BakeError::TimedOut { what: doing, limit })?;
+        let ended = ended.map_err(|_| GuestError::TimedOut { what: doing, limit })?;
         match ended {
             Ok(Ended::Status(0)) => Ok(Ok(stdout)),
             Ok(Ended::Status(status)) => {
-                Err(BakeError::Guest { doing, status, tail: tail.into_lines() })
+                Err(GuestError::Command { doing, status, tail: tail.into_lines() })
             }
             Ok(Ended::Signal) => {
-                Err(BakeError::Connection(format!("a signal ended the command to {doing}")))
+                Err(GuestError::Connection(format!("a signal ended the command to {doing}")))
             }
             Err(lost) => Ok(Err(lost)),
         }
     }
 
     /// Waits until the machine's own package work is over, and lets none begin in this boot.
-    pub(crate) async fn quiet(&mut self) -> Result<(), BakeError> {
+    pub(super) async fn quiet(&mut self) -> Result<(), GuestError> {
         let Timeouts { boot, .. } = self.template.timeouts;
         let limits = Limits::new("the instance's own package work", boot + QUIET_GRACE);
         let command = quiet::quiet(&self.work, boot, self.template.timeouts.whole());
@@ -253,7 +275,7 @@ impl Guest {
     pub(super) async fn collect(
         &mut self,
         command: &str,
-    ) -> Result<(Ended, Vec<String>), BakeError> {
+    ) -> Result<(Ended, Vec<String>), GuestError> {
         let limits = self.limits("a command on the instance");
         loop {
             let mut lines = Vec::new();

@@ -1,12 +1,14 @@
 //! The account, its regions and quotas, and what names an AMI there.
 
-use crate::consumer::{Consumer, Files, RollRequest, RollTarget, roll};
-use crate::event::Event;
-use crate::fleet::Fleet;
-use crate::quotas;
+use crate::consumer::change::{RollRequest, RollTarget};
+use crate::consumer::{Files, roll};
+use crate::model::consumer::Consumer;
+use crate::model::event::Event;
+use crate::model::fleet::Fleet;
+use crate::model::template::Template;
+use crate::model::template::tests::template;
+use crate::operations::doctor::quotas;
 use crate::recorded::{OWN_IMAGE, answers, recorded};
-use crate::template::Template;
-use crate::template::tests::template;
 
 #[tokio::test]
 async fn identity_regions_and_zones_are_read() {

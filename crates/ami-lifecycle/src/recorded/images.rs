@@ -1,11 +1,12 @@
 //! Images, snapshots and who has them.
 
-use crate::cloud::{BinnedImage, ImageFacts};
-use crate::distribution::Principal;
+use crate::ec2::recycle_bin::BinnedImage;
+use crate::model::distribution::Principal;
+use crate::model::facts::ImageFacts;
+use crate::model::tags::Tags;
+use crate::model::template::Namespace;
+use crate::operations::usage::{self, OtherAccounts, User};
 use crate::recorded::{OWN_IMAGE, answers, recorded};
-use crate::tags::Tags;
-use crate::template::Namespace;
-use crate::usage::{self, OtherAccounts, User};
 
 fn namespace() -> Namespace {
     Namespace("ci".into())

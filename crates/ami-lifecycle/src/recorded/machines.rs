@@ -1,10 +1,12 @@
 //! Instances and what lets somebody in to them.
 
-use crate::cloud::{Admission, Launch, filter};
-use crate::ingress::From;
+use crate::ec2::client::filter;
+use crate::ec2::instances::Launch;
+use crate::ec2::security_groups::Admission;
+use crate::model::ingress::From;
+use crate::model::tags::Tags;
+use crate::model::template::Namespace;
 use crate::recorded::{answers, recorded};
-use crate::tags::Tags;
-use crate::template::Namespace;
 
 const INSTANCE: &str = "i-0b1c2d3e4f5061728";
 const GROUP: &str = "sg-0e4b1a2c3d5f60718";

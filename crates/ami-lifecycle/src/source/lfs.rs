@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::vcs::{CHECK_OUT, LOOK, run};
-use super::{SourceError, without_secrets};
-use crate::template::VcsKind;
+use super::without_secrets;
+use crate::model::template::VcsKind;
+use crate::source::client::{CHECK_OUT, LOOK, run};
+use crate::source::error::SourceError;
 
 /// Brings the content of a repository's pointers, as its own shell command. Not `git lfs pull`: that takes
 /// every pointer for its own, whatever the repository says. git writes anew what it knows nothing of.

@@ -1,104 +1,27 @@
 //! Checkouts on the operator's machine: the exact revision, packed to be sent.
 
+mod client;
+pub(crate) mod error;
 mod lfs;
 mod operator;
 mod pack;
 mod revision;
 mod script;
-mod secrets;
 mod vcs;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+pub(crate) use crate::model::secrets::{redact, without_secrets};
 pub(crate) use lfs::{FETCH as LFS_FETCH, POINTER};
 pub(crate) use pack::{Modes, digest, pack};
 pub(crate) use revision::choose_commit;
 pub use script::{RunBy, ScriptFault, examine_script};
-pub(crate) use secrets::{redact, without_secrets};
 pub use vcs::exact_revision;
 pub(crate) use vcs::{clone_commands, revision_command};
 
-use crate::template::{Repository, Source};
-
-/// Why there is no checkout.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The client is not installed here.
-    #[error(
-        "{program} is not installed on this machine (Debian and Ubuntu: apt-get install {package})"
-    )]
-    NoClient {
-        /// The program.
-        program: &'static str,
-        /// The Debian package that has it.
-        package: &'static str,
-    },
-    /// The client failed.
-    #[error("{program} failed to {doing}: {message}")]
-    Client {
-        /// The program.
-        program: &'static str,
-        /// What it was asked to do.
-        doing: String,
-        /// What it wrote.
-        message: String,
-    },
-    /// The client took too long.
-    #[error("{program} did not {doing} within {limit:?}")]
-    TimedOut {
-        /// The program.
-        program: &'static str,
-        /// What it was asked to do.
-        doing: String,
-        /// How long it had.
-        limit: Duration,
-    },
-    /// The script is not in the checkout.
-    #[error("the script {script} is not in {url}{}", revision.as_ref().map(|it| format!(" at {it}")).unwrap_or_default())]
-    NoScript {
-        /// The script's path.
-        script: String,
-        /// Where it was looked for.
-        url: String,
-        /// At which revision.
-        revision: Option<String>,
-    },
-    /// The script is there, and would not be run as its author means.
-    #[error("the script {script} in {url} could not be run: {fault}")]
-    Script {
-        /// The script's path.
-        script: String,
-        /// Where it is.
-        url: String,
-        /// Why not.
-        fault: ScriptFault,
-    },
-    /// Content is elsewhere, and its client is not installed here.
-    #[error(
-        "{file} is a Git LFS pointer, and git-lfs, which fetches its content, is not installed on this machine (Debian and Ubuntu: apt-get install git-lfs)"
-    )]
-    NoLfs {
-        /// The file's path.
-        file: String,
-    },
-    /// What was named is no commit.
-    #[error("{id} is the id of a tag: its commit is {commit}")]
-    TagObject {
-        /// The tag's id.
-        id: String,
-        /// What it stands for.
-        commit: String,
-    },
-    /// Files could not be read or written.
-    #[error("failed to {doing}")]
-    Io {
-        /// What was tried.
-        doing: String,
-        /// Why it failed.
-        source: std::io::Error,
-    },
-}
+use crate::model::other_source::other_source;
+use crate::model::template::{Repository, Source};
+use crate::{Ami, OtherSource, SourceError, Template};
 
 /// A checkout on this machine.
 #[derive(Debug)]
@@ -233,4 +156,14 @@ impl Checkout {
         let packed = tokio::task::spawn_blocking(move || pack(&root, modes)).await;
         packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
+}
+
+/// The same, with the revision of a folder looked up; a repository is not asked for its own, as its URL tells
+/// enough.
+pub async fn baked_from_another_source(template: &Template, current: &Ami) -> Option<OtherSource> {
+    let revision = match &template.source.repository {
+        Repository::Path(_) => current_revision(&template.source).await.ok().flatten(),
+        Repository::Vcs { .. } => None,
+    };
+    other_source(template, current, revision.as_deref())
 }

@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::SourceError;
+use crate::source::error::SourceError;
 
 /// Folders and files that belong to version control.
 const LEFT_OUT: [&str; 4] = [".git", ".bzr", ".hg", ".svn"];

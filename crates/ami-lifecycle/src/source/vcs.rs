@@ -1,27 +1,12 @@
 //! git and Bazaar: how their clients are asked, here and on an instance.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
-
-use tokio::process::Command;
 
 use super::revision::{git_names, is_commit, look_command, named_by, other_ref};
-use super::{SourceError, lfs, operator, redact, without_secrets};
-use crate::template::VcsKind;
-
-impl VcsKind {
-    fn program(self) -> &'static str {
-        match self {
-            VcsKind::Git => "git",
-            VcsKind::Bzr => "brz",
-        }
-    }
-
-    fn package(self) -> &'static str {
-        self.program()
-    }
-}
+use super::{lfs, without_secrets};
+use crate::model::template::VcsKind;
+use crate::source::client::{CHECK_OUT, LOOK, run};
+use crate::source::error::SourceError;
 
 /// The commands that check out into `dir` what is `at` a word: a commit, or where only a clone can tell, a
 /// revision. No clone has what is below `other_ref`. They are the same here and on an instance.
@@ -149,53 +134,10 @@ async fn resolve(
     })
 }
 
-/// How long a repository may take to say what it has, and to be checked out.
-pub(super) const LOOK: Duration = Duration::from_secs(120);
-pub(super) const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
-
-/// Runs a client that nobody answers: a question for a password, a passphrase or a host key must fail,
-/// not wait. git asks by itself or by a program, ssh by another (ssh(1), SSH_ASKPASS_REQUIRE).
-pub(super) async fn run(
-    kind: VcsKind,
-    url: &str,
-    command: &[String],
-    doing: &str,
-    limit: Duration,
-) -> Result<String, SourceError> {
-    let mut client = Command::new(&command[0]);
-    if kind == VcsKind::Git {
-        operator::shield(&mut client).await;
-    }
-    let output = client
-        .args(&command[1..])
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("SSH_ASKPASS", "false")
-        .env("SSH_ASKPASS_REQUIRE", "force")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let timed_out = |_| {
-        let (program, doing) = (kind.program(), doing.to_owned());
-        SourceError::TimedOut { program, doing, limit }
-    };
-    let output = tokio::time::timeout(limit, output).await.map_err(timed_out)?.map_err(
-        |source| match source.kind() {
-            std::io::ErrorKind::NotFound => {
-                SourceError::NoClient { program: kind.program(), package: kind.package() }
-            }
-            _ => SourceError::Io { doing: format!("run {}", kind.program()), source },
-        },
-    )?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    let message = redact(String::from_utf8_lossy(&output.stderr).trim(), url);
-    Err(SourceError::Client { program: kind.program(), doing: doing.to_owned(), message })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn an_url_or_revision_cannot_become_an_option() {
@@ -398,9 +340,9 @@ mod tests {
     async fn a_check_out_of_its_own() {
         let url = std::env::var("AMIABLE_TEST_CHECK_OUT").unwrap();
         let repository =
-            crate::template::Repository::Vcs { kind: VcsKind::Git, url, revision: None };
-        let on = crate::template::CheckoutOn::Operator;
-        let source = crate::template::Source { repository, on };
+            crate::model::template::Repository::Vcs { kind: VcsKind::Git, url, revision: None };
+        let on = crate::model::template::CheckoutOn::Operator;
+        let source = crate::model::template::Source { repository, on };
         let checkout = match super::super::check_out(&source, &[]).await {
             Ok(checkout) => checkout,
             Err(error) => panic!("{error}"),

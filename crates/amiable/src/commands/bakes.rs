@@ -1,6 +1,8 @@
 //! Many templates at once: each is baked or rolled as soon as what it is based on is done,
 //! and one that fails stops only the templates based on it.
 
+pub(super) mod job;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -8,12 +10,11 @@ use ami_lifecycle::{Baked, Fleet, Planned, RollTarget, Schedule, Template, Todo}
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::Outcome;
-use super::create::{Job, target_of};
-use super::distribute::with_regions;
 use super::plan::{one_line, why};
-use crate::cli::Output;
-use crate::failure::{Failure, Status};
+use crate::args::Output;
+use crate::commands::bakes::job::{Job, target_of};
+use crate::commands::finish::with_regions;
+use crate::failure::{Failure, Outcome, Status};
 use crate::render::table;
 
 /// What became of a template.
@@ -210,7 +211,7 @@ pub(super) async fn run(
     match output {
         Output::Json => {
             let all: Vec<serde_json::Value> = rows.iter().map(Row::json).collect();
-            console.result(&super::json(&all));
+            console.result(&crate::render::json::json(&all));
         }
         Output::Text if rows.len() > 1 => {
             let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();

@@ -5,11 +5,14 @@ use ami_lifecycle::{
 };
 use clap::Args;
 
-use super::{Outcome, check_ami_id, confirm, json, load_config_for};
-use crate::cli::{Global, Output};
-use crate::config::Need;
+use crate::ami_id::check_ami_id;
+use crate::args::{Global, Output};
+use crate::ask::confirm;
+use crate::commands::support::load_config_for;
+use crate::config::settings::Need;
 use crate::console::Console;
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
 use crate::{connect, surroundings};
 
 /// Deregister AMIs and delete their snapshots

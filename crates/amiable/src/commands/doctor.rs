@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Verdict};
 use clap::Args;
 
-use super::{Outcome, json, load_config};
-use crate::cli::{Global, Output};
-use crate::config::Config;
-use crate::connect;
+use crate::args::{Global, Output};
+use crate::commands::support::load_config;
+use crate::config::settings::Config;
 use crate::console::Console;
-use crate::failure::{Failure, Status};
-use crate::surroundings;
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
+use crate::{connect, surroundings};
 
 /// Check credentials, region, network, bases, quotas and rights, without doing anything
 ///

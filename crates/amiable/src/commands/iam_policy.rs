@@ -3,9 +3,11 @@
 use ami_lifecycle::{Operation, PolicyRequest};
 use clap::{Args, ValueEnum};
 
-use super::{Outcome, json, load_config};
-use crate::cli::Global;
+use crate::args::Global;
+use crate::commands::support::load_config;
 use crate::console::Console;
+use crate::failure::Outcome;
+use crate::render::json::json;
 
 /// Print the least IAM policy for the commands chosen
 ///

@@ -5,12 +5,13 @@ use ami_lifecycle::{
 };
 use clap::Args;
 
-use super::{Outcome, json, load_config_for};
-use crate::cli::{Global, Output};
-use crate::config::Need;
+use crate::args::{Global, Output};
+use crate::commands::support::load_config_for;
+use crate::config::settings::Need;
 use crate::connect;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
+use crate::render::json::json;
 
 /// Tell everything about an AMI, or about a template's current one
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
     Ok(())
 }
 
-fn not_found(subject: &str, config: &crate::config::Config, region: &str) -> Failure {
+fn not_found(subject: &str, config: &crate::config::settings::Config, region: &str) -> Failure {
     let place = format!("namespace {} in {region}", config.namespace);
     if subject.starts_with("ami-") {
         return Failure::failed(format!("there is no {subject} in {place}"));
@@ -65,7 +66,7 @@ fn not_found(subject: &str, config: &crate::config::Config, region: &str) -> Fai
     match config.template(subject) {
         Ok(_) => Failure::failed(format!("template {subject} has no current AMI in {place}"))
             .hint(format!("`amiable create {subject}` bakes it")),
-        Err(meant) => super::no_template(config, subject, meant),
+        Err(meant) => crate::commands::support::no_template(config, subject, meant),
     }
 }
 

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Outcome;
-use crate::cli::Global;
+use crate::args::Global;
 use crate::config::FILE_NAME;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 
 /// The example, which is what the README shows too.
 const EXAMPLE: &str = include_str!("init/amiable.toml");

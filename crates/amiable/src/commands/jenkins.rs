@@ -10,12 +10,13 @@ use ami_lifecycle::jenkins_config::{Document, Region};
 use ami_lifecycle::{KnownAmi, Namespace};
 use clap::{Args, Subcommand};
 
-use super::Outcome;
-use crate::cli::Global;
-use crate::config::{self, CloudEndpoint, CloudSettings, Config, FILE_NAME, Need};
+use crate::args::Global;
+use crate::config::settings::{CloudEndpoint, CloudSettings, Config, Need};
+use crate::config::{self, FILE_NAME};
 use crate::console::Console;
-use crate::failure::{Failure, chain};
-use crate::import::{self, Existing, ImportFile, Plan, Wanted};
+use crate::failure::{Failure, Outcome, chain};
+use crate::import::file::ImportFile;
+use crate::import::{self, Existing, Plan, Wanted};
 use crate::{connect, surroundings};
 
 /// Take over what Jenkins has

@@ -7,12 +7,13 @@ use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
 use clap::Args;
 use futures::future::join_all;
 
-use super::{Outcome, json, load_config_for, no_template};
-use crate::cli::{Global, Output};
-use crate::config::{Config, Need};
+use crate::args::{Global, Output};
+use crate::commands::support::{load_config_for, no_template};
+use crate::config::settings::{Config, Need};
 use crate::connect;
 use crate::console::Console;
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
 use crate::render::table;
 
 /// List the AMIs of this namespace, by template, newest first

@@ -4,12 +4,13 @@ use ami_lifecycle::{PlanRequest, Planned, Template, Todo};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Outcome, chosen, json, load_config};
-use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::args::{Global, Output};
+use crate::commands::support::{chosen, load_config};
+use crate::config::settings::Config;
 use crate::connect;
 use crate::console::Console;
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
 use crate::render::table;
 
 /// Tell which templates are out of date, and why

@@ -8,14 +8,17 @@ use clap::Args;
 
 use super::delete::{complain_left, tell};
 use super::sweep::{as_json, line, tell_leftover};
-use super::{Outcome, chosen, confirm, json, load_config_for};
-use crate::cli::{Global, Output};
-use crate::config::{Config, Need, parse_days};
-use crate::connect::mark;
+use crate::args::{Global, Output};
+use crate::ask::confirm;
+use crate::commands::support::{chosen, load_config_for};
+use crate::config::parse_days;
+use crate::config::settings::{Config, Need};
+use crate::connect::{self, mark};
 use crate::console::Console;
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
 use crate::render::table;
-use crate::{connect, surroundings};
+use crate::surroundings;
 
 /// Delete the AMIs that no rule keeps, and what dead bakes have left
 ///

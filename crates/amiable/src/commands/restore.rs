@@ -3,12 +3,13 @@
 use ami_lifecycle::{NotRestored, Place, Restored};
 use clap::Args;
 
-use super::{Outcome, check_ami_id, load_config_for};
-use crate::cli::Global;
-use crate::config::{Config, Need};
+use crate::ami_id::check_ami_id;
+use crate::args::Global;
+use crate::commands::support::load_config_for;
+use crate::config::settings::{Config, Need};
 use crate::connect;
 use crate::console::Console;
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Outcome, Status};
 
 /// Bring deleted AMIs and their snapshots back from EC2's Recycle Bin
 ///

@@ -11,11 +11,14 @@ use clap::{ArgGroup, Args};
 
 use self::diff::show_diffs;
 use self::places::{Consumed, choose, places};
-use super::{Outcome, chosen, confirm, is_ami_id, json, load_config_for};
-use crate::cli::{Global, Output};
-use crate::config::{Config, Need};
+use crate::ami_id::is_ami_id;
+use crate::args::{Global, Output};
+use crate::ask::confirm;
+use crate::commands::support::{chosen, load_config_for};
+use crate::config::settings::{Config, Need};
 use crate::console::Console;
-use crate::failure::{Failure, Status, chain};
+use crate::failure::{Failure, Outcome, Status, chain};
+use crate::render::json::json;
 use crate::{connect, interrupt, surroundings};
 
 /// Make the consumers of templates name their current AMI

@@ -3,12 +3,13 @@
 use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack, Template};
 use clap::Args;
 
-use super::distribute::{Finish, with_regions};
-use super::{Outcome, json, load_config_for, no_template};
-use crate::cli::{Global, Output};
-use crate::config::Need;
+use crate::args::{Global, Output};
+use crate::commands::finish::{Finish, with_regions};
+use crate::commands::support::{load_config_for, no_template};
+use crate::config::settings::Need;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
+use crate::render::json::json;
 use crate::{connect, interrupt, surroundings};
 
 /// Make the AMI before the current one current again

@@ -4,13 +4,15 @@ use ami_lifecycle::{LeftBecause, LeftKind, Leftover, NotDeleted, Place, SweepReq
 use clap::Args;
 
 use super::delete::complain_left;
-use super::{Outcome, confirm, json, load_config_for};
-use crate::cli::{Global, Output};
-use crate::config::Need;
-use crate::connect::mark;
+use crate::args::{Global, Output};
+use crate::ask::confirm;
+use crate::commands::support::load_config_for;
+use crate::config::settings::Need;
+use crate::connect::{self, mark};
 use crate::console::Console;
-use crate::failure::{Failure, Status};
-use crate::{connect, surroundings};
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json;
+use crate::surroundings;
 
 /// Remove what dead bakes and interrupted deletions have left
 ///

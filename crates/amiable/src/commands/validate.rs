@@ -5,12 +5,13 @@ use ami_lifecycle::{
 };
 use clap::Args;
 
-use super::{Outcome, json, load_config, no_template};
-use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::args::{Global, Output};
+use crate::commands::support::{load_config, no_template};
+use crate::config::settings::Config;
 use crate::connect;
 use crate::console::Console;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, Outcome, chain};
+use crate::render::json::json;
 
 /// Check the configuration and print what each template resolves to
 ///

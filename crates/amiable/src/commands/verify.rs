@@ -8,14 +8,15 @@ use ami_lifecycle::{
 };
 use clap::Args;
 
-use super::create::open_log;
-use super::distribute::{Finish, Finished, with_regions};
-use super::{Outcome, json, load_config, no_template};
-use crate::cli::{Global, Output};
-use crate::config::Config;
+use crate::args::{Global, Output};
+use crate::commands::finish::{Finish, Finished, with_regions};
+use crate::commands::support::{load_config, no_template};
+use crate::config::settings::Config;
 use crate::console::Console;
-use crate::failure::{self, Failure, Status};
+use crate::failure::{self, Failure, Outcome, Status};
 use crate::render::BakeView;
+use crate::render::json::json;
+use crate::render::log::open_log;
 use crate::{connect, interrupt, surroundings};
 
 /// Prove an AMI: start an instance of it as an agent would, and look at it

@@ -14,7 +14,7 @@ use super::diagnostic::{Diagnostic, did_you_mean, nearest};
 use super::distribution::check_names_recur;
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
-use super::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
+use crate::config::settings::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
 
 const DEFAULT_PATTERN: &str = "{namespace}-{system}-{os}-{arch}-{date}-{generation}";
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::settings::{CloudEndpoint, Config, Need};
 
 const GOOD: &str = r#"
 [cloud]

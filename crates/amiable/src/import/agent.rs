@@ -6,10 +6,10 @@ use ami_lifecycle::jenkins_config::{
     Agent, AgentName, Cloud, Document, Field, Format, Region, Selector, resolved,
 };
 
-use super::ImportFile;
 use super::fields::Fields;
 use super::secrets::line_with_secret;
-use crate::commands::is_ami_id;
+use crate::ami_id::is_ami_id;
+use crate::import::file::ImportFile;
 
 /// An agent template that a template can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 mod agent;
 mod fields;
+pub(crate) mod file;
 mod namespace;
 mod release;
 mod report;
@@ -12,25 +13,16 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ami_lifecycle::jenkins_config::{Agent, Document, Region};
+use ami_lifecycle::jenkins_config::{Agent, Region};
 use ami_lifecycle::{Base, Consumer, KnownAmi, Repository, Template};
-
-use crate::config::Config;
 
 pub(crate) use agent::{Candidate, Left, Wanted};
 pub(crate) use namespace::namespace;
 pub(crate) use report::{report, without_base};
 pub(crate) use write::{configuration, tables};
 
-/// A file of Jenkins'.
-pub(crate) struct ImportFile {
-    /// As the configuration is to name it.
-    pub(crate) shown: String,
-    /// What it says.
-    pub(crate) document: Document,
-    /// Jenkins' root URL, where the file or its folder tells it.
-    pub(crate) root_url: Option<String>,
-}
+use crate::config::settings::Config;
+use crate::import::file::ImportFile;
 
 /// What there is already where it is imported to.
 #[derive(Default)]

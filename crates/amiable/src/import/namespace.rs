@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::ImportFile;
+use crate::import::file::ImportFile;
 
 /// A longer one would leave no room in the names of AMIs.
 const LONGEST: usize = 40;

@@ -7,7 +7,7 @@ use ami_lifecycle::jenkins_config::AgentName;
 
 use super::release::{UNKNOWN, published_base};
 use super::{Candidate, Group, Plan};
-use crate::config::{CloudEndpoint, CloudSettings};
+use crate::config::settings::{CloudEndpoint, CloudSettings};
 
 /// The head of a new configuration.
 fn head(cloud: &CloudSettings, namespace: &str) -> String {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use local_ec2::{CallFault, Faults, Folder, Reply, Request};
 
-use super::{ask, other_answer};
-use crate::commands::Outcome;
 use crate::console::Console;
+use crate::failure::Outcome;
+use crate::local::control::{ask, other_answer};
 
 #[derive(Debug, Args)]
 pub(crate) struct FaultArgs {

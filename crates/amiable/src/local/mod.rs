@@ -1,5 +1,6 @@
 //! `amiable local`: the EC2-compatible endpoint of this machine.
 
+mod control;
 mod faults;
 mod server;
 
@@ -16,16 +17,14 @@ use local_ec2::{
 };
 
 use self::faults::FaultArgs;
-use self::server::Settings;
-use crate::cli::Output;
-use crate::commands::{Outcome, confirm};
+use self::server::{RELAY, Settings};
+use crate::args::Output;
+use crate::ask::confirm;
 use crate::config::parse_days;
 use crate::console::Console;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, Outcome};
+use crate::local::control::{ask, is_running, other_answer, read_endpoint};
 use crate::surroundings;
-
-/// The hidden command that QEMU starts for each metadata connection.
-const RELAY: &str = "local-metadata-relay";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -230,25 +229,6 @@ impl StartArgs {
     }
 }
 
-/// Asks the server; its own refusals become failures.
-async fn ask(folder: &Folder, request: &Request) -> Result<Reply, Failure> {
-    match local_ec2::call(folder, request).await {
-        Ok(Reply::Failed(message)) => Err(Failure::failed(message)),
-        Ok(reply) => Ok(reply),
-        Err(error) => Err(Failure::failed(chain(&error))),
-    }
-}
-
-/// A server of another version may misunderstand a request.
-fn other_answer() -> Failure {
-    Failure::failed("the local endpoint gave an answer to another question")
-        .hint("`amiable local stop` ends it; the next command starts one of this version")
-}
-
-async fn is_running(folder: &Folder) -> bool {
-    ask(folder, &Request::Status).await.is_ok()
-}
-
 async fn stop(folder: &Folder, console: &Console) -> Outcome {
     if !is_running(folder).await {
         console.message("the local endpoint is not running");
@@ -297,7 +277,7 @@ async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
             "endpoint": endpoint.url(),
             "status": status,
         });
-        console.result(&crate::commands::json(&value));
+        console.result(&crate::render::json::json(&value));
         return Ok(());
     }
     console.result(&status_text(folder, &endpoint, &status));
@@ -319,11 +299,6 @@ fn status_text(folder: &Folder, endpoint: &Endpoint, status: &Status) -> String 
         lines.push(format!("  {id} {state} (from {image})"));
     }
     lines.join("\n")
-}
-
-fn read_endpoint(folder: &Folder) -> Result<Endpoint, Failure> {
-    let endpoint = folder.endpoint().ok().flatten();
-    endpoint.ok_or_else(|| Failure::failed(format!("{} has no endpoint", folder.path().display())))
 }
 
 async fn env(folder: &Folder, console: &Console) -> Outcome {
@@ -383,7 +358,7 @@ async fn calls(folder: &Folder, reset: bool, output: Output, console: &Console) 
         return Err(other_answer());
     };
     if output == Output::Json {
-        console.result(&crate::commands::json(&counts));
+        console.result(&crate::render::json::json(&counts));
         return Ok(());
     }
     for (action, count) in &counts.made {

@@ -10,10 +10,9 @@ use local_ec2::{Endpoint, Folder, MachineKind, ServeError, ServerConfig};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{RELAY, is_running, read_endpoint};
-use crate::commands::Outcome;
 use crate::console::Console;
-use crate::failure::{Failure, Status, chain};
+use crate::failure::{Failure, Outcome, Status, chain};
+use crate::local::control::{is_running, read_endpoint};
 
 /// How long the server may take to answer after its start: it opens its state and
 /// looks for machines that still run.
@@ -169,3 +168,6 @@ fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
+
+/// The hidden command that QEMU starts for each metadata connection.
+pub(super) const RELAY: &str = "local-metadata-relay";

@@ -1,6 +1,8 @@
 //! How results and events look.
 
 mod bake;
+pub(crate) mod json;
+pub(crate) mod log;
 mod table;
 
 pub(crate) use bake::BakeView;

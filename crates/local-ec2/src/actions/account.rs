@@ -1,6 +1,6 @@
 //! DescribeAccountAttributes: clients of some age ask whether there is a default VPC.
 
-use super::Action;
+use crate::actions::action::Action;
 use crate::ec2::Call;
 use crate::network;
 use crate::protocol::{ApiResult, Params, Reference, Xml};

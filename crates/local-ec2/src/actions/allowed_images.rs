@@ -1,6 +1,7 @@
 //! Which images of others an account allows itself.
 
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{AllowedImages, AllowedState, State};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::query::{Query, find, find_mut, required_id};
-use super::security_groups::find_group;
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
+use crate::actions::action::Action;
+use crate::actions::query::find_group;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{ConnectEndpoint, Resource, SecurityGroup, Subnet, Tags, new_id};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};

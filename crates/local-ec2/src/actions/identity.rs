@@ -1,6 +1,6 @@
 //! STS' GetCallerIdentity, which clients ask to learn their account.
 
-use crate::ec2::ACCOUNT;
+use crate::model::account::ACCOUNT;
 use crate::network::partition;
 use crate::protocol::{ApiResult, Reference, Xml};
 

@@ -2,7 +2,8 @@
 
 use super::images::last_launched;
 use super::query::{find_image, find_own_image, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Image, Permission};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

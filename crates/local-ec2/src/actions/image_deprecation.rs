@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::query::{find_own_image, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::Image;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

@@ -2,7 +2,8 @@
 //! refers to an image.
 
 use super::query::{Page, find_image, find_own_image, id_list, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Image, Instance, InstanceState, Resource};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};

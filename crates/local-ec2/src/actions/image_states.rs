@@ -1,7 +1,8 @@
 //! Images that nobody may launch for a while.
 
 use super::query::{find_own_image, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Image, ImageState};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

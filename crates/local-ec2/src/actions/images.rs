@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use super::allowed_images::settings;
 use super::query::{Query, find_own_image, required_id};
-use super::{Action, Call, snapshots};
-use crate::ec2::ACCOUNT;
+use super::snapshots;
+use crate::actions::action::Action;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{
     AllowedState, Binned, GoneImage, Image, ImageMapping, ImageState, InstanceState, Permission,
 };

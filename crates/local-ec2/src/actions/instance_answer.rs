@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::images::{PLATFORM, USAGE_OPERATION};
-use crate::ec2::ACCOUNT;
 use crate::instance_type::InstanceType;
+use crate::model::account::ACCOUNT;
 use crate::model::{Instance, InstanceState, State};
 use crate::network;
 use crate::protocol::Xml;

@@ -2,7 +2,8 @@
 
 use super::instance_answer::{values, write_state};
 use super::query::Query;
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Instance, InstanceState};
 use crate::network;
 use crate::protocol::{ApiResult, Params, Reference, Xml};

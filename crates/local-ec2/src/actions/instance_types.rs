@@ -1,7 +1,8 @@
 //! Instance types, as far as they are known by rule: see [`crate::instance_type`].
 
 use super::query::Page;
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::instance_type::InstanceType;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::instance_answer::{values, write_reservation, write_state};
 use super::query::{Query, find, find_mut, id_list, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::engine;
 use crate::model::{Instance, InstanceState, StateReason};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};

@@ -12,7 +12,8 @@ use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use sha1::{Digest, Sha1};
 
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{KeyPair, State, Tags, new_id};
 use crate::protocol::{
     ApiError, ApiResult, Filter, Params, Reference, Xml, decode_base64, matches,

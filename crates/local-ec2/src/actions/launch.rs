@@ -12,17 +12,16 @@ use super::launch_options::{
     decode_placement, decode_user_data,
 };
 use super::query::{find, find_image, required_id};
-use super::security_groups::find_group;
-use super::{Action, Call};
-use crate::ec2::Ec2;
-use crate::engine;
+use crate::actions::action::Action;
+use crate::actions::query::find_group;
+use crate::ec2::{Call, Ec2};
 use crate::instance_type::InstanceType;
 use crate::model::{
     Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
     RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, new_id,
 };
-use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::{engine, network};
 
 /// What the caller asked for; two requests with one client token must be equal in it.
 #[derive(Debug, PartialEq)]

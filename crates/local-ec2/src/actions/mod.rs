@@ -2,6 +2,7 @@
 //! from the parameters and then run.
 
 mod account;
+mod action;
 mod allowed_images;
 mod connect_endpoints;
 mod encryption;
@@ -34,27 +35,13 @@ mod usage_reports;
 mod volume_type;
 mod volumes;
 
-use crate::ec2::Call;
-use crate::model::{
-    ConnectEndpoint, Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, Subnet, Volume,
-    id_is_valid,
-};
-use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Reference, Xml};
-use crate::throttle::Demand;
-
 pub(crate) use new_images::{NewImage, check_image_name, insert_image};
 
-/// One action of the API.
-trait Action: Sized {
-    /// What it takes.
-    const REFERENCE: Reference;
-
-    /// Reads and checks the parameters.
-    fn decode(params: &Params) -> ApiResult<Self>;
-
-    /// Does it, and writes what goes into the answer.
-    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()>;
-}
+use crate::actions::action::Action;
+use crate::actions::query::missing;
+use crate::ec2::Call;
+use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Reference, Xml};
+use crate::throttle::Demand;
 
 /// Decodes and runs one action and writes its whole answer.
 fn perform<A: Action>(
@@ -232,20 +219,4 @@ fn names_resources(parameter: &str) -> bool {
     let last = words.next_back().unwrap_or_default();
     let first = words.next().unwrap_or(last);
     first != "Filter" && last.ends_with("Id") && !matches!(last, "KmsKeyId" | "UserId" | "ZoneId")
-}
-
-/// The error for an id of any kind that is not there.
-fn missing(id: &str) -> ApiError {
-    fn of<T: Resource>(id: &str) -> Option<ApiError> {
-        id_is_valid(id, T::PREFIX).then(|| ApiError::not_found::<T>(id))
-    }
-    of::<Image>(id)
-        .or_else(|| of::<Instance>(id))
-        .or_else(|| of::<KeyPair>(id))
-        .or_else(|| of::<SecurityGroup>(id))
-        .or_else(|| of::<Snapshot>(id))
-        .or_else(|| of::<Volume>(id))
-        .or_else(|| of::<Subnet>(id))
-        .or_else(|| of::<ConnectEndpoint>(id))
-        .unwrap_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))
 }

@@ -1,8 +1,9 @@
 //! The one VPC, the default.
 
-use super::Action;
 use super::query::Page;
-use crate::ec2::{ACCOUNT, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 

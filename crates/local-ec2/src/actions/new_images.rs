@@ -6,15 +6,15 @@ use jiff::Timestamp;
 
 use super::encryption::Encryption;
 use super::query::{find, find_image, required_id};
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
-use crate::engine;
+use crate::actions::action::Action;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{
     Features, Image, ImageMapping, ImageState, Instance, InstanceState, Permission, Resource,
     RootDeviceType, Snapshot, SnapshotState, State, Tags, new_id,
 };
-use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::{engine, network};
 
 /// AMI names: 3 to 128 characters of this set
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Action;
+use crate::actions::action::Action;
 use crate::ec2::Call;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};

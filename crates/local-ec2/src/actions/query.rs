@@ -1,6 +1,9 @@
 //! What all Describe actions have in common: ids, filters and pages.
 
-use crate::model::{Image, Resource, State, Table, id_is_valid};
+use crate::model::{
+    ConnectEndpoint, Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, State, Subnet,
+    Table, Volume, id_is_valid,
+};
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, matches, paginate};
 
 /// The most rows that a page may have.
@@ -172,4 +175,37 @@ fn is_deregistered(id: &str) -> ApiError {
 
 pub(super) fn find_mut<'a, T: Resource>(table: &'a mut Table<T>, id: &str) -> ApiResult<&'a mut T> {
     table.get_mut(id).ok_or_else(|| ApiError::not_found::<T>(id))
+}
+
+/// Finds a group by id, or by its name in a region.
+pub(super) fn find_group<'a>(
+    state: &'a State,
+    region: &str,
+    id: Option<&str>,
+    name: Option<&str>,
+) -> ApiResult<&'a SecurityGroup> {
+    match (id, name) {
+        (Some(id), _) => find(&state.security_groups, id),
+        (None, Some(name)) => {
+            let group = state.security_groups.of_region(region).find(|group| group.name == name);
+            group.ok_or_else(|| ApiError::not_found::<SecurityGroup>(name))
+        }
+        (None, None) => Err(ApiError::missing("GroupId")),
+    }
+}
+
+/// The error for an id of any kind that is not there.
+pub(super) fn missing(id: &str) -> ApiError {
+    fn of<T: Resource>(id: &str) -> Option<ApiError> {
+        id_is_valid(id, T::PREFIX).then(|| ApiError::not_found::<T>(id))
+    }
+    of::<Image>(id)
+        .or_else(|| of::<Instance>(id))
+        .or_else(|| of::<KeyPair>(id))
+        .or_else(|| of::<SecurityGroup>(id))
+        .or_else(|| of::<Snapshot>(id))
+        .or_else(|| of::<Volume>(id))
+        .or_else(|| of::<Subnet>(id))
+        .or_else(|| of::<ConnectEndpoint>(id))
+        .unwrap_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))
 }

@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use super::query::{Page, id_list, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Binned, Image, Snapshot, State};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

@@ -2,8 +2,10 @@
 
 use super::new_images::{NewImage, check_image_name, insert_image};
 use super::query::find;
-use super::{Action, Call, volume_type};
-use crate::ec2::ACCOUNT;
+use super::volume_type;
+use crate::actions::action::Action;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{
     Features, ImageMapping, ImageState, RootDeviceType, SnapshotState, State, Tags, Virtualization,
     VolumeType, new_id,

@@ -1,32 +1,17 @@
 //! Security groups: create, describe, delete.
 
-use super::query::{Query, find};
+use super::query::Query;
 use super::security_rules::write_permissions;
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
+use crate::actions::action::Action;
+use crate::actions::query::find_group;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 
 /// The longest name and the longest description of a group, in characters.
 const LONGEST_TEXT: usize = 255;
-
-/// Finds a group by id, or by its name in a region.
-pub(super) fn find_group<'a>(
-    state: &'a State,
-    region: &str,
-    id: Option<&str>,
-    name: Option<&str>,
-) -> ApiResult<&'a SecurityGroup> {
-    match (id, name) {
-        (Some(id), _) => find(&state.security_groups, id),
-        (None, Some(name)) => {
-            let group = state.security_groups.of_region(region).find(|group| group.name == name);
-            group.ok_or_else(|| ApiError::not_found::<SecurityGroup>(name))
-        }
-        (None, None) => Err(ApiError::missing("GroupId")),
-    }
-}
 
 pub(super) struct CreateSecurityGroup {
     name: String,

@@ -1,9 +1,10 @@
 //! The rules of security groups: authorize, revoke, describe.
 
 use super::query::{Page, check_id, find_mut};
-use super::security_groups::find_group;
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
+use crate::actions::action::Action;
+use crate::actions::query::find_group;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 

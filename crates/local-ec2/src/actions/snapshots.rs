@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::query::{Query, find, required_id};
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::engine;
+use crate::model::account::ACCOUNT;
 use crate::model::{Binned, Snapshot, SnapshotState, State, Tags, Volume, new_id};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

@@ -4,8 +4,9 @@ use ipnet::Ipv4Net;
 
 use super::network::check_vpc;
 use super::query::{Query, find_mut, required_id};
-use super::{Action, Call};
-use crate::ec2::ACCOUNT;
+use crate::actions::action::Action;
+use crate::ec2::Call;
+use crate::model::account::ACCOUNT;
 use crate::model::{State, Subnet, Tags, new_id};
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};

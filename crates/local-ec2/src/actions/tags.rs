@@ -1,7 +1,8 @@
 //! Tags.
 
 use super::query::Page;
-use super::{Action, missing};
+use crate::actions::action::Action;
+use crate::actions::query::missing;
 use crate::ec2::Call;
 use crate::model::Tags;
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};

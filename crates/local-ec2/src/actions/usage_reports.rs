@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::query::{Page, find_own_image, id_list, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Image, ImageUser, State, Tags, UsageReport, new_id};
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, Xml, matches};
 

@@ -1,7 +1,8 @@
 //! Volumes.
 
 use super::query::{Query, find, required_id};
-use super::{Action, Call};
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::{Attachment, Instance, Snapshot, SnapshotState, State, Volume};
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 

@@ -1,45 +1,18 @@
 //! Images and snapshots of disks. No data is copied: the layer that a volume wrote to
 //! becomes the snapshot's, and the volume goes on with a new one on top of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
-
-use super::{boot_again, shut_down};
 use crate::ec2::Ec2;
+use crate::engine::pending::{Capture, attached_to, holder_of, holder_of_image, pending};
+use crate::engine::power::{boot_again, shut_down};
+use crate::engine::switch::{
+    begin_switch, finish_switch, settle_switches, switch_machine, take_switch_back,
+};
 use crate::machines::MachineResult;
 use crate::model::{
-    Image, ImageState, Instance, InstanceState, Layer, Snapshot, SnapshotState, Switch, Volume,
-    new_id,
+    Image, ImageState, Instance, InstanceState, Snapshot, SnapshotState, Switch, new_id,
 };
-
-/// What is to be made of an instance's disks: a `pending` image, or one snapshot alone.
-#[derive(Debug, Clone)]
-struct Capture {
-    image: Option<String>,
-    snapshots: Vec<String>,
-}
-
-impl Capture {
-    fn of_image(image: &Image) -> Capture {
-        let snapshots = image.mappings.iter().map(|mapping| mapping.snapshot_id.clone());
-        Capture { image: Some(image.id.clone()), snapshots: snapshots.collect() }
-    }
-
-    fn of_snapshot(snapshot: &Snapshot) -> Capture {
-        Capture { image: None, snapshots: vec![snapshot.id.clone()] }
-    }
-
-    /// Whether all disks have been taken.
-    fn is_cut(&self, ec2: &Ec2) -> bool {
-        ec2.read(|state| {
-            let mut rows = self.snapshots.iter().filter_map(|id| state.snapshots.get(id));
-            rows.all(|snapshot| snapshot.layer.is_some())
-        })
-    }
-}
 
 /// Takes the disks that a `pending` image was created for.
 pub(crate) fn take_image(ec2: &Arc<Ec2>, image: &Image) {
@@ -51,29 +24,6 @@ pub(crate) fn take_snapshot(ec2: &Arc<Ec2>, snapshot: &Snapshot) {
     spawn(ec2, holder_of(ec2, &snapshot.volume_id), Capture::of_snapshot(snapshot));
 }
 
-/// Whose lock an image's disks are under until they are taken: its instance's. A copy
-/// has none of its own to wait for.
-fn holder_of_image(image: &Image) -> String {
-    image.source_instance.clone().unwrap_or_else(|| image.id.clone())
-}
-
-/// Whose lock the disks of a volume are under: its instance's, else its own.
-fn holder_of(ec2: &Ec2, volume_id: &str) -> String {
-    let attached = ec2.read(|state| attached_to(state.instances.iter(), volume_id));
-    attached.map_or_else(|| volume_id.to_owned(), |(instance, _)| instance.id)
-}
-
-/// The instance that has the volume, and which of its disks it is.
-fn attached_to<'a>(
-    mut instances: impl Iterator<Item = &'a Instance>,
-    volume_id: &str,
-) -> Option<(Instance, usize)> {
-    instances.find_map(|instance| {
-        let disk = instance.attachments.iter().position(|it| it.volume_id == volume_id)?;
-        Some((instance.clone(), disk))
-    })
-}
-
 fn spawn(ec2: &Arc<Ec2>, holder: String, capture: Capture) {
     let ec2 = ec2.clone();
     tokio::spawn(async move {
@@ -83,25 +33,6 @@ fn spawn(ec2: &Arc<Ec2>, holder: String, capture: Capture) {
         drop(lock);
         finish(&ec2, &capture, outcome).await;
     });
-}
-
-/// Whether images or snapshots wait for an instance's disks.
-pub(super) fn is_awaited(ec2: &Ec2, id: &str) -> bool {
-    let waiting = pending(ec2).remove(id).unwrap_or_default();
-    !waiting.iter().all(|capture| capture.is_cut(ec2))
-}
-
-/// The lock of an instance, when nothing waits any more to take its disks.
-pub(super) async fn lock_after_captures(ec2: &Ec2, id: &str) -> OwnedMutexGuard<()> {
-    loop {
-        let lock = ec2.lock(id).await;
-        if !is_awaited(ec2, id) {
-            return lock;
-        }
-        drop(lock);
-        // Whoever is to take them comes next, or is about to come.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// Takes up what an earlier server had begun. When this returns, the locks of the
@@ -120,29 +51,6 @@ pub(super) async fn resume(ec2: &Arc<Ec2>) {
             }
         });
     }
-}
-
-/// What is pending, by whose lock it is under.
-fn pending(ec2: &Ec2) -> BTreeMap<String, Vec<Capture>> {
-    let (images, snapshots) = ec2.read(|state| {
-        let images = state.images.iter().filter(|it| it.state == ImageState::Pending);
-        let images: Vec<Image> = images.cloned().collect();
-        let snapshots = state.snapshots.iter().filter(|snapshot| {
-            snapshot.state == SnapshotState::Pending
-                && !images.iter().any(|image| image.uses_snapshot(&snapshot.id))
-        });
-        let snapshots: Vec<Snapshot> = snapshots.cloned().collect();
-        (images, snapshots)
-    });
-    let mut all: BTreeMap<String, Vec<Capture>> = BTreeMap::new();
-    for image in images {
-        all.entry(holder_of_image(&image)).or_default().push(Capture::of_image(&image));
-    }
-    for snapshot in snapshots {
-        let holder = holder_of(ec2, &snapshot.volume_id);
-        all.entry(holder).or_default().push(Capture::of_snapshot(&snapshot));
-    }
-    all
 }
 
 /// Takes the disks. The caller holds the lock of the instance or volume.
@@ -278,73 +186,4 @@ async fn cut(
         return Err(message);
     }
     finish_switch(ec2, volume_id)
-}
-
-/// Lets a machine write to another layer, if it runs. One that ends meanwhile is no
-/// failure: the new layer holds nothing, or what the machine wrote last.
-async fn switch_machine(
-    ec2: &Ec2,
-    instance_id: &str,
-    disk: usize,
-    layer: &str,
-) -> MachineResult<()> {
-    let machines = &ec2.machines;
-    if !machines.is_running(instance_id).await || machines.writes_to(instance_id, disk, layer).await
-    {
-        return Ok(());
-    }
-    match machines.switch_layer(instance_id, disk, layer).await {
-        Err(message) if machines.is_running(instance_id).await => Err(message),
-        _ => Ok(()),
-    }
-}
-
-fn begin_switch(ec2: &Ec2, volume: &Volume, layer: &str, switch: &Switch) -> MachineResult<()> {
-    let begun = ec2.change(|state| {
-        let (id, parent) = (switch.next_layer.clone(), Some(layer.to_owned()));
-        state.layers.insert(Layer { id, parent });
-        if let Some(volume) = state.volumes.get_mut(&volume.id) {
-            volume.switch = Some(switch.clone());
-        }
-        Ok(())
-    });
-    begun.map_err(|error| error.to_string())
-}
-
-async fn take_switch_back(ec2: &Ec2, volume_id: &str, switch: &Switch) {
-    ec2.insist(&format!("{volume_id} has no new snapshot"), |state| {
-        if let Some(volume) = state.volumes.get_mut(volume_id) {
-            volume.switch = None;
-        }
-        state.layers.remove(&switch.next_layer);
-    })
-    .await;
-    ec2.machines.delete_layer(&switch.next_layer).await;
-}
-
-fn finish_switch(ec2: &Ec2, volume_id: &str) -> MachineResult<()> {
-    let finished = ec2.change(|state| {
-        let Some(volume) = state.volumes.get_mut(volume_id) else { return Ok(()) };
-        let Some(switch) = volume.switch.take() else { return Ok(()) };
-        let frozen = volume.layer.replace(switch.next_layer);
-        if let Some(snapshot) = state.snapshots.get_mut(&switch.snapshot_id) {
-            snapshot.layer = frozen;
-        }
-        Ok(())
-    });
-    finished.map_err(|error| error.to_string())
-}
-
-/// Finishes the switches that were noted and, maybe, not made: a server was killed, or
-/// could not write its state. The new layer stands on the old one, so it is right to go
-/// on with it whether or not the machine has done so.
-pub(super) async fn settle_switches(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
-    for (disk, attachment) in instance.attachments.iter().enumerate() {
-        let volume = ec2.read(|state| state.volumes.get(&attachment.volume_id).cloned());
-        if let Some(switch) = volume.and_then(|volume| volume.switch) {
-            switch_machine(ec2, &instance.id, disk, &switch.next_layer).await?;
-            finish_switch(ec2, &attachment.volume_id)?;
-        }
-    }
-    Ok(())
 }

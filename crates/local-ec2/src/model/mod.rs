@@ -1,5 +1,6 @@
 //! What the endpoint remembers: one file a kind of resource, and the tables that hold them.
 
+pub(crate) mod account;
 mod allowed_images;
 mod binned;
 mod connect_endpoint;

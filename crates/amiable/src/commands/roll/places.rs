@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ami_lifecycle::{Cloud, Fleet, Template};
 
-use crate::commands::is_ami_id;
-use crate::config::Config;
+use crate::ami_id::is_ami_id;
+use crate::config::settings::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 

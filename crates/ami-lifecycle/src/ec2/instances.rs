@@ -1,0 +1,355 @@
+//! Machines, and what comes with them: started, looked at and ended; volumes and key pairs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
+use aws_sdk_ec2::types::builders::EbsBlockDeviceBuilder;
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, ResourceType,
+    ShutdownBehavior,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::ec2::action::Action;
+use crate::ec2::client::{
+    Cloud, MOST_VALUES, any_of, filter, is_of, of_bake, of_namespace, tag_specification, was_known,
+};
+use crate::ec2::convert::{instance_facts, read_tags};
+use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::ec2::poll::Watch;
+use crate::model::facts::InstanceFacts;
+use crate::model::leftover::Tagged;
+use crate::model::tags::{self, Tags};
+use crate::model::template::Namespace;
+
+/// What amiable asks of RunInstances.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch<'a> {
+    /// The image's id.
+    pub(crate) image: &'a str,
+    /// Its root device, where the volume's size is given.
+    pub(crate) root_device: &'a str,
+    pub(crate) instance_type: &'a str,
+    pub(crate) security_groups: &'a [String],
+    pub(crate) subnet: Option<&'a str>,
+    /// Whether it gets a public address; as its subnet has it where that is not said. Groups are
+    /// by id then.
+    pub(crate) public_ip: Option<bool>,
+    pub(crate) instance_profile: Option<&'a str>,
+    pub(crate) volume_size: Option<u64>,
+    /// The devices that are encrypted, and with which key; the account's default without one.
+    pub(crate) encrypts: (&'a [String], Option<&'a str>),
+    /// The devices whose volumes are to go with the instance, though the image says otherwise.
+    pub(crate) lasting: &'a [String],
+    pub(crate) user_data: &'a str,
+    /// The name of an EC2 key pair.
+    pub(crate) key_pair: Option<&'a str>,
+    pub(crate) client_token: &'a str,
+    pub(crate) tags: &'a Tags,
+}
+
+/// The states of an instance that costs something, or may again.
+const LIVE_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+
+impl Cloud {
+    /// Starts one instance, in a turn that was waited for, and returns its id. A repeat with the same client token
+    /// starts no other.
+    pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
+        let options =
+            InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
+        let profile = launch
+            .instance_profile
+            .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let request = self
+            .ec2
+            .run_instances()
+            .image_id(launch.image)
+            .instance_type(launch.instance_type.into())
+            .min_count(1)
+            .max_count(1)
+            .client_token(launch.client_token)
+            .set_key_name(launch.key_pair.map(String::from))
+            .set_iam_instance_profile(profile)
+            .set_block_device_mappings(block_devices(launch))
+            .user_data(STANDARD.encode(launch.user_data))
+            .metadata_options(options.build())
+            // A builder that is shut down from inside ends altogether.
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
+            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
+        let request = placed(request, launch);
+        tracing::debug!("RunInstances {}", launch.image);
+        let answer = self
+            .patient(async || {
+                let answer = request.clone().send().await;
+                answer.map_err(|error| CloudError::new(Action::RunInstances, error))
+            })
+            .await?;
+        let id = answer
+            .instances
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|instance| instance.instance_id);
+        id.ok_or_else(|| CloudError::answer(Action::RunInstances, "the answer has no instance"))
+    }
+
+    /// The machines of a template that have not ended.
+    pub(crate) async fn machines(
+        &self,
+        namespace: &Namespace,
+        template: &str,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let read = async || self.live_instances_of(namespace).await.map(Arc::new);
+        let all = self.reads.machines.get(&namespace.0, read).await?;
+        let is_its =
+            |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
+        Ok(all.iter().filter(is_its).cloned().collect())
+    }
+
+    /// All who wait for machines.
+    pub(crate) fn machines_awaited(&self) -> &Watch<InstanceFacts> {
+        &self.reads.machines_awaited
+    }
+
+    /// A namespace's machines that have not ended, and of `ids` those that have, too.
+    pub(crate) async fn machines_with(
+        &self,
+        namespace: &Namespace,
+        ids: Vec<String>,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let mut found = self.live_instances_of(namespace).await?;
+        let ended: Vec<String> =
+            ids.into_iter().filter(|id| !found.iter().any(|it| it.id == *id)).collect();
+        for ids in ended.chunks(MOST_VALUES) {
+            found.extend(self.instances(vec![any_of("instance-id", ids)]).await?);
+        }
+        Ok(found)
+    }
+
+    async fn live_instances_of(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        let mut found = self.live_instances(vec![of_namespace(namespace)]).await?;
+        found.retain(|it| is_of(namespace, &it.tags));
+        Ok(found)
+    }
+
+    /// The instances that pass the filters and have not ended, from all pages.
+    pub(crate) async fn live_instances(
+        &self,
+        mut filters: Vec<Filter>,
+    ) -> Result<Vec<InstanceFacts>, CloudError> {
+        filters.push(any_of("instance-state-name", LIVE_STATES));
+        self.instances(filters).await
+    }
+
+    /// The instances that pass the filters, from all pages.
+    async fn instances(&self, filters: Vec<Filter>) -> Result<Vec<InstanceFacts>, CloudError> {
+        self.turn(Action::DescribeInstances, &filters).await;
+        let request = self.ec2.describe_instances().set_filters(Some(filters));
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(reservation) = pages.next().await {
+            let reservation =
+                reservation.map_err(|error| CloudError::new(Action::DescribeInstances, error))?;
+            let instances = reservation.instances.unwrap_or_default();
+            found.extend(instances.into_iter().map(instance_facts));
+        }
+        Ok(found)
+    }
+
+    /// What an instance has written to its console, as far as EC2 knows yet.
+    pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
+        self.turn(Action::GetConsoleOutput, &id).await;
+        let ask = async |latest: Option<bool>| {
+            let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
+            let answer = request.send().await;
+            answer.map_err(|error| CloudError::new(Action::GetConsoleOutput, error))
+        };
+        // `latest` is known for instances on Nitro only; the others answer what they have.
+        let answer = match self.patient(async || ask(Some(true)).await).await {
+            Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
+                ask(None).await?
+            }
+            other => other?,
+        };
+        // EC2 breaks the lines of it.
+        let text: String = answer.output.unwrap_or_default().split_whitespace().collect();
+        let bytes = STANDARD.decode(text).map_err(|error| {
+            CloudError::answer(
+                Action::GetConsoleOutput,
+                format!("the answer is no Base64: {error}"),
+            )
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Gives EC2 a public key. One that is there already is no error: the name is a bake's.
+    pub(crate) async fn import_key_pair(
+        &self,
+        name: &str,
+        public_key: &str,
+        tags: &Tags,
+    ) -> Result<(), CloudError> {
+        self.turn(Action::ImportKeyPair, &name).await;
+        let request = self
+            .ec2
+            .import_key_pair()
+            .key_name(name)
+            .public_key_material(aws_sdk_ec2::primitives::Blob::new(public_key))
+            .tag_specifications(tag_specification(ResourceType::KeyPair, tags));
+        let answer = request.send().await;
+        match answer.map_err(|error| CloudError::new(Action::ImportKeyPair, error)) {
+            Err(error) if error.code.as_deref() == Some("InvalidKeyPair.Duplicate") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Deletes a key pair. EC2 does not mind one that is gone.
+    pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
+        self.turn(Action::DeleteKeyPair, &name).await;
+        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
+        match answer.map_err(|error| CloudError::new(Action::DeleteKeyPair, error)) {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// The tags of a key pair; `None` when there is none of this name.
+    pub(crate) async fn key_pair_tags(&self, name: &str) -> Result<Option<Tags>, CloudError> {
+        self.turn(Action::DescribeKeyPairs, &name).await;
+        let answer = self.ec2.describe_key_pairs().filters(filter("key-name", name)).send().await;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
+        let pair = answer.key_pairs.unwrap_or_default().into_iter().next();
+        Ok(pair.map(|pair| read_tags(pair.tags)))
+    }
+
+    /// All key pairs of a namespace, by name.
+    pub(crate) async fn key_pairs_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        self.turn(Action::DescribeKeyPairs, &namespace).await;
+        let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
+        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
+        let pairs = answer.key_pairs.unwrap_or_default().into_iter().map(|pair| Tagged {
+            id: pair.key_name.unwrap_or_default(),
+            state: "available".into(),
+            tags: read_tags(pair.tags),
+        });
+        Ok(pairs.filter(|it| is_of(namespace, &it.tags)).collect())
+    }
+
+    pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::StopInstances, &id).await;
+        self.patient(async || {
+            let answer = self.ec2.stop_instances().instance_ids(id).send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::StopInstances, error))
+        })
+        .await
+    }
+
+    /// Ends an instance; `false` when EC2 does not know it, or not any more.
+    pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
+        self.turn(Action::TerminateInstances, &id).await;
+        was_known(
+            self.patient(async || {
+                let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
+                answer.map(drop).map_err(|error| CloudError::new(Action::TerminateInstances, error))
+            })
+            .await,
+        )
+    }
+
+    /// The instances that a bake started and that have not ended.
+    pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
+        let instances = self.live_instances(vec![of_bake(bake)]).await?;
+        Ok(instances.into_iter().map(|instance| instance.id).collect())
+    }
+
+    /// All instances of a namespace that have not ended.
+    pub(crate) async fn instances_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        let instances = self.live_instances_of(namespace).await?;
+        Ok(instances
+            .into_iter()
+            .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
+            .collect())
+    }
+
+    /// All volumes of a namespace.
+    pub(crate) async fn volumes_of_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Vec<Tagged>, CloudError> {
+        self.turn(Action::DescribeVolumes, namespace).await;
+        let request = self.ec2.describe_volumes().filters(of_namespace(namespace));
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(volume) = pages.next().await {
+            let it = volume.map_err(|error| CloudError::new(Action::DescribeVolumes, error))?;
+            found.push(Tagged {
+                id: it.volume_id.unwrap_or_default(),
+                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                tags: read_tags(it.tags),
+            });
+        }
+        found.retain(|it| is_of(namespace, &it.tags));
+        Ok(found)
+    }
+
+    /// Deletes a volume; `false` when EC2 does not know it, or not any more.
+    pub(crate) async fn delete_volume(&self, id: &str) -> Result<bool, CloudError> {
+        self.turn(Action::DeleteVolume, id).await;
+        let answer = self.ec2.delete_volume().volume_id(id).send().await;
+        was_known(answer.map(drop).map_err(|error| CloudError::new(Action::DeleteVolume, error)))
+    }
+}
+
+/// Subnet and groups are said of the launch, or of its network interface where a public address is
+/// asked for: EC2 takes them in one place only.
+fn placed(request: RunInstancesFluentBuilder, launch: &Launch<'_>) -> RunInstancesFluentBuilder {
+    let subnet = launch.subnet.map(String::from);
+    let (ids, names): (Vec<_>, Vec<_>) =
+        launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
+    let Some(public_ip) = launch.public_ip else {
+        let request = request.set_security_group_ids(Some(ids)).set_security_groups(Some(names));
+        return request.set_subnet_id(subnet);
+    };
+    let card = InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .associate_public_ip_address(public_ip)
+        .set_subnet_id(subnet)
+        .set_groups(Some(ids));
+    request.network_interfaces(card.build())
+}
+
+/// What is asked of the image's devices; nothing, where they are good as they are.
+fn block_devices(launch: &Launch<'_>) -> Option<Vec<BlockDeviceMapping>> {
+    let (encrypted, key) = launch.encrypts;
+    let mut devices: BTreeMap<&str, EbsBlockDeviceBuilder> = BTreeMap::new();
+    for device in encrypted {
+        let ebs = EbsBlockDevice::builder().encrypted(true);
+        devices.insert(device, ebs.set_kms_key_id(key.map(String::from)));
+    }
+    for device in launch.lasting {
+        let ebs = devices.remove(device.as_str()).unwrap_or_default();
+        devices.insert(device, ebs.delete_on_termination(true));
+    }
+    if let Some(size) = launch.volume_size {
+        let size = i32::try_from(size).unwrap_or(i32::MAX);
+        let ebs = devices.remove(launch.root_device).unwrap_or_default();
+        devices.insert(launch.root_device, ebs.volume_size(size).delete_on_termination(true));
+    }
+    let mapping = |(name, ebs): (&str, EbsBlockDeviceBuilder)| {
+        BlockDeviceMapping::builder().device_name(name).ebs(ebs.build()).build()
+    };
+    let mappings: Vec<BlockDeviceMapping> = devices.into_iter().map(mapping).collect();
+    (!mappings.is_empty()).then_some(mappings)
+}

@@ -1,0 +1,150 @@
+//! Who may use an image, for how long, and who may not delete it.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types::{
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup,
+};
+use jiff::Timestamp;
+
+use crate::ec2::action::Action;
+use crate::ec2::client::Cloud;
+use crate::ec2::error::CloudError;
+use crate::model::distribution::Principal;
+
+impl Cloud {
+    /// Who may launch an image besides its owner.
+    pub(crate) async fn shared_with(&self, id: &str) -> Result<BTreeSet<Principal>, CloudError> {
+        self.turn(Action::DescribeImageAttribute, &id).await;
+        let request = self.ec2.describe_image_attribute().image_id(id);
+        let request = request.attribute(ImageAttributeName::LaunchPermission);
+        let answer = request.send().await;
+        let answer =
+            answer.map_err(|error| CloudError::new(Action::DescribeImageAttribute, error))?;
+        let permissions = answer.launch_permissions.unwrap_or_default().into_iter();
+        Ok(permissions.filter_map(principal).collect())
+    }
+
+    /// The same of an image that is there, though EC2 may not know it everywhere yet.
+    pub(crate) async fn new_image_is_shared_with(
+        &self,
+        id: &str,
+    ) -> Result<BTreeSet<Principal>, CloudError> {
+        self.patient(async || self.shared_with(id).await).await
+    }
+
+    /// Lets some launch an image, and others no more.
+    pub(crate) async fn change_sharing(
+        &self,
+        id: &str,
+        add: &[&Principal],
+        remove: &[&Principal],
+    ) -> Result<(), CloudError> {
+        if add.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        self.turn(Action::ModifyImageAttribute, (&id, &add, &remove)).await;
+        let list = |principals: &[&Principal]| {
+            let permissions = principals.iter().map(|it| permission(it)).collect::<Vec<_>>();
+            (!permissions.is_empty()).then_some(permissions)
+        };
+        let modifications = LaunchPermissionModifications::builder()
+            .set_add(list(add))
+            .set_remove(list(remove))
+            .build();
+        let request =
+            self.ec2.modify_image_attribute().image_id(id).launch_permission(modifications);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::ModifyImageAttribute, error))
+        })
+        .await
+    }
+
+    /// Lets an image count as deprecated from some time on.
+    pub(crate) async fn deprecate(&self, id: &str, at: Timestamp) -> Result<(), CloudError> {
+        self.turn(Action::EnableImageDeprecation, (&id, &at)).await;
+        let at = DateTime::from_secs(at.as_second());
+        let request = self.ec2.enable_image_deprecation().image_id(id).deprecate_at(at);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImageDeprecation, error))
+        })
+        .await
+    }
+
+    /// Lets an image never count as deprecated.
+    pub(crate) async fn undeprecate(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::DisableImageDeprecation, &id).await;
+        let request = self.ec2.disable_image_deprecation().image_id(id);
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| CloudError::new(Action::DisableImageDeprecation, error))
+    }
+
+    /// Lets nobody find or launch an image. One that is disabled already stays so.
+    pub(crate) async fn disable(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::DisableImage, &id).await;
+        let request = self.ec2.disable_image().image_id(id);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::DisableImage, error))
+        })
+        .await
+    }
+
+    /// Lets a disabled image be found and launched again.
+    pub(crate) async fn enable(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::EnableImage, &id).await;
+        let request = self.ec2.enable_image().image_id(id);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImage, error))
+        })
+        .await
+    }
+
+    /// Keeps an image from being deregistered. Without the cooldown, in which EC2 would not
+    /// let it go for a day after this is switched off.
+    pub(crate) async fn protect(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::EnableImageDeregistrationProtection, &id).await;
+        let request = self.ec2.enable_image_deregistration_protection().image_id(id);
+        let request = request.with_cooldown(false);
+        self.patient(async || {
+            let answer = request.clone().send().await;
+            answer.map(drop).map_err(|error| {
+                CloudError::new(Action::EnableImageDeregistrationProtection, error)
+            })
+        })
+        .await
+    }
+
+    /// Lets an image be deregistered.
+    pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
+        self.turn(Action::DisableImageDeregistrationProtection, &id).await;
+        let request = self.ec2.disable_image_deregistration_protection().image_id(id);
+        let answer = request.send().await;
+        answer
+            .map(drop)
+            .map_err(|error| CloudError::new(Action::DisableImageDeregistrationProtection, error))
+    }
+}
+
+fn principal(permission: LaunchPermission) -> Option<Principal> {
+    let account = permission.user_id.map(Principal::Account);
+    let organization = permission.organization_arn.map(Principal::Organization);
+    let unit = permission.organizational_unit_arn.map(Principal::OrganizationalUnit);
+    let everybody = permission.group.map(|_| Principal::Everybody);
+    account.or(organization).or(unit).or(everybody)
+}
+
+fn permission(principal: &Principal) -> LaunchPermission {
+    let empty = LaunchPermission::builder();
+    match principal {
+        Principal::Account(id) => empty.user_id(id),
+        Principal::Organization(arn) => empty.organization_arn(arn),
+        Principal::OrganizationalUnit(arn) => empty.organizational_unit_arn(arn),
+        Principal::Everybody => empty.group(PermissionGroup::All),
+    }
+    .build()
+}

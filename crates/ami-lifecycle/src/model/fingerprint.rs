@@ -1,0 +1,104 @@
+//! What decides on what is in an AMI, as digests: which keys of a template have changed
+//! since, and whether what a dead bake has left was made to the same recipe.
+
+use crate::model::digest::{changed_of, digest, record_of};
+use crate::model::template::{Repository, SealStep, Template};
+
+/// The digest of it all. `content` is the revision of the checkout, or the digest of a
+/// folder.
+pub(crate) fn recipe(template: &Template, base: &str, content: &str) -> String {
+    digest(&format!("{base}\n{content}\n{}", record(template)))
+}
+
+/// The keys of a template that decide on the contents of its AMIs, each with a digest of its
+/// value, as one text that fits into a tag: `script=1f0c9a3e seal=…`.
+pub(crate) fn record(template: &Template) -> String {
+    record_of(values(template))
+}
+
+/// The keys whose values differ from what was recorded.
+pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
+    let mut keys = changed_of(record, values(template));
+    // What came later has no value here once it is wanted no more.
+    let had_it = record.split(' ').any(|part| part.starts_with("encrypt="));
+    if had_it && template.distribution.encrypt.is_none() {
+        keys.push("encrypt".into());
+    }
+    keys
+}
+
+/// Written out, so that no other version of amiable reads another change into them. Where
+/// the checkout is from counts by its contents alone, if it is a folder. What came later is
+/// left out while it is not wanted, so that it changes nothing for others.
+fn values(template: &Template) -> Vec<(&'static str, String)> {
+    let Template { source, script, run_as, workdir, volume_size, user_data, seal, agent, .. } =
+        template;
+    let Template { metadata, description, system, os, boot_script, .. } = template;
+    let place = match &source.repository {
+        Repository::Vcs { .. } => source.url(),
+        Repository::Path(_) => String::new(),
+    };
+    let pairs = metadata.iter().map(|(key, value)| format!("{key:?}={value:?}"));
+    let kept: Vec<&str> = seal.keep.iter().copied().map(SealStep::as_str).collect();
+    let also = if seal.free_space { " free-space" } else { "" };
+    let agent = agent
+        .as_ref()
+        .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
+    let first = template.distribution.first.as_deref();
+    let encrypt = template.distribution.encrypt.as_ref().map(|it| ("encrypt", it.text(first)));
+    let all = [
+        ("source", format!("{} {place}", source.kind())),
+        ("script", script.clone()),
+        ("run_as", run_as.clone().unwrap_or_default()),
+        ("volume_size", volume_size.map(|size| size.to_string()).unwrap_or_default()),
+        ("user_data", user_data.clone().unwrap_or_default()),
+        ("seal", format!("{} {:?}{also}", kept.join(","), seal.script)),
+        ("agent", agent.unwrap_or_default()),
+        ("metadata", pairs.collect::<Vec<String>>().join(" ")),
+        ("description", description.clone().unwrap_or_default()),
+        ("system", system.clone()),
+        ("os", os.clone()),
+        ("boot_script", boot_script.as_ref().map(|it| it.digest()).unwrap_or_default()),
+    ];
+    let workdir = workdir.clone().map(|it| ("workdir", it));
+    all.into_iter().chain(encrypt).chain(workdir).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tags;
+    use crate::model::template::tests::template;
+
+    #[test]
+    fn what_decides_on_the_contents_changes_the_recipe_and_nothing_else_does() {
+        let first = recipe(&template(), "ami-1", "r1");
+        assert_eq!(first.len(), 16);
+        assert_ne!(first, recipe(&template(), "ami-2", "r1"));
+        assert_ne!(first, recipe(&template(), "ami-1", "r2"));
+        let script = Template { script: "other".into(), ..template() };
+        assert_ne!(first, recipe(&script, "ami-1", "r1"));
+        let elsewhere = Template { instance_type: "m5.large".into(), ..template() };
+        assert_eq!(first, recipe(&elsewhere, "ami-1", "r1"));
+    }
+
+    #[test]
+    fn the_record_tells_which_keys_have_changed() {
+        let record = record(&template());
+        assert!(record.len() <= tags::LONGEST_VALUE, "{}", record.len());
+        assert!(changed(&record, &template()).is_empty());
+        let metadata = [("a".to_owned(), "b".to_owned())].into();
+        let other = Template { script: "other".into(), metadata, ..template() };
+        assert_eq!(changed(&record, &other), ["script", "metadata"]);
+        let has_value = values(&template()).into_iter().filter(|(_, value)| !value.is_empty());
+        assert_eq!(changed("", &template()).len(), has_value.count());
+        let distribution = crate::model::distribution::Distribution {
+            encrypt: Some(crate::model::distribution::Encryption::AccountKey),
+            ..Default::default()
+        };
+        let encrypted = Template { distribution, ..template() };
+        assert_eq!(changed(&record, &encrypted), ["encrypt"]);
+        assert_eq!(changed(&super::record(&encrypted), &template()), ["encrypt"]);
+        assert!(super::record(&encrypted).len() <= tags::LONGEST_VALUE);
+    }
+}

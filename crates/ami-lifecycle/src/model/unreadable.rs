@@ -1,0 +1,68 @@
+//! Tags whose values are not what amiable writes. Pure.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::model::retirement::Retired;
+use crate::model::tags::{self, Tags};
+
+/// A tag whose value is not what amiable writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", said(key, value.as_deref(), wants))]
+pub struct UnreadableTag {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value; `None` where the tag is missing.
+    pub value: Option<String>,
+    /// What it has to be.
+    pub wants: &'static str,
+}
+
+impl Serialize for UnreadableTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn said(key: &str, value: Option<&str>, wants: &str) -> String {
+    match value {
+        Some(value) => format!("tag {key} is {value:?}, which is not {wants}"),
+        None => format!("tag {key} is missing"),
+    }
+}
+
+const TIME: &str = "a time as in 2026-11-29T12:00:00Z";
+
+/// The tags of an AMI that could not be read. Pure.
+pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {
+    const STAGE: &str = "a stage with a time, as in `disabled 2026-11-29T12:00:00Z`";
+    let wanted = [
+        (tags::GENERATION, "a number"),
+        (tags::PROMOTED, TIME),
+        (tags::VERIFIED, TIME),
+        (tags::QUARANTINED, TIME),
+        (tags::LEASE, TIME),
+        (tags::RETIRED, STAGE),
+    ];
+    let is_good = |key: &str, text: &str| match key {
+        tags::GENERATION => text.parse::<u64>().is_ok(),
+        tags::LEASE if text == tags::NO_LEASE => true,
+        tags::RETIRED => text.is_empty() || Retired::read(text).is_some(),
+        _ => text.is_empty() || text.parse::<Timestamp>().is_ok(),
+    };
+    let bad = wanted.into_iter().filter_map(|(key, wants)| {
+        let value = tags.get(key);
+        let is_bad = match value {
+            Some(value) => !is_good(key, value),
+            // Each AMI is given one together with its template.
+            None => key == tags::GENERATION && tags.contains_key(tags::PROMOTED),
+        };
+        is_bad.then(|| UnreadableTag { key, value: value.cloned(), wants })
+    });
+    bad.collect()
+}
+
+/// The lease of anything else, if it could not be read. Pure.
+pub(crate) fn unreadable_lease(tags: &Tags) -> Option<UnreadableTag> {
+    unreadable(tags).into_iter().find(|tag| tag.key == tags::LEASE)
+}

@@ -1,0 +1,434 @@
+//! A bake: from a base AMI to a new current one.
+//!
+//! ```text
+//!   resolve -> check out -> launch -> cloud-init -> deliver -> script -> seal
+//!                             |                                            |
+//!                             |   any failure: undo, in reverse            v
+//!                             |                 image <- (backup) <------ stop
+//!                             |                   |
+//!                             '<-- terminate <----+--> verify -> promote
+//! ```
+//!
+//! Nothing is changed in the cloud before `launch`; the template's current AMI is
+//! not touched at all: it becomes the previous one by the promotion of the next.
+//!
+//! A bake that was killed is gone on with from the two places where what there is can
+//! be told to be whole: a machine that is sealed, and an image.
+
+mod adoption;
+mod backup;
+mod image;
+pub(crate) mod name;
+pub(crate) mod request;
+mod stop;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use self::request::{BakeRequest, Baked, OnFailure};
+use crate::ec2::error::CloudError;
+use crate::guest::Guest;
+use crate::guest::site::Site;
+use crate::model::ami::Ami;
+use crate::model::event::{Event, Stage};
+use crate::model::facts::ImageFacts;
+use crate::model::fingerprint::recipe;
+use crate::model::fleet::Fleet;
+use crate::model::other_source::other_source;
+use crate::model::ownership::{Marks, lease_end, new_bake};
+use crate::model::resume::{self, Adopted, Takeover};
+use crate::model::tags;
+use crate::model::template::{CheckoutOn, Repository};
+use crate::operations::base;
+use crate::operations::error::{BakeError, FailedIn, KeptInstance};
+use crate::operations::launch::{self, Order, Started};
+use crate::operations::undo::{Undo, Undone};
+use crate::operations::verify::{hide, prove, quarantine, tell_what_is_left};
+use crate::source::{self, Checkout};
+use crate::{KeptLogin, check_name};
+
+/// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
+/// stays so.
+///
+/// # Errors
+/// Where it failed and why, and what is left if undoing failed too.
+pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
+    let template = request.template;
+    let whole = template.timeouts.whole();
+    let mut bake = Bake {
+        marks: Marks {
+            namespace: request.namespace,
+            template: &template.name,
+            bake: new_bake(),
+            lease: lease_end(Timestamp::now(), whole),
+            owner: request.owner,
+            operator: request.operator,
+            version: request.version,
+        },
+        stage: None,
+        took: BTreeMap::new(),
+        login: None,
+        current: None,
+        undo: Undo::new(request.holdings.clone()),
+        request: &request,
+    };
+    bake.undo.set_bake(&bake.marks.bake);
+    let outcome = tokio::time::timeout(whole, bake.run()).await;
+    // When the lease has ended, what the bake has made is nobody's: others may remove it.
+    let outcome =
+        outcome.unwrap_or(Err(BakeError::TimedOut { what: "the bake as a whole", limit: whole }));
+    match outcome {
+        Ok(baked) => Ok(baked),
+        Err(error) => Err(bake.fail(error).await),
+    }
+}
+
+/// A bake under way.
+struct Bake<'a> {
+    marks: Marks<'a>,
+    /// The stage under way, and since when.
+    stage: Option<(Stage, Instant)>,
+    /// How long it has waited for EC2, and for what.
+    took: BTreeMap<&'static str, Duration>,
+    /// How to log in to the builder, once there was a login.
+    login: Option<KeptLogin>,
+    /// The template's current AMI when the bake began.
+    current: Option<String>,
+    undo: Undo,
+    request: &'a BakeRequest<'a>,
+}
+
+/// What is known before anything is changed.
+struct Plan {
+    fleet: Arc<Fleet>,
+    generation: u64,
+    name: String,
+    base: ImageFacts,
+    checkout: Option<Checkout>,
+    recipe: String,
+    takeover: Takeover,
+}
+
+/// A builder that has nothing left to do but to stop.
+struct Provisioned {
+    instance: String,
+    revision: String,
+    /// What no instance of the AMI may have in common with it.
+    identity: String,
+    /// Says that it has hung up.
+    hung_up: Option<watch::Receiver<bool>>,
+}
+
+/// An image that EC2 has made.
+struct NewImage {
+    facts: ImageFacts,
+    generation: u64,
+}
+
+impl<'a> Bake<'a> {
+    async fn run(&mut self) -> Result<Baked, BakeError> {
+        let plan = self.plan().await?;
+        self.remove_the_dead(&plan).await;
+        let image = match &plan.takeover.adopted {
+            Some(Adopted::Image(ami)) => self.adopt_image(ami).await?,
+            Some(Adopted::Machine { id, bake, revision, identity }) => {
+                let provisioned = Provisioned {
+                    instance: id.clone(),
+                    revision: revision.clone(),
+                    identity: identity.clone(),
+                    hung_up: None,
+                };
+                self.adopt_machine(id, bake).await?;
+                self.image_of(provisioned, &plan).await?
+            }
+            None => {
+                let started = self.launch(&plan).await?;
+                let provisioned = self.provision(started, &plan).await?;
+                self.image_of(provisioned, &plan).await?
+            }
+        };
+        let promoted = self.prove_and_promote(&image, &plan).await?;
+        tell_what_is_left(self.site(), self.undo.close_access(self.request.cloud).await);
+        self.close();
+        let previous = self.current.clone().filter(|_| promoted);
+        let NewImage { facts, generation } = image;
+        let boot_script = facts.tags.get(tags::BOOT_SCRIPT).cloned();
+        Ok(Baked { ami: facts.id, name: facts.name, generation, promoted, boot_script, previous })
+    }
+
+    fn site(&self) -> Site<'a> {
+        let BakeRequest { cloud, template, observer, cancel, .. } = self.request;
+        Site { cloud, template, observer, cancel }
+    }
+
+    /// Reads and decides; changes nothing.
+    async fn plan(&mut self) -> Result<Plan, BakeError> {
+        self.enter(Stage::Resolve);
+        let BakeRequest { cloud, namespace, template, mode, is_gone, .. } = *self.request;
+        let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
+        let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
+        self.current = fleet.current(&template.name).map(|current| current.ami.clone());
+        let generation = fleet.decide(&template.name, mode)?;
+        let now = Timestamp::now();
+        if let Some(busy) = resume::busy(&fleet, &machines, &template.name, is_gone, now) {
+            return Err(BakeError::Busy(busy));
+        }
+        let below = self.request.below.as_deref();
+        let base = self.site().or_cancel(base::resolve(cloud, &fleet, template, below)).await??;
+        let BakeRequest { pattern, .. } = *self.request;
+        let name = name::name_of(namespace, pattern, template, generation)?;
+        let looked_up = check_name(cloud, namespace, pattern, template, &name);
+        self.site().or_cancel(looked_up).await??;
+        if self.request.pattern.names_recur() {
+            self.check_the_name(&fleet, &name).await?;
+        }
+        self.note(format!("base {} ({})", base.id, base.name));
+        let checkout = self.check_out().await?;
+        let content = checkout.as_ref().map_or("", |checkout| &checkout.revision);
+        let current = fleet.current(&template.name);
+        if let Some(other) =
+            current.and_then(|current| other_source(template, current, Some(content)))
+        {
+            self.warn(format!("{other}: {}", other.hint()));
+        }
+        let recipe = recipe(template, &base.id, content);
+        let takeover = self.take_over(&fleet, &machines, &recipe);
+        Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
+    }
+
+    /// The checkout on this machine, where it is made here.
+    async fn check_out(&mut self) -> Result<Option<Checkout>, BakeError> {
+        let template = self.request.template;
+        if template.source.on == CheckoutOn::Instance {
+            return Ok(None);
+        }
+        self.enter(Stage::Checkout);
+        let scripts =
+            [Some(&template.script), template.verify.as_ref(), template.seal.script.as_ref()];
+        let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
+        let checkout = source::check_out(&template.source, &scripts);
+        let checkout = self.site().or_cancel(checkout).await??;
+        if let Repository::Vcs { .. } = template.source.repository {
+            self.note(format!("{} at {}", template.source.url(), checkout.revision));
+        }
+        checkout.notes.iter().for_each(|note| self.note(note.clone()));
+        Ok(Some(checkout))
+    }
+
+    /// Starts the builder and logs in.
+    async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
+        self.enter(Stage::Launch);
+        let template = self.request.template;
+        let order = Order {
+            site: self.site(),
+            marks: &self.marks,
+            image: (&plan.base.id, &plan.base.root_device_name),
+            encrypts: self.encrypts(plan),
+            lasting: &plan.base.lasting_devices,
+            name: format!("amiable {}", plan.name),
+            stage: resume::BUILDING,
+            tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
+            volume_size: template.volume_size,
+            user_data: template.user_data.as_deref(),
+            alone: true,
+            is_gone: self.request.is_gone,
+            is_first: plan.fleet.amis().is_empty(),
+        };
+        let started = launch::start(&order, &mut self.undo).await?;
+        self.login = Some(started.login.clone());
+        Ok(started)
+    }
+
+    /// The disks that are encrypted from the beginning, so that the AMI's are, too.
+    fn encrypts(&self, plan: &Plan) -> Vec<String> {
+        let wanted = self.request.template.distribution.encrypt.is_some();
+        plan.base.ebs_devices.iter().filter(|_| wanted).cloned().collect()
+    }
+
+    /// Does all that is done inside the guest.
+    async fn provision(&mut self, started: Started, plan: &Plan) -> Result<Provisioned, BakeError> {
+        let Started { id, mut guest, .. } = started;
+        self.enter(Stage::CloudInit);
+        self.site().or_cancel(guest.wait_for_cloud_init()).await??;
+        self.site().or_cancel(guest.check_account()).await??;
+        self.site().or_cancel(guest.quiet()).await??;
+        self.enter(Stage::Deliver);
+        let revision = self.deliver(&mut guest, plan).await?;
+        self.enter(Stage::Script);
+        self.site().or_cancel(guest.run_init()).await??;
+        self.enter(Stage::Seal);
+        // From here on the bake's key lets nobody in.
+        self.login = None;
+        let identity = self.site().or_cancel(guest.seal()).await??;
+        let hung_up = Some(guest.until_it_hangs_up());
+        let tags = tags::of([
+            (tags::STAGE, resume::PROVISIONED.to_owned()),
+            (tags::SOURCE_REVISION, revision.clone()),
+            (tags::BUILDER, identity.clone()),
+        ]);
+        self.request.cloud.tag(std::slice::from_ref(&id), &tags).await?;
+        Ok(Provisioned { instance: id, revision, identity, hung_up })
+    }
+
+    /// Brings the source to the guest and returns the revision that was checked out.
+    async fn deliver(&self, guest: &mut Guest, plan: &Plan) -> Result<String, BakeError> {
+        match &plan.checkout {
+            Some(checkout) => {
+                self.site().or_cancel(guest.send(checkout)).await??;
+                Ok(checkout.revision.clone())
+            }
+            None => {
+                let revision = self.site().or_cancel(guest.check_out()).await??;
+                self.note(format!("{} at {revision}", self.request.template.source.url()));
+                Ok(revision)
+            }
+        }
+    }
+
+    /// Stops the builder, makes the image, and ends the builder.
+    async fn image_of(
+        &mut self,
+        mut provisioned: Provisioned,
+        plan: &Plan,
+    ) -> Result<NewImage, BakeError> {
+        let hung_up = provisioned.hung_up.take();
+        self.stop(&provisioned.instance, hung_up, plan).await?;
+        if self.request.pattern.names_recur() {
+            self.free_the_name(&plan.name).await?;
+        }
+        let facts = self.image(&provisioned, plan).await?;
+        if self.request.template.distribution.encrypt.is_some() && !facts.encrypted {
+            return Err(BakeError::NotEncrypted(facts.id));
+        }
+        self.terminate(&provisioned.instance).await;
+        Ok(NewImage { facts, generation: plan.generation })
+    }
+
+    /// Proves the new AMI and makes it current, each by one write. Without proof it waits.
+    async fn prove_and_promote(
+        &mut self,
+        image: &NewImage,
+        plan: &Plan,
+    ) -> Result<bool, BakeError> {
+        let BakeRequest { cloud, template, operator, verify, .. } = *self.request;
+        let id = [image.facts.id.clone()];
+        if !verify {
+            let reason = format!("baked by {operator}, not verified");
+            let tags = tags::of([
+                (tags::LEASE, tags::NO_LEASE.into()),
+                (tags::REASON, reason),
+                (tags::TOOK, self.took()),
+            ]);
+            cloud.tag(&id, &tags).await?;
+            self.undo.keep_image();
+            return Ok(false);
+        }
+        self.verify(image, plan).await?;
+        self.enter(Stage::Promote);
+        if self.request.cancel.is_cancelled() {
+            return Err(BakeError::Cancelled);
+        }
+        let now = Timestamp::now();
+        let time = plan.fleet.promotion_time(&template.name, now);
+        let mut tags = tags::promotion(time, format!("baked by {operator}"));
+        tags.insert(tags::VERIFIED.to_owned(), now.to_string());
+        tags.insert(tags::TOOK.to_owned(), self.took());
+        cloud.tag(&id, &tags).await?;
+        self.undo.keep_image();
+        Ok(true)
+    }
+
+    async fn verify(&mut self, image: &NewImage, plan: &Plan) -> Result<(), BakeError> {
+        self.enter(Stage::Verify);
+        let BakeRequest { cloud, operator, is_gone, .. } = *self.request;
+        let ami = Ami::read(image.facts.clone(), cloud.region());
+        let (site, checkout) = (self.site(), plan.checkout.as_ref());
+        let failures = prove(site, &self.marks, &ami, checkout, is_gone, &mut self.undo).await?;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let tags = quarantine(Timestamp::now(), &failures, operator);
+        cloud.tag(std::slice::from_ref(&image.facts.id), &tags).await?;
+        self.undo.keep_image();
+        hide(site, &image.facts.id).await;
+        Err(BakeError::Quarantined { ami: image.facts.id.clone(), failures })
+    }
+
+    /// What it has waited for, as later bakes read it.
+    fn took(&self) -> String {
+        let part = |(wait, took): (&&str, &Duration)| format!("{wait}={:.2}", took.as_secs_f64());
+        self.took.iter().map(part).collect::<Vec<String>>().join(" ")
+    }
+
+    /// Asked for, not waited for. By now the AMI stands, so a failure is only told.
+    async fn terminate(&mut self, instance: &str) {
+        self.enter(Stage::Terminate);
+        match self.request.cloud.terminate(instance).await {
+            Ok(_) => self.undo.forget_instance(instance),
+            Err(error) => self.warn(format!("the instance {instance} is left: {error}")),
+        }
+    }
+
+    async fn fail(&mut self, error: BakeError) -> FailedIn {
+        let stage = self.stage.take().map_or(Stage::Resolve, |(stage, _)| stage);
+        let keep =
+            self.request.on_failure == OnFailure::Keep && !matches!(error, BakeError::Cancelled);
+        let kept = if keep { self.keep().await } else { None };
+        self.find_what_was_cut_off().await;
+        // That EC2 is slow or refuses something is no failure of the AMI's.
+        let is_usable = self.undo.has_image() && error.spares_the_image();
+        let pending = if is_usable { self.undo.keep_image() } else { None };
+        // That goes without saying: it ends with each bake.
+        let closed = self.undo.close_access(self.request.cloud).await.into_iter();
+        let mut left: Vec<(String, CloudError)> = closed.filter_map(Undone::left).collect();
+        if !self.undo.is_empty() {
+            self.enter(Stage::Undo);
+            for undone in self.undo.run_all(self.request.cloud).await {
+                match undone {
+                    Undone::Done(what) => self.note(what),
+                    Undone::Left { id, error } => left.push((id, error)),
+                }
+            }
+        }
+        self.close();
+        FailedIn { stage, error, current: self.current.clone(), kept, pending, left }
+    }
+
+    /// Leaves the builder, and says so on it, so that no other bake removes it.
+    async fn keep(&mut self) -> Option<KeptInstance> {
+        let instance = self.undo.keep_instance()?;
+        let tags = tags::of([(tags::STAGE, resume::KEPT.to_owned())]);
+        let mut kept = vec![instance.clone()];
+        kept.extend(self.undo.keep_access(self.request.cloud).await);
+        if let Err(error) = self.request.cloud.tag(&kept, &tags).await {
+            self.warn(format!("{instance} could not be marked as kept: {error}"));
+        }
+        let until = self.marks.lease;
+        Some(KeptInstance { instance, login: self.login.take(), until })
+    }
+
+    /// Begins a stage; the one before has ended well then.
+    fn enter(&mut self, stage: Stage) {
+        self.close();
+        self.stage = Some((stage, Instant::now()));
+        self.request.observer.event(Event::Stage(stage));
+    }
+
+    fn close(&mut self) {
+        if let Some((stage, began)) = self.stage.take() {
+            self.request.observer.event(Event::Done(stage, began.elapsed()));
+        }
+    }
+
+    fn note(&self, text: String) {
+        self.request.observer.event(Event::Note(text));
+    }
+
+    fn warn(&self, text: String) {
+        self.request.observer.event(Event::Warning(text));
+    }
+}

@@ -1,0 +1,264 @@
+//! Starting a machine of amiable's and logging in: the builder, and the one that proves
+//! an AMI.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ec2::access::Asker;
+use crate::ec2::action::Action;
+use crate::ec2::client::filter;
+use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::ec2::instances::Launch;
+use crate::ec2::poll::Rhythm;
+use crate::ec2::recover::found_all_the_same;
+use crate::ec2::wait;
+use crate::guest::error::ended;
+use crate::guest::kept_login::KeptLogin;
+use crate::guest::site::Site;
+use crate::guest::{Found, Guest, GuestKeys};
+use crate::model::event::Event;
+use crate::model::facts::InstanceFacts;
+use crate::model::lease::IsGone;
+use crate::model::ownership::{Marks, new_bake};
+use crate::model::resume;
+use crate::model::tags::{self, Tags};
+use crate::model::template::KeyPair;
+use crate::operations::error::BakeError;
+use crate::operations::ssh_from;
+use crate::operations::undo::Undo;
+
+/// When EC2 is asked first, and then how often, whether an instance without a login still
+/// lives.
+const FIRST_LIVENESS: Duration = Duration::from_secs(3);
+const LIVENESS: Duration = Duration::from_secs(30);
+
+/// What is to be started.
+pub(crate) struct Order<'a> {
+    pub(crate) site: Site<'a>,
+    pub(crate) marks: &'a Marks<'a>,
+    /// The image's id and its root device.
+    pub(crate) image: (&'a str, &'a str),
+    /// The devices that are encrypted, whatever the image's are.
+    pub(crate) encrypts: Vec<String>,
+    /// The devices whose volumes would outlive the machine: they go with it.
+    pub(crate) lasting: &'a [String],
+    /// What EC2 shows as its name.
+    pub(crate) name: String,
+    /// What the machine is for.
+    pub(crate) stage: &'static str,
+    /// More tags.
+    pub(crate) tags: Tags,
+    /// The root volume's size in GiB; the image's without one.
+    pub(crate) volume_size: Option<u64>,
+    /// The template's own user data.
+    pub(crate) user_data: Option<&'a str>,
+    /// Of two builders of one template at once, only the first goes on.
+    pub(crate) alone: bool,
+    /// Tells whether the process of an owner has ended for certain.
+    pub(crate) is_gone: IsGone<'a>,
+    /// Nothing was ever baked in the namespace.
+    pub(crate) is_first: bool,
+}
+
+/// A machine that is logged in to.
+pub(crate) struct Started {
+    pub(crate) id: String,
+    pub(crate) guest: Guest,
+    pub(crate) login: KeptLogin,
+}
+
+/// Starts a machine. What it makes on the way is put on the list of what is undone.
+pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
+    let Order { site, marks, .. } = order;
+    let keys = GuestKeys::prepare(site.template)?;
+    let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
+    if let Some(name) = &temporary {
+        undo.key_pair(name);
+        let mut tags = marks.on(name.clone());
+        tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
+        site.cloud.import_key_pair(name, &keys.login_public(), &tags).await?;
+    }
+    let key_pair = match &site.template.key_pair {
+        KeyPair::Existing { name, .. } => Some(name.as_str()),
+        KeyPair::None | KeyPair::Temporary => temporary.as_deref(),
+    };
+    let groups = groups(order, undo).await?;
+    let id = launch(order, &keys, (key_pair, &groups), undo).await?;
+    site.observer.event(Event::Note(format!("instance {id}")));
+    let (address, is_public) = wait_for_address(order, &id).await?;
+    let found = Found { instance: &id, address, is_public, groups: &groups };
+    let looked = AtomicBool::new(false);
+    let (guest, login) = tokio::select! {
+        reached = Guest::reach(*site, &found, keys, &marks.bake) => reached?,
+        error = what_ends_it(order, &id, &looked) => return Err(error),
+    };
+    // At the first look the other's machine may not have shown yet.
+    if order.alone && !looked.load(Ordering::Relaxed) {
+        look_again(order, &id).await?;
+    }
+    if let Some(name) = &temporary {
+        site.cloud.delete_key_pair(name).await?;
+        undo.forget_key_pair(name);
+    }
+    Ok(Started { id, guest, login })
+}
+
+/// The security groups that let this machine in: the template's, or amiable's own.
+async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
+    let Order { site, marks, is_gone, is_first, .. } = *order;
+    if !site.template.security_groups.is_empty() {
+        return named_groups(site).await;
+    }
+    let scope = ssh_from::scope(&site, marks.namespace).await?;
+    let whole = site.template.timeouts.whole();
+    let asker = Asker { cloud: site.cloud, marks, whole, is_gone, is_first };
+    undo.access(&scope);
+    // Not cancelled half way: what is made must be known to be taken back.
+    Ok(vec![site.cloud.accesses().join(&asker, &scope).await?])
+}
+
+/// The template's own. A network interface takes groups by id only. Groups of several VPCs may
+/// have one name; where names are allowed, the machine is in the default VPC.
+async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
+    let named = &site.template.security_groups;
+    let by_id = named.iter().all(|group| group.starts_with("sg-"));
+    if by_id || site.template.reach.public_ip.is_none() {
+        return Ok(named.clone());
+    }
+    let vpc = site.cloud.default_vpc().await?.unwrap_or_default();
+    let mut found = site.cloud.ingress(named).await?;
+    found.retain(|group| group.vpc == vpc || named.contains(&group.id));
+    if let Some(missing) = named.iter().find(|it| found.iter().all(|group| !group.is(it))) {
+        let message = format!("there is no security group {missing}");
+        let error = CloudError::answer(Action::DescribeSecurityGroups, message);
+        return Err(CloudError { kind: CloudErrorKind::NotFound, ..error }.into());
+    }
+    Ok(found.into_iter().map(|group| group.id).collect())
+}
+
+async fn launch(
+    order: &Order<'_>,
+    keys: &GuestKeys,
+    (key_pair, groups): (Option<&str>, &[String]),
+    undo: &mut Undo,
+) -> Result<String, BakeError> {
+    let Order { site, marks, .. } = order;
+    let template = site.template;
+    let mut tags = marks.on(order.name.clone());
+    tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
+    tags.extend(order.tags.clone());
+    let whole = template.timeouts.whole();
+    let token = format!("amiable-{}", new_bake());
+    let encryption = template.distribution.encrypt.as_ref();
+    let key = encryption.and_then(|encryption| encryption.key_in(site.cloud.region()));
+    let launch = Launch {
+        image: order.image.0,
+        root_device: order.image.1,
+        instance_type: &template.instance_type,
+        security_groups: groups,
+        subnet: template.subnet.as_deref(),
+        public_ip: template.reach.public_ip,
+        instance_profile: template.instance_profile.as_deref(),
+        volume_size: order.volume_size,
+        encrypts: (&order.encrypts, key),
+        lasting: order.lasting,
+        user_data: &keys.user_data(template, whole, order.user_data),
+        key_pair,
+        // Of this attempt only: a bake that is gone on with starts another machine.
+        client_token: &token,
+        tags: &tags,
+    };
+    site.or_cancel(site.cloud.turn(Action::RunInstances, &token)).await?;
+    // Not cancelled half way: the id must be known for the instance to be ended.
+    undo.begin_launch();
+    let id = match site.cloud.launch(&launch).await {
+        Ok(id) => id,
+        Err(error) if !error.may_have_happened() => {
+            undo.launch_was_refused();
+            return Err(error.into());
+        }
+        Err(error) => {
+            let look = async || {
+                let found = site.cloud.live_instances(vec![filter("client-token", &token)]).await?;
+                Ok(found.into_iter().map(|it| it.id).collect())
+            };
+            found_all_the_same(error, look).await?
+        }
+    };
+    undo.instance(&id);
+    Ok(id)
+}
+
+/// Waits until the machine has the address that it will keep. The same look shows who else
+/// bakes the template. Returns the address, and whether it is the public one.
+async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
+    let Order { site, .. } = order;
+    let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let judge = |found: &[InstanceFacts]| {
+        // EC2 may not show it yet.
+        let Some(facts) = judge(order, id, found)? else { return Ok(None) };
+        let reach = &site.template.reach;
+        let address = reach.address_of(facts);
+        if address.is_none() && facts.state == "running" {
+            let reason = reach.missing();
+            return Err(BakeError::NoAddress { instance: id.to_owned(), reason });
+        }
+        Ok(address.map(|it| (it, facts.public == Some(it))))
+    };
+    let ask = async |ids| site.cloud.machines_with(order.marks.namespace, ids).await;
+    let limit = site.template.timeouts.boot;
+    let waited = wait::together(limit, site.cancel, &mut waiting, None, ask, judge).await;
+    waited.map_err(|error| BakeError::waiting("the start of the instance", error))
+}
+
+/// What was seen of a machine that should come up: that it has ended, or that another bake
+/// goes first, ends the bake.
+fn judge<'f>(
+    order: &Order<'_>,
+    id: &str,
+    found: &'f [InstanceFacts],
+) -> Result<Option<&'f InstanceFacts>, BakeError> {
+    let template = order.marks.template;
+    if order.alone {
+        let is_its =
+            |it: &&InstanceFacts| it.tags.get(tags::TEMPLATE).map(String::as_str) == Some(template);
+        let machines: Vec<InstanceFacts> = found.iter().filter(is_its).cloned().collect();
+        if let Some(busy) =
+            resume::goes_first(&machines, id, template, order.is_gone, Timestamp::now())
+        {
+            return Err(BakeError::Busy(busy));
+        }
+    }
+    let Some(facts) = found.iter().find(|it| it.id == id) else { return Ok(None) };
+    ended(id, &facts.state, facts.reason.clone())?;
+    Ok(Some(facts))
+}
+
+/// Ends with what keeps a machine from ever being logged in to, if anything does; looked for
+/// only now and then, as it is the port that tells when there is a login.
+async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeError {
+    let mut pause = FIRST_LIVENESS;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = LIVENESS;
+        if let Err(error) = look_again(order, id).await {
+            return error;
+        }
+        looked.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One more look at a machine that should come up, shared with others.
+async fn look_again(order: &Order<'_>, id: &str) -> Result<(), BakeError> {
+    let cloud = order.site.cloud;
+    let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
+    match waiting.look(ask, None).await {
+        Ok(round) => judge(order, id, &round.found).map(drop),
+        Err(error) if error.may_pass() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,350 @@
+//! Proving an AMI: an instance starts from it as an agent would, and is looked at.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::ec2::client::Cloud;
+use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::guest::error::GuestError;
+use crate::guest::site::Site;
+use crate::guest::{Expected, WORKDIR, is_on_console};
+use crate::model::ami::{Ami, Status};
+use crate::model::event::{Event, Observer, Stage};
+use crate::model::fleet::{Fleet, Refusal};
+use crate::model::lease::IsGone;
+use crate::model::ownership::{Marks, lease_end, new_bake};
+use crate::model::resume::{self, Busy};
+use crate::model::tags::{self, Tags};
+use crate::model::tampering::Tampered;
+use crate::model::template::{CheckoutOn, Namespace, Repository, Source, Template};
+use crate::operations::claim::promote;
+use crate::operations::error::BakeError;
+use crate::operations::launch::{self, Order, Started};
+use crate::operations::retire::give_back;
+use crate::operations::undo::{Holdings, Undo, Undone};
+use crate::operations::verify::tags::DISABLED;
+use crate::source::{self, Checkout};
+
+/// An AMI to be proven.
+pub struct VerifyRequest<'a> {
+    /// The account and region.
+    pub cloud: &'a Cloud,
+    /// What separates these AMIs from others.
+    pub namespace: &'a Namespace,
+    /// The template that the AMI was baked for.
+    pub template: &'a Template,
+    /// All AMIs of the namespace.
+    pub fleet: &'a Fleet,
+    /// The AMI.
+    pub ami: &'a Ami,
+    /// Who asks, as `user@host`.
+    pub operator: &'a str,
+    /// The process that asks, as others can tell whether it still lives.
+    pub owner: &'a str,
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
+    /// The version of amiable, for the record.
+    pub version: &'a str,
+    /// Takes events.
+    pub observer: Arc<dyn Observer>,
+    /// Tells others what would be left if the process ended now.
+    pub holdings: Holdings,
+    /// Cancelled when it is to end early.
+    pub cancel: CancellationToken,
+}
+
+/// What verification has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// What is wrong with the AMI; empty when it has passed.
+    pub failures: Vec<String>,
+    /// It was pending and is current now.
+    pub promoted: bool,
+    /// It is quarantined now.
+    pub quarantined: bool,
+}
+
+/// Why there is no verdict.
+#[derive(Debug)]
+pub struct NotVerified {
+    /// Why.
+    pub error: BakeError,
+    /// What could not be undone: ids, and why.
+    pub left: Vec<(String, CloudError)>,
+}
+
+impl Fleet {
+    /// What `verify TEMPLATE` is about: an AMI newer than the current one that waits to be
+    /// proven, else the current one.
+    #[must_use]
+    pub fn to_verify(&self, template: &str) -> Option<&Ami> {
+        let current = self.current(template);
+        let newer = |ami: &&Ami| {
+            ami.template == template
+                && ami.status == Status::Pending
+                && ami.state == "available"
+                && ami.generation > current.map_or(0, |current| current.generation)
+        };
+        self.amis().iter().filter(newer).max_by_key(|ami| ami.generation).or(current)
+    }
+}
+
+/// Verifies an AMI that stands. One that passes and is newer than the current one becomes
+/// current; one that fails is quarantined, unless it is current: what agents boot from
+/// instead is for people to decide.
+///
+/// # Errors
+/// When there is no verdict: the AMI stays what it was then.
+pub async fn verify(request: VerifyRequest<'_>) -> Result<Verified, NotVerified> {
+    let mut undo = Undo::new(request.holdings.clone());
+    match verify_and_tell(&request, &mut undo).await {
+        Ok(verified) => Ok(verified),
+        Err(error) => {
+            let undone = undo.run_all(request.cloud).await;
+            Err(NotVerified { error, left: undone.into_iter().filter_map(Undone::left).collect() })
+        }
+    }
+}
+
+async fn verify_and_tell(
+    request: &VerifyRequest<'_>,
+    undo: &mut Undo,
+) -> Result<Verified, BakeError> {
+    let VerifyRequest { cloud, fleet, ami, operator, .. } = *request;
+    let template =
+        &Template { source: as_baked(&request.template.source, ami), ..request.template.clone() };
+    check_tags(fleet, ami)?;
+    if let Some(busy) = owned_by_another(request) {
+        return Err(BakeError::Busy(busy));
+    }
+    let now = Timestamp::now();
+    let marks = Marks {
+        namespace: request.namespace,
+        template: &template.name,
+        bake: new_bake(),
+        lease: lease_end(now, template.timeouts.whole()),
+        owner: request.owner,
+        operator,
+        version: request.version,
+    };
+    undo.set_bake(&marks.bake);
+    let site = Site { cloud, template, observer: &request.observer, cancel: &request.cancel };
+    let checkout = match (&template.verify, template.source.on) {
+        (Some(script), CheckoutOn::Operator) => {
+            request.observer.event(Event::Stage(Stage::Checkout));
+            let scripts = [script];
+            let checkout = source::check_out(&template.source, &scripts);
+            Some(site.or_cancel(checkout).await??)
+        }
+        _ => None,
+    };
+    request.observer.event(Event::Stage(Stage::Verify));
+    let is_hidden = ami.state == DISABLED;
+    if is_hidden {
+        site.or_cancel(cloud.enable(&ami.ami)).await??;
+    }
+    let failures = prove(site, &marks, ami, checkout.as_ref(), request.is_gone, undo).await;
+    if is_hidden && !matches!(&failures, Ok(failures) if failures.is_empty()) {
+        hide(site, &ami.ami).await;
+    }
+    let failures = failures?;
+    let current = fleet.current(&template.name);
+    let mut tags = match failures.is_empty() {
+        true => tags::of([(tags::VERIFIED, now.to_string())]),
+        false if ami.status == Status::Current => Tags::new(),
+        false => quarantine(now, &failures, operator),
+    };
+    let is_newer = ami.generation > current.map_or(0, |current| current.generation);
+    let promoted = failures.is_empty()
+        && is_newer
+        && matches!(ami.status, Status::Pending | Status::Quarantined);
+    if promoted {
+        let time = fleet.promotion_time(&template.name, now);
+        tags.extend(tags::promotion(time, format!("verified by {operator}")));
+    }
+    if failures.is_empty() && ami.status == Status::Quarantined {
+        tags.insert(tags::QUARANTINED.to_owned(), String::new());
+    }
+    let quarantined = tags.get(tags::QUARANTINED).is_some_and(|time| !time.is_empty());
+    if !tags.is_empty() {
+        promote(cloud, ami, &tags, request.is_gone).await?;
+    }
+    if quarantined && !is_hidden {
+        hide(site, &ami.ami).await;
+    }
+    if failures.is_empty() && is_hidden && ami.promoted.is_some() {
+        let mut written = give_back(cloud, ami, Some(&template.distribution)).await?;
+        if ami.retired.is_some() {
+            written.insert(tags::RETIRED.to_owned(), String::new());
+        }
+        cloud.tag(std::slice::from_ref(&ami.ami), &written).await?;
+    }
+    tell_what_is_left(site, undo.close_access(cloud).await);
+    Ok(Verified { failures, promoted, quarantined })
+}
+
+/// What another hand has copied or whose tags could not be read is left alone.
+fn check_tags(fleet: &Fleet, ami: &Ami) -> Result<(), BakeError> {
+    if let Some(tampered) = Tampered::of(ami) {
+        return Err(BakeError::Tampered(tampered));
+    }
+    let doubt = fleet.in_doubt(&ami.template);
+    doubt.map_or(Ok(()), |doubt| Err(BakeError::Refused(Refusal::InDoubt(doubt))))
+}
+
+/// A pending image may belong to a bake that is about to prove it itself.
+fn owned_by_another(request: &VerifyRequest<'_>) -> Option<Busy> {
+    let alone = Fleet::new(vec![request.ami.clone()]);
+    let now = Timestamp::now();
+    resume::busy(&alone, &[], &request.ami.template, request.is_gone, now)
+}
+
+/// The source at the revision that an AMI was baked from.
+fn as_baked(source: &Source, ami: &Ami) -> Source {
+    let mut source = source.clone();
+    if let Repository::Vcs { revision, .. } = &mut source.repository
+        && !ami.source.revision.is_empty()
+    {
+        *revision = Some(ami.source.revision.clone());
+    }
+    source
+}
+
+/// Lets nobody find a quarantined AMI who takes the newest by its name. It is quarantined by its tags
+/// all the same, where the account or the endpoint does not allow that.
+pub(crate) async fn hide(site: Site<'_>, id: &str) {
+    match site.cloud.disable(id).await {
+        Ok(()) => {}
+        Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
+        Err(error) => site.observer.event(Event::Warning(format!(
+            "{id} is quarantined, and could not be disabled: whoever takes the newest AMI by its \
+             name may find it: {error}"
+        ))),
+    }
+}
+
+/// The one write that keeps an AMI from ever being current.
+pub(crate) fn quarantine(now: Timestamp, failures: &[String], operator: &str) -> Tags {
+    let reason = format!("verification by {operator} failed: {}", failures.join("; "));
+    tags::of([(tags::QUARANTINED, now.to_string()), (tags::REASON, reason)])
+}
+
+/// Starts an instance of the AMI, looks at it, and terminates it. Returns what is wrong.
+pub(crate) async fn prove(
+    site: Site<'_>,
+    marks: &Marks<'_>,
+    ami: &Ami,
+    checkout: Option<&Checkout>,
+    is_gone: IsGone<'_>,
+    undo: &mut Undo,
+) -> Result<Vec<String>, BakeError> {
+    let order = Order {
+        site,
+        marks,
+        image: (&ami.ami, ""),
+        encrypts: Vec::new(),
+        lasting: &ami.lasting_devices,
+        name: format!("amiable verifies {}", ami.name),
+        stage: resume::VERIFYING,
+        tags: Tags::new(),
+        volume_size: None,
+        user_data: None,
+        alone: false,
+        is_gone,
+        is_first: false,
+    };
+    let mut started = match launch::start(&order, undo).await {
+        Ok(started) => started,
+        Err(error) => {
+            let failure = verdict_on_start(error)?;
+            end_all(site, undo).await;
+            return Ok(vec![failure]);
+        }
+    };
+    let failures = examine(site, ami, checkout, &mut started).await?;
+    started.guest.log_out().await;
+    end_all(site, undo).await;
+    Ok(failures)
+}
+
+/// A guest that ends itself is the AMI's fault; what EC2 refuses is not. That there is no login
+/// says nothing of the AMI: the way to it may be closed.
+fn verdict_on_start(error: BakeError) -> Result<String, BakeError> {
+    match error {
+        BakeError::Guest(GuestError::InstanceEnded { ref reason, .. }) => {
+            // EC2 says by the first word who has ended it
+            // (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>).
+            let by_ec2 = reason.as_deref().is_some_and(|it| it.starts_with("Server."));
+            if by_ec2 { Err(error) } else { Ok(error.to_string()) }
+        }
+        other => Err(other),
+    }
+}
+
+/// Asked for, not waited for.
+async fn end_all(site: Site<'_>, undo: &mut Undo) {
+    tell_what_is_left(site, undo.run_machines(site.cloud).await);
+}
+
+/// What could not be undone is swept when its lease has ended.
+pub(crate) fn tell_what_is_left(site: Site<'_>, undone: Vec<Undone>) {
+    for (id, error) in undone.into_iter().filter_map(Undone::left) {
+        let text = format!("{id} is left: {error}; `amiable sweep` removes it later");
+        site.observer.event(Event::Warning(text));
+    }
+}
+
+async fn examine(
+    site: Site<'_>,
+    ami: &Ami,
+    checkout: Option<&Checkout>,
+    started: &mut Started,
+) -> Result<Vec<String>, BakeError> {
+    let (template, guest) = (site.template, &mut started.guest);
+    site.or_cancel(guest.wait_for_cloud_init()).await??;
+    let own_comment = guest.login_label().to_owned();
+    let expected = Expected {
+        identity: &ami.builder,
+        own_comment: &own_comment,
+        workdir: template.workdir.as_deref().unwrap_or(WORKDIR),
+        seal: &template.seal,
+        agent: template.agent.as_ref(),
+    };
+    let mut failures = site.or_cancel(guest.check(&expected)).await??;
+    if template.agent.is_some() && !is_on_console(site, &started.id, guest.host_key()).await? {
+        failures.push("its host key is not on the console, where Jenkins looks for it".to_owned());
+    }
+    if let Some(script) = &template.verify {
+        match checkout {
+            Some(checkout) => site.or_cancel(guest.send(checkout)).await??,
+            None => drop(site.or_cancel(guest.check_out()).await??),
+        }
+        match site.or_cancel(guest.run_verify(script)).await? {
+            Ok(()) => {}
+            Err(error @ (GuestError::Script { .. } | GuestError::ScriptTimedOut { .. })) => {
+                failures.push(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ec2_ends_is_not_the_amis_fault() {
+        let ended = |reason: &str| {
+            let (instance, reason) = ("i-1".into(), Some(reason.into()));
+            BakeError::Guest(GuestError::InstanceEnded { instance, reason })
+        };
+        assert!(verdict_on_start(ended("Server.InternalError: no room")).is_err());
+        let told = verdict_on_start(ended("Client.InstanceInitiatedShutdown: it shut down"));
+        assert!(told.unwrap().starts_with("the instance i-1 ended: Client."));
+        assert!(verdict_on_start(BakeError::Cancelled).is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! Asking before something is destroyed.
+
+use crate::console::Console;
+use crate::failure::{Failure, Outcome};
+
+/// Asks before something is destroyed, unless `yes` was said already. `otherwise` is
+/// what is true when it does not come to that.
+///
+/// # Errors
+/// When the answer is no, or there is nobody to ask.
+pub(crate) fn confirm(console: &Console, yes: bool, question: &str, otherwise: &str) -> Outcome {
+    if yes {
+        return Ok(());
+    }
+    match console.ask(question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::failed(otherwise)),
+        None => Err(Failure::usage(format!("there is no terminal to ask on, so {otherwise}"))
+            .hint("--yes does it without asking")),
+    }
+}
