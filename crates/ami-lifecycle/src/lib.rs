@@ -74,7 +74,7 @@ pub use crate::operations::objection::Objection;
 pub use crate::operations::place::{InRegion, Place, elsewhere, places};
 pub use crate::operations::plan::request::PlanRequest;
 pub use crate::operations::plan::{Planned, Reason, Todo, Unknown, plan};
-pub use crate::operations::prune::fate::{Fate, Goes, Kept};
+pub use crate::operations::prune::decision::{Decision, DeleteReason, KeepReason};
 pub use crate::operations::prune::{
     NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
     plan_prune,

@@ -17,7 +17,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::held_access::{Access, Accesses, Scope};
 use crate::ec2::security_groups::{Admission, OwnRule};
 use crate::model::lease::{IsGone, is_dead};
-use crate::model::ownership::{Marks, lease_end};
+use crate::model::ownership::{OwnershipTags, lease_end};
 use crate::model::resume::KEPT;
 use crate::model::tags::{self, Tags};
 
@@ -30,7 +30,7 @@ const DESCRIPTION: &str = "SSH to machines that amiable bakes on. Rules come and
 /// Who asks for a way in, and what is known already.
 pub(crate) struct Asker<'a> {
     pub(crate) cloud: &'a Cloud,
-    pub(crate) marks: &'a Marks<'a>,
+    pub(crate) marks: &'a OwnershipTags<'a>,
     /// How long a bake may take in all.
     pub(crate) whole: Duration,
     pub(crate) is_gone: IsGone<'a>,
@@ -112,7 +112,7 @@ impl Access {
         lease: Timestamp,
     ) -> Result<bool, CloudError> {
         let cloud = asker.cloud;
-        let Marks { namespace, operator, .. } = *asker.marks;
+        let OwnershipTags { namespace, operator, .. } = *asker.marks;
         let name = group_name(&namespace.0, self.vpc.as_deref(), slot);
         let mut tags = asker.marks.on(name.clone());
         tags.insert(tags::LEASE.into(), lease.to_string());

@@ -1,5 +1,5 @@
-//! The calls of the EC2 API that amiable makes, typed by what it needs of them. What EC2
-//! answers is read in [`facts`].
+//! An account in a region, and the calls that all others are made of. What EC2 answers is read in
+//! [`crate::ec2::convert`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,9 +19,9 @@ use crate::ec2::convert::image_facts;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::held_access::Accesses;
 use crate::ec2::own_address;
-use crate::ec2::poll::Watch;
-use crate::ec2::rate_limit::{Feedback, Limits, Paces};
-use crate::ec2::single_flight::Shared;
+use crate::ec2::poll::Poller;
+use crate::ec2::rate_limit::{Feedback, Limits, RateLimiter};
+use crate::ec2::single_flight::SingleFlight;
 use crate::model::ami::Ami;
 use crate::model::facts::{ImageFacts, InstanceFacts};
 use crate::model::fleet::Fleet;
@@ -59,7 +59,7 @@ pub struct Cloud {
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) region: String,
     pub(super) reads: Arc<Reads>,
-    paces: Arc<Paces>,
+    paces: Arc<RateLimiter>,
     accesses: Accesses,
     siblings: Arc<Siblings>,
 }
@@ -78,13 +78,13 @@ struct Siblings {
 /// What several bakes ask at the same time.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
-    pub(super) fleets: Shared<Arc<Fleet>>,
-    pub(super) machines: Shared<Arc<Vec<InstanceFacts>>>,
-    pub(super) images: Shared<Option<ImageFacts>>,
-    pub(super) newest: Shared<Option<ImageFacts>>,
-    pub(super) networks: Shared<Arc<Vec<IpNet>>>,
-    pub(super) machines_awaited: Watch<InstanceFacts>,
-    pub(super) images_awaited: Watch<ImageFacts>,
+    pub(super) fleets: SingleFlight<Arc<Fleet>>,
+    pub(super) machines: SingleFlight<Arc<Vec<InstanceFacts>>>,
+    pub(super) images: SingleFlight<Option<ImageFacts>>,
+    pub(super) newest: SingleFlight<Option<ImageFacts>>,
+    pub(super) networks: SingleFlight<Arc<Vec<IpNet>>>,
+    pub(super) machines_awaited: Poller<InstanceFacts>,
+    pub(super) images_awaited: Poller<ImageFacts>,
 }
 
 impl Cloud {
@@ -104,7 +104,7 @@ impl Cloud {
         limits: Limits,
         siblings: Arc<Siblings>,
     ) -> Cloud {
-        let paces = Arc::new(Paces::new(limits));
+        let paces = Arc::new(RateLimiter::new(limits));
         let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(Feedback(paces.clone()));
         Cloud {
             ec2: Client::from_conf(ec2.build()),

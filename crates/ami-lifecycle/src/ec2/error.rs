@@ -114,7 +114,7 @@ impl CloudError {
     }
 
     /// Whether the same call may succeed a little later, as it stands.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self.kind, CloudErrorKind::Throttled | CloudErrorKind::Unreachable)
             || matches!(
                 self.code.as_deref(),

@@ -10,8 +10,8 @@ use crate::ec2::client::{
 };
 use crate::ec2::convert::read_tags;
 use crate::ec2::error::{CloudError, CloudErrorKind};
-use crate::ec2::poll::Watch;
-use crate::ec2::single_flight::Shared;
+use crate::ec2::poll::Poller;
+use crate::ec2::single_flight::SingleFlight;
 use crate::model::facts::ImageFacts;
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
@@ -255,12 +255,12 @@ impl Cloud {
     }
 
     /// The newest images that were asked for at the same time.
-    pub(crate) fn newest_images(&self) -> &Shared<Option<ImageFacts>> {
+    pub(crate) fn newest_images(&self) -> &SingleFlight<Option<ImageFacts>> {
         &self.reads.newest
     }
 
     /// All who wait for images.
-    pub(crate) fn images_awaited(&self) -> &Watch<ImageFacts> {
+    pub(crate) fn images_awaited(&self) -> &Poller<ImageFacts> {
         &self.reads.images_awaited
     }
 

@@ -19,7 +19,7 @@ use crate::ec2::client::{
 };
 use crate::ec2::convert::{instance_facts, read_tags};
 use crate::ec2::error::{CloudError, CloudErrorKind};
-use crate::ec2::poll::Watch;
+use crate::ec2::poll::Poller;
 use crate::model::facts::InstanceFacts;
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
@@ -110,7 +110,7 @@ impl Cloud {
     }
 
     /// All who wait for machines.
-    pub(crate) fn machines_awaited(&self) -> &Watch<InstanceFacts> {
+    pub(crate) fn machines_awaited(&self) -> &Poller<InstanceFacts> {
         &self.reads.machines_awaited
     }
 

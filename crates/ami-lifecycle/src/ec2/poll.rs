@@ -37,7 +37,7 @@ pub(crate) struct Round<T> {
 
 /// All who wait for one kind of thing in one region.
 #[derive(Debug)]
-pub(crate) struct Watch<T> {
+pub(crate) struct Poller<T> {
     /// How many wait for which id.
     awaited: Mutex<BTreeMap<String, usize>>,
     rounds: watch::Sender<Arc<Round<T>>>,
@@ -46,10 +46,10 @@ pub(crate) struct Watch<T> {
     crowd: Mutex<(usize, Option<Instant>)>,
 }
 
-impl<T> Default for Watch<T> {
+impl<T> Default for Poller<T> {
     fn default() -> Self {
         let none = Round { began: None, found: Vec::new() };
-        Watch {
+        Poller {
             awaited: Mutex::default(),
             rounds: watch::Sender::new(Arc::new(none)),
             asking: tokio::sync::Mutex::default(),
@@ -60,7 +60,7 @@ impl<T> Default for Watch<T> {
 
 /// One who waits.
 pub(crate) struct Waiting<'w, T> {
-    watch: &'w Watch<T>,
+    watch: &'w Poller<T>,
     id: String,
     since: Instant,
     /// The beginning of the last round that was seen, and of the one before it.
@@ -71,7 +71,7 @@ pub(crate) struct Waiting<'w, T> {
     rhythm: Rhythm,
 }
 
-impl<T> Watch<T> {
+impl<T> Poller<T> {
     /// Waits for `id` from now on.
     pub(crate) fn wait_for(&self, id: &str, rhythm: Rhythm) -> Waiting<'_, T> {
         let mut awaited = self.awaited.lock().expect("no panic holds this lock");
@@ -280,7 +280,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_expects_too_much_learns_and_looks_within_the_limit() {
-        let watch: Watch<u8> = Watch::default();
+        let watch: Poller<u8> = Poller::default();
         let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
         let mut waiting = watch.wait_for("x", Rhythm::within(Some(hour), 2 * minute));
         waiting.look(async |_| Ok(Vec::new()), None).await.unwrap();
@@ -290,7 +290,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_came_between_two_looks_came_in_the_middle() {
-        let watch: Watch<u8> = Watch::default();
+        let watch: Poller<u8> = Poller::default();
         let mut waiting = watch.wait_for("x", Rhythm { expected: Some(Duration::from_secs(10)) });
         for _ in 0..2 {
             waiting.look(async |_| Ok(Vec::new()), None).await.unwrap();
@@ -300,7 +300,7 @@ mod tests {
 
     /// Some wait for what comes between 10 s and 11 s.
     async fn rounds(many: usize) -> usize {
-        let (watch, calls) = (Watch::default(), AtomicUsize::new(0));
+        let (watch, calls) = (Poller::default(), AtomicUsize::new(0));
         let began = Instant::now();
         let one = async |index: usize| {
             let rhythm = Rhythm { expected: Some(Duration::from_secs(10)) };
@@ -331,7 +331,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_first_waits_with_the_others_and_the_last_few_do_not() {
-        let watch: Watch<u8> = Watch::default();
+        let watch: Poller<u8> = Poller::default();
         let wait = |index: usize| watch.wait_for(&index.to_string(), Rhythm::default());
         let mut all: Vec<_> = (0..20).map(wait).collect();
         let mut crowds = vec![watch.crowd()];
@@ -346,7 +346,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sign_is_looked_after_at_once_unless_it_comes_too_early() {
-        let watch: Watch<u8> = Watch::default();
+        let watch: Poller<u8> = Poller::default();
         for (at, expected) in [(8, 8), (2, 9)] {
             let (send, mut sign) = watch::channel(false);
             let began = Instant::now();

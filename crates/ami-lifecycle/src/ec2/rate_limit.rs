@@ -94,14 +94,14 @@ impl Bucket {
 
 /// The buckets of an account in a region.
 #[derive(Debug)]
-pub(crate) struct Paces {
+pub(crate) struct RateLimiter {
     limits: Limits,
     buckets: Mutex<HashMap<Action, Bucket>>,
 }
 
-impl Paces {
-    pub(crate) fn new(limits: Limits) -> Paces {
-        Paces { limits, buckets: Mutex::default() }
+impl RateLimiter {
+    pub(crate) fn new(limits: Limits) -> RateLimiter {
+        RateLimiter { limits, buckets: Mutex::default() }
     }
 
     fn with<T>(&self, action: Action, change: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
@@ -124,7 +124,7 @@ impl Paces {
 
 /// Tells the buckets what EC2 refuses, also where the SDK tries again by itself.
 #[derive(Debug)]
-pub(crate) struct Feedback(pub(crate) Arc<Paces>);
+pub(crate) struct Feedback(pub(crate) Arc<RateLimiter>);
 
 /// The code of a refused call
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).

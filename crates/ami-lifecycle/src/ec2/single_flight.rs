@@ -17,15 +17,15 @@ type Last<T> = Option<(Instant, Result<T, CloudError>)>;
 /// Answers by question. Whoever asks gets an answer to a call that began after that; who
 /// asks while one is under way shares the next.
 #[derive(Debug)]
-pub(crate) struct Shared<T>(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Last<T>>>>>);
+pub(crate) struct SingleFlight<T>(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Last<T>>>>>);
 
-impl<T> Default for Shared<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
-        Shared(Mutex::default())
+        SingleFlight(Mutex::default())
     }
 }
 
-impl<T: Clone> Shared<T> {
+impl<T: Clone> SingleFlight<T> {
     /// The answer to `question`, which `call` asks.
     pub(crate) async fn get(
         &self,
@@ -60,7 +60,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_at_the_same_time_shares_a_call_and_who_asks_later_the_next() {
-        let (shared, calls) = (Shared::default(), AtomicU64::new(0));
+        let (shared, calls) = (SingleFlight::default(), AtomicU64::new(0));
         let ask = async || {
             let call = async || {
                 tokio::time::sleep(Duration::from_secs(1)).await;

@@ -27,13 +27,13 @@ pub(crate) enum WaitError<E> {
 }
 
 /// An error after which a look may succeed all the same.
-pub(crate) trait MayPass {
-    fn may_pass(&self) -> bool;
+pub(crate) trait IsTransient {
+    fn is_transient(&self) -> bool;
 }
 
 /// Looks until `look` finds something. Errors that may pass are told only when the
 /// deadline has come.
-pub(crate) async fn until<T, E: MayPass>(
+pub(crate) async fn until<T, E: IsTransient>(
     limit: Duration,
     cancel: &CancellationToken,
     mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
@@ -48,7 +48,7 @@ pub(crate) async fn until<T, E: MayPass>(
         let error = match found {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => None,
-            Err(error) if error.may_pass() => Some(error),
+            Err(error) if error.is_transient() => Some(error),
             Err(error) => return Err(WaitError::Failed(error)),
         };
         if Instant::now() + pause > deadline {
@@ -63,7 +63,7 @@ pub(crate) async fn until<T, E: MayPass>(
 }
 
 /// Waits together with others until `judge` finds what is awaited in what was seen.
-pub(crate) async fn together<T, U, E: MayPass + From<CloudError>>(
+pub(crate) async fn together<T, U, E: IsTransient + From<CloudError>>(
     limit: Duration,
     cancel: &CancellationToken,
     waiting: &mut Waiting<'_, T>,
@@ -80,7 +80,7 @@ pub(crate) async fn together<T, U, E: MayPass + From<CloudError>>(
                     Ok(None) => last = None,
                     Err(error) => return Err(error),
                 },
-                Err(error) if error.may_pass() => last = Some(error),
+                Err(error) if error.is_transient() => last = Some(error),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
 
     /// Whether it may pass.
-    impl MayPass for bool {
-        fn may_pass(&self) -> bool {
+    impl IsTransient for bool {
+        fn is_transient(&self) -> bool {
             *self
         }
     }
@@ -114,9 +114,9 @@ mod tests {
         let limit = Duration::from_secs(60);
         let found = until(limit, &cancel, async || answers.pop().unwrap()).await;
         assert!(matches!(found, Ok(7)), "{found:?}");
-        for (may_pass, limit) in [(true, Duration::ZERO), (false, limit)] {
-            let ended = until(limit, &cancel, async || Err::<Option<()>, _>(may_pass)).await;
-            assert!(matches!(ended, Err(WaitError::Failed(it)) if it == may_pass), "{ended:?}");
+        for (is_transient, limit) in [(true, Duration::ZERO), (false, limit)] {
+            let ended = until(limit, &cancel, async || Err::<Option<()>, _>(is_transient)).await;
+            assert!(matches!(ended, Err(WaitError::Failed(it)) if it == is_transient), "{ended:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::account::AccountFault;
 use super::ssh_error::SshError;
 use crate::ec2::error::CloudError;
-use crate::ec2::wait::{MayPass, WaitError};
+use crate::ec2::wait::{IsTransient, WaitError};
 use crate::source::error::SourceError;
 
 /// Why something on a machine failed.
@@ -147,9 +147,9 @@ impl From<SshError> for GuestError {
     }
 }
 
-impl MayPass for GuestError {
-    fn may_pass(&self) -> bool {
-        matches!(self, GuestError::Cloud(error) if error.may_pass())
+impl IsTransient for GuestError {
+    fn is_transient(&self) -> bool {
+        matches!(self, GuestError::Cloud(error) if error.is_transient())
     }
 }
 

@@ -169,7 +169,7 @@ impl Session {
                 let (state, reason) = facts.map(|it| (it.state, it.reason)).unwrap_or_default();
                 ended(&self.instance, &state, reason)
             }
-            Err(error) if error.may_pass() => Ok(()),
+            Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

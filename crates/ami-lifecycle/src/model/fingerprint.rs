@@ -6,7 +6,7 @@ use crate::model::template::{Repository, SealStep, Template};
 
 /// The digest of it all. `content` is the revision of the checkout, or the digest of a
 /// folder.
-pub(crate) fn recipe(template: &Template, base: &str, content: &str) -> String {
+pub(crate) fn fingerprint(template: &Template, base: &str, content: &str) -> String {
     digest(&format!("{base}\n{content}\n{}", record(template)))
 }
 
@@ -72,14 +72,14 @@ mod tests {
 
     #[test]
     fn what_decides_on_the_contents_changes_the_recipe_and_nothing_else_does() {
-        let first = recipe(&template(), "ami-1", "r1");
+        let first = fingerprint(&template(), "ami-1", "r1");
         assert_eq!(first.len(), 16);
-        assert_ne!(first, recipe(&template(), "ami-2", "r1"));
-        assert_ne!(first, recipe(&template(), "ami-1", "r2"));
+        assert_ne!(first, fingerprint(&template(), "ami-2", "r1"));
+        assert_ne!(first, fingerprint(&template(), "ami-1", "r2"));
         let script = Template { script: "other".into(), ..template() };
-        assert_ne!(first, recipe(&script, "ami-1", "r1"));
+        assert_ne!(first, fingerprint(&script, "ami-1", "r1"));
         let elsewhere = Template { instance_type: "m5.large".into(), ..template() };
-        assert_eq!(first, recipe(&elsewhere, "ami-1", "r1"));
+        assert_eq!(first, fingerprint(&elsewhere, "ami-1", "r1"));
     }
 
     #[test]

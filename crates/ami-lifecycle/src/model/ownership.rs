@@ -9,7 +9,7 @@ use crate::model::template::Namespace;
 
 /// Who makes something, for what, and until when it is theirs.
 #[derive(Debug, Clone)]
-pub(crate) struct Marks<'a> {
+pub(crate) struct OwnershipTags<'a> {
     pub(crate) namespace: &'a Namespace,
     pub(crate) template: &'a str,
     /// The bake's id.
@@ -20,7 +20,7 @@ pub(crate) struct Marks<'a> {
     pub(crate) version: &'a str,
 }
 
-impl Marks<'_> {
+impl OwnershipTags<'_> {
     /// The tags of what is named `name`.
     pub(crate) fn on(&self, name: String) -> Tags {
         tags::of([

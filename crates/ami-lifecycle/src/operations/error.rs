@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::KeptLogin;
 use crate::ec2::action::Action;
 use crate::ec2::error::{CloudError, CloudErrorKind};
-use crate::ec2::wait::{MayPass, WaitError};
+use crate::ec2::wait::{IsTransient, WaitError};
 use crate::guest::error::GuestError;
 use crate::model::event::Stage;
 use crate::model::fleet::Refusal;
@@ -207,9 +207,9 @@ impl From<NotDeleted> for BakeError {
     }
 }
 
-impl MayPass for BakeError {
-    fn may_pass(&self) -> bool {
-        matches!(self, BakeError::Cloud(error) if error.may_pass())
+impl IsTransient for BakeError {
+    fn is_transient(&self) -> bool {
+        matches!(self, BakeError::Cloud(error) if error.is_transient())
     }
 }
 

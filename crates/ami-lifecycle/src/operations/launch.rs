@@ -22,7 +22,7 @@ use crate::guest::{Found, Guest, GuestKeys};
 use crate::model::event::Event;
 use crate::model::facts::InstanceFacts;
 use crate::model::lease::IsGone;
-use crate::model::ownership::{Marks, new_bake};
+use crate::model::ownership::{OwnershipTags, new_bake};
 use crate::model::resume;
 use crate::model::tags::{self, Tags};
 use crate::model::template::KeyPair;
@@ -36,9 +36,9 @@ const FIRST_LIVENESS: Duration = Duration::from_secs(3);
 const LIVENESS: Duration = Duration::from_secs(30);
 
 /// What is to be started.
-pub(crate) struct Order<'a> {
+pub(crate) struct LaunchSpec<'a> {
     pub(crate) site: Site<'a>,
-    pub(crate) marks: &'a Marks<'a>,
+    pub(crate) marks: &'a OwnershipTags<'a>,
     /// The image's id and its root device.
     pub(crate) image: (&'a str, &'a str),
     /// The devices that are encrypted, whatever the image's are.
@@ -71,8 +71,8 @@ pub(crate) struct Started {
 }
 
 /// Starts a machine. What it makes on the way is put on the list of what is undone.
-pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
-    let Order { site, marks, .. } = order;
+pub(crate) async fn start(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
+    let LaunchSpec { site, marks, .. } = order;
     let keys = GuestKeys::prepare(site.template)?;
     let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
@@ -107,8 +107,8 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
 }
 
 /// The security groups that let this machine in: the template's, or amiable's own.
-async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
-    let Order { site, marks, is_gone, is_first, .. } = *order;
+async fn groups(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
+    let LaunchSpec { site, marks, is_gone, is_first, .. } = *order;
     if !site.template.security_groups.is_empty() {
         return named_groups(site).await;
     }
@@ -140,12 +140,12 @@ async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
 }
 
 async fn launch(
-    order: &Order<'_>,
+    order: &LaunchSpec<'_>,
     keys: &GuestKeys,
     (key_pair, groups): (Option<&str>, &[String]),
     undo: &mut Undo,
 ) -> Result<String, BakeError> {
-    let Order { site, marks, .. } = order;
+    let LaunchSpec { site, marks, .. } = order;
     let template = site.template;
     let mut tags = marks.on(order.name.clone());
     tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
@@ -194,8 +194,8 @@ async fn launch(
 
 /// Waits until the machine has the address that it will keep. The same look shows who else
 /// bakes the template. Returns the address, and whether it is the public one.
-async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
-    let Order { site, .. } = order;
+async fn wait_for_address(order: &LaunchSpec<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
+    let LaunchSpec { site, .. } = order;
     let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
     let judge = |found: &[InstanceFacts]| {
         // EC2 may not show it yet.
@@ -217,7 +217,7 @@ async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool),
 /// What was seen of a machine that should come up: that it has ended, or that another bake
 /// goes first, ends the bake.
 fn judge<'f>(
-    order: &Order<'_>,
+    order: &LaunchSpec<'_>,
     id: &str,
     found: &'f [InstanceFacts],
 ) -> Result<Option<&'f InstanceFacts>, BakeError> {
@@ -239,7 +239,7 @@ fn judge<'f>(
 
 /// Ends with what keeps a machine from ever being logged in to, if anything does; looked for
 /// only now and then, as it is the port that tells when there is a login.
-async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeError {
+async fn what_ends_it(order: &LaunchSpec<'_>, id: &str, looked: &AtomicBool) -> BakeError {
     let mut pause = FIRST_LIVENESS;
     loop {
         tokio::time::sleep(pause).await;
@@ -252,13 +252,13 @@ async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeE
 }
 
 /// One more look at a machine that should come up, shared with others.
-async fn look_again(order: &Order<'_>, id: &str) -> Result<(), BakeError> {
+async fn look_again(order: &LaunchSpec<'_>, id: &str) -> Result<(), BakeError> {
     let cloud = order.site.cloud;
     let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
     let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
     match waiting.look(ask, None).await {
         Ok(round) => judge(order, id, &round.found).map(drop),
-        Err(error) if error.may_pass() => Ok(()),
+        Err(error) if error.is_transient() => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

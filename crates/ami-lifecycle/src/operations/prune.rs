@@ -6,7 +6,7 @@
 //!
 //! What cannot be looked up may use any of them: then nothing goes.
 
-pub(crate) mod fate;
+pub(crate) mod decision;
 mod judge;
 mod regions;
 
@@ -24,7 +24,7 @@ use crate::model::retirement::RetireStep;
 use crate::operations::delete::{Deletion, add_own_users, add_users};
 use crate::operations::objection::Objection;
 use crate::operations::place::Place;
-use crate::operations::prune::fate::{Fate, Kept};
+use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::prune::judge::FleetRequest;
 
 /// Of how many AMIs the users are looked for at once.
@@ -72,7 +72,7 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
 }
 
 /// What is retired, and what is taken back.
-fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
+fn retirements(fates: &mut [Decision], fleet: &Fleet) -> Vec<Retirement> {
     let mut found = Vec::new();
     for fate in fates {
         let Some(ami) = fleet.get(&fate.ami) else { continue };
@@ -90,14 +90,14 @@ fn retirements(fates: &mut [Fate], fleet: &Fleet) -> Vec<Retirement> {
 }
 
 /// What goes unless somebody uses it: the oldest first. What was not to be among these stays. Pure.
-fn candidates(fates: &mut [Fate], request: &FleetRequest<'_>) -> Vec<Deletion> {
+fn candidates(fates: &mut [Decision], request: &FleetRequest<'_>) -> Vec<Deletion> {
     let FleetRequest { fleet, among, limit, .. } = *request;
     let mut found = Vec::new();
     for fate in fates.iter_mut().filter(|fate| fate.is_going()) {
         let Some(ami) = fleet.get(&fate.ami) else { continue };
         match among.is_none_or(|among| among.contains(fate.ami.as_str())) {
             true => found.push(ami),
-            false => fate.kept.push(Kept::Limit(limit)),
+            false => fate.kept.push(KeepReason::Limit(limit)),
         }
     }
     found.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
@@ -105,8 +105,8 @@ fn candidates(fates: &mut [Fate], request: &FleetRequest<'_>) -> Vec<Deletion> {
 }
 
 /// What stays only for as long as its stage takes.
-fn waiting_ones(fates: &[Fate], fleet: &Fleet) -> Vec<Deletion> {
-    let waits = |fate: &&Fate| matches!(fate.kept.as_slice(), [Kept::Retired { .. }]);
+fn waiting_ones(fates: &[Decision], fleet: &Fleet) -> Vec<Deletion> {
+    let waits = |fate: &&Decision| matches!(fate.kept.as_slice(), [KeepReason::Retired { .. }]);
     let amis = fates.iter().filter(waits).filter_map(|fate| fleet.get(&fate.ami));
     amis.map(Deletion::of_namespace).collect()
 }
@@ -122,7 +122,7 @@ fn is_judged(objection: &Objection) -> bool {
 }
 
 /// Adds who uses an AMI, and lets no more go than the limit, nor any whose users were not looked for. Pure.
-fn object(fates: &mut [Fate], looked_at: &[Deletion], others: &[Deletion], limit: usize) {
+fn object(fates: &mut [Decision], looked_at: &[Deletion], others: &[Deletion], limit: usize) {
     let mut places: HashMap<String, usize> = HashMap::new();
     places.extend(fates.iter().enumerate().map(|(place, fate)| (fate.ami.clone(), place)));
     let mut count = 0;
@@ -130,10 +130,10 @@ fn object(fates: &mut [Fate], looked_at: &[Deletion], others: &[Deletion], limit
         let Some(place) = places.get(&deletion.ami) else { continue };
         let fate = &mut fates[*place];
         let objections = deletion.objections.iter().filter(|it| !is_judged(it));
-        fate.kept.extend(objections.map(|it| Kept::Objected(it.clone())));
+        fate.kept.extend(objections.map(|it| KeepReason::Objected(it.clone())));
         count += usize::from(fate.is_going());
         if fate.is_going() && count > limit {
-            fate.kept.push(Kept::Limit(limit));
+            fate.kept.push(KeepReason::Limit(limit));
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
             deletion.objections.push(Objection::Used(user));
         }
         object(&mut fates, &deletions, &[], limit);
-        let text = |it: &Fate| match it.is_going() {
+        let text = |it: &Decision| match it.is_going() {
             true => format!("goes: {}", it.goes.clone().unwrap()),
             false => it.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         };

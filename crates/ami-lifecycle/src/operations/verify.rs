@@ -14,14 +14,14 @@ use crate::model::ami::{Ami, Status};
 use crate::model::event::{Event, Observer, Stage};
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::lease::IsGone;
-use crate::model::ownership::{Marks, lease_end, new_bake};
+use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
 use crate::model::resume::{self, Busy};
 use crate::model::tags::{self, Tags};
 use crate::model::tampering::Tampered;
 use crate::model::template::{CheckoutOn, Namespace, Repository, Source, Template};
 use crate::operations::claim::promote;
 use crate::operations::error::BakeError;
-use crate::operations::launch::{self, Order, Started};
+use crate::operations::launch::{self, LaunchSpec, Started};
 use crate::operations::retire::give_back;
 use crate::operations::undo::{Holdings, Undo, Undone};
 use crate::operations::verify::tags::DISABLED;
@@ -120,7 +120,7 @@ async fn verify_and_tell(
         return Err(BakeError::Busy(busy));
     }
     let now = Timestamp::now();
-    let marks = Marks {
+    let marks = OwnershipTags {
         namespace: request.namespace,
         template: &template.name,
         bake: new_bake(),
@@ -234,13 +234,13 @@ pub(crate) fn quarantine(now: Timestamp, failures: &[String], operator: &str) ->
 /// Starts an instance of the AMI, looks at it, and terminates it. Returns what is wrong.
 pub(crate) async fn prove(
     site: Site<'_>,
-    marks: &Marks<'_>,
+    marks: &OwnershipTags<'_>,
     ami: &Ami,
     checkout: Option<&Checkout>,
     is_gone: IsGone<'_>,
     undo: &mut Undo,
 ) -> Result<Vec<String>, BakeError> {
-    let order = Order {
+    let order = LaunchSpec {
         site,
         marks,
         image: (&ami.ami, ""),

@@ -1,8 +1,8 @@
 //! `amiable prune`.
 
 use ami_lifecycle::{
-    Ami, Deletion, Fate, InRegion, Kept, NotDeleted, NotPruned, Objection, Place, PruneRequest,
-    Pruned, RegionPrune, RetireStep, Retirement,
+    Ami, Decision, Deletion, InRegion, KeepReason, NotDeleted, NotPruned, Objection, Place,
+    PruneRequest, Pruned, RegionPrune, RetireStep, Retirement,
 };
 use clap::Args;
 
@@ -154,8 +154,8 @@ fn tell_of_accounts(plans: &[RegionPrune], console: &Console) -> bool {
             for kept in &fate.kept {
                 let text = format!("{}{} stays: {kept}", plan.place.prefix(), fate.ami);
                 match kept {
-                    Kept::Objected(Objection::NotReported(_)) => console.message(&text),
-                    Kept::Objected(Objection::OtherAccounts(_)) => {
+                    KeepReason::Objected(Objection::NotReported(_)) => console.message(&text),
+                    KeepReason::Objected(Objection::OtherAccounts(_)) => {
                         well = false;
                         console.complain(&format!("error: {text}"));
                     }
@@ -200,7 +200,7 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
     let fates = || plans.iter().flat_map(|it| it.fates.iter().map(move |fate| (it, fate)));
     let left = || plans.iter().flat_map(|it| it.left.iter().map(|left| (&it.place, left)));
     if args.output == Output::Json {
-        let marked = |(plan, fate): (&RegionPrune, &Fate)| {
+        let marked = |(plan, fate): (&RegionPrune, &Decision)| {
             let value = serde_json::to_value(fate).expect("results have string keys only");
             mark(&plan.place, value)
         };
@@ -236,7 +236,7 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
     console.message(&format!("of {all} AMIs {going} go{retired}; {left} left by dead bakes"));
 }
 
-fn row(fate: &Fate) -> Vec<String> {
+fn row(fate: &Decision) -> Vec<String> {
     let why = match fate.is_going() {
         true => fate.goes.as_ref().map(ToString::to_string).unwrap_or_default(),
         false => fate.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

@@ -20,7 +20,7 @@ use crate::model::event::Stage;
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::name_taken::{NameHolder, NameTaken};
 use crate::model::naming::{backup_name, check_ami_name};
-use crate::model::ownership::{Marks, new_bake};
+use crate::model::ownership::{OwnershipTags, new_bake};
 use crate::model::tags::{self, DISABLED, Tags};
 use crate::operations::bake::name::today;
 use crate::operations::bake::request::BakeRequest;
@@ -93,7 +93,7 @@ fn decide(
 
 /// The tags of a copy: all that the original has, but for who makes it. While both are there
 /// the original goes first, so that the copy becomes current by the end of the original alone.
-fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &Marks<'_>) -> Tags {
+fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &OwnershipTags<'_>) -> Tags {
     let mut tags = original.clone();
     // AWS' own cannot be written.
     // What it is given to others on, and what becomes of it, is no copy's.
@@ -285,7 +285,7 @@ mod tests {
         let original = ami("ami-2", "ab-natty", "available", &[PROMOTED]);
         let own = Tags::from([(PROMOTED.0.to_owned(), PROMOTED.1.to_owned())]);
         let namespace = Namespace("ci".into());
-        let marks = Marks {
+        let marks = OwnershipTags {
             namespace: &namespace,
             template: "agent",
             bake: "0a".into(),

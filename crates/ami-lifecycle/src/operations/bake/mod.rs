@@ -36,16 +36,16 @@ use crate::guest::site::Site;
 use crate::model::ami::Ami;
 use crate::model::event::{Event, Stage};
 use crate::model::facts::ImageFacts;
-use crate::model::fingerprint::recipe;
+use crate::model::fingerprint::fingerprint;
 use crate::model::fleet::Fleet;
 use crate::model::other_source::other_source;
-use crate::model::ownership::{Marks, lease_end, new_bake};
+use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
 use crate::model::resume::{self, Adopted, Takeover};
 use crate::model::tags;
 use crate::model::template::{CheckoutOn, Repository};
 use crate::operations::base;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
-use crate::operations::launch::{self, Order, Started};
+use crate::operations::launch::{self, LaunchSpec, Started};
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::verify::{hide, prove, quarantine, tell_what_is_left};
 use crate::source::{self, Checkout};
@@ -60,7 +60,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     let template = request.template;
     let whole = template.timeouts.whole();
     let mut bake = Bake {
-        marks: Marks {
+        marks: OwnershipTags {
             namespace: request.namespace,
             template: &template.name,
             bake: new_bake(),
@@ -89,7 +89,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
 
 /// A bake under way.
 struct Bake<'a> {
-    marks: Marks<'a>,
+    marks: OwnershipTags<'a>,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
     /// How long it has waited for EC2, and for what.
@@ -195,7 +195,7 @@ impl<'a> Bake<'a> {
         {
             self.warn(format!("{other}: {}", other.hint()));
         }
-        let recipe = recipe(template, &base.id, content);
+        let recipe = fingerprint(template, &base.id, content);
         let takeover = self.take_over(&fleet, &machines, &recipe);
         Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
     }
@@ -223,7 +223,7 @@ impl<'a> Bake<'a> {
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
         self.enter(Stage::Launch);
         let template = self.request.template;
-        let order = Order {
+        let order = LaunchSpec {
             site: self.site(),
             marks: &self.marks,
             image: (&plan.base.id, &plan.base.root_device_name),

@@ -13,7 +13,7 @@ use crate::model::lease::IsGone;
 use crate::model::retirement::{RetireStep, Retired, due};
 use crate::model::{resume, tags};
 use crate::operations::objection::Objection;
-use crate::operations::prune::fate::{Fate, Goes, Kept};
+use crate::operations::prune::decision::{Decision, DeleteReason, KeepReason};
 
 /// What the plan of one region is made from.
 pub(super) struct FleetRequest<'a> {
@@ -31,7 +31,7 @@ pub(super) struct FleetRequest<'a> {
 }
 
 /// Says of every AMI why it stays, as far as rules and the fleet tell. Pure.
-pub(super) fn judge(request: &FleetRequest<'_>) -> Vec<Fate> {
+pub(super) fn judge(request: &FleetRequest<'_>) -> Vec<Decision> {
     let FleetRequest { fleet, only, .. } = *request;
     let chosen = fleet.amis().iter().filter(|ami| only.is_empty() || only.contains(&ami.template));
     let history = History::of(fleet);
@@ -68,21 +68,21 @@ impl<'f> History<'f> {
     }
 }
 
-fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fate {
+fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Decision {
     let FleetRequest { fleet, templates, is_gone, now, .. } = *request;
     let mut kept = Vec::new();
     let mut goes = None;
     let template = templates.iter().find(|template| template.name == ami.template);
     let current = fleet.current(&ami.template);
     match template {
-        None => kept.push(Kept::NoTemplate(ami.template.clone())),
+        None => kept.push(KeepReason::NoTemplate(ami.template.clone())),
         Some(template) => {
             if ami.status == Status::Current {
-                kept.push(Kept::Current);
+                kept.push(KeepReason::Current);
             } else if let Some(doubt) = fleet.in_doubt(&ami.template) {
-                kept.push(Kept::InDoubt(doubt));
+                kept.push(KeepReason::InDoubt(doubt));
             } else if current.is_none() {
-                kept.push(Kept::NoCurrent(ami.template.clone()));
+                kept.push(KeepReason::NoCurrent(ami.template.clone()));
             }
             let number = history.numbers.get(ami.ami.as_str()).copied();
             let (by_rule, reason) = by_status(ami, current, number, &template.keep, is_gone, now);
@@ -90,26 +90,26 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fa
             goes = reason;
             let way_back = history.ways_back.get(ami.template.as_str());
             if template.keep.before > 0 && way_back.is_some_and(|it| *it == ami.ami) {
-                kept.push(Kept::WayBack);
+                kept.push(KeepReason::WayBack);
             }
-            if goes != Some(Goes::Dead) {
+            if goes != Some(DeleteReason::Dead) {
                 kept.extend(young(ami, template.keep.younger, now));
             }
             kept.extend(launched(ami, template.keep.launched, now));
         }
     }
     if ami.protected && !ami.is_protected_by_amiable() {
-        kept.push(Kept::Protected);
+        kept.push(KeepReason::Protected);
     }
     let mut step = goes.as_ref().map(|_| RetireStep::Delete);
-    if kept.is_empty() && goes == Some(Goes::Old) {
+    if kept.is_empty() && goes == Some(DeleteReason::Old) {
         let after = template.and_then(|template| template.keep.retire);
         match due(ami.retired, after, now) {
             Ok(due) => step = Some(due),
             Err(retired) => kept.push(waiting(retired, after.unwrap_or_default(), now)),
         }
     }
-    Fate {
+    Decision {
         ami: ami.ami.clone(),
         name: ami.name.clone(),
         template: ami.template.clone(),
@@ -122,31 +122,31 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> Fa
     }
 }
 
-fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> Kept {
+fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> KeepReason {
     let passed = now.duration_since(since).max(SignedDuration::ZERO);
     let seconds = u64::try_from(passed.as_secs()).unwrap_or_default();
-    Kept::Retired { stage, seconds, limit: limit.as_secs() }
+    KeepReason::Retired { stage, seconds, limit: limit.as_secs() }
 }
 
 /// Whether it is needed after all, as far as that is known.
-pub(super) fn is_needed(kept: &Kept) -> bool {
+pub(super) fn is_needed(kept: &KeepReason) -> bool {
     match kept {
-        Kept::Current
-        | Kept::Before { .. }
-        | Kept::WayBack
-        | Kept::Young { .. }
-        | Kept::Launched { .. }
-        | Kept::NoCurrent(_)
-        | Kept::InDoubt(_)
-        | Kept::Objected(Objection::Used(_)) => true,
-        Kept::Retired { .. }
-        | Kept::UnderWay(_)
-        | Kept::Waits
-        | Kept::NoTemplate(_)
-        | Kept::Tampered(_)
-        | Kept::Protected
-        | Kept::Objected(_)
-        | Kept::Limit(_) => false,
+        KeepReason::Current
+        | KeepReason::Before { .. }
+        | KeepReason::WayBack
+        | KeepReason::Young { .. }
+        | KeepReason::Launched { .. }
+        | KeepReason::NoCurrent(_)
+        | KeepReason::InDoubt(_)
+        | KeepReason::Objected(Objection::Used(_)) => true,
+        KeepReason::Retired { .. }
+        | KeepReason::UnderWay(_)
+        | KeepReason::Waits
+        | KeepReason::NoTemplate(_)
+        | KeepReason::Tampered(_)
+        | KeepReason::Protected
+        | KeepReason::Objected(_)
+        | KeepReason::Limit(_) => false,
     }
 }
 
@@ -158,41 +158,44 @@ fn by_status(
     keep: &Keep,
     is_gone: IsGone<'_>,
     now: Timestamp,
-) -> (Option<Kept>, Option<Goes>) {
+) -> (Option<KeepReason>, Option<DeleteReason>) {
     match ami.status {
         Status::Current => (None, None),
         Status::Previous => {
             let kept = number.filter(|number| *number <= keep.before);
-            (kept.map(|number| Kept::Before { number, of: keep.before }), Some(Goes::Old))
+            (
+                kept.map(|number| KeepReason::Before { number, of: keep.before }),
+                Some(DeleteReason::Old),
+            )
         }
-        Status::Quarantined => (None, Some(Goes::Bad("quarantined"))),
-        Status::Failed => (None, Some(Goes::Bad("failed"))),
-        Status::Foreign | Status::Unreadable => (ami.tampering().map(Kept::Tampered), None),
+        Status::Quarantined => (None, Some(DeleteReason::Bad("quarantined"))),
+        Status::Failed => (None, Some(DeleteReason::Bad("failed"))),
+        Status::Foreign | Status::Unreadable => (ami.tampering().map(KeepReason::Tampered), None),
         Status::Pending => {
             let alone = Fleet::new(vec![ami.clone()]);
             if let Some(busy) = resume::busy(&alone, &[], &ami.template, is_gone, now) {
-                return (Some(Kept::UnderWay(busy.to_string())), None);
+                return (Some(KeepReason::UnderWay(busy.to_string())), None);
             }
             if ami.lease.as_deref() != Some(tags::NO_LEASE) && !ami.is_proven() {
-                return (None, Some(Goes::Dead));
+                return (None, Some(DeleteReason::Dead));
             }
             let newer = current.is_none_or(|current| ami.generation > current.generation);
-            (newer.then_some(Kept::Waits), Some(Goes::Overtaken))
+            (newer.then_some(KeepReason::Waits), Some(DeleteReason::Overtaken))
         }
     }
 }
 
-fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<Kept> {
+fn young(ami: &Ami, limit: Duration, now: Timestamp) -> Option<KeepReason> {
     // What does not tell its age counts as young.
     let created = ami.created.parse::<Timestamp>().unwrap_or(now);
     let age = Duration::try_from(now.duration_since(created).max(SignedDuration::ZERO)).ok()?;
-    (age < limit).then_some(Kept::Young { seconds: age.as_secs(), limit: limit.as_secs() })
+    (age < limit).then_some(KeepReason::Young { seconds: age.as_secs(), limit: limit.as_secs() })
 }
 
 /// One that was never launched since EC2 tells it, or of which it tells nothing, is not held.
-fn launched(ami: &Ami, limit: Option<Duration>, now: Timestamp) -> Option<Kept> {
+fn launched(ami: &Ami, limit: Option<Duration>, now: Timestamp) -> Option<KeepReason> {
     let limit = limit?;
     let at = ami.last_launched.as_ref()?.parse::<Timestamp>().unwrap_or(now);
     let ago = Duration::try_from(now.duration_since(at).max(SignedDuration::ZERO)).ok()?;
-    (ago < limit).then_some(Kept::Launched { seconds: ago.as_secs(), limit: limit.as_secs() })
+    (ago < limit).then_some(KeepReason::Launched { seconds: ago.as_secs(), limit: limit.as_secs() })
 }

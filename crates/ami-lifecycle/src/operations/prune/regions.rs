@@ -17,7 +17,7 @@ use crate::model::retirement::{RetireStep, RetiredStage};
 use crate::operations::claim::{Actor, NotDeleted};
 use crate::operations::delete::{Deleted, Deletion, delete};
 use crate::operations::place::{InRegion, Place, places};
-use crate::operations::prune::fate::{Fate, Kept};
+use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::retire::{retire, take_back};
 use crate::operations::sweep::{find_leftovers, remove_leftover};
 
@@ -42,7 +42,7 @@ pub struct RegionPrune {
     /// The region.
     pub place: Place,
     /// For every AMI that was looked at, by template, newest first.
-    pub fates: Vec<Fate>,
+    pub fates: Vec<Decision>,
     /// What is to be deleted, oldest first.
     pub deletions: Vec<Deletion>,
     /// What is retired before it is deleted, or needed after all.
@@ -159,7 +159,7 @@ pub async fn carry_out_prune(
     mut told: impl FnMut(&Place, Pruned<'_>),
 ) -> Result<(), NotPruned> {
     check_prune(plans)?;
-    let is_planned = |it: &&Fate| it.is_going() || it.step == Some(RetireStep::TakeBack);
+    let is_planned = |it: &&Decision| it.is_going() || it.step == Some(RetireStep::TakeBack);
     let planned = plans.iter().flat_map(|plan| plan.fates.iter().filter(is_planned));
     let planned: BTreeSet<&str> = planned.map(|fate| fate.ami.as_str()).collect();
     let again = PruneRequest { limit: planned.len(), ..*request };
@@ -198,7 +198,7 @@ fn why_it_stays(now: &RegionPrune, ami: &str) -> NotDeleted {
     let fate = now.fates.iter().find(|fate| fate.ami == ami);
     let mut kept = fate.into_iter().flat_map(|fate| &fate.kept);
     let objection = kept.find_map(|kept| match kept {
-        Kept::Objected(objection) => Some(objection.clone()),
+        KeepReason::Objected(objection) => Some(objection.clone()),
         _ => None,
     });
     objection.map_or(NotDeleted::InUse, NotDeleted::Objected)

@@ -9,7 +9,7 @@ use crate::operations::objection::Objection;
 
 /// What becomes of an AMI, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fate {
+pub struct Decision {
     /// The AMI.
     pub ami: String,
     /// Its name.
@@ -23,14 +23,14 @@ pub struct Fate {
     /// When it was created.
     pub created: String,
     /// Why it is kept; it goes when there is no reason.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeepReason>,
     /// Why it would go, or goes.
-    pub goes: Option<Goes>,
+    pub goes: Option<DeleteReason>,
     /// What is done with it when it goes; that it is taken back, where it is retired and kept.
     pub step: Option<RetireStep>,
 }
 
-impl Fate {
+impl Decision {
     /// Whether it goes, or is retired before.
     #[must_use]
     pub fn is_going(&self) -> bool {
@@ -47,7 +47,7 @@ impl Fate {
 /// Why an AMI goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
-pub enum Goes {
+pub enum DeleteReason {
     /// Others are kept instead.
     #[error("it was current, and newer ones are kept")]
     Old,
@@ -65,7 +65,7 @@ pub enum Goes {
 /// Why an AMI is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kept {
+pub enum KeepReason {
     /// Agents are to boot from it.
     #[error("it is the current one")]
     Current,
