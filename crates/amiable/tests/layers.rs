@@ -11,14 +11,14 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, Item, UseTree, Visibility};
 
+const CRATES: [&str; 5] =
+    ["amiable", "ami-lifecycle", "jenkins-config", "local-ec2", "qemu-machine"];
+
 /// The names of a path below the crate's root.
 type Names = Vec<String>;
 
 /// Which files a file imports.
 type Imports = BTreeMap<Names, BTreeSet<Names>>;
-
-const CRATES: [&str; 5] =
-    ["amiable", "ami-lifecycle", "jenkins-config", "local-ec2", "qemu-machine"];
 
 /// The layers of `ami-lifecycle`, and those that each may import besides itself.
 const LAYERS: [(&str, &[&str]); 6] = [

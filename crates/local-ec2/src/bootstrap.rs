@@ -1,8 +1,9 @@
 //! What is there from the beginning.
 
+use crate::config::{MachineKind, ServeError, ServerConfig};
 use crate::ec2::Ec2;
 use crate::imported_image::insert_simulated_base;
-use crate::{MachineKind, ServeError, ServerConfig, network};
+use crate::network;
 
 /// Makes what is there from the beginning, where it is missing.
 pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Delays, Folder, StoreError};
+use crate::endpoint::Folder;
+use crate::machines::{Answer, Delays};
+use crate::store::StoreError;
 
 /// How to serve.
 #[derive(Debug, Clone)]

@@ -8,6 +8,9 @@ use tokio::net::TcpListener;
 
 use crate::model::{Direction, Rule};
 
+/// The port of sshd on EC2.
+const SSHD: i32 = 22;
+
 /// All that are open.
 #[derive(Debug)]
 pub(crate) struct Gates {
@@ -44,9 +47,6 @@ impl Gates {
         }
     }
 }
-
-/// The port of sshd on EC2.
-const SSHD: i32 = 22;
 
 pub(crate) fn is_for_sshd(rule: &Rule, port: u16) -> bool {
     let has = |port: i32| rule.ports.is_some_and(|(from, to)| (from..=to).contains(&port));

@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::protocol::ApiResult;
 
+/// The root device of imported images, as Debian and Ubuntu name theirs.
+pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
+
 /// An image that comes from outside.
 pub(crate) struct Imported {
     pub(crate) layer: String,
@@ -92,6 +95,3 @@ pub(crate) fn insert_simulated_base(state: &mut State) -> ApiResult<()> {
     };
     base.insert(state).map(drop)
 }
-
-/// The root device of imported images, as Debian and Ubuntu name theirs.
-pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::prepare;
+use crate::config::{MachineKind, ServeError, ServerConfig};
 use crate::connection::{CuttableListener, Cutter};
 use crate::control::Control;
 use crate::ec2::Ec2;
@@ -24,7 +25,7 @@ use crate::protocol::ApiError;
 use crate::protocol::auth::{self, AccessKey};
 use crate::service::Service;
 use crate::store::Store;
-use crate::{MachineKind, ServeError, ServerConfig, engine, tunnel};
+use crate::{engine, tunnel};
 
 /// EC2's requests are small; user data is the largest part, at most 16 KiB.
 const LARGEST_REQUEST: usize = 1 << 20;

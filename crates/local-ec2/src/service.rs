@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use axum::body::Bytes;
 
 use crate::ec2::{Call, Ec2};
-use crate::faults::Fate;
+use crate::faults::{Fate, Strike};
 use crate::protocol::auth::{self, AccessKey, Scope};
 use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params};
-use crate::{Strike, actions, network};
+use crate::{actions, network};
 
 /// What answers requests.
 pub(crate) struct Service {

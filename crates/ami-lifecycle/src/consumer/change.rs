@@ -4,11 +4,13 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::server::JenkinsServer;
+use crate::consumer::error::RollError;
 use crate::ec2::client::Cloud;
 use crate::model::ami::Ami;
+use crate::model::consumer::{BootScript, ScriptText};
+use crate::model::event::Observer;
 use crate::model::fleet::Fleet;
 use crate::model::template::Template;
-use crate::{BootScript, Observer, RollError, ScriptText};
 
 /// The AMI that consumers are to name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::error::RollError;
 use super::server::{JenkinsServer, ServerError};
 use super::{channel, command, jenkins, launch_template, ssm};
-use crate::Naming;
+use crate::consumer::change::Naming;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::chain;
 use crate::model::consumer::{Consumer, JenkinsAgents};

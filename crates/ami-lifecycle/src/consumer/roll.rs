@@ -6,9 +6,9 @@ use super::error::RollError;
 use super::files::Files;
 use super::server::JenkinsServer;
 use super::{channel, command, jenkins, launch_template, ssm};
+use crate::consumer::change::{Move, RollRequest, Rolled, Value};
 use crate::model::consumer::Consumer;
 use crate::model::template::Template;
-use crate::{Move, RollRequest, Rolled, Value};
 
 /// What keeps a template's consumers from being rolled, as far as this machine alone can
 /// tell: better now than when an AMI has been baked.

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{BlockDeviceMapping, Image, Instance, InstanceStateName, Tag};
 
-use crate::ImageFacts;
+use crate::model::facts::ImageFacts;
 use crate::model::facts::{BlockDevice, InstanceFacts};
 use crate::model::tags::Tags;
 

@@ -12,14 +12,15 @@ use tokio::time::Instant;
 use super::detached::{self, Detached, OnReboot};
 use super::error::ended;
 use super::{quiet, remote};
+use crate::ec2::client::Cloud;
 use crate::ec2::client::filter;
 use crate::guest::error::GuestError;
 use crate::guest::lines::Lines;
 use crate::guest::ssh::{Ended, Login, Ssh};
 use crate::guest::ssh_error::SshError;
 use crate::model::event::{Event, Observer, OutputLine, Stream};
+use crate::model::template::Template;
 use crate::model::template::Timeouts;
-use crate::{Cloud, Template};
 
 /// The pause between two attempts to connect again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::BlockDevice;
 use crate::model::distribution;
+use crate::model::facts::BlockDevice;
 use crate::model::facts::{ImageFacts, copied_by_hand};
 use crate::model::retirement::Retired;
 use crate::model::standing::Standing;
@@ -178,7 +178,7 @@ pub struct Ami {
 
 impl Ami {
     /// Reads an image of the namespace. What it is to its template takes all of the
-    /// template's images to tell, see [`crate::Fleet`].
+    /// template's images to tell, see [`crate::model::fleet::Fleet`].
     pub(crate) fn read(image: ImageFacts, region: &str) -> Ami {
         let tag = |key: &str| image.tags.get(key).cloned().unwrap_or_default();
         let copied_by_hand = copied_by_hand(&image);

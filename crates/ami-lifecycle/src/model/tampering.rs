@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::UnreadableTag;
 use crate::model::ami::Ami;
+use crate::model::unreadable::UnreadableTag;
 
 /// Which AMI of a template is current could not be told: one that may be has tags that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,8 +148,8 @@ pub(crate) fn tell_twins_apart(amis: &mut [Ami]) {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::tags;
     use crate::model::unreadable::unreadable;
-    use crate::tags;
 
     #[test]
     fn what_amiable_never_writes_is_told() {

@@ -6,6 +6,8 @@ use serde::{Serialize, Serializer};
 use crate::model::retirement::Retired;
 use crate::model::tags::{self, Tags};
 
+const TIME: &str = "a time as in 2026-11-29T12:00:00Z";
+
 /// A tag whose value is not what amiable writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", said(key, value.as_deref(), wants))]
@@ -30,8 +32,6 @@ fn said(key: &str, value: Option<&str>, wants: &str) -> String {
         None => format!("tag {key} is missing"),
     }
 }
-
-const TIME: &str = "a time as in 2026-11-29T12:00:00Z";
 
 /// The tags of an AMI that could not be read. Pure.
 pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {

@@ -9,7 +9,6 @@ pub use self::regions::{
     DeletePlan, DeleteRequest, NoDeletePlan, RegionDeletions, carry_out_delete, plan_delete,
 };
 
-use crate::Objection;
 use crate::consumer::Holders;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::{CloudError, CloudErrorKind};
@@ -23,6 +22,7 @@ use crate::model::lease::IsGone;
 use crate::model::standing::Standing;
 use crate::model::{resume, tags};
 use crate::operations::claim::{self, Actor, Claim, NotDeleted, Target};
+use crate::operations::objection::Objection;
 use crate::operations::usage::{self, OtherAccounts};
 
 /// An AMI that is to be deleted.

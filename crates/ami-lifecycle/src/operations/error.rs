@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::KeptLogin;
 use crate::ec2::action::Action;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::wait::{IsTransient, WaitError};
 use crate::guest::error::GuestError;
+use crate::guest::kept_login::KeptLogin;
 use crate::model::event::Stage;
 use crate::model::fleet::Refusal;
 use crate::model::name_taken::NameTaken;

@@ -140,7 +140,7 @@ fn object(fates: &mut [Decision], looked_at: &[Deletion], others: &[Deletion], l
 
 #[cfg(test)]
 mod tests {
-    use crate::Keep;
+    use crate::model::keep::Keep;
     use jiff::SignedDuration;
     use std::time::Duration;
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::RetiredStage;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::model::ami::Ami;
 use crate::model::distribution::Distribution;
+use crate::model::retirement::RetiredStage;
 use crate::model::standing::Standing;
 use crate::model::tags::{self, DISABLED, Tags};
 use crate::operations::claim::{Actor, Claim, NotDeleted, Target, change_claimed};
@@ -139,8 +139,8 @@ async fn until_enabled(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RetireStep;
-    use crate::Retired;
+    use crate::model::retirement::RetireStep;
+    use crate::model::retirement::Retired;
     use crate::model::retirement::due;
 
     #[test]

@@ -17,6 +17,7 @@ use crate::model::ami::{Ami, Status};
 use crate::model::fleet::Fleet;
 use crate::model::lease::IsGone;
 use crate::model::leftover::Tagged;
+use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
 use crate::model::resume;
 use crate::model::standing::Standing;
 use crate::model::tags;
@@ -25,7 +26,6 @@ use crate::model::unreadable::{UnreadableTag, unreadable_lease};
 use crate::operations::claim::{Actor, Claim, NotDeleted, Target, delete_claimed};
 use crate::operations::objection::Objection;
 use crate::operations::usage::{self, User};
-use crate::{LeftBecause, LeftKind, Leftover};
 
 impl Leftover {
     /// Why an image may not be removed: a consumer names it, or may. `None` for all else.
@@ -226,7 +226,7 @@ pub(crate) async fn remove_leftover(
 mod tests {
     use super::*;
     use crate::model::facts::ImageFacts;
-    use crate::tags::Tags;
+    use crate::model::tags::Tags;
 
     const NOW: &str = "2026-11-23T12:00:00Z";
 

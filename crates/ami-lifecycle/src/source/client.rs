@@ -10,6 +10,11 @@ use super::operator;
 use crate::model::secrets::redact;
 use crate::model::template::VcsKind;
 
+/// How long a repository may take to say what it has, and to be checked out.
+pub(super) const LOOK: Duration = Duration::from_secs(120);
+
+pub(super) const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
+
 impl VcsKind {
     fn program(self) -> &'static str {
         match self {
@@ -22,10 +27,6 @@ impl VcsKind {
         self.program()
     }
 }
-
-/// How long a repository may take to say what it has, and to be checked out.
-pub(super) const LOOK: Duration = Duration::from_secs(120);
-pub(super) const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
 
 /// Runs a client that nobody answers: a question for a password, a passphrase or a host key must fail,
 /// not wait. git asks by itself or by a program, ssh by another (ssh(1), SSH_ASKPASS_REQUIRE).

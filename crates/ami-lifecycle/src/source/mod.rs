@@ -19,9 +19,12 @@ pub use script::{RunBy, ScriptFault, examine_script};
 pub use vcs::exact_revision;
 pub(crate) use vcs::{clone_commands, revision_command};
 
+use crate::model::ami::Ami;
+use crate::model::other_source::OtherSource;
 use crate::model::other_source::other_source;
+use crate::model::template::Template;
 use crate::model::template::{Repository, Source};
-use crate::{Ami, OtherSource, SourceError, Template};
+use crate::source::error::SourceError;
 
 /// A checkout on this machine.
 #[derive(Debug)]

@@ -14,6 +14,10 @@ use crate::machines::{Boot, Exit, MachineResult};
 use crate::model::{Instance, InstanceState, Layer, ShutdownBehavior, StateReason, new_id};
 use crate::{gate, imds};
 
+/// How long a guest may take to shut down after its power button is pressed; then
+/// the power is cut, as EC2 does after some minutes. Emulated guests are slow.
+pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
+
 /// Makes the disks where they are missing, starts the machine and watches it.
 pub(super) async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
     settle_switches(ec2, instance).await?;
@@ -188,7 +192,3 @@ pub(super) async fn release(ec2: &Ec2, id: &str, reason: Option<StateReason>) {
     ec2.machines.forget(id).await;
     ec2.collect_layers().await;
 }
-
-/// How long a guest may take to shut down after its power button is pressed; then
-/// the power is cut, as EC2 does after some minutes. Emulated guests are slow.
-pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);

@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use self::request::{BakeRequest, Baked, OnFailure};
 use crate::ec2::error::CloudError;
 use crate::guest::Guest;
+use crate::guest::kept_login::KeptLogin;
 use crate::guest::site::Site;
 use crate::model::ami::Ami;
 use crate::model::event::{Event, Stage};
@@ -43,13 +44,13 @@ use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
 use crate::model::resume::{self, Adopted, Takeover};
 use crate::model::tags;
 use crate::model::template::{CheckoutOn, Repository};
+use crate::operations::bake::name::check_name;
 use crate::operations::base;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
 use crate::operations::launch::{self, LaunchSpec, Started};
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::verify::{hide, prove, quarantine, tell_what_is_left};
 use crate::source::{self, Checkout};
-use crate::{KeptLogin, check_name};
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
 /// stays so.

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::NameTaken;
 use crate::ec2::client::{Cloud, any_of, filter};
 use crate::ec2::error::CloudError;
 use crate::model::facts::{ImageFacts, copied_by_hand};
 use crate::model::fleet::Fleet;
 use crate::model::lease::{IsGone, is_dead};
+use crate::model::name_taken::NameTaken;
 use crate::model::naming::{NameParts, Pattern};
 use crate::model::resume::Busy;
 use crate::model::tags;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Template;
 use crate::model::ami::{Ami, Status};
 use crate::model::fleet::Fleet;
 use crate::model::keep::Keep;
 use crate::model::lease::IsGone;
 use crate::model::retirement::{RetireStep, Retired, due};
+use crate::model::template::Template;
 use crate::model::{resume, tags};
 use crate::operations::objection::Objection;
 use crate::operations::prune::decision::{Decision, DeleteReason, KeepReason};
