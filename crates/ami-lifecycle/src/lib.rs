@@ -75,9 +75,9 @@ pub use crate::operations::place::{InRegion, Place, elsewhere, places};
 pub use crate::operations::plan::request::PlanRequest;
 pub use crate::operations::plan::{Planned, Reason, Todo, Unknown, plan};
 pub use crate::operations::prune::decision::{Decision, DeleteReason, KeepReason};
+pub use crate::operations::prune::region_plan::{RegionPrune, Retirement};
 pub use crate::operations::prune::{
-    NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
-    plan_prune,
+    NotPruned, PruneRequest, Pruned, carry_out_prune, check_prune, plan_prune,
 };
 pub use crate::operations::restore::{NotRestored, Restored, restore};
 pub use crate::operations::rights::{Operation, PolicyRequest, policy};

@@ -1,8 +1,9 @@
 //! The house, as ARCHITECTURE.md describes it: no file imports one that imports it, also by way of others,
 //! and the layers of `ami-lifecycle` import downwards only.
 //!
-//! An import is a `use`, or a path that begins with `crate`, outside of tests. One that goes by a module's
-//! `pub use` is an import of the file that has the item.
+//! A file imports what its `use`s and the paths in its code name, outside of tests; one that goes by another
+//! file's `use` is an import of the file that has the item. What is not seen: methods, whose files no path
+//! names, and paths within texts, as serde's attributes have them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,9 +11,6 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, Item, UseTree, Visibility};
-
-const CRATES: [&str; 5] =
-    ["amiable", "ami-lifecycle", "jenkins-config", "local-ec2", "qemu-machine"];
 
 /// The names of a path below the crate's root.
 type Names = Vec<String>;
@@ -30,15 +28,34 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("operations", &["model", "ec2", "source", "guest", "consumer"]),
 ];
 
+fn crates() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let names = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
+    names.map(|it| it.into_string().unwrap()).collect()
+}
+
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src")
 }
 
-/// The files of a crate by their modules.
+/// The files of a crate by their modules, but for those of tests.
 fn files(folder: &Path) -> BTreeMap<Names, String> {
     let mut found = BTreeMap::new();
     collect(folder, &[], &mut found);
+    let tests: Vec<Names> =
+        found.iter().flat_map(|(module, text)| tests_of(module, text)).collect();
+    found.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
     found
+}
+
+/// The files that a file declares for its tests.
+fn tests_of(module: &[String], text: &str) -> Vec<Names> {
+    let items = syn::parse_file(text).unwrap().items;
+    let test = |item: &Item| match item {
+        Item::Mod(it) if is_test(item) => Some([module, &[it.ident.to_string()]].concat()),
+        _ => None,
+    };
+    items.iter().filter_map(test).collect()
 }
 
 fn collect(folder: &Path, above: &[String], found: &mut BTreeMap<Names, String>) {
@@ -51,55 +68,109 @@ fn collect(folder: &Path, above: &[String], found: &mut BTreeMap<Names, String>)
         } else if path.extension().is_some_and(|it| it == "rs") {
             let is_of_folder = matches!(stem.as_str(), "mod" | "lib" | "main");
             let module = if is_of_folder { above.to_vec() } else { module };
-            found.insert(module, std::fs::read_to_string(&path).unwrap());
+            let before = found.insert(module, std::fs::read_to_string(&path).unwrap());
+            assert!(before.is_none(), "{} is a second file of its module", path.display());
         }
     }
+}
+
+fn is_test(item: &Item) -> bool {
+    let is = |it: &Attribute| it.to_token_stream().to_string().replace(' ', "") == "#[cfg(test)]";
+    let attributes: &[Attribute] = match item {
+        Item::Const(it) => &it.attrs,
+        Item::Fn(it) => &it.attrs,
+        Item::Impl(it) => &it.attrs,
+        Item::Mod(it) => &it.attrs,
+        Item::Struct(it) => &it.attrs,
+        Item::Use(it) => &it.attrs,
+        _ => &[],
+    };
+    attributes.iter().any(is)
+}
+
+/// The items of a file outside of tests.
+fn items(text: &str) -> Vec<Item> {
+    syn::parse_file(text).unwrap().items.into_iter().filter(|it| !is_test(it)).collect()
 }
 
 /// What one file says of others.
 #[derive(Default)]
 struct Said {
+    /// What the names of its `use`s stand for.
+    names: BTreeMap<String, Names>,
+    /// The modules all of whose names it gives on.
+    globs: Vec<Names>,
     /// What it imports.
     imports: Vec<Names>,
-    /// What it gives on, by the name that it gives it.
-    exports: Vec<(String, Names)>,
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|it| {
-        it.path().is_ident("cfg") && it.meta.to_token_stream().to_string().contains("test")
-    })
+struct Reader<'a> {
+    modules: &'a BTreeSet<Names>,
+    said: Said,
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(it) => &it.attrs,
-        Item::Fn(it) => &it.attrs,
-        Item::Impl(it) => &it.attrs,
-        Item::Mod(it) => &it.attrs,
-        Item::Use(it) => &it.attrs,
-        _ => &[],
-    }
-}
-
-fn read(text: &str, module: &[String], modules: &BTreeSet<Names>) -> Said {
-    let mut said = Said::default();
-    for item in syn::parse_file(text).unwrap().items.iter().filter(|it| !is_test(attributes(it))) {
-        let Item::Use(item) = item else {
-            paths(item.to_token_stream(), &mut said.imports);
-            continue;
-        };
-        let mut leaves = Vec::new();
-        flatten(&item.tree, &[], &mut leaves);
-        for (name, path) in leaves {
-            let Some(path) = from_root(&path, module, modules) else { continue };
-            match item.vis {
-                Visibility::Inherited => said.imports.push(path),
-                _ => said.exports.push((name, path)),
+impl Reader<'_> {
+    fn uses(&mut self, items: &[Item], module: &[String]) {
+        for item in items.iter().filter(|it| !is_test(it)) {
+            let Item::Use(item) = item else { continue };
+            let mut leaves = Vec::new();
+            flatten(&item.tree, &[], &mut leaves);
+            let is_private = matches!(item.vis, Visibility::Inherited);
+            for (name, path) in leaves {
+                let Some(path) = self.rooted(&path, module) else { continue };
+                if is_private {
+                    self.said.imports.push(path.clone());
+                }
+                match name.as_str() {
+                    "*" => self.said.globs.push(path),
+                    _ => drop(self.said.names.insert(name, path)),
+                }
             }
         }
     }
-    said
+
+    fn code(&mut self, items: &[Item], module: &[String]) {
+        for item in items.iter().filter(|it| !is_test(it)) {
+            match item {
+                Item::Use(_) => {}
+                Item::Mod(inner) => {
+                    let module = [module, &[inner.ident.to_string()]].concat();
+                    let items = inner.content.as_ref().map_or(&[][..], |(_, items)| items);
+                    self.uses(items, &module);
+                    self.code(items, &module);
+                }
+                _ => {
+                    let mut found = Vec::new();
+                    paths(item.to_token_stream(), &[], &mut found);
+                    let imports = found.iter().filter_map(|path| self.rooted(path, module));
+                    let imports: Vec<Names> = imports.collect();
+                    self.said.imports.extend(imports);
+                }
+            }
+        }
+    }
+
+    /// A path as it is from the crate's root; `None` when it is another crate's, or no path of files.
+    fn rooted(&self, path: &[String], module: &[String]) -> Option<Names> {
+        let (first, rest) = path.split_first()?;
+        match first.as_str() {
+            "crate" => Some(rest.to_vec()),
+            "self" if rest.first().is_some_and(|it| it == "super") => self.rooted(rest, module),
+            "self" => Some([module, rest].concat()),
+            "super" => {
+                let ups = path.iter().take_while(|it| *it == "super").count();
+                let above = &module[..module.len().checked_sub(ups)?];
+                Some([above, &path[ups..]].concat())
+            }
+            name if self.said.names.contains_key(name) => {
+                Some([&self.said.names[name], rest].concat())
+            }
+            _ => {
+                let child = [module, &path[..1]].concat();
+                (!rest.is_empty() && self.modules.contains(&child)).then(|| [module, path].concat())
+            }
+        }
+    }
 }
 
 /// The paths of a `use`, each with the name that it gets.
@@ -117,87 +188,92 @@ fn flatten(tree: &UseTree, above: &[String], leaves: &mut Vec<(String, Names)>) 
     }
 }
 
-/// A path as it is from the crate's root; `None` when it is another crate's.
-fn from_root(path: &[String], module: &[String], modules: &BTreeSet<Names>) -> Option<Names> {
-    let (first, rest) = path.split_first()?;
-    match first.as_str() {
-        "crate" => Some(rest.to_vec()),
-        "self" => Some([module, rest].concat()),
-        "super" => {
-            let ups = path.iter().take_while(|it| *it == "super").count();
-            let above = &module[..module.len().checked_sub(ups)?];
-            Some([above, &path[ups..]].concat())
-        }
-        _ => {
-            let child = [module, &path[..1]].concat();
-            modules.contains(&child).then(|| [module, path].concat())
-        }
-    }
-}
-
-/// The paths in some code that begin with `crate`; what `pub(in crate::x)` says is none.
-fn paths(code: TokenStream, found: &mut Vec<Names>) {
-    let mut path: Names = Vec::new();
-    let (mut is_path, mut is_visibility) = (false, false);
-    let mut end = |path: &mut Names| {
-        let path = std::mem::take(path);
-        found.extend(Some(path).filter(|it| !it.is_empty()));
-    };
-    let mut groups = Vec::new();
+/// All paths in some code, also of one name; what `pub(in crate::x)` says is none. `above` is what stands
+/// before the code's braces, where that is a path: `crate::a::{b, c}`.
+fn paths(code: TokenStream, above: &[String], found: &mut Vec<Names>) {
+    let mut path: Names = above.to_vec();
+    // How many of the tokens right before were `:`, and whether a name may go on with the path.
+    let (mut colons, mut is_visibility) = (0, false);
     for token in code {
-        match &token {
-            TokenTree::Punct(colon) if colon.as_char() == ':' => continue,
-            TokenTree::Ident(name) if is_path => path.push(name.to_string()),
+        let goes_on = colons == 2 || (path.len() == above.len() && path == above);
+        match token {
+            TokenTree::Punct(colon) if colon.as_char() == ':' => {
+                colons += 1;
+                continue;
+            }
+            TokenTree::Ident(name) => {
+                if !goes_on {
+                    found.push(std::mem::replace(&mut path, above.to_vec()));
+                }
+                path.push(name.to_string());
+                is_visibility = name == "pub";
+            }
+            TokenTree::Group(group) => {
+                let is_of_path = colons == 2;
+                let before = std::mem::replace(&mut path, above.to_vec());
+                if !is_visibility {
+                    let within: &[String] = if is_of_path { &before } else { &[] };
+                    paths(group.stream(), within, found);
+                }
+                found.push(before);
+                is_visibility = false;
+            }
             _ => {
-                end(&mut path);
-                is_path = matches!(&token, TokenTree::Ident(name) if name == "crate");
+                found.push(std::mem::replace(&mut path, above.to_vec()));
+                is_visibility = false;
             }
         }
-        match token {
-            TokenTree::Group(group) if !is_visibility => groups.push(group.stream()),
-            token => is_visibility = matches!(&token, TokenTree::Ident(name) if name == "pub"),
-        }
+        colons = 0;
     }
-    end(&mut path);
-    for group in groups {
-        paths(group, found);
-    }
+    found.push(path);
+    found.retain(|it| !it.is_empty());
 }
 
-/// The file that has an item, by way of what others give on.
-fn home(path: &[String], modules: &BTreeSet<Names>, exports: &BTreeMap<Names, Names>) -> Names {
-    let mut path = path.to_vec();
-    // Names that are given on in a circle would be no Rust.
-    loop {
-        let length = (0..=path.len()).rev().find(|it| modules.contains(&path[..*it])).unwrap_or(0);
-        let (module, rest) = path.split_at(length);
-        let Some(name) = rest.first() else { return module.to_vec() };
-        match exports.get(&[module, std::slice::from_ref(name)].concat()) {
-            Some(behind) => path = [behind, &rest[1..]].concat(),
-            None => return module.to_vec(),
-        }
-    }
+/// All files of a crate.
+struct House {
+    modules: BTreeSet<Names>,
+    said: BTreeMap<Names, Said>,
 }
 
-fn imports(files: &BTreeMap<Names, String>) -> Imports {
-    let modules: BTreeSet<Names> = files.keys().cloned().collect();
-    let said: Vec<(&Names, Said)> =
-        files.iter().map(|(module, text)| (module, read(text, module, &modules))).collect();
-    let exports: BTreeMap<Names, Names> = said
-        .iter()
-        .flat_map(|(module, said)| {
-            let of = |(name, path): &(String, Names)| {
-                ([module, std::slice::from_ref(name)].concat(), path.clone())
+impl House {
+    fn read(files: &BTreeMap<Names, String>) -> House {
+        let modules: BTreeSet<Names> = files.keys().cloned().collect();
+        let read = |(module, text): (&Names, &String)| {
+            let items = items(text);
+            let mut reader = Reader { modules: &modules, said: Said::default() };
+            reader.uses(&items, module);
+            reader.code(&items, module);
+            (module.clone(), reader.said)
+        };
+        let said = files.iter().map(read).collect();
+        House { modules, said }
+    }
+
+    /// The file that has an item, by way of what others give on.
+    fn home(&self, path: &[String]) -> Names {
+        let mut path = path.to_vec();
+        // Names that are given on in a circle would be no Rust.
+        loop {
+            let is_module = |length: &usize| self.modules.contains(&path[..*length]);
+            let length = (0..=path.len()).rev().find(is_module).unwrap_or(0);
+            let (module, rest) = path.split_at(length);
+            let (Some(name), Some(said)) = (rest.first(), self.said.get(module)) else {
+                return module.to_vec();
             };
-            said.exports.iter().map(of)
-        })
-        .collect();
-    said.into_iter()
-        .map(|(module, said)| {
-            let homes = said.imports.iter().map(|path| home(path, &modules, &exports));
+            match said.names.get(name) {
+                Some(behind) => path = [behind, &rest[1..]].concat(),
+                None => return module.to_vec(),
+            }
+        }
+    }
+
+    fn imports(&self) -> Imports {
+        let of = |(module, said): (&Names, &Said)| {
+            let homes = said.imports.iter().map(|path| self.home(path));
             (module.clone(), homes.filter(|it| it != module).collect())
-        })
-        .collect()
+        };
+        self.said.iter().map(of).collect()
+    }
 }
 
 /// What is left when all are taken away that import, or are imported by, only what was taken away: the
@@ -241,51 +317,60 @@ fn upwards(imports: &Imports) -> Vec<String> {
     found
 }
 
+/// Whether code outside of tests names a crate of AWS' SDK.
+fn names_the_sdk(text: &str) -> bool {
+    let mut found = Vec::new();
+    items(text).iter().for_each(|it| paths(it.to_token_stream(), &[], &mut found));
+    let crates = ["aws_sdk_", "aws_config", "aws_smithy_", "aws_types", "aws_credential_types"];
+    found.iter().flatten().any(|name| crates.iter().any(|it| name.starts_with(it)))
+}
+
 #[test]
 fn no_file_imports_one_that_imports_it() {
-    for name in CRATES {
-        let found = circles(imports(&files(&folder(name))));
-        assert!(found.is_empty(), "{name} has a circle:\n{}", shown(&found).join("\n"));
+    let mut told = Vec::new();
+    for name in crates() {
+        let house = House::read(&files(&folder(&name)));
+        // Nobody would know from where a name comes.
+        let globs = house.said.iter().filter(|(_, said)| !said.globs.is_empty());
+        let globs: Vec<String> = globs.map(|(module, _)| module.join("::")).collect();
+        assert!(globs.is_empty(), "{name} has a `use …::*` in {}", globs.join(", "));
+        let found = shown(&circles(house.imports()));
+        told.extend(found.into_iter().map(|it| format!("{name}: {it}")));
     }
+    assert!(told.is_empty(), "there are circles:\n{}", told.join("\n"));
 }
 
 #[test]
 fn the_layers_of_ami_lifecycle_import_downwards() {
     let files = files(&folder("ami-lifecycle"));
-    let found = upwards(&imports(&files));
+    let found = upwards(&House::read(&files).imports());
     assert!(found.is_empty(), "upward imports:\n{}", found.join("\n"));
-    let outside: Vec<String> = files
-        .keys()
-        .filter(|module| module.first().is_some_and(|it| LAYERS.iter().all(|(name, _)| name != it)))
-        .map(|module| module.join("::"))
-        .filter(|module| !module.starts_with("recorded"))
-        .collect();
+    let is_outside = |layer: &String| LAYERS.iter().all(|(name, _)| name != layer);
+    let outside = files.keys().filter(|module| module.first().is_some_and(is_outside));
+    let outside: Vec<String> = outside.map(|module| module.join("::")).collect();
     assert!(outside.is_empty(), "files of no layer: {}", outside.join(", "));
 }
 
-/// Whoever calls AWS otherwise than by `ec2` calls it without its turn, its retries and its errors.
+/// Whoever calls AWS otherwise than by `ec2` calls it without its errors.
 #[test]
-fn only_one_layer_knows_the_sdk() {
+fn only_one_layer_names_the_sdk() {
     let files = files(&folder("ami-lifecycle"));
-    let found: Vec<String> = files
-        .iter()
-        .filter(|(module, _)| {
-            !matches!(module.first().map(String::as_str), Some("ec2" | "recorded"))
-        })
-        .filter(|(_, text)| {
-            let items = syn::parse_file(text).unwrap().items;
-            let code = items.iter().filter(|it| !is_test(attributes(it)));
-            code.into_iter().any(|it| it.to_token_stream().to_string().contains("aws_sdk_"))
-        })
-        .map(|(module, _)| module.join("::"))
-        .collect();
-    assert!(found.is_empty(), "these know AWS' SDK: {}", found.join(", "));
+    let is_ec2 = |module: &Names| module.first().is_some_and(|it| it == "ec2");
+    let others = files.iter().filter(|(module, _)| !is_ec2(module));
+    let found = others.filter(|(_, text)| names_the_sdk(text));
+    let found: Vec<String> = found.map(|(module, _)| module.join("::")).collect();
+    assert!(found.is_empty(), "these name AWS' SDK: {}", found.join(", "));
+}
+
+fn house(files: &[(&str, &str)]) -> Imports {
+    let name = |text: &str| -> Names { text.split("::").map(String::from).collect() };
+    let files = files.iter().map(|(module, text)| (name(module), (*text).to_owned()));
+    House::read(&files.collect()).imports()
 }
 
 #[test]
 fn a_circle_and_an_upward_import_are_found() {
-    let name = |text: &str| -> Names { text.split("::").map(String::from).collect() };
-    let files: BTreeMap<Names, String> = [
+    let imports = house(&[
         (
             "model::ami",
             "use crate::model::tags; #[cfg(test)] mod tests { use crate::ec2::client::Cloud; }",
@@ -294,10 +379,7 @@ fn a_circle_and_an_upward_import_are_found() {
         ("ec2", "pub use self::client::call;"),
         ("ec2::client", "use crate::model::{ami::Ami as Image, tags}; use std::fmt;"),
         ("operations", "use super::ec2::call;"),
-    ]
-    .map(|(module, text)| (name(module), text.to_owned()))
-    .into();
-    let imports = imports(&files);
+    ]);
     assert_eq!(
         shown(&circles(imports.clone())),
         [
@@ -308,4 +390,52 @@ fn a_circle_and_an_upward_import_are_found() {
     );
     assert_eq!(upwards(&imports), ["model::tags -> ec2::client"]);
     assert_eq!(shown(&imports)[4], "operations -> ec2::client");
+}
+
+#[test]
+fn an_import_is_found_however_it_is_written() {
+    for code in [
+        "use crate::b::c; fn f() { c::g() }",
+        "use crate::b; fn f() { b::c::g() }",
+        "use crate::b; use b::c::g;",
+        "use crate::b; fn f() { b::handed_on() }",
+        "fn f() { super::b::c::g() }",
+        "fn f() { self::super::b::c::g() }",
+        "fn f() { use crate::{b::{c::g, x}, y}; }",
+        "fn f() { use super::b::c::*; }",
+        "impl crate::x::T for crate::b::c::U {}",
+        "fn f() { x as crate::b::c::U }",
+        "pub use crate::b::c::U; struct S(U);",
+        "mod inner { use super::super::b::c::g; }",
+        "mod inner { fn f() { super::super::b::c::g() } }",
+        "#[cfg(not(test))] use crate::b::c;",
+        "fn f() { println!(\"{}\", crate::b::c::g()) }",
+        "struct S { field: Vec<crate::b::c::U> }",
+        "pub(in crate::x) fn f() -> crate::b::c::U {}",
+    ] {
+        let files = [
+            ("a", code),
+            ("b", "mod c; mod x; pub use c::handed_on;"),
+            ("b::c", ""),
+            ("b::x", ""),
+            ("x", ""),
+            ("y", ""),
+        ];
+        let imports = house(&files);
+        assert!(shown(&imports)[0].contains("b::c"), "{code}: {}", shown(&imports)[0]);
+    }
+    for code in [
+        "pub use crate::b::c::U;",
+        "fn f(c: u8) { let b = c; b.c() }",
+        "pub(in crate::b::c) fn f() {}",
+        "#[cfg(test)] use crate::b::c;",
+        "use other::b::c;",
+    ] {
+        let imports = house(&[("a", code), ("b", ""), ("b::c", "")]);
+        assert_eq!(shown(&imports)[0], "a -> ", "{code}");
+    }
+    let imports = house(&[("a", "mod b; pub use b::g;"), ("a::b", "use super::f;")]);
+    assert!(circles(imports).is_empty());
+    let imports = house(&[("a", "mod b; fn f() { b::g() }"), ("a::b", "use super::f;")]);
+    assert_eq!(shown(&circles(imports)), ["a -> a::b", "a::b -> a"]);
 }

@@ -1,15 +1,15 @@
 //! What is there from the beginning.
 
 use crate::config::{MachineKind, ServeError, ServerConfig};
+use crate::default_vpc;
 use crate::ec2::Ec2;
 use crate::imported_image::insert_simulated_base;
-use crate::network;
 
 /// Makes what is there from the beginning, where it is missing.
 pub(crate) fn prepare(ec2: &Ec2, config: &ServerConfig) -> Result<(), ServeError> {
     ec2.change(|state| {
-        network::ensure_default_subnet(state);
-        if network::ensure_default_group(state)
+        default_vpc::ensure_default_subnet(state);
+        if default_vpc::ensure_default_group(state)
             && matches!(config.machines, MachineKind::Simulated { .. })
         {
             insert_simulated_base(state)?;

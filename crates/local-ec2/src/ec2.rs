@@ -17,9 +17,9 @@ use crate::lag::Lagging;
 use crate::machines::Machines;
 use crate::metadata_services::MetadataServices;
 use crate::model::{Instance, State, Subnet, unreachable_layers};
-use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 use crate::store::Store;
+use crate::{default_vpc, network};
 
 /// How long is waited before what could not be written is tried again.
 const INSISTENCE: Duration = Duration::from_secs(2);
@@ -160,7 +160,7 @@ impl Ec2 {
         subnet: &Subnet,
         taken: &HashSet<Ipv4Addr>,
     ) -> ApiResult<Ipv4Addr> {
-        let used: HashSet<Ipv4Addr> = network::addresses_in_use(state).collect();
+        let used: HashSet<Ipv4Addr> = default_vpc::addresses_in_use(state).collect();
         let (first, last) = network::usable(subnet.cidr);
         let mut random = rand::rng();
         for _ in 0..1000 {

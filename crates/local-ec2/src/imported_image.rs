@@ -11,7 +11,7 @@ use crate::model::{
 use crate::protocol::ApiResult;
 
 /// The root device of imported images, as Debian and Ubuntu name theirs.
-pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
+const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// An image that comes from outside.
 pub(crate) struct Imported {

@@ -22,6 +22,7 @@ mod botocore;
 mod config;
 mod connection;
 mod control;
+mod default_vpc;
 mod ec2;
 mod endpoint;
 mod engine;

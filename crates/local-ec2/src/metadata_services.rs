@@ -13,8 +13,9 @@ pub(crate) struct MetadataServices {
 }
 
 impl MetadataServices {
-    /// Notes a service of an instance, in place of an earlier one. Returns what ends it.
+    /// Ends an earlier service of an instance, and notes a new one. Returns what ends it.
     pub(crate) fn begin(&self, instance_id: &str) -> CancellationToken {
+        self.end(instance_id);
         let end = CancellationToken::new();
         self.running().insert(instance_id.to_owned(), end.clone());
         end

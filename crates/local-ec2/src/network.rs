@@ -1,11 +1,10 @@
-//! The one VPC there is, and what is in it from the beginning.
+//! The one VPC there is: its ids, addresses, and the names of regions and zones. Pure.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use crate::model::account::ACCOUNT;
-use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Subnet, Tags, Vpc, new_id};
 
 pub(crate) const VPC_ID: &str = "vpc-00000000000000001";
 pub(crate) const SUBNET_ID: &str = "subnet-00000000000000001";
@@ -15,7 +14,7 @@ pub(crate) const DEFAULT_GROUP_NAME: &str = "default";
 /// The loopback addresses that instances get.
 pub(crate) const CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 10);
 /// Those of the default subnet: half of them, so that there is room for more subnets.
-const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 11);
+pub(crate) const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 11);
 
 /// The subnet of instances that were stored before there were several.
 pub(crate) fn default_subnet() -> String {
@@ -26,12 +25,6 @@ pub(crate) fn default_subnet() -> String {
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>).
 pub(crate) fn usable(cidr: Ipv4Net) -> (u32, u32) {
     (u32::from(cidr.network()) + 4, u32::from(cidr.broadcast()) - 1)
-}
-
-/// The addresses of all network interfaces.
-pub(crate) fn addresses_in_use(state: &State) -> impl Iterator<Item = Ipv4Addr> {
-    let instances = state.instances.iter().map(|it| it.address);
-    instances.chain(state.connect_endpoints.iter().map(|it| it.address))
 }
 
 /// The one zone of a region.
@@ -110,61 +103,6 @@ pub(crate) fn private_dns_name(address: Ipv4Addr) -> String {
 /// A name that resolves by itself is the address: there is no DNS for this network.
 pub(crate) fn public_dns_name(address: Ipv4Addr) -> String {
     address.to_string()
-}
-
-/// A rule that allows all protocols.
-fn allow_all(direction: Direction, peer: Peer) -> Rule {
-    Rule {
-        id: new_id("sgr"),
-        direction,
-        protocol: "-1".into(),
-        ports: None,
-        peer,
-        description: None,
-        tags: Tags::new(),
-    }
-}
-
-/// What EC2 lets every new group do: talk to everyone.
-pub(crate) fn allow_all_egress() -> Rule {
-    allow_all(Direction::Egress, Peer::Cidr("0.0.0.0/0".into()))
-}
-
-/// Adds the VPC and its default subnet, where they are missing.
-pub(crate) fn ensure_default_subnet(state: &mut State) {
-    if state.vpcs.get(VPC_ID).is_none() {
-        let region = String::new();
-        state.vpcs.insert(Vpc { id: VPC_ID.into(), region, tags: Tags::new() });
-    }
-    if state.subnets.get(SUBNET_ID).is_none() {
-        state.subnets.insert(Subnet {
-            id: SUBNET_ID.into(),
-            cidr: DEFAULT_CIDR,
-            map_public_ip: true,
-            region: String::new(),
-            tags: Tags::new(),
-        });
-    }
-}
-
-/// Adds the VPC's default security group, and says whether it was missing: it is never
-/// deleted, so then everything is new.
-pub(crate) fn ensure_default_group(state: &mut State) -> bool {
-    if state.security_groups.get(DEFAULT_GROUP_ID).is_some() {
-        return false;
-    }
-    state.security_groups.insert(SecurityGroup {
-        id: DEFAULT_GROUP_ID.into(),
-        name: DEFAULT_GROUP_NAME.into(),
-        description: "default VPC security group".into(),
-        rules: vec![
-            allow_all(Direction::Ingress, Peer::Group(DEFAULT_GROUP_ID.into())),
-            allow_all_egress(),
-        ],
-        region: String::new(),
-        tags: Tags::new(),
-    });
-    true
 }
 
 #[cfg(test)]

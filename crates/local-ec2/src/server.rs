@@ -1,4 +1,4 @@
-//! The HTTP server: reads a request, checks its signature, answers it.
+//! The HTTP server: reads requests and writes answers.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -390,7 +390,7 @@ pub(super) fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpeci
     TagSpecification::builder().resource_type(resource).set_tags(Some(sdk_tags(tags))).build()
 }
 
-pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 

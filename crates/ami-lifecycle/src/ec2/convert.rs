@@ -1,9 +1,8 @@
-//! What EC2 tells of images and instances, as far as amiable needs it.
+//! Reads what EC2 answers of images and instances into [`crate::model::facts`].
 
 use aws_sdk_ec2::types::{BlockDeviceMapping, Image, Instance, InstanceStateName, Tag};
 
-use crate::model::facts::ImageFacts;
-use crate::model::facts::{BlockDevice, InstanceFacts};
+use crate::model::facts::{BlockDevice, ImageFacts, InstanceFacts};
 use crate::model::tags::Tags;
 
 pub(super) fn image_facts(image: Image) -> ImageFacts {

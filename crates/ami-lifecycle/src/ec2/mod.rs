@@ -1,31 +1,31 @@
-//! Every call of EC2 and its sisters: typed, in its turn, and made again where that helps. No other layer holds a
-//! client of the SDK.
+//! The calls of EC2 and its sisters, typed. No other layer names AWS' SDK. A call takes its turn where EC2's limits
+//! matter, and what may pass is tried again (`client.rs`).
 
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod action;
 pub(crate) mod client;
-pub(crate) mod convert;
+mod convert;
 pub(crate) mod dry_run;
 pub(crate) mod error;
 pub(crate) mod held_access;
 pub(crate) mod http;
-pub(crate) mod images;
+mod images;
 pub(crate) mod instance_type;
 pub(crate) mod instances;
 pub(crate) mod launch_templates;
 pub(crate) mod lookup;
-pub(crate) mod network;
+mod network;
 pub(crate) mod own_address;
 pub(crate) mod parameters;
-pub(crate) mod permissions;
+mod permissions;
 pub(crate) mod poll;
-pub(crate) mod quotas;
+mod quotas;
 pub(crate) mod rate_limit;
 pub(crate) mod recover;
 pub(crate) mod recycle_bin;
 pub(crate) mod security_groups;
-pub(crate) mod single_flight;
+mod single_flight;
 pub(crate) mod snapshots;
 pub(crate) mod usage_reports;
 pub(crate) mod users;

@@ -165,9 +165,8 @@ impl GuestError {
 
     /// What the user can do.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            GuestError::Cloud(error) => error.hint()?,
             GuestError::NoLogin { by_program: true, .. } => {
                 "check `connect`, and try its program by hand; `amiable doctor` looks whether programs and \
                  endpoint are there, and \"instance-connect\" needs version 2.12 of `aws` or newer"

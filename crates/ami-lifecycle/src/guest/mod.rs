@@ -12,11 +12,11 @@ mod quiet;
 mod remote;
 mod seal;
 mod session;
-pub(crate) mod shell;
+mod shell;
 pub(crate) mod site;
-pub(crate) mod ssh;
+mod ssh;
 mod ssh_error;
-pub(crate) mod tunnel;
+mod tunnel;
 mod user_data;
 
 use std::net::IpAddr;

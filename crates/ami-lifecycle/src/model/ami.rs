@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::distribution;
-use crate::model::facts::BlockDevice;
-use crate::model::facts::{ImageFacts, copied_by_hand};
+use crate::model::facts::{BlockDevice, DISABLED, ImageFacts, copied_by_hand};
 use crate::model::retirement::Retired;
 use crate::model::standing::Standing;
-use crate::model::tags::{self, DISABLED, Tags};
+use crate::model::tags::{self, Tags};
 use crate::model::unreadable::{UnreadableTag, unreadable};
 
 /// What an AMI is to its template.

@@ -93,3 +93,6 @@ pub(crate) fn copied_by_hand(image: &ImageFacts) -> Option<String> {
     let noted = [tags::COPY_OF, tags::BACKUP_OF].map(|key| image.tags.get(key));
     (!noted.contains(&Some(source))).then(|| source.clone())
 }
+
+/// EC2's state of an image that nobody may find or launch.
+pub(crate) const DISABLED: &str = "disabled";

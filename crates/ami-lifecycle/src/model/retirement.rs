@@ -88,3 +88,26 @@ pub(crate) fn due(
         (true, RetiredStage::Disabled) => Ok(RetireStep::Delete),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ami_is_deprecated_then_disabled_then_deleted() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        let after = Some(Duration::from_secs(14 * 86_400));
+        let read = |text: &str| Retired::read(text);
+        assert_eq!(due(None, None, now), Ok(RetireStep::Delete));
+        assert_eq!(due(None, after, now), Ok(RetireStep::Deprecate));
+        let step = |text: &str| due(read(text), after, now).ok();
+        assert_eq!(step("deprecated 2026-11-20T12:00:00Z"), None);
+        assert_eq!(step("deprecated 2026-11-15T12:00:00Z"), Some(RetireStep::Disable));
+        assert_eq!(step("disabled 2026-11-16T12:00:00Z"), None);
+        assert_eq!(step("disabled 2026-11-15T11:59:59Z"), Some(RetireStep::Delete));
+        // The setting is gone: what goes goes.
+        assert_eq!(due(read("disabled 2026-11-29T11:00:00Z"), None, now), Ok(RetireStep::Delete));
+        assert_eq!(read(""), None);
+        assert_eq!(read("sold 2026-11-29T11:00:00Z"), None);
+    }
+}

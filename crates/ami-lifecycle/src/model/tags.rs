@@ -174,6 +174,3 @@ pub(crate) fn promotion(time: Timestamp, reason: String) -> Tags {
 pub fn fit(value: &str) -> String {
     value.chars().take(LONGEST_VALUE).collect()
 }
-
-/// EC2's state of an image that nobody may find or launch.
-pub(crate) const DISABLED: &str = "disabled";

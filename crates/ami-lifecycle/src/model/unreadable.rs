@@ -66,3 +66,44 @@ pub(crate) fn unreadable(tags: &Tags) -> Vec<UnreadableTag> {
 pub(crate) fn unreadable_lease(tags: &Tags) -> Option<UnreadableTag> {
     unreadable(tags).into_iter().find(|tag| tag.key == tags::LEASE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_amiable_never_writes_is_told() {
+        let now = "2026-11-29T12:00:00Z";
+        let told = |key: &str, value: &str| {
+            let tags = tags::of([(tags::GENERATION, "1".into()), (key, value.into())]);
+            unreadable(&tags).first().map(ToString::to_string)
+        };
+        for (key, value) in [
+            (tags::GENERATION, "7"),
+            (tags::PROMOTED, now),
+            (tags::PROMOTED, ""),
+            (tags::LEASE, tags::NO_LEASE),
+            (tags::QUARANTINED, ""),
+            (tags::RETIRED, ""),
+            (tags::RETIRED, "disabled 2026-11-29T12:00:00Z"),
+            (tags::OWNER, "whoever"),
+        ] {
+            assert_eq!(told(key, value), None, "{key} {value}");
+        }
+        let text = told(tags::GENERATION, "abc").unwrap();
+        assert_eq!(text, "tag amiable:generation is \"abc\", which is not a number");
+        for (key, value) in [
+            (tags::GENERATION, ""),
+            (tags::GENERATION, "-1"),
+            (tags::PROMOTED, "yesterday"),
+            (tags::VERIFIED, "yes"),
+            (tags::QUARANTINED, "true"),
+            (tags::LEASE, "soon"),
+            (tags::RETIRED, "gone"),
+        ] {
+            assert!(told(key, value).is_some(), "{key} {value}");
+        }
+        let bare = tags::of([(tags::PROMOTED, now.into())]);
+        assert_eq!(unreadable(&bare)[0].to_string(), "tag amiable:generation is missing");
+    }
+}

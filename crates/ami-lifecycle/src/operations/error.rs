@@ -215,7 +215,7 @@ impl IsTransient for BakeError {
 
 impl BakeError {
     /// Whether an image may be good although its bake has failed.
-    pub(crate) fn spares_the_image(&self) -> bool {
+    pub(super) fn spares_the_image(&self) -> bool {
         !matches!(
             self,
             BakeError::Cancelled

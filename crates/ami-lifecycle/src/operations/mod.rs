@@ -1,4 +1,4 @@
-//! One file a command: it observes, decides and acts.
+//! One file a command: it observes, decides and acts. Beside them is what they share.
 
 pub(crate) mod bake;
 pub(crate) mod base;

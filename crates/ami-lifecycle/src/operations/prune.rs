@@ -8,13 +8,13 @@
 
 pub(crate) mod decision;
 mod judge;
+pub(crate) mod region_plan;
 mod regions;
 
 use std::collections::{BTreeSet, HashMap};
 
 pub use self::regions::{
-    NotPruned, PruneRequest, Pruned, RegionPrune, Retirement, carry_out_prune, check_prune,
-    plan_prune,
+    NotPruned, PruneRequest, Pruned, carry_out_prune, check_prune, plan_prune,
 };
 
 use self::judge::{is_needed, judge};
@@ -26,6 +26,7 @@ use crate::operations::objection::Objection;
 use crate::operations::place::Place;
 use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::prune::judge::FleetRequest;
+use crate::operations::prune::region_plan::{RegionPrune, Retirement};
 
 /// Of how many AMIs the users are looked for at once.
 const FEWEST: usize = 10;

@@ -14,9 +14,10 @@ use crate::ec2::client::Cloud;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::model::ami::Ami;
 use crate::model::distribution::Distribution;
+use crate::model::facts::DISABLED;
 use crate::model::retirement::RetiredStage;
 use crate::model::standing::Standing;
-use crate::model::tags::{self, DISABLED, Tags};
+use crate::model::tags::{self, Tags};
 use crate::operations::claim::{Actor, Claim, NotDeleted, Target, change_claimed};
 use crate::operations::terms;
 
@@ -134,30 +135,4 @@ async fn until_enabled(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
     }
     let text = format!("{id} was enabled, and stays disabled");
     Err(CloudError::answer(crate::ec2::action::Action::EnableImage, text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::retirement::RetireStep;
-    use crate::model::retirement::Retired;
-    use crate::model::retirement::due;
-
-    #[test]
-    fn an_ami_is_deprecated_then_disabled_then_deleted() {
-        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
-        let after = Some(Duration::from_secs(14 * 86_400));
-        let read = |text: &str| Retired::read(text);
-        assert_eq!(due(None, None, now), Ok(RetireStep::Delete));
-        assert_eq!(due(None, after, now), Ok(RetireStep::Deprecate));
-        let step = |text: &str| due(read(text), after, now).ok();
-        assert_eq!(step("deprecated 2026-11-20T12:00:00Z"), None);
-        assert_eq!(step("deprecated 2026-11-15T12:00:00Z"), Some(RetireStep::Disable));
-        assert_eq!(step("disabled 2026-11-16T12:00:00Z"), None);
-        assert_eq!(step("disabled 2026-11-15T11:59:59Z"), Some(RetireStep::Delete));
-        // The setting is gone: what goes goes.
-        assert_eq!(due(read("disabled 2026-11-29T11:00:00Z"), None, now), Ok(RetireStep::Delete));
-        assert_eq!(read(""), None);
-        assert_eq!(read("sold 2026-11-29T11:00:00Z"), None);
-    }
 }

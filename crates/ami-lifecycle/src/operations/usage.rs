@@ -328,6 +328,30 @@ mod tests {
     use crate::ec2::action::Action;
 
     #[test]
+    fn what_tells_a_group_its_ami_is_named() {
+        let template = |id: Option<&str>, name: Option<&str>| LaunchSource::Template {
+            id: id.map(String::from),
+            name: name.map(String::from),
+            version: "3".into(),
+        };
+        let sources = [
+            LaunchSource::Configuration("old".into()),
+            template(Some("lt-1"), Some("plain")),
+            template(Some("lt-1"), None),
+            LaunchSource::Image("ami-1".into()),
+        ];
+        assert_eq!(
+            sources.each_ref().map(text_of),
+            [
+                "the launch configuration old",
+                "version 3 of the launch template plain",
+                "version 3 of the launch template lt-1",
+                "an override of its mixed instances policy",
+            ]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_read_counts_as_in_use_unless_there_is_no_such_service() {
         let mut usage = Usage::default();
         let error =

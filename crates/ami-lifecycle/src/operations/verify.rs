@@ -12,6 +12,7 @@ use crate::guest::site::Site;
 use crate::guest::{Expected, WORKDIR, is_on_console};
 use crate::model::ami::{Ami, Status};
 use crate::model::event::{Event, Observer, Stage};
+use crate::model::facts::DISABLED;
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::lease::IsGone;
 use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
@@ -24,7 +25,6 @@ use crate::operations::error::BakeError;
 use crate::operations::launch::{self, LaunchSpec, Started};
 use crate::operations::retire::give_back;
 use crate::operations::undo::{Holdings, Undo, Undone};
-use crate::operations::verify::tags::DISABLED;
 use crate::source::{self, Checkout};
 
 /// An AMI to be proven.

@@ -12,7 +12,6 @@ use crate::model::template::VcsKind;
 
 /// How long a repository may take to say what it has, and to be checked out.
 pub(super) const LOOK: Duration = Duration::from_secs(120);
-
 pub(super) const CHECK_OUT: Duration = Duration::from_secs(60 * 60);
 
 impl VcsKind {

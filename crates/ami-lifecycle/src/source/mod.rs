@@ -20,10 +20,8 @@ pub use vcs::exact_revision;
 pub(crate) use vcs::{clone_commands, revision_command};
 
 use crate::model::ami::Ami;
-use crate::model::other_source::OtherSource;
-use crate::model::other_source::other_source;
-use crate::model::template::Template;
-use crate::model::template::{Repository, Source};
+use crate::model::other_source::{OtherSource, other_source};
+use crate::model::template::{Repository, Source, Template};
 use crate::source::error::SourceError;
 
 /// A checkout on this machine.
@@ -161,8 +159,8 @@ impl Checkout {
     }
 }
 
-/// The same, with the revision of a folder looked up; a repository is not asked for its own, as its URL tells
-/// enough.
+/// Whether the current AMI of a template was baked from another source than the template's. The revision of a
+/// folder is looked up; a repository is not asked for its own, as its URL tells enough.
 pub async fn baked_from_another_source(template: &Template, current: &Ami) -> Option<OtherSource> {
     let revision = match &template.source.repository {
         Repository::Path(_) => current_revision(&template.source).await.ok().flatten(),

@@ -7,8 +7,8 @@ use crate::actions::query::find_group;
 use crate::ec2::Call;
 use crate::model::account::ACCOUNT;
 use crate::model::{Direction, Peer, Rule, SecurityGroup, State, Tags, new_id};
-use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::{default_vpc, network};
 
 /// The longest name and the longest description of a group, in characters.
 const LONGEST_TEXT: usize = 255;
@@ -55,7 +55,7 @@ impl Action for CreateSecurityGroup {
             id: new_id("sg"),
             name: self.name,
             description: self.description,
-            rules: vec![network::allow_all_egress()],
+            rules: vec![default_vpc::allow_all_egress()],
             region: call.region.clone(),
             tags: self.tags,
         };

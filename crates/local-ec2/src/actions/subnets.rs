@@ -8,8 +8,8 @@ use crate::actions::action::Action;
 use crate::ec2::Call;
 use crate::model::account::ACCOUNT;
 use crate::model::{State, Subnet, Tags, new_id};
-use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
+use crate::{default_vpc, network};
 
 pub(super) struct CreateSubnet {
     vpc_id: String,
@@ -164,7 +164,7 @@ fn is_default(subnet: &Subnet) -> bool {
 }
 
 fn write(xml: &mut Xml, state: &State, region: &str, subnet: &Subnet) {
-    let used = network::addresses_in_use(state).filter(|address| subnet.cidr.contains(address));
+    let used = default_vpc::addresses_in_use(state).filter(|address| subnet.cidr.contains(address));
     let (first, last) = network::usable(subnet.cidr);
     xml.text("subnetId", &subnet.id);
     xml.text("vpcId", network::VPC_ID);

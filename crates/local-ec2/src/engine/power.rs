@@ -16,7 +16,7 @@ use crate::{gate, imds};
 
 /// How long a guest may take to shut down after its power button is pressed; then
 /// the power is cut, as EC2 does after some minutes. Emulated guests are slow.
-pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Makes the disks where they are missing, starts the machine and watches it.
 pub(super) async fn boot(ec2: &Arc<Ec2>, instance: &Instance) -> MachineResult<()> {
@@ -43,7 +43,7 @@ pub(super) fn serve_metadata(ec2: &Arc<Ec2>, id: &str) {
     }
 }
 
-pub(super) async fn make_disks(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
+async fn make_disks(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
     for attachment in &instance.attachments {
         let volume = ec2.read(|state| state.volumes.get(&attachment.volume_id).cloned());
         let volume =
@@ -93,7 +93,7 @@ pub(super) async fn give_up_launch(ec2: &Arc<Ec2>, id: &str, first_start: bool, 
 }
 
 /// What EC2 says of an instance that it could not start.
-pub(super) fn internal_error(message: &str) -> StateReason {
+fn internal_error(message: &str) -> StateReason {
     StateReason::now("Server.InternalError", &format!("Server.InternalError: {message}"))
 }
 

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Image, Record};
+use super::image::Image;
+use super::table::Record;
 
 /// Whether the criteria count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Image, Record, Snapshot};
+use super::image::Image;
+use super::storage::Snapshot;
+use super::table::Record;
 
 /// A row of another table, and how long it can be brought back.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 
 /// One endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]

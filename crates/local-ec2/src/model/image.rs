@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Resource, Tags, VolumeType};
+use super::storage::VolumeType;
+use super::table::{Record, Resource};
+use super::tags::Tags;
 use crate::model::account::ACCOUNT;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,8 +16,8 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult};
 

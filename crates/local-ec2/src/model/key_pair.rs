@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 
 /// One key pair.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 
 /// Who may talk to the instances of a group, or be talked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

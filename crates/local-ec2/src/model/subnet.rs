@@ -3,8 +3,8 @@
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 
 /// One subnet.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Tags;
+use super::tags::Tags;
 
 /// Something a [`Table`] holds.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned {

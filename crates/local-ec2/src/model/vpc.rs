@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
 use super::table::resource;
+use super::tags::Tags;
 
 /// What can be changed of the one VPC that there is.
 #[derive(Debug, Clone, Serialize, Deserialize)]

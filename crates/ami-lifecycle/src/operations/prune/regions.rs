@@ -9,7 +9,6 @@ use super::plan_fleet;
 use crate::consumer::Consumers;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
-use crate::model::ami::Ami;
 use crate::model::event::Observer;
 use crate::model::lease::IsGone;
 use crate::model::leftover::{LeftKind, Leftover};
@@ -20,6 +19,7 @@ use crate::operations::place::{InRegion, Place, places};
 use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::retire::{retire, take_back};
 use crate::operations::sweep::{find_leftovers, remove_leftover};
+use crate::{RegionPrune, Retirement};
 
 /// What a plan for pruning is made from.
 #[derive(Clone, Copy)]
@@ -34,34 +34,6 @@ pub struct PruneRequest<'a> {
     pub is_gone: IsGone<'a>,
     /// So many AMIs go at most.
     pub limit: usize,
-}
-
-/// A plan for pruning a region.
-#[derive(Debug, Clone)]
-pub struct RegionPrune {
-    /// The region.
-    pub place: Place,
-    /// For every AMI that was looked at, by template, newest first.
-    pub fates: Vec<Decision>,
-    /// What is to be deleted, oldest first.
-    pub deletions: Vec<Deletion>,
-    /// What is retired before it is deleted, or needed after all.
-    pub retirements: Vec<Retirement>,
-    /// What dead bakes have left besides AMIs.
-    pub left: Vec<Leftover>,
-    /// What could not be looked up, and why: nothing goes then, in no region.
-    pub unknown: Vec<(String, String)>,
-    /// What is to be told of users that name what is not there.
-    pub dangling: Vec<String>,
-}
-
-/// An AMI that is retired, or taken back.
-#[derive(Debug, Clone)]
-pub struct Retirement {
-    /// The AMI.
-    pub ami: Ami,
-    /// What is done with it.
-    pub step: RetireStep,
 }
 
 /// What becomes of something that was to go.
