@@ -33,13 +33,16 @@ pub use crate::guest::error::GuestError;
 pub use crate::guest::kept_login::KeptLogin;
 pub use crate::model::ami::{Ami, SourceRecord, Status};
 pub use crate::model::consumer::{
-    BootScript, Consumer, ConsumerCommand, JenkinsAgents, ScriptText,
+    BootScript, ChannelTag, Consumer, ConsumerCommand, JenkinsAgents, LaunchTemplate, ScriptText,
+    SsmParameter,
 };
 pub use crate::model::distribution::{Destination, Distribution, Encryption, Principal};
 pub use crate::model::event::{Event, Observer, OutputLine, Stage, Stream};
 pub use crate::model::facts::{BlockDevice, ImageFacts};
 pub use crate::model::fleet::{Fleet, Mode, Refusal};
+pub use crate::model::id::{AmiId, InstanceId, SnapshotId};
 pub use crate::model::keep::Keep;
+pub use crate::model::launch_spec::LaunchSpec;
 pub use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
 pub use crate::model::name_taken::{NameHolder, NameTaken};
 pub use crate::model::naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
@@ -60,6 +63,7 @@ pub use crate::operations::bake::name::{check_name, next_name};
 pub use crate::operations::bake::request::{BakeRequest, Baked, OnFailure};
 pub use crate::operations::base::resolve_base;
 pub use crate::operations::claim::{Actor, NotDeleted, NotPromoted};
+pub use crate::operations::context::Context;
 pub use crate::operations::delete::{
     DeletePlan, DeleteRequest, Deleted, Deletion, NoDeletePlan, RegionDeletions, carry_out_delete,
     plan_delete,
@@ -90,7 +94,8 @@ pub use crate::source::baked_from_another_source;
 pub use crate::source::error::SourceError;
 pub use consumer::{
     CONSUMER_PLACEHOLDERS, ConsumerState, Consumers, FilePlan, Files, Holders, JenkinsServer,
-    RollError, ServerError, Sight, examine_consumers, plan_roll, roll,
+    RollError, ServerError, Sight, WrittenPlace, examine_consumers, plan_roll, roll,
+    written_places,
 };
 pub use guest::{AccountFault, check_user_data};
 pub use ipnet::IpNet;

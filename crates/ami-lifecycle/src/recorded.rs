@@ -192,8 +192,8 @@ async fn a_group_that_names_a_version_which_is_gone_does_not_hold_every_ami() {
     let (cloud, _) = replay(answers).await;
     let usage = usage::of(&cloud, &[AMI.into(), OTHER.into()]).await;
     assert_eq!(usage.unknown, []);
-    let text = "the auto scaling group agents names version 3 of the launch template agents, which is \
-                gone";
+    let text = "the auto scaling group agents names version 3 of the launch template agents, which no \
+                longer exists";
     assert_eq!(usage.dangling, [text]);
     let held: Vec<(&str, &User)> = usage.users.iter().map(|(ami, user)| (&**ami, user)).collect();
     let [(AMI, User::AutoScalingGroup { name, by })] = held[..] else { panic!("{held:?}") };

@@ -19,7 +19,7 @@ pub(crate) struct Global {
     /// Print results and errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Tell more about what is done; twice: every call
+    /// Show more detail; twice: every call
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }

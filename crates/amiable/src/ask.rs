@@ -15,7 +15,9 @@ pub(crate) fn confirm(console: &Console, yes: bool, question: &str, otherwise: &
     match console.ask(question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::failed(otherwise)),
-        None => Err(Failure::usage(format!("there is no terminal to ask on, so {otherwise}"))
-            .hint("--yes does it without asking")),
+        None => Err(Failure::usage(format!(
+            "cannot ask for confirmation without a terminal, so {otherwise}"
+        ))
+        .hint("--yes skips the question")),
     }
 }

@@ -55,10 +55,10 @@ pub(crate) async fn cloud(config: &Config, console: &Console) -> Result<Cloud, F
         if let Some(first) = first.filter(|first| *first != cloud.region()) {
             let (name, region) = (&template.name, cloud.region());
             let text = format!(
-                "template {name}: the first of its regions is {first}, and AMIs are baked in {region}"
+                "template {name}: the first of its regions is {first}, but AMIs are baked in {region}"
             );
             return Err(Failure::usage(text)
-                .hint("`region` under [cloud], AWS_REGION or the AWS profile says where"));
+                .hint("`region` under [cloud], AWS_REGION or the AWS profile decides where"));
         }
     }
     Ok(cloud)
@@ -102,10 +102,8 @@ pub(crate) async fn cloud_of(
         loader = loader.profile_name(profile);
     }
     let is_local = settings.endpoint == CloudEndpoint::Local;
-    let profiles = match is_local {
-        true => None,
-        false => Some(Profiles::read(settings.profile.as_deref()).await),
-    };
+    let profiles =
+        if is_local { None } else { Some(Profiles::read(settings.profile.as_deref()).await) };
     let mut variables = Vec::new();
     match &settings.endpoint {
         CloudEndpoint::Aws => {}

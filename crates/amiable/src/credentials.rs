@@ -47,16 +47,16 @@ impl Profiles {
             (Ok(set), Some(name)) if set.get_profile(name).is_none() => {
                 let mut known: Vec<&str> = set.profiles().collect();
                 known.sort_unstable();
-                let hint = match known.is_empty() {
-                    true => "`aws configure --profile NAME` makes one".to_owned(),
-                    false => format!("there are {}", known.join(", ")),
-                };
+                let hint = if known.is_empty() {
+"`aws configure --profile NAME` creates one".to_owned()
+} else {
+format!("there are {}", known.join(", "))
+};
                 Err(Failure::usage(format!("there is no AWS profile `{name}`")).hint(hint))
             }
             (Err(error), named) if named.is_some() || !has_region || !has_keys => {
                 Err(Failure::usage(error.clone()).hint(
-                    "in AWS' files a line is `[profile NAME]` or `key = value`; one that begins with a blank \
-                     belongs to the line above it",
+                    "in AWS' configuration files a line is `[profile NAME]` or `key = value`; a line that begins with a space continues the one above it",
                 ))
             }
             _ => Ok(()),

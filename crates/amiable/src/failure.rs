@@ -131,9 +131,8 @@ impl From<NotDeleted> for Failure {
         match error {
             NotDeleted::Cloud(error) => error.into(),
             NotDeleted::CopiesLeft => Failure::failed(error.to_string()),
-            other => {
-                Failure::failed(other.to_string()).hint("`amiable list` shows what there is now")
-            }
+            other => Failure::failed(other.to_string())
+                .hint("run `amiable list` to see what there is now"),
         }
     }
 }
@@ -152,7 +151,7 @@ impl From<NotPromoted> for Failure {
         match error {
             NotPromoted::Cloud(error) => error.into(),
             other => Failure::failed(other.to_string())
-                .hint("it was not made current; `amiable list` shows what there is"),
+                .hint("it was not made current; run `amiable list` to see what there is"),
         }
     }
 }
@@ -161,9 +160,8 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
         let failure = Failure::usage(chain(&error));
         match error {
-            ConfigError::NotFound(_) => {
-                failure.hint("`amiable init` writes one, and --config names one that is elsewhere")
-            }
+            ConfigError::NotFound(_) => failure
+                .hint("run `amiable init` to write one, or use --config for one that is elsewhere"),
             ConfigError::Unreadable { .. } => failure,
             ConfigError::Mistakes { path, text, diagnostics } => failure
                 .details(vec![String::new(), config::render(&path, &text, &diagnostics, false)]),
@@ -230,13 +228,13 @@ fn of_error(
         _ => false,
     };
     if is_of_the_log {
-        details.push(format!("the whole log: {log}"));
+        details.push(format!("full log: {log}"));
     }
     if let BakeError::NameInUse { users, .. } = error {
         details.extend(users.iter().map(|user| format!("  {user}")));
     }
     for (id, error) in left {
-        details.push(format!("left behind: {id}, as it could not be undone: {error}"));
+        details.push(format!("left behind: {id}, because it could not be removed: {error}"));
         details.push("`amiable sweep` removes it".into());
     }
     let failure = Failure::new(status, message).details(details);

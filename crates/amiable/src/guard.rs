@@ -82,7 +82,7 @@ async fn end(group: Pid, mut child: Child) {
             let _ = kill_process_group(group, Signal::KILL);
             return;
         }
-        // A member that has ended counts until its parent has asked for it.
+        // A member that has ended counts until its parent has waited for it.
         let _ = child.try_wait();
         tokio::time::sleep(STEP).await;
     }

@@ -18,13 +18,14 @@ pub(crate) fn cancel_on_signals(console: &Console, holdings: &Holdings) -> Cance
             () = next_signal() => {}
             () = next_hang_up() => {}
         }
-        console
-            .complain("interrupted: undoing what was begun; once more ends at once and leaves it");
+        console.complain("interrupted: rolling back; press Ctrl-C again to stop now and leave it");
         cancelled.cancel();
         next_signal().await;
         console.complain(&match holdings.list() {
-            left if left.is_empty() => "ended at once; nothing is left".to_owned(),
-            left => format!("ended at once. Left: {}; `amiable sweep` removes it", left.join(", ")),
+            left if left.is_empty() => "stopped; nothing is left behind".to_owned(),
+            left => {
+                format!("stopped. Left behind: {}; `amiable sweep` removes it", left.join(", "))
+            }
         });
         std::process::exit(Status::Interrupted as i32);
     });

@@ -37,8 +37,9 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 /// Where the local endpoint keeps everything.
 pub(crate) fn local_folder() -> Result<PathBuf, Failure> {
     match env::var_os("AMIABLE_LOCAL_DIR").filter(|path| !path.is_empty()) {
-        Some(path) => std::path::absolute(path)
-            .map_err(|error| Failure::usage(format!("AMIABLE_LOCAL_DIR is no path: {error}"))),
+        Some(path) => std::path::absolute(path).map_err(|error| {
+            Failure::usage(format!("AMIABLE_LOCAL_DIR is not a valid path: {error}"))
+        }),
         None => Ok(xdg("XDG_DATA_HOME", ".local/share")?.join("amiable/local")),
     }
 }
@@ -119,7 +120,7 @@ fn start_in(stat: &str) -> Option<String> {
     // The name of the program may hold anything, and stands in parentheses.
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    // A process that has ended and that nobody has asked for yet is a zombie.
+    // A process that has ended and that nobody has waited for yet is a zombie.
     fields.get(19).filter(|_| fields.first() != Some(&"Z")).map(|start| (*start).to_owned())
 }
 

@@ -112,10 +112,7 @@ impl<'d> Found<'d> {
                 self.casc_item(item)?;
             }
         }
-        match self.clouds.is_empty() {
-            true => self.casc_anywhere(documents),
-            false => Ok(()),
-        }
+        if self.clouds.is_empty() { self.casc_anywhere(documents) } else { Ok(()) }
     }
 
     fn casc_anywhere(&mut self, tree: &Tree) -> Result<(), ReadError> {
@@ -182,9 +179,10 @@ impl<'d> Found<'d> {
         let find = |name: &str| fields.iter().rfind(|field| field.path.eq_ignore_ascii_case(name));
         let value = |name: &str| find(name).map(|field| field.value.clone());
         let is_eucalyptus = kind == XML_EUCALYPTUS || kind.eq_ignore_ascii_case(CASC_EUCALYPTUS);
-        let region = match is_eucalyptus {
-            true => Region::None,
-            false => Region::read(format, value("region").as_deref()),
+        let region = if is_eucalyptus {
+            Region::None
+        } else {
+            Region::read(format, value("region").as_deref())
         };
         self.clouds.push(Cloud {
             name: value("name").or_else(|| value("cloudName")).unwrap_or_default(),
@@ -334,9 +332,8 @@ impl<'d> Found<'d> {
     fn fields(&self, tree: &Tree, without: &str) -> Vec<Field> {
         let leaves = tree.entries().iter().filter(|(name, _)| name != without);
         let leaves = leaves.flat_map(|(name, below)| {
-            let join = |path: String| match path.is_empty() {
-                true => name.clone(),
-                false => format!("{name}.{path}"),
+            let join = |path: String| {
+                if path.is_empty() { name.clone() } else { format!("{name}.{path}") }
             };
             below
                 .leaves()

@@ -229,9 +229,10 @@ impl Document {
                 })
                 .map(|(_, other)| format!("{} (line {})", other.title(), other.line))
                 .collect();
-            let others = match others.is_empty() {
-                true => "something that is no agent template".to_owned(),
-                false => others.join(", "),
+            let others = if others.is_empty() {
+                "something that is no agent template".to_owned()
+            } else {
+                others.join(", ")
             };
             let agent = &self.agents[it.agents[0]];
             return Err(EditError::Shared { agent: agent.title(), line: agent.line, others });
@@ -264,10 +265,7 @@ impl Document {
                 return Err(EditError::Differs(path.clone()));
             }
         }
-        match before.len() == after.len() {
-            true => Ok(()),
-            false => Err(EditError::Differs("its end".into())),
-        }
+        if before.len() == after.len() { Ok(()) } else { Err(EditError::Differs("its end".into())) }
     }
 }
 

@@ -7,7 +7,7 @@ pub enum ReadError {
     #[error("it is not {0} text")]
     Encoding(String),
     /// It is no XML.
-    #[error("it is no well-formed XML: line {line}: {reason}")]
+    #[error("it is not well-formed XML: line {line}: {reason}")]
     Xml {
         /// Where, from 1.
         line: usize,
@@ -15,7 +15,7 @@ pub enum ReadError {
         reason: String,
     },
     /// It is no YAML.
-    #[error("it is no YAML: line {line}: {reason}")]
+    #[error("it is not valid YAML: line {line}: {reason}")]
     Yaml {
         /// Where, from 1.
         line: usize,
@@ -23,13 +23,13 @@ pub enum ReadError {
         reason: String,
     },
     /// It is what a YAML or XML file is made from, or a program that makes one.
-    #[error("it is {kind}, and no file that Jenkins reads")]
+    #[error("it is {kind}, not a file that Jenkins reads")]
     Program {
         /// What it is.
         kind: ProgramKind,
     },
     /// Something that is read or written is there twice, and readers differ on which counts.
-    #[error("line {line}: `{name}` is there twice")]
+    #[error("line {line}: `{name}` appears twice")]
     Twice {
         /// Where the second begins, from 1.
         line: usize,
@@ -89,8 +89,7 @@ pub enum Remark {
     },
     /// Jenkins does not find them there either.
     #[error(
-        "cloud {cloud} (line {line}) has `templates` where Jenkins does not look: they are a list, \
-         below the cloud's own keys"
+        "cloud {cloud} (line {line}) has `templates` where Jenkins does not look: it must be a list below the cloud's own keys"
     )]
     Astray {
         /// How it is called.
@@ -131,8 +130,7 @@ impl ReadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             ReadError::Program { .. } => Some(
-                "give amiable what is made of it, or let it take its AMI from an SSM parameter or a tag, which \
-                 consumers of amiable's follow; a `command` consumer can edit it",
+                "give amiable the file generated from it, or let it take its AMI from an SSM parameter or a tag that amiable's consumers set; a `command` consumer can edit it",
             ),
             ReadError::Text { error, .. } => error.hint(),
             _ => None,
@@ -164,7 +162,7 @@ pub enum FindError {
     /// No cloud of the EC2 plugin has that name.
     #[error("there is no cloud `{name}`; there is {}", listed(known))]
     NoCloud {
-        /// What was asked for.
+        /// What was requested.
         name: String,
         /// What there is.
         known: Vec<String>,
@@ -172,7 +170,7 @@ pub enum FindError {
     /// Nothing has that name.
     #[error("there is no agent template {name}; there is {}", listed(known))]
     None {
-        /// What was asked for.
+        /// What was requested.
         name: String,
         /// What there is.
         known: Vec<String>,
@@ -180,7 +178,7 @@ pub enum FindError {
     /// Several have it.
     #[error("there are {} agent templates {name}, in lines {}", lines.len(), numbers(lines))]
     Several {
-        /// What was asked for.
+        /// What was requested.
         name: String,
         /// Where they begin.
         lines: Vec<usize>,
@@ -207,7 +205,7 @@ pub enum EditError {
         line: usize,
     },
     /// The template has no init script that could be replaced.
-    #[error("{agent} (line {line}) has no init script to put another in the place of")]
+    #[error("{agent} (line {line}) has no init script to replace")]
     NoScript {
         /// Which.
         agent: String,
@@ -225,7 +223,9 @@ pub enum EditError {
         variable: String,
     },
     /// A YAML anchor is the source for others as well.
-    #[error("{agent} (line {line}) shares it, by an anchor, with {others}, which would change too")]
+    #[error(
+        "{agent} (line {line}) shares it through an anchor with {others}, which would change too"
+    )]
     Shared {
         /// Which.
         agent: String,
@@ -253,7 +253,7 @@ pub enum EditError {
         reason: String,
     },
     /// The edited file does not read as it should. It is a mistake of this library's.
-    #[error("the edited file would differ from what was meant at {0}, so it is left as it is")]
+    #[error("the edited file would differ from what was intended at {0}, so it was not written")]
     Differs(String),
 }
 

@@ -18,9 +18,10 @@ impl Document {
         let text = Text::decode(bytes)?;
         let characters = text.characters();
         let is_xml = characters.trim_start().starts_with('<');
-        let (format, read) = match is_xml {
-            true => (Format::Xml, xml::read(characters)),
-            false => (Format::Casc, yaml::read(characters)),
+        let (format, read) = if is_xml {
+            (Format::Xml, xml::read(characters))
+        } else {
+            (Format::Casc, yaml::read(characters))
         };
         let as_program = |error| match recognised(characters) {
             Some(kind) => ReadError::Program { kind },

@@ -36,10 +36,7 @@ impl Open {
 /// Reads a document. An attribute stands beside its element, as `element@attribute`.
 pub(crate) fn read(text: &str) -> Result<(Vec<Slot>, Tree), ReadError> {
     let mut reader = Reader::from_str(text);
-    let version = match is_1_1(text) {
-        true => XmlVersion::Explicit1_1,
-        false => XmlVersion::Explicit1_0,
-    };
+    let version = if is_1_1(text) { XmlVersion::Explicit1_1 } else { XmlVersion::Explicit1_0 };
     let mut slots = Vec::new();
     let mut open = vec![Open::new(String::new(), 0, 0)];
     loop {
@@ -266,11 +263,13 @@ impl Place<'_> {
                 '\r' => escaped += "&#xd;",
                 '\n' if text.contains("\r\n") => escaped += "\r\n",
                 it if self.is_plain(it) => escaped.push(it),
-                '\0' | '\u{fffe}' | '\u{ffff}' => return Err(format!("{character:?} is no XML")),
+                '\0' | '\u{fffe}' | '\u{ffff}' => {
+                    return Err(format!("{character:?} is not allowed in XML"));
+                }
                 it if is_1_1(text) || it >= '\u{7f}' => {
                     escaped += &format!("&#x{:x};", u32::from(it));
                 }
-                it => return Err(format!("{it:?} is no XML 1.0")),
+                it => return Err(format!("{it:?} is not allowed in XML 1.0")),
             }
         }
         // "]]>" may not stand in text.

@@ -161,14 +161,12 @@ impl Reading<'_> {
     }
 
     fn close(&mut self, closed: Open) -> usize {
-        let node = match closed.mapping {
-            false => Node::Sequence(closed.at, closed.items),
-            true => {
-                let pairs = closed.items.chunks_exact(2);
-                let pairs: Vec<(Key, usize)> =
-                    pairs.map(|pair| (self.key(pair[0]), pair[1])).collect();
-                Node::Mapping(closed.at, pairs)
-            }
+        let node = if closed.mapping {
+            let pairs = closed.items.chunks_exact(2);
+            let pairs: Vec<(Key, usize)> = pairs.map(|pair| (self.key(pair[0]), pair[1])).collect();
+            Node::Mapping(closed.at, pairs)
+        } else {
+            Node::Sequence(closed.at, closed.items)
         };
         let node = self.add(node);
         self.named(closed.anchor, node)

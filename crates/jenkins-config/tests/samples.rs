@@ -135,7 +135,7 @@ fn what_others_share_by_an_anchor_changes_with_them_or_not_at_all() {
     let refused = document.edit(&[to(0, "ami-2")]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "a (line 6) shares it, by an anchor, with b (line 7), which would change too"
+        "a (line 6) shares it through an anchor with b (line 7), which would change too"
     );
     let both = document.edit(&[to(0, "ami-2"), to(1, "ami-2")]).unwrap();
     assert_eq!(String::from_utf8(both).unwrap(), text.replace("ami-1", "ami-2"));
@@ -188,7 +188,7 @@ fn what_readers_take_in_two_ways_is_refused_where_it_is_read() {
         )
     };
     let twice = Document::parse(agent("<ami>ami-1</ami>\n<ami>ami-2</ami>").as_bytes());
-    assert_eq!(twice.unwrap_err().to_string(), "line 2: `ami` is there twice");
+    assert_eq!(twice.unwrap_err().to_string(), "line 2: `ami` appears twice");
     let null = parse("- amazonEC2:\n    templates:\n    - {ami: ami-1, description: ~}\n");
     assert_eq!(null.agents()[0].description, None);
     let yaml = |more: &str| {
@@ -201,10 +201,10 @@ fn what_readers_take_in_two_ways_is_refused_where_it_is_read() {
     let edited = parse(&text).edit(&[to(0, "ami-2")]).unwrap();
     assert_eq!(String::from_utf8(edited).unwrap(), text.replace("ami-1", "ami-2"));
     for (more, told) in [
-        ("        ami: ami-2\n", "line 11: `ami` is there twice"),
-        ("      region: a\n      region: b\n", "line 12: `region` is there twice"),
-        ("  clouds: []\n", "line 11: `clouds` is there twice"),
-        ("jenkins: {}\n", "line 11: `jenkins` is there twice"),
+        ("        ami: ami-2\n", "line 11: `ami` appears twice"),
+        ("      region: a\n      region: b\n", "line 12: `region` appears twice"),
+        ("  clouds: []\n", "line 11: `clouds` appears twice"),
+        ("jenkins: {}\n", "line 11: `jenkins` appears twice"),
     ] {
         assert_eq!(Document::parse(yaml(more).as_bytes()).unwrap_err().to_string(), told);
     }
@@ -335,7 +335,7 @@ fn what_is_left_alone_is_told() {
     };
     let fleet = "a cloud of the EC2 Fleet plugin names no AMI: its auto scaling group or fleet starts agents from a launch template, which a `launch_template` consumer follows";
     let astray =
-        "has `templates` where Jenkins does not look: they are a list, below the cloud's own keys";
+        "has `templates` where Jenkins does not look: it must be a list below the cloud's own keys";
     for (text, expected) in [
         (
             "clouds:\n- amazonEC2:\n    name: c\n",
@@ -371,9 +371,9 @@ fn what_is_left_alone_is_told() {
     }
     let two = format!("a: |\n{}b: |\n  amazonEC2: [\n", indented(CLOUD, 2));
     let [remark] = &remarks(&two)[..] else { panic!() };
-    assert!(remark.starts_with("the text at b: it is no YAML: line 1"), "{remark}");
+    assert!(remark.starts_with("the text at b: it is not valid YAML: line 1"), "{remark}");
     let broken = Document::parse(b"a:\n  b: |\n    amazonEC2: [\n").unwrap_err().to_string();
-    assert!(broken.starts_with("the text at a.b: it is no YAML: line 3: "), "{broken}");
+    assert!(broken.starts_with("the text at a.b: it is not valid YAML: line 3: "), "{broken}");
 }
 
 #[test]
@@ -381,19 +381,19 @@ fn templates_and_programs_are_called_what_they_are() {
     for (text, told) in [
         (
             "<%- if @x -%>\njenkins:\n<%- end -%>\n",
-            "it is a template (ERB), and no file that Jenkins reads",
+            "it is a template (ERB), not a file that Jenkins reads",
         ),
         (
             "{% if x %}\njenkins:\n  clouds:\n{% endif %}\n",
-            "it is a template (Jinja), and no file that Jenkins reads",
+            "it is a template (Jinja), not a file that Jenkins reads",
         ),
         (
             "data:\n{{- range .Values.x }}\n  a: b\n{{- end }}\n",
-            "it is a template (Go, as Helm's charts have them), and no file that Jenkins reads",
+            "it is a template (Go, as Helm's charts have them), not a file that Jenkins reads",
         ),
         (
             "variable \"ami\" {\n  default = \"ami-1\"\n}\nlocals {\n  casc = \"amazonEC2: {}\"\n}\n",
-            "it is a configuration of Terraform, and no file that Jenkins reads",
+            "it is a configuration of Terraform, not a file that Jenkins reads",
         ),
     ] {
         assert_eq!(Document::parse(text.as_bytes()).unwrap_err().to_string(), told, "{text}");

@@ -50,7 +50,7 @@ pub enum ServeError {
     #[error("another local endpoint is running for {}", .0.display())]
     Running(PathBuf),
     /// The port is taken.
-    #[error("port {port} of 127.0.0.1 cannot be used (--port chooses another)")]
+    #[error("port {port} of 127.0.0.1 cannot be used (choose another with --port)")]
     Port {
         /// Which one.
         port: u16,

@@ -397,7 +397,7 @@ fn account(text: Option<&str>) -> Result<String, String> {
         Some(account) => Ok(account.into()),
         None if is_number => Ok(text.into()),
         None => Err(format!(
-            "`{text}` is no account: write its 12 digits, or amazon, or aws-marketplace"
+            "`{text}` is not an account: write its 12 digits, or amazon, or aws-marketplace"
         )),
     }
 }

@@ -58,9 +58,10 @@ impl Imported {
                 id: new_id("ami"),
                 region: String::new(),
                 // Those of others are there for everybody.
-                permissions: match is_own {
-                    true => Vec::new(),
-                    false => vec![Permission::Group("all".into())],
+                permissions: if is_own {
+                    Vec::new()
+                } else {
+                    vec![Permission::Group("all".into())]
                 },
                 owner: self.owner,
                 deprecation: self.deprecated,

@@ -91,7 +91,7 @@ fn check_qemu() -> Result<(), ServeError> {
     }
 }
 
-/// Binds the port that was asked for, else the one of the last start, else a free one.
+/// Binds the port that was requested, else the one of the last start, else a free one.
 async fn listen(config: &ServerConfig) -> Result<(TcpListener, Endpoint), ServeError> {
     let folder = &config.folder;
     let earlier = folder
@@ -166,14 +166,15 @@ async fn answer(
         Some(Ok(text)) => (StatusCode::OK, text),
         Some(Err(error)) => {
             tracing::info!("{action} refused: {error}");
-            let text = match is_other_service {
-                true => error.query_body(&request_id),
-                false => error.body(&request_id),
+            let text = if is_other_service {
+                error.query_body(&request_id)
+            } else {
+                error.body(&request_id)
             };
             (error.status, text)
         }
         None => {
-            tracing::info!("{action}: the connection is cut, as asked for");
+            tracing::info!("{action}: the connection is cut, as requested");
             cutter.cut();
             (StatusCode::INTERNAL_SERVER_ERROR, String::new())
         }

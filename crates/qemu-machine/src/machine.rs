@@ -154,7 +154,7 @@ async fn go_on_when_there_is_room(dir: PathBuf, monitor: Arc<Monitor>) {
             return;
         }
         tracing::warn!(
-            "no room on disk: the machine of {} stands still until there is some",
+            "the disk is full: the machine of {} is paused until there is",
             dir.display()
         );
         tokio::time::sleep(ROOM_PAUSE).await;

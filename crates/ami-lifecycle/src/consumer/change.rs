@@ -10,13 +10,14 @@ use crate::model::ami::Ami;
 use crate::model::consumer::{BootScript, ScriptText};
 use crate::model::event::Observer;
 use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
 use crate::model::template::Template;
 
 /// The AMI that consumers are to name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollTarget {
     /// Its id.
-    pub ami: String,
+    pub ami: AmiId,
     /// Its name, as far as it is known.
     pub name: String,
     /// Its generation, where it is one of the template's.
@@ -42,9 +43,9 @@ impl RollTarget {
 
     /// Any other, of which nothing is known.
     #[must_use]
-    pub fn foreign(ami: &str) -> RollTarget {
+    pub fn foreign(ami: &AmiId) -> RollTarget {
         RollTarget {
-            ami: ami.to_owned(),
+            ami: ami.clone(),
             name: String::new(),
             generation: None,
             template: None,
@@ -55,7 +56,7 @@ impl RollTarget {
     pub(super) fn title(&self) -> String {
         match self.generation {
             Some(generation) => format!("generation {generation}"),
-            None => self.ami.clone(),
+            None => self.ami.to_string(),
         }
     }
 }
@@ -140,7 +141,7 @@ pub struct Naming {
     #[serde(skip)]
     pub short: String,
     /// The AMI's id.
-    pub ami: String,
+    pub ami: AmiId,
     /// The consumer is that place, and no other.
     #[serde(skip)]
     pub is_all: bool,
@@ -150,11 +151,11 @@ pub struct Naming {
 }
 
 impl Naming {
-    pub(super) fn new(place: String, short: String, ami: String) -> Naming {
+    pub(super) fn new(place: String, short: String, ami: AmiId) -> Naming {
         Naming { place, short, ami, is_all: false, in_ec2: false }
     }
 
-    pub(super) fn of_all(place: String, short: String, ami: String) -> Naming {
+    pub(super) fn of_all(place: String, short: String, ami: AmiId) -> Naming {
         Naming { is_all: true, ..Naming::new(place, short, ami) }
     }
 }

@@ -5,13 +5,19 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::error::RollError;
-use crate::consumer::change::{Naming, RollRequest};
+use super::files::Files;
+use super::kind::{Kind, Reading};
+use super::server::JenkinsServer;
+use super::written_place::WrittenPlace;
+use crate::consumer::change::{Move, Naming, RollRequest, Value};
 use crate::model::consumer::ConsumerCommand;
 use crate::model::event::{Event, Stream};
+use crate::model::id::AmiId;
 
 /// How many of its last lines an error shows.
 const TAIL: usize = 10;
@@ -38,23 +44,61 @@ fn filled(arguments: &[String], request: &RollRequest<'_>) -> Vec<String> {
     arguments.iter().map(fill).collect()
 }
 
-/// Whether a program that is named by a path is there.
-pub(super) fn examine(command: &ConsumerCommand) -> Result<(), RollError> {
-    let program = command.program();
-    if !program.contains('/') {
-        return Ok(());
+#[async_trait(?Send)]
+impl Kind for ConsumerCommand {
+    async fn read(&self, _: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
+        ask(self).await
     }
-    let there = std::fs::metadata(command.folder.join(program));
-    let program = program.to_owned();
-    there.map(drop).map_err(|source| RollError::NotStarted { program, source })
+
+    async fn plan(&self, request: &RollRequest<'_>, _: &mut Files) -> Result<Vec<Move>, RollError> {
+        Ok(vec![told(self, request)])
+    }
+
+    async fn roll(
+        &self,
+        request: &RollRequest<'_>,
+        _: &mut Files,
+        moves: &mut Vec<Move>,
+    ) -> Result<(), RollError> {
+        run(self, request).await?;
+        moves.push(told(self, request));
+        Ok(())
+    }
+
+    /// The same program may be told different things.
+    fn places(&self, _: &str, _: Option<&str>) -> Vec<WrittenPlace> {
+        Vec::new()
+    }
+
+    /// Whether a program that is named by a path is there.
+    fn examine(&self, _: Option<&JenkinsServer>) -> Result<(), RollError> {
+        let program = self.program();
+        if !program.contains('/') {
+            return Ok(());
+        }
+        let there = std::fs::metadata(self.folder.join(program));
+        let program = program.to_owned();
+        there.map(drop).map_err(|source| RollError::NotStarted { program, source })
+    }
+}
+
+fn told(command: &ConsumerCommand, request: &RollRequest<'_>) -> Move {
+    Move {
+        place: command.program().to_owned(),
+        is_all: true,
+        value: Value::Told,
+        from: None,
+        to: request.target.ami.clone().into(),
+    }
 }
 
 fn prepare(command: &ConsumerCommand, arguments: &[String]) -> Command {
     let program = arguments.first().map_or("", String::as_str);
     // One that is named by a path is found from the configuration file.
-    let program = match program.contains('/') {
-        true => command.folder.join(program).into_os_string(),
-        false => program.into(),
+    let program = if program.contains('/') {
+        command.folder.join(program).into_os_string()
+    } else {
+        program.into()
     };
     let mut prepared = Command::new(program);
     prepared
@@ -68,10 +112,7 @@ fn prepare(command: &ConsumerCommand, arguments: &[String]) -> Command {
 }
 
 /// Runs it. What it prints becomes events.
-pub(super) async fn roll(
-    command: &ConsumerCommand,
-    request: &RollRequest<'_>,
-) -> Result<(), RollError> {
+async fn run(command: &ConsumerCommand, request: &RollRequest<'_>) -> Result<(), RollError> {
     let program = command.program().to_owned();
     let mut prepared = prepare(command, &filled(&command.run, request));
     tracing::debug!("{prepared:?}");
@@ -138,7 +179,7 @@ async fn tell(
 }
 
 /// Asks the query, where there is one.
-pub(super) async fn read(command: &ConsumerCommand) -> Result<Option<Vec<Naming>>, RollError> {
+async fn ask(command: &ConsumerCommand) -> Result<Option<Vec<Naming>>, RollError> {
     let Some(query) = &command.query else { return Ok(None) };
     let program = query.first().cloned().unwrap_or_default();
     let mut prepared = prepare(command, query);
@@ -168,17 +209,17 @@ pub(super) async fn read(command: &ConsumerCommand) -> Result<Option<Vec<Naming>
         return Err(RollError::NoIds { program, text });
     }
     let place = format!("the command {program}");
-    let naming = |ami: String| Naming::of_all(place.clone(), program.clone(), ami);
+    let naming = |ami: AmiId| Naming::of_all(place.clone(), program.clone(), ami);
     Ok(Some(ids.into_iter().map(naming).collect()))
 }
 
 /// The ids of AMIs in a text, whatever stands between them.
-fn ids(text: &str) -> Vec<String> {
-    let found = text.match_indices("ami-").map(|(at, _)| {
-        let digits = text[at + 4..].bytes().take_while(u8::is_ascii_hexdigit).count();
-        text[at..at + 4 + digits].to_owned()
+fn ids(text: &str) -> Vec<AmiId> {
+    let found = text.match_indices(AmiId::PREFIX).filter_map(|(at, prefix)| {
+        let digits = text[at + prefix.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        AmiId::parse(&text[at..at + prefix.len() + digits])
     });
-    found.filter(|id| id.len() > 4).collect()
+    found.collect()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub enum RollError {
     #[error(transparent)]
     Edit(#[from] EditError),
     /// The init script in the file is nobody's that is known.
-    #[error("{agent} has an init script that is neither {small} nor {whole}, so it would be lost")]
+    #[error("{agent} has an init script that is neither {small} nor {whole}; it would be lost")]
     UnknownScript {
         /// The agent template.
         agent: String,
@@ -50,8 +50,7 @@ pub enum RollError {
     Stranded(String),
     /// The plugin asks for more than the id, and would find no AMI.
     #[error(
-        "{agent} asks EC2 for an AMI by its id and by {keys}, which {ami} does not match: Jenkins could start \
-         no agent"
+        "{agent} asks EC2 for an AMI by its id and by {keys}, which {ami} does not match: Jenkins could not start an agent"
     )]
     NotFound {
         /// The agent template.
@@ -77,7 +76,7 @@ pub enum RollError {
         ami: String,
     },
     /// Somebody else has written it since it was looked at.
-    #[error("{} has changed since it was read, and is left as it is", .0.display())]
+    #[error("{} has changed since it was read, and was not written", .0.display())]
     ChangedUnderneath(PathBuf),
     /// Its file cannot be written.
     #[error("failed to write {}", path.display())]
@@ -88,16 +87,16 @@ pub enum RollError {
         source: std::io::Error,
     },
     /// The running Jenkins does not follow.
-    #[error("Jenkins does not follow its file")]
+    #[error("Jenkins did not reload its file")]
     Server(#[source] ServerError),
     /// The running Jenkins cannot be asked.
-    #[error("failed to ask the running Jenkins")]
+    #[error("failed to query the running Jenkins")]
     Asking(#[source] ServerError),
     /// A call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
     /// The parameter is of another type.
-    #[error("it is a {kind}, and an AMI's id would not fit it")]
+    #[error("it is a {kind}, which cannot hold an AMI id")]
     ParameterKind {
         /// Its type.
         kind: String,
@@ -116,10 +115,10 @@ pub enum RollError {
     #[error("it takes its AMI from {0}: roll that parameter instead")]
     Resolved(String),
     /// A tag of the template's is for AMIs of the template.
-    #[error("{0} is not one of the template's AMIs, and does not get their tag")]
+    #[error("{0} is not one of the template's AMIs, so it is not tagged")]
     NotOfTemplate(String),
     /// A query's answer has no AMI in it.
-    #[error("{program} prints no AMI's id, but: {text}")]
+    #[error("{program} printed something other than AMI ids: {text}")]
     NoIds {
         /// The program.
         program: String,
@@ -159,7 +158,7 @@ impl RollError {
         Some(match self {
             RollError::Agents(errors) => match errors.first() {
                 Some(FindError::Several { .. }) => {
-                    "name the cloud as well, with `cloud` beside `agents`, or name them by their labels: \
+                    "name the cloud too, with `cloud` beside `agents`, or name them by their labels: \
                      { labels = \"…\" }"
                         .into()
                 }
@@ -169,17 +168,16 @@ impl RollError {
                 "keep it in one of the two files, or let `amiable roll --force` replace it".into()
             }
             RollError::NotFound { keys, .. } => format!(
-                "take {keys} out of the agent template, or let them match; `amiable roll --force` names the AMI \
-                 all the same"
+                "remove {keys} from the agent template, or make them match; `amiable roll --force` writes the AMI anyway"
             ),
             RollError::Unsearchable { key, .. } => format!(
-                "take {key} out of the agent template; `amiable roll --force` names the AMI all the same"
+                "remove {key} from the agent template; `amiable roll --force` writes the AMI anyway"
             ),
             RollError::Stranded(_) => {
                 "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }
             RollError::NotJenkins { source, .. } => return source.hint().map(String::from),
-            RollError::ChangedUnderneath(_) => "the same command looks at it again".into(),
+            RollError::ChangedUnderneath(_) => "run the same command to check it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),
             RollError::Cloud(error) => return error.hint(),
             _ => return None,

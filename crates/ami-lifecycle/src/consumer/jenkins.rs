@@ -1,17 +1,23 @@
 //! Agent templates in a file of Jenkins': the id in the file changes, and nothing else.
 
+use async_trait::async_trait;
 use jenkins_config::{Agent, AgentName, Change, Document, Format, Search, Selector};
 
 use super::error::RollError;
 use super::files::{Files, read};
+use super::holders::Holders;
+use super::kind::{Kind, Reading};
 use super::server::{JenkinsServer, Running, Wanted};
 use super::written::{Kept, WrittenScripts};
+use super::written_place::WrittenPlace;
 use crate::consumer::change::{Move, Naming, RollRequest, Value};
+use crate::ec2::error::chain;
 use crate::model::ami::Ami;
 use crate::model::consumer::{BootScript, JenkinsAgents, is_same};
+use crate::model::id::AmiId;
 
 /// Reads a file of Jenkins'.
-pub(super) fn document(agents: &JenkinsAgents) -> Result<Document, RollError> {
+fn document(agents: &JenkinsAgents) -> Result<Document, RollError> {
     parse(agents, &read(&agents.file)?)
 }
 
@@ -21,7 +27,7 @@ fn parse(agents: &JenkinsAgents, bytes: &[u8]) -> Result<Document, RollError> {
 }
 
 /// The agent templates that are named, by their numbers: each exactly once.
-pub(super) fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<usize>, RollError> {
+fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<usize>, RollError> {
     let cloud = agents.cloud.as_deref();
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for agent in &agents.agents {
@@ -35,9 +41,9 @@ pub(super) fn chosen(document: &Document, agents: &JenkinsAgents) -> Result<Vec<
 
 /// Why the AMI that an agent template starts from could not be determined, if so. `tags` are
 /// consumers: what finds its AMI by one of them is known by that.
-pub(super) fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
+fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
     match &agent.ami {
-        Some(ami) if ami.starts_with("ami-") => None,
+        Some(ami) if ami.starts_with(AmiId::PREFIX) => None,
         Some(ami) => Some(format!("its AMI is {ami}")),
         None => {
             let by_tag = |(name, values): &(String, Vec<String>)| {
@@ -46,7 +52,7 @@ pub(super) fn unknown(agent: &Agent, tags: &[(&str, &str)]) -> Option<String> {
                 values.iter().any(is_one)
             };
             let finds = !agent.search.is_empty() && !agent.search.filters.iter().any(by_tag);
-            finds.then(|| "it looks its AMI up by filters".to_owned())
+            finds.then(|| "it finds its AMI by filters".to_owned())
         }
     }
 }
@@ -61,16 +67,16 @@ async fn refuse_unfindable(
     let ami = &request.target.ami;
     for number in chosen(document, agents)? {
         let agent = &document.agents()[number];
-        if agent.search.is_empty() || agent.ami.as_ref() == Some(ami) || request.force {
+        if agent.search.is_empty() || agent.ami.as_deref() == Some(ami.as_str()) || request.force {
             continue;
         }
         let (agent, search) = (agent.title(), &agent.search);
         if let Some((key, variable)) = search.unknown.clone() {
-            return Err(RollError::Unsearchable { agent, key, variable, ami: ami.clone() });
+            return Err(RollError::Unsearchable { agent, key, variable, ami: ami.clone().into() });
         }
         if !request.cloud.finds(ami, search).await? {
             let keys = excluding(search, request).await?.join(", ");
-            return Err(RollError::NotFound { agent, keys, ami: ami.clone() });
+            return Err(RollError::NotFound { agent, keys, ami: ami.clone().into() });
         }
     }
     Ok(())
@@ -98,7 +104,7 @@ async fn excluding(
 }
 
 /// What some agent templates of a file name.
-pub(super) fn named<'d>(
+fn named<'d>(
     document: &'d Document,
     numbers: impl IntoIterator<Item = usize>,
     shown: &str,
@@ -106,8 +112,8 @@ pub(super) fn named<'d>(
     let agents = numbers.into_iter().map(|number| &document.agents()[number]);
     let naming = |agent: &'d Agent| {
         let place = format!("agent template {} in {shown}", agent.title());
-        let ami = agent.ami.clone().filter(|ami| ami.starts_with("ami-"))?;
-        Some(Naming::new(place, agent.title(), ami))
+        let ami = agent.ami.clone().filter(|ami| ami.starts_with(AmiId::PREFIX))?;
+        Some(Naming::new(place, agent.title(), AmiId::answered(ami)))
     };
     agents.filter_map(naming).collect()
 }
@@ -124,10 +130,16 @@ fn changes(
         let place = agent.title();
         let wanted = &request.target.ami;
         let mut change = Change { agent: number, ..Change::default() };
-        if agent.ami.as_ref() != Some(wanted) {
+        if agent.ami.as_deref() != Some(wanted.as_str()) {
             let (from, to) = (agent.ami.clone(), wanted.clone());
-            moves.push(Move { place: place.clone(), is_all: false, value: Value::Ami, from, to });
-            change.ami = Some(wanted.clone());
+            moves.push(Move {
+                place: place.clone(),
+                is_all: false,
+                value: Value::Ami,
+                from,
+                to: to.into(),
+            });
+            change.ami = Some(wanted.clone().into());
         }
         if request.template.boot_script.is_none() && !request.force {
             refuse_stranded(agent, request)?;
@@ -202,9 +214,10 @@ fn refuse_stranded(agent: &Agent, request: &RollRequest<'_>) -> Result<(), RollE
     let seen = seen(agent);
     let digests = digests(&seen);
     let fits = request.target.boot_script.as_ref().is_some_and(|it| digests.contains(it));
-    match !fits && is_of_earlier(&digests, request) {
-        true => Err(RollError::Stranded(agent.title())),
-        false => Ok(()),
+    if !fits && is_of_earlier(&digests, request) {
+        Err(RollError::Stranded(agent.title()))
+    } else {
+        Ok(())
     }
 }
 
@@ -251,7 +264,7 @@ fn wanted(agents: &JenkinsAgents, request: &RollRequest<'_>) -> Vec<Wanted> {
     let of = |name: &AgentName| Wanted {
         cloud: agents.cloud.clone(),
         agent: name.clone(),
-        ami: request.target.ami.clone(),
+        ami: request.target.ami.clone().into(),
         script: script.map(|script| script.text.clone()),
     };
     agents.agents.iter().map(of).collect()
@@ -287,44 +300,131 @@ fn differences(
     Ok(moves)
 }
 
-/// Whether the file and its agent templates are there, and the token for the running Jenkins.
-pub(super) fn examine(
+#[async_trait(?Send)]
+impl Kind for JenkinsAgents {
+    async fn read(&self, reading: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
+        let document = document(self)?;
+        let chosen = chosen(&document, self)?;
+        let mut namings = named(&document, chosen, &self.shown);
+        let server = reading.jenkins.filter(|_| self.reload);
+        namings.extend(running(self, document.format(), server).await?);
+        Ok(Some(namings))
+    }
+
+    async fn plan(
+        &self,
+        request: &RollRequest<'_>,
+        files: &mut Files,
+    ) -> Result<Vec<Move>, RollError> {
+        let document = parse(self, &files.planned(&self.file)?)?;
+        refuse_unfindable(&document, self, request).await?;
+        let (changes, mut moves) = changes(&document, self, request)?;
+        files.plan(&self.file, document.edit(&changes)?);
+        if let Some(server) = request.jenkins.filter(|_| self.reload) {
+            let running = server.read(document.format(), self).await.map_err(RollError::Asking)?;
+            moves.extend(differences(&running, &wanted(self, request), request)?);
+        }
+        Ok(moves)
+    }
+
+    /// Changes the file, and makes the running Jenkins follow.
+    async fn roll(
+        &self,
+        request: &RollRequest<'_>,
+        files: &mut Files,
+        moves: &mut Vec<Move>,
+    ) -> Result<(), RollError> {
+        // Without it the running Jenkins would write its own over the file.
+        self.examine(request.jenkins)?;
+        let format = change_file(self, request, files, moves).await?;
+        let Some(server) = request.jenkins.filter(|_| self.reload) else { return Ok(()) };
+        let wanted = wanted(self, request);
+        let running = server.read(format, self).await.map_err(RollError::Server)?;
+        let differ = differences(&running, &wanted, request)?;
+        if differ.is_empty() {
+            return Ok(());
+        }
+        server.follow(format, self, &wanted).await.map_err(RollError::Server)?;
+        moves.extend(differ);
+        Ok(())
+    }
+
+    fn places(&self, _: &str, _: Option<&str>) -> Vec<WrittenPlace> {
+        let file = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
+        let cloud = self.cloud.as_deref().map(|cloud| format!(" of cloud {cloud}"));
+        let (shown, in_cloud) = (&self.shown, cloud.unwrap_or_default());
+        let place = |agent: &AgentName| WrittenPlace {
+            key: format!("{} {}", file.display(), key_of(agent)),
+            cloud: self.cloud.clone(),
+            text: format!("agent template {agent}{in_cloud} in {shown}"),
+        };
+        self.agents.iter().map(place).collect()
+    }
+
+    /// Whether the file and its agent templates are there, and the token for the running Jenkins.
+    fn examine(&self, jenkins: Option<&JenkinsServer>) -> Result<(), RollError> {
+        chosen(&document(self)?, self)?;
+        match jenkins.filter(|_| self.reload) {
+            Some(server) => server.token().map(drop).map_err(RollError::Server),
+            None => Ok(()),
+        }
+    }
+
+    fn asks_jenkins(&self) -> bool {
+        self.reload
+    }
+
+    /// All agent templates of its file.
+    fn neighbours(&self, tags: &[(&str, &str)], holders: &mut Holders) {
+        let document = match document(self) {
+            Ok(document) => document,
+            Err(error) => return holders.add_unknown(self.shown.clone(), chain(&error)),
+        };
+        let all = 0..document.agents().len();
+        named(&document, all, &self.shown).into_iter().for_each(|it| holders.add(it));
+        for agent in document.agents() {
+            if let Some(why) = unknown(agent, tags) {
+                let what = format!("agent template {} in {}", agent.title(), self.shown);
+                holders.add_unknown(what, why);
+            }
+        }
+    }
+}
+
+/// What tells an agent template: labels in whatever order.
+fn key_of(agent: &AgentName) -> String {
+    match agent {
+        AgentName::Description(text) => text.clone(),
+        AgentName::Labels(text) => {
+            let mut labels: Vec<&str> = text.split_whitespace().collect();
+            labels.sort_unstable();
+            format!("labels {}", labels.join(" "))
+        }
+    }
+}
+
+/// What the running Jenkins launches the agents from.
+async fn running(
     agents: &JenkinsAgents,
+    format: Format,
     server: Option<&JenkinsServer>,
-) -> Result<(), RollError> {
-    chosen(&document(agents)?, agents)?;
-    match server.filter(|_| agents.reload) {
-        Some(server) => server.token().map(drop).map_err(RollError::Server),
-        None => Ok(()),
-    }
+) -> Result<Vec<Naming>, RollError> {
+    let Some(server) = server else { return Ok(Vec::new()) };
+    let running = server.read(format, agents).await.map_err(RollError::Asking)?;
+    let naming = |it: Running| {
+        let short = format!("{} of the running Jenkins", it.agent);
+        Some(Naming::new(format!("agent template {short}"), short, AmiId::answered(it.ami?)))
+    };
+    Ok(running.into_iter().filter_map(naming).collect())
 }
 
-/// What would change.
-pub(super) async fn plan(
-    agents: &JenkinsAgents,
-    request: &RollRequest<'_>,
-    files: &mut Files,
-) -> Result<Vec<Move>, RollError> {
-    let document = parse(agents, &files.planned(&agents.file)?)?;
-    refuse_unfindable(&document, agents, request).await?;
-    let (changes, mut moves) = changes(&document, agents, request)?;
-    files.plan(&agents.file, document.edit(&changes)?);
-    if let Some(server) = request.jenkins.filter(|_| agents.reload) {
-        let running = server.read(document.format(), agents).await.map_err(RollError::Asking)?;
-        moves.extend(differences(&running, &wanted(agents, request), request)?);
-    }
-    Ok(moves)
-}
-
-/// Changes the file, and makes the running Jenkins follow.
-pub(super) async fn roll(
+/// Changes the file only. Returns its format.
+async fn change_file(
     agents: &JenkinsAgents,
     request: &RollRequest<'_>,
     files: &mut Files,
     moves: &mut Vec<Move>,
-) -> Result<(), RollError> {
-    // Without it the running Jenkins would write its own over the file.
-    examine(agents, request.jenkins)?;
+) -> Result<Format, RollError> {
     let asked = document(agents)?;
     refuse_unfindable(&asked, agents, request).await?;
     let (mut format, mut made) = (Format::Xml, Vec::new());
@@ -343,14 +443,5 @@ pub(super) async fn roll(
         Ok(document.edit(&changed.0)?)
     })?;
     *moves = made;
-    let Some(server) = request.jenkins.filter(|_| agents.reload) else { return Ok(()) };
-    let wanted = wanted(agents, request);
-    let running = server.read(format, agents).await.map_err(RollError::Server)?;
-    let differ = differences(&running, &wanted, request)?;
-    if differ.is_empty() {
-        return Ok(());
-    }
-    server.follow(format, agents, &wanted).await.map_err(RollError::Server)?;
-    moves.extend(differ);
-    Ok(())
+    Ok(format)
 }

@@ -1,11 +1,19 @@
 //! A launch template: its default version gets the AMI, by a new version that is otherwise
 //! the same.
 
+use async_trait::async_trait;
+
 use super::error::RollError;
+use super::files::Files;
+use super::kind::{Kind, Reading};
+use super::written_place::WrittenPlace;
 use crate::consumer::change::{Move, Naming, RollRequest, Value};
+use crate::ec2::action::Action;
 use crate::ec2::client::Cloud;
 use crate::ec2::launch_templates::{NewVersion, Version};
+use crate::model::consumer::LaunchTemplate;
 use crate::model::digest::digest;
+use crate::model::id::AmiId;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,57 +50,76 @@ fn step(versions: &[Version], ami: &str) -> Result<(Step, String), RollError> {
     Ok((step, from))
 }
 
-/// What the default version names.
-pub(super) async fn read(cloud: &Cloud, template: &str) -> Result<Vec<Naming>, RollError> {
-    let versions = versions(cloud, template).await?;
-    // Which AMI an alias stands for is not told.
-    let (_, _) = step(&versions, "")?;
-    let default = versions.into_iter().find(|version| version.is_default);
-    let naming = |version: Version| Naming {
-        place: format!("launch template {template}, version {}, its default,", version.number),
-        short: format!("launch template {template}"),
-        ami: version.image,
-        is_all: true,
-        in_ec2: true,
-    };
-    Ok(default.map(naming).into_iter().collect())
-}
+#[async_trait(?Send)]
+impl Kind for LaunchTemplate {
+    async fn read(&self, reading: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
+        let versions = versions(reading.cloud, &self.key).await?;
+        // Which AMI an alias stands for is not told.
+        let (_, _) = step(&versions, "")?;
+        let default = versions.into_iter().find(|version| version.is_default);
+        let naming = |version: Version| Naming {
+            place: format!("{}, version {}, its default,", self.label(), version.number),
+            short: self.label(),
+            ami: AmiId::answered(version.image),
+            is_all: true,
+            in_ec2: true,
+        };
+        Ok(Some(default.map(naming).into_iter().collect()))
+    }
 
-/// What would change.
-pub(super) async fn plan(cloud: &Cloud, template: &str, ami: &str) -> Result<Vec<Move>, RollError> {
-    let (step, from) = step(&versions(cloud, template).await?, ami)?;
-    Ok(match step {
-        Step::Nothing => Vec::new(),
-        _ => vec![moved(template, from, ami)],
-    })
+    async fn plan(&self, request: &RollRequest<'_>, _: &mut Files) -> Result<Vec<Move>, RollError> {
+        let ami = &request.target.ami;
+        let (step, from) = step(&versions(request.cloud, &self.key).await?, ami)?;
+        Ok(match step {
+            Step::Nothing => Vec::new(),
+            _ => vec![moved(&self.key, from, ami)],
+        })
+    }
+
+    /// Makes a version, where there is none that will do, and makes it the default one.
+    async fn roll(
+        &self,
+        request: &RollRequest<'_>,
+        _: &mut Files,
+        moves: &mut Vec<Move>,
+    ) -> Result<(), RollError> {
+        let (cloud, ami) = (request.cloud, &request.target.ami);
+        let versions = versions(cloud, &self.key).await?;
+        let (step, from) = step(&versions, ami)?;
+        let number = match step {
+            Step::Nothing => return Ok(()),
+            Step::MakeDefault(number) => number,
+            Step::CreateFrom(number) => {
+                // A name may be another template's by the time of a repeat; an id may not.
+                let id = versions.first().map_or(&*self.key, |version| version.template.as_str());
+                create(id, number, request).await?
+            }
+        };
+        cloud.make_default(&self.key, number).await?;
+        moves.push(moved(&self.key, from, ami));
+        Ok(())
+    }
+
+    fn places(&self, _: &str, region: Option<&str>) -> Vec<WrittenPlace> {
+        vec![WrittenPlace::of(self.label(), region)]
+    }
+
+    fn actions(&self, rolls: bool) -> &'static [Action] {
+        if rolls {
+            &[
+                Action::CreateLaunchTemplateVersion,
+                Action::DescribeLaunchTemplateVersions,
+                Action::ModifyLaunchTemplate,
+            ]
+        } else {
+            &[Action::DescribeLaunchTemplateVersions]
+        }
+    }
 }
 
 fn moved(template: &str, from: String, ami: &str) -> Move {
     let from = Some(from).filter(|from| !from.is_empty());
     Move { place: template.to_owned(), is_all: true, value: Value::Ami, from, to: ami.to_owned() }
-}
-
-/// Makes a version, where there is none that will do, and makes it the default one.
-pub(super) async fn roll(
-    template: &str,
-    request: &RollRequest<'_>,
-    moves: &mut Vec<Move>,
-) -> Result<(), RollError> {
-    let (cloud, ami) = (request.cloud, &request.target.ami);
-    let versions = versions(cloud, template).await?;
-    let (step, from) = step(&versions, ami)?;
-    let number = match step {
-        Step::Nothing => return Ok(()),
-        Step::MakeDefault(number) => number,
-        Step::CreateFrom(number) => {
-            // A name may be another template's by the time of a repeat; an id may not.
-            let id = versions.first().map_or(template, |version| version.template.as_str());
-            create(id, number, request).await?
-        }
-    };
-    cloud.make_default(template, number).await?;
-    moves.push(moved(template, from, ami));
-    Ok(())
 }
 
 async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Result<i64, RollError> {

@@ -1,18 +1,16 @@
 //! Reading consumers: which AMIs they name.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use jenkins_config::Format;
 use serde::Serialize;
 
 use super::error::RollError;
+use super::holders::Holders;
+use super::kind::{Kind, Reading, kind};
 use super::server::{JenkinsServer, ServerError};
-use super::{channel, command, jenkins, launch_template, ssm};
 use crate::consumer::change::Naming;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::chain;
-use crate::model::consumer::{Consumer, JenkinsAgents};
 use crate::model::fleet::Fleet;
 use crate::model::template::{Namespace, Template};
 
@@ -22,7 +20,7 @@ use crate::model::template::{Namespace, Template};
 pub enum Sight {
     /// It names these.
     Names(Vec<Naming>),
-    /// It is told, and cannot be asked.
+    /// It is notified, and cannot be queried.
     Silent,
     /// It could not be read.
     Unreadable(String),
@@ -52,42 +50,23 @@ pub struct Consumers<'a> {
     pub written: Option<&'a Path>,
 }
 
-/// Who names which AMI, and what could not be read.
-#[derive(Debug, Clone, Default)]
-pub struct Holders {
-    /// All that is named.
-    pub namings: Vec<Naming>,
-    /// What could not be read, and why.
-    pub unknown: Vec<(String, String)>,
-}
-
-impl Holders {
-    /// The places that name an AMI, each once.
-    pub fn of<'h>(&'h self, ami: &'h str) -> impl Iterator<Item = &'h Naming> {
-        self.namings.iter().filter(move |naming| naming.ami == ami)
-    }
-}
-
 impl Consumers<'_> {
     /// Each consumer, and what it names. Cloud and fleet are those of the first region.
     pub async fn states(&self, cloud: &Cloud, fleet: &Fleet) -> Vec<ConsumerState> {
         let mut states = Vec::new();
-        // One that does not answer is not waited for again.
+        // A Jenkins that does not answer is not waited for again.
         let mut down = None;
         for template in self.templates {
             for (region, consumer) in template.all_consumers() {
-                let read = match (&down, consumer) {
-                    (Some(why), Consumer::Jenkins(agents)) if agents.reload => {
-                        Err(String::clone(why))
-                    }
-                    _ => self.read_in(region, consumer, template, cloud, fleet).await.map_err(
-                        |error| {
-                            if matches!(error, RollError::Asking(ServerError::Unreachable { .. })) {
-                                down = Some(chain(&error));
-                            }
-                            chain(&error)
-                        },
-                    ),
+                let kind = kind(consumer);
+                let read = match &down {
+                    Some(why) if kind.asks_jenkins() => Err(String::clone(why)),
+                    _ => self.read(region, kind, template, cloud, fleet).await.map_err(|error| {
+                        if matches!(error, RollError::Asking(ServerError::Unreachable { .. })) {
+                            down = Some(chain(&error));
+                        }
+                        chain(&error)
+                    }),
                 };
                 let sight = match read {
                     Ok(Some(namings)) => Sight::Names(namings),
@@ -104,63 +83,24 @@ impl Consumers<'_> {
     }
 
     /// Reads a consumer in the region where it is; the first without one.
-    async fn read_in(
-        &self,
-        region: Option<&str>,
-        consumer: &Consumer,
-        template: &Template,
-        cloud: &Cloud,
-        fleet: &Fleet,
-    ) -> Result<Option<Vec<Naming>>, RollError> {
-        let Some(region) = region else {
-            return self.read(consumer, template, cloud, fleet).await;
-        };
-        let cloud = cloud.in_region(region);
-        match consumer {
-            Consumer::Tag { .. } => {
-                let fleet = cloud.fleet(self.namespace).await?;
-                self.read(consumer, template, &cloud, &fleet).await
-            }
-            // Nothing else is told by the AMIs themselves.
-            _ => self.read(consumer, template, &cloud, fleet).await,
-        }
-    }
-
     async fn read(
         &self,
-        consumer: &Consumer,
+        region: Option<&str>,
+        kind: &dyn Kind,
         template: &Template,
         cloud: &Cloud,
         fleet: &Fleet,
     ) -> Result<Option<Vec<Naming>>, RollError> {
-        Ok(Some(match consumer {
-            Consumer::Jenkins(agents) => {
-                let document = jenkins::document(agents)?;
-                let chosen = jenkins::chosen(&document, agents)?;
-                let mut namings = jenkins::named(&document, chosen, &agents.shown);
-                namings.extend(self.running(agents, document.format()).await?);
-                namings
-            }
-            Consumer::Ssm(name) => ssm::read(cloud, name).await?,
-            Consumer::LaunchTemplate(name) => launch_template::read(cloud, name).await?,
-            Consumer::Tag { key, value } => channel::read(fleet, &template.name, (key, value)),
-            Consumer::Command(command) => return command::read(command).await,
-        }))
-    }
-
-    /// What the running Jenkins launches the agents from.
-    async fn running(
-        &self,
-        agents: &JenkinsAgents,
-        format: Format,
-    ) -> Result<Vec<Naming>, RollError> {
-        let Some(server) = self.jenkins.filter(|_| agents.reload) else { return Ok(Vec::new()) };
-        let running = server.read(format, agents).await.map_err(RollError::Asking)?;
-        let naming = |it: super::server::Running| {
-            let short = format!("{} of the running Jenkins", it.agent);
-            Some(Naming::new(format!("agent template {short}"), short, it.ami?))
+        let jenkins = self.jenkins;
+        let Some(region) = region else {
+            return kind.read(&Reading { cloud, fleet, template, jenkins }).await;
         };
-        Ok(running.into_iter().filter_map(naming).collect())
+        let cloud = &cloud.in_region(region);
+        if !kind.reads_fleet() {
+            return kind.read(&Reading { cloud, fleet, template, jenkins }).await;
+        }
+        let fleet = &*cloud.fleet(self.namespace).await?;
+        kind.read(&Reading { cloud, fleet, template, jenkins }).await
     }
 
     /// Everything that names an AMI. In a file of Jenkins' these are all of its agent
@@ -173,22 +113,9 @@ impl Consumers<'_> {
     pub fn holders_of(&self, states: &[ConsumerState]) -> Holders {
         let mut holders = Holders::default();
         let consumers = self.templates.iter().flat_map(Template::all_consumers);
-        let consumers = consumers.map(|(_, consumer)| consumer);
-        let tags: Vec<(&str, &str)> = consumers
-            .clone()
-            .filter_map(|consumer| match consumer {
-                Consumer::Tag { key, value } => Some((key.as_str(), value.as_str())),
-                _ => None,
-            })
-            .collect();
-        let mut seen: BTreeSet<&Path> = BTreeSet::new();
-        for consumer in consumers {
-            if let Consumer::Jenkins(agents) = consumer
-                && seen.insert(&agents.file)
-            {
-                holders.add_file(agents, &tags);
-            }
-        }
+        let kinds: Vec<&dyn Kind> = consumers.map(|(_, consumer)| kind(consumer)).collect();
+        let tags: Vec<(&str, &str)> = kinds.iter().filter_map(|it| it.tag()).collect();
+        kinds.iter().for_each(|it| it.neighbours(&tags, &mut holders));
         for state in states {
             match &state.sight {
                 Sight::Names(namings) => namings.iter().for_each(|it| holders.add(it.clone())),
@@ -199,37 +126,5 @@ impl Consumers<'_> {
             }
         }
         holders
-    }
-}
-
-impl Holders {
-    fn add(&mut self, naming: Naming) {
-        if !self.namings.contains(&naming) {
-            self.namings.push(naming);
-        }
-    }
-
-    fn add_unknown(&mut self, what: String, why: String) {
-        let unknown = (what, why);
-        if !self.unknown.contains(&unknown) {
-            self.unknown.push(unknown);
-        }
-    }
-
-    fn add_file(&mut self, agents: &JenkinsAgents, tags: &[(&str, &str)]) {
-        let document = match jenkins::document(agents) {
-            Ok(document) => document,
-            Err(error) => return self.add_unknown(agents.shown.clone(), chain(&error)),
-        };
-        let all = 0..document.agents().len();
-        for naming in jenkins::named(&document, all, &agents.shown) {
-            self.add(naming);
-        }
-        for agent in document.agents() {
-            if let Some(why) = jenkins::unknown(agent, tags) {
-                let what = format!("agent template {} in {}", agent.title(), agents.shown);
-                self.add_unknown(what, why);
-            }
-        }
     }
 }

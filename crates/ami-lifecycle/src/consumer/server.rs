@@ -46,7 +46,7 @@ pub enum ServerError {
     #[error("{0}, which has the API token for Jenkins, is not set")]
     NoToken(String),
     /// There is no answer.
-    #[error("there is no answer from {url}: {reason}")]
+    #[error("{url} does not answer: {reason}")]
     Unreachable {
         /// Where it was asked.
         url: String,
@@ -54,7 +54,7 @@ pub enum ServerError {
         reason: String,
     },
     /// Jenkins refuses.
-    #[error("{url} answers {status}{}", shown(text))]
+    #[error("{url} answered {status}{}", shown(text))]
     Status {
         /// Where it was asked.
         url: String,
@@ -63,8 +63,8 @@ pub enum ServerError {
         /// What it says.
         text: String,
     },
-    /// The answer is not what was asked for.
-    #[error("{url} does not answer what was asked{}", shown(text))]
+    /// The answer is not what was requested.
+    #[error("{url} gave an unexpected answer{}", shown(text))]
     Unexpected {
         /// Where it was asked.
         url: String,
@@ -94,7 +94,7 @@ impl ServerError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             ServerError::Status { status: 300..=399, .. } => {
-                "is `url` under [jenkins] Jenkins' root, and is it asked to log in elsewhere?".into()
+                "is `url` under [jenkins] Jenkins' root, and does it not redirect to a login elsewhere?".into()
             }
             ServerError::Status { status: 401, .. } => {
                 "check `user` under [jenkins], and that the variable has an API token of that user".into()
@@ -103,17 +103,17 @@ impl ServerError {
                 "the user needs the permission Overall/Administer".into()
             }
             ServerError::Status { status: 404, url, .. } if url.contains("configuration-as-code") => {
-                "the plugin configuration-as-code is not there, or `url` under [jenkins] is not Jenkins' root"
+                "the configuration-as-code plugin is not installed, or `url` under [jenkins] is not Jenkins' root"
                     .into()
             }
             ServerError::Stays { has_read: true, .. } => {
                 "does Jenkins read this very file? CASC_JENKINS_CONFIG says which it reads".into()
             }
             ServerError::NoToken(variable) => {
-                format!("set {variable}, or leave the running Jenkins alone by `reload = false` beside `agents`")
+                format!("set {variable}, or leave the running Jenkins alone with `reload = false` beside `agents`")
             }
             ServerError::Unreachable { .. } => {
-                "the same command goes on with it; `reload = false` beside `agents` leaves the running Jenkins alone"
+                "run the same command to resume; `reload = false` beside `agents` leaves the running Jenkins alone"
                     .into()
             }
             _ => return None,
@@ -253,10 +253,7 @@ impl JenkinsServer {
         if status.is_success() || status.is_redirection() && path == RELOAD {
             return Ok(text);
         }
-        let text = match text.trim_start().starts_with('<') {
-            true => String::new(),
-            false => short(&text),
-        };
+        let text = if text.trim_start().starts_with('<') { String::new() } else { short(&text) };
         Err(ServerError::Status { url, status: status.as_u16(), text })
     }
 }

@@ -4,10 +4,17 @@
 
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+
 use super::error::RollError;
+use super::files::Files;
+use super::kind::{Kind, Reading};
+use super::written_place::WrittenPlace;
 use crate::consumer::change::{Move, Naming, RollRequest, Value};
-use crate::ec2::client::Cloud;
+use crate::ec2::action::Action;
 use crate::ec2::parameters::{Parameter, STRING};
+use crate::model::consumer::SsmParameter;
+use crate::model::id::AmiId;
 
 const IMAGE: &str = "aws:ec2:image";
 /// PutParameter of that data type answers before it has looked at the AMI.
@@ -25,20 +32,62 @@ fn is(held: &Parameter, ami: &str) -> bool {
     held.value == ami && held.data_type == IMAGE
 }
 
-/// What the parameter names.
-pub(super) async fn read(cloud: &Cloud, name: &str) -> Result<Vec<Naming>, RollError> {
-    let held = cloud.held_parameter(name).await?;
-    let place = format!("SSM parameter {name}");
-    let Some(held) = held else { return Ok(Vec::new()) };
-    check_kind(&held)?;
-    // One that is set for the first time may hold anything.
-    let is_ami = held.value.starts_with("ami-");
-    Ok(is_ami.then(|| Naming::of_all(place.clone(), place, held.value)).into_iter().collect())
+#[async_trait(?Send)]
+impl Kind for SsmParameter {
+    async fn read(&self, reading: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
+        let held = reading.cloud.held_parameter(&self.name).await?;
+        let Some(held) = held else { return Ok(Some(Vec::new())) };
+        check_kind(&held)?;
+        // One that is set for the first time may hold anything.
+        let is_ami = held.value.starts_with(AmiId::PREFIX);
+        let naming = || Naming::of_all(self.label(), self.label(), AmiId::answered(held.value));
+        Ok(Some(is_ami.then(naming).into_iter().collect()))
+    }
+
+    async fn plan(&self, request: &RollRequest<'_>, _: &mut Files) -> Result<Vec<Move>, RollError> {
+        plan(request, &self.name).await
+    }
+
+    /// Sets it, and waits until it is what was set.
+    async fn roll(
+        &self,
+        request: &RollRequest<'_>,
+        _: &mut Files,
+        moves: &mut Vec<Move>,
+    ) -> Result<(), RollError> {
+        let (cloud, name, ami) = (request.cloud, &self.name, request.target.ami.as_str());
+        let made = plan(request, name).await?;
+        if made.is_empty() {
+            return Ok(());
+        }
+        cloud.put_parameter(name, ami, IMAGE).await?;
+        let end = Instant::now() + LIMIT;
+        while cloud.held_parameter(name).await?.is_none_or(|held| !is(&held, ami)) {
+            if Instant::now() > end {
+                return Err(RollError::ParameterNotTaken { ami: ami.to_owned(), limit: LIMIT });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = request.cancel.cancelled() => return Err(RollError::Cancelled),
+            }
+        }
+        *moves = made;
+        Ok(())
+    }
+
+    fn places(&self, _: &str, region: Option<&str>) -> Vec<WrittenPlace> {
+        vec![WrittenPlace::of(self.label(), region)]
+    }
+
+    fn actions(&self, rolls: bool) -> &'static [Action] {
+        if rolls { &[Action::GetParameter, Action::PutParameter] } else { &[Action::GetParameter] }
+    }
 }
 
 /// What would change.
-pub(super) async fn plan(cloud: &Cloud, name: &str, ami: &str) -> Result<Vec<Move>, RollError> {
-    let held = cloud.held_parameter(name).await?;
+async fn plan(request: &RollRequest<'_>, name: &str) -> Result<Vec<Move>, RollError> {
+    let ami = &request.target.ami;
+    let held = request.cloud.held_parameter(name).await?;
     if let Some(held) = &held {
         check_kind(held)?;
         if is(held, ami) {
@@ -51,32 +100,6 @@ pub(super) async fn plan(cloud: &Cloud, name: &str, ami: &str) -> Result<Vec<Mov
         is_all: true,
         value: Value::Ami,
         from,
-        to: ami.to_owned(),
+        to: ami.clone().into(),
     }])
-}
-
-/// Sets it, and waits until it is what was set.
-pub(super) async fn roll(
-    request: &RollRequest<'_>,
-    name: &str,
-    moves: &mut Vec<Move>,
-) -> Result<(), RollError> {
-    let (cloud, ami) = (request.cloud, request.target.ami.as_str());
-    let made = plan(cloud, name, ami).await?;
-    if made.is_empty() {
-        return Ok(());
-    }
-    cloud.put_parameter(name, ami, IMAGE).await?;
-    let end = Instant::now() + LIMIT;
-    while cloud.held_parameter(name).await?.is_none_or(|held| !is(&held, ami)) {
-        if Instant::now() > end {
-            return Err(RollError::ParameterNotTaken { ami: ami.to_owned(), limit: LIMIT });
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = request.cancel.cancelled() => return Err(RollError::Cancelled),
-        }
-    }
-    *moves = made;
-    Ok(())
 }

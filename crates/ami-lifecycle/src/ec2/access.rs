@@ -99,7 +99,7 @@ impl Access {
             }
             self.group = None;
         }
-        let message = format!("{MOST_GROUPS} others of this address bake at this moment");
+        let message = format!("{MOST_GROUPS} others with this address are baking at this moment");
         Err(CloudError::answer(Action::AuthorizeSecurityGroupIngress, message))
     }
 

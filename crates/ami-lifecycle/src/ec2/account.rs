@@ -23,7 +23,9 @@ impl std::fmt::Display for Identity {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongAccount {
     /// It is another.
-    #[error("the credentials are of account {account} ({arn}), and {meant} is meant")]
+    #[error(
+        "the credentials belong to account {account} ({arn}), but the configuration says {meant}"
+    )]
     Another {
         /// Whose they are.
         account: String,
@@ -40,8 +42,8 @@ pub enum WrongAccount {
 impl Cloud {
     /// Who the credentials belong to.
     pub(crate) async fn identity(&self) -> Result<Identity, CloudError> {
-        let answer = self.sts.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::GetCallerIdentity, error))?;
+        let request = self.sts.get_caller_identity();
+        let answer = self.call(Action::GetCallerIdentity, "", request.send()).await?;
         Ok(Identity {
             account: answer.account().unwrap_or("unknown").to_owned(),
             arn: answer.arn().unwrap_or("unknown").to_owned(),
@@ -57,9 +59,10 @@ impl Cloud {
             return Ok(());
         }
         let Identity { account, arn } = self.identity().await?;
-        match meant.contains(&account) {
-            true => Ok(()),
-            false => Err(WrongAccount::Another { account, arn, meant: meant.join(" or ") }),
+        if meant.contains(&account) {
+            Ok(())
+        } else {
+            Err(WrongAccount::Another { account, arn, meant: meant.join(" or ") })
         }
     }
 }

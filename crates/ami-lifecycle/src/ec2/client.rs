@@ -2,16 +2,15 @@
 //! [`crate::ec2::convert`].
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_config::Region;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use ipnet::IpNet;
-use rand::RngExt;
 use tokio::sync::OnceCell;
 
 use crate::ec2::action::Action;
@@ -38,17 +37,6 @@ const PAGE: i32 = 500;
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
 pub(crate) const MOST_VALUES: usize = 200;
 
-/// A call that names something is made again while EC2 does not know it: what was made a
-/// moment ago may not be known everywhere
-/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>). The
-/// pauses double, and are drawn at random; with these all of them take about 8 s.
-const UNSEEN_TRIES: u32 = 6;
-const UNSEEN_PAUSE: Duration = Duration::from_millis(250);
-
-/// How often a call gets another turn after the SDK has given it up as throttled: with the
-/// SDK's own attempts that lasts for minutes.
-const THROTTLED_TRIES: u32 = 10;
-
 /// An account in a region, or an endpoint that is like one.
 #[derive(Debug, Clone)]
 pub struct Cloud {
@@ -59,7 +47,7 @@ pub struct Cloud {
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) region: String,
     pub(super) reads: Arc<Reads>,
-    paces: Arc<RateLimiter>,
+    pub(super) paces: Arc<RateLimiter>,
     accesses: Accesses,
     siblings: Arc<Siblings>,
 }
@@ -140,9 +128,8 @@ impl Cloud {
     /// # Errors
     /// When the call fails.
     pub async fn regions(&self) -> Result<Vec<String>, CloudError> {
-        self.turn(Action::DescribeRegions, "all").await;
-        let answer = self.ec2.describe_regions().send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::DescribeRegions, error))?;
+        let answer =
+            self.call(Action::DescribeRegions, "all", self.ec2.describe_regions().send()).await?;
         let regions = answer.regions.unwrap_or_default().into_iter();
         let mut names: Vec<String> = regions.filter_map(|region| region.region_name).collect();
         names.sort();
@@ -176,45 +163,10 @@ impl Cloud {
         &self.siblings.programs
     }
 
-    /// Waits until a call of EC2's may be made, and tells that it is.
-    pub(crate) async fn turn(&self, action: Action, about: impl std::fmt::Debug) {
-        self.paces.before(action).await;
-        tracing::debug!("{action} {about:?}");
-    }
-
-    /// Makes a call again while what it names is not found, and in its turn after EC2 has
-    /// refused it more often than the SDK tries: what was refused was not done.
-    pub(super) async fn patient<T>(
-        &self,
-        call: impl AsyncFn() -> Result<T, CloudError>,
-    ) -> Result<T, CloudError> {
-        let (mut unseen, mut throttled) = (0, 0);
-        loop {
-            match call().await {
-                Err(error)
-                    if error.kind == CloudErrorKind::NotFound && unseen + 1 < UNSEEN_TRIES =>
-                {
-                    tracing::debug!("{error}: once more");
-                    let share = rand::rng().random_range(0.5..1.5);
-                    tokio::time::sleep(UNSEEN_PAUSE.mul_f64(share) * 2u32.pow(unseen)).await;
-                    unseen += 1;
-                }
-                Err(error)
-                    if error.kind == CloudErrorKind::Throttled && throttled < THROTTLED_TRIES =>
-                {
-                    throttled += 1;
-                    self.turn(error.action, format_args!("again, as {error}")).await;
-                }
-                other => return other,
-            }
-        }
-    }
-
     /// The names of the region's zones.
     pub(crate) async fn zones(&self) -> Result<Vec<String>, CloudError> {
-        let answer = self.ec2.describe_availability_zones().send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::DescribeAvailabilityZones, error))?;
+        let request = self.ec2.describe_availability_zones();
+        let answer = self.call(Action::DescribeAvailabilityZones, "all", request.send()).await?;
         let zones = answer.availability_zones.unwrap_or_default();
         Ok(zones.into_iter().filter_map(|zone| zone.zone_name).collect())
     }
@@ -274,18 +226,11 @@ impl Cloud {
         owner: Option<&str>,
         filters: Vec<Filter>,
     ) -> Result<Vec<ImageFacts>, CloudError> {
-        self.turn(Action::DescribeImages, (&owner, &filters)).await;
-        let request = request
-            .set_owners(owner.map(|owner| vec![owner.to_owned()]))
-            .set_filters(Some(filters));
-        let mut pages = request.into_paginator().page_size(PAGE).items().send();
-        let mut images = Vec::new();
-        while let Some(image) = pages.next().await {
-            images.push(image_facts(
-                image.map_err(|error| CloudError::new(Action::DescribeImages, error))?,
-            ));
-        }
-        Ok(images)
+        let owners = owner.map(|owner| vec![owner.to_owned()]);
+        let request = request.set_owners(owners).set_filters(Some(filters.clone()));
+        let pages = request.into_paginator().page_size(PAGE).items().send();
+        let images = self.pages(Action::DescribeImages, (owner, filters), pages).await?;
+        Ok(images.into_iter().map(image_facts).collect())
     }
 
     /// One image; `None` when there is none of this id.
@@ -293,10 +238,15 @@ impl Cloud {
     /// # Errors
     /// When the call fails otherwise.
     pub async fn image(&self, id: &str) -> Result<Option<ImageFacts>, CloudError> {
-        self.turn(Action::DescribeImages, &id).await;
         let request = self.ec2.describe_images().image_ids(id);
-        let answer = request.include_deprecated(true).include_disabled(true).send().await;
-        match answer.map_err(|error| CloudError::new(Action::DescribeImages, error)) {
+        match self
+            .call(
+                Action::DescribeImages,
+                &id,
+                request.include_deprecated(true).include_disabled(true).send(),
+            )
+            .await
+        {
             Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next().map(image_facts)),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -304,31 +254,42 @@ impl Cloud {
     }
 
     /// Writes tags on resources: one write, whatever it says.
-    pub(crate) async fn tag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
+    pub(crate) async fn tag<I: AsRef<str> + Debug>(
+        &self,
+        ids: &[I],
+        tags: &Tags,
+    ) -> Result<(), CloudError> {
         if ids.is_empty() || tags.is_empty() {
             return Ok(());
         }
-        self.turn(Action::CreateTags, (&ids, &tags)).await;
-        let request = self.ec2.create_tags().set_resources(Some(ids.to_vec()));
+        let request = self.ec2.create_tags().set_resources(Some(texts(ids)));
         let request = request.set_tags(Some(sdk_tags(tags)));
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::CreateTags, error))
+        self.call_until_seen(Action::CreateTags, (&ids, &tags), async || {
+            request.clone().send().await
         })
         .await
+        .map(drop)
     }
 
     /// Takes tags away, where they have these values.
-    pub(crate) async fn untag(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError> {
-        self.turn(Action::DeleteTags, (&ids, &tags)).await;
-        let request = self.ec2.delete_tags().set_resources(Some(ids.to_vec()));
+    pub(crate) async fn untag<I: AsRef<str> + Debug>(
+        &self,
+        ids: &[I],
+        tags: &Tags,
+    ) -> Result<(), CloudError> {
+        let request = self.ec2.delete_tags().set_resources(Some(texts(ids)));
         let request = request.set_tags(Some(sdk_tags(tags)));
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteTags, error))
+        self.call_until_seen(Action::DeleteTags, (&ids, &tags), async || {
+            request.clone().send().await
         })
         .await
+        .map(drop)
     }
+}
+
+/// Ids as the SDK takes them.
+pub(super) fn texts(ids: &[impl AsRef<str>]) -> Vec<String> {
+    ids.iter().map(|id| id.as_ref().to_owned()).collect()
 }
 
 /// Whether what was to be ended was known.

@@ -3,6 +3,7 @@
 use aws_sdk_ec2::types::{BlockDeviceMapping, Image, Instance, InstanceStateName, Tag};
 
 use crate::model::facts::{BlockDevice, ImageFacts, InstanceFacts};
+use crate::model::id::{AmiId, InstanceId, SnapshotId};
 use crate::model::tags::Tags;
 
 pub(super) fn image_facts(image: Image) -> ImageFacts {
@@ -21,7 +22,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         let ebs = mapping.ebs?;
         Some(BlockDevice {
             device: mapping.device_name.unwrap_or_default(),
-            snapshot: ebs.snapshot_id?,
+            snapshot: SnapshotId::answered(ebs.snapshot_id?),
             size_gib: i64::from(ebs.volume_size.unwrap_or(0)),
         })
     });
@@ -37,10 +38,13 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         allowed: image.image_allowed,
         last_launched: image.last_launched_time.filter(|time| !time.is_empty()),
         block_devices: devices.collect(),
-        source_instance: image.source_instance_id.filter(|id| !id.is_empty()),
-        source_image: image.source_image_id.filter(|id| !id.is_empty()),
+        source_instance: image
+            .source_instance_id
+            .filter(|id| !id.is_empty())
+            .map(InstanceId::answered),
+        source_image: image.source_image_id.filter(|id| !id.is_empty()).map(AmiId::answered),
         tags: read_tags(image.tags),
-        id: image.image_id.unwrap_or_default(),
+        id: AmiId::answered(image.image_id.unwrap_or_default()),
         name: image.name.unwrap_or_default(),
         description: image.description,
         state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
@@ -60,14 +64,14 @@ pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
     let state = instance.state.and_then(|state| state.name);
     let address = |text: Option<String>| text.and_then(|text| text.parse().ok());
     InstanceFacts {
-        id: instance.instance_id.unwrap_or_default(),
+        id: InstanceId::answered(instance.instance_id.unwrap_or_default()),
         state: state.unwrap_or(InstanceStateName::Pending).as_str().to_owned(),
         reason: instance.state_reason.and_then(|reason| reason.message),
         public: address(instance.public_ip_address),
         private: address(instance.private_ip_address),
         ipv6: address(instance.ipv6_address),
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
-        image: instance.image_id.unwrap_or_default(),
+        image: AmiId::answered(instance.image_id.unwrap_or_default()),
         tags: read_tags(instance.tags),
     }
 }

@@ -40,10 +40,7 @@ impl Cloud {
     pub(crate) async fn dry_run(&self, action: Action, from: &str, image: &str) -> Asked {
         let ec2 = &self.ec2;
         macro_rules! dry_run {
-            ($request:expr) => {{
-                let answer = $request.dry_run(true).send().await;
-                answer.map(drop).map_err(|error| CloudError::new(action, error))
-            }};
+            ($request:expr) => {{ self.call(action, "by DryRun", $request.dry_run(true).send()).await.map(drop) }};
         }
         Asked::ByDryRun(match action {
             Action::AuthorizeSecurityGroupIngress => {
@@ -191,14 +188,11 @@ impl Cloud {
         let (groups, configurations) =
             (Action::DescribeAutoScalingGroups, Action::DescribeLaunchConfigurations);
         let client = &self.autoscaling;
-        let one = client.describe_auto_scaling_groups().max_records(1).send().await;
-        let other = client.describe_launch_configurations().max_records(1).send().await;
+        let one = client.describe_auto_scaling_groups().max_records(1);
+        let other = client.describe_launch_configurations().max_records(1);
         [
-            (groups, one.map(drop).map_err(|error| CloudError::new(groups, error))),
-            (
-                configurations,
-                other.map(drop).map_err(|error| CloudError::new(configurations, error)),
-            ),
+            (groups, self.call(groups, "one", one.send()).await.map(drop)),
+            (configurations, self.call(configurations, "one", other.send()).await.map(drop)),
         ]
     }
 }

@@ -144,7 +144,7 @@ impl CloudError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         if let Some(command) = &self.sign_in {
-            return Some(format!("`{command}` begins a session, if that is what is missing"));
+            return Some(format!("if the session has expired, run `{command}`"));
         }
         let hint = match self.kind {
             CloudErrorKind::NoCredentials => {
@@ -157,7 +157,7 @@ impl CloudError {
                  `region` under [cloud] and the clock of this machine"
             }
             CloudErrorKind::NotAuthorized => {
-                "the identity in use lacks the right for this action: `amiable iam-policy` prints what it needs"
+                "the identity in use lacks the permission for this action: `amiable iam-policy` prints the policy it needs"
             }
             CloudErrorKind::Region => {
                 "check `region` under [cloud]; some regions must be enabled for the account first \
@@ -167,15 +167,15 @@ impl CloudError {
                 "the region has no default VPC: set `subnet` and `security_groups` (by sg-… id) \
                  for the template or under [defaults]"
             }
-            CloudErrorKind::Throttled => "EC2 asks for fewer requests: wait a moment and try again",
+            CloudErrorKind::Throttled => "EC2 is throttling requests: wait a moment and try again",
             CloudErrorKind::Limit => {
-                "a quota of the account is used up, or EC2 has no such machine free in that zone: choose \
-                 another `instance_type` or a `subnet` in another zone, or ask for a higher quota"
+                "a quota of the account is used up, or EC2 has no capacity for this type in that zone: choose \
+                 another `instance_type` or a `subnet` in another zone, or request a higher quota"
             }
             CloudErrorKind::Unreachable => {
                 "check `endpoint` and `region` under [cloud], and the network"
             }
-            CloudErrorKind::NoSuchAction => "this endpoint does not have that action",
+            CloudErrorKind::NoSuchAction => "this endpoint does not support that action",
             CloudErrorKind::NotSignedIn
             | CloudErrorKind::NotFound
             | CloudErrorKind::InUse

@@ -13,6 +13,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::poll::Poller;
 use crate::ec2::single_flight::SingleFlight;
 use crate::model::facts::ImageFacts;
+use crate::model::id::{AmiId, SnapshotId};
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
 use crate::model::template::Namespace;
@@ -25,8 +26,7 @@ impl Cloud {
         (name, description): (&str, Option<&str>),
         lasting: &[String],
         tags: &Tags,
-    ) -> Result<String, CloudError> {
-        self.turn(Action::CreateImage, (&instance, &name)).await;
+    ) -> Result<AmiId, CloudError> {
         // The builder's volumes go with it: that is no property of its image.
         let lasts = EbsBlockDevice::builder().delete_on_termination(false).build();
         let lasting = lasting.iter().map(|device| {
@@ -43,13 +43,13 @@ impl Cloud {
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
         let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new(Action::CreateImage, error))
+            .call_until_seen(Action::CreateImage, (&instance, &name), async || {
+                request.clone().send().await
             })
             .await?;
         answer
             .image_id
+            .map(AmiId::answered)
             .ok_or_else(|| CloudError::answer(Action::CreateImage, "the answer has no image id"))
     }
 
@@ -62,7 +62,7 @@ impl Cloud {
         client_token: &str,
         key: Option<&str>,
         tags: &Tags,
-    ) -> Result<String, CloudError> {
+    ) -> Result<AmiId, CloudError> {
         self.turn(Action::CopyImage, (&source.id, &name)).await;
         let request = self
             .ec2
@@ -84,7 +84,7 @@ impl Cloud {
         client_token: &str,
         key: Option<Option<&str>>,
         tags: &Tags,
-    ) -> Result<String, CloudError> {
+    ) -> Result<AmiId, CloudError> {
         let request = self
             .ec2
             .copy_image()
@@ -101,39 +101,34 @@ impl Cloud {
         source: &ImageFacts,
         client_token: &str,
         tags: &Tags,
-    ) -> Result<String, CloudError> {
+    ) -> Result<AmiId, CloudError> {
         let request = request
-            .source_image_id(&source.id)
+            .source_image_id(source.id.as_str())
             .set_description(source.description.clone())
             .client_token(client_token)
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
-        let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new(Action::CopyImage, error))
-            })
-            .await?;
+        let send = async || request.clone().send().await;
+        let answer = self.until_seen(Action::CopyImage, send).await?;
         answer
             .image_id
+            .map(AmiId::answered)
             .ok_or_else(|| CloudError::answer(Action::CopyImage, "the answer has no image id"))
     }
 
     /// Deregisters an image; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn deregister(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::DeregisterImage, &id).await;
         was_known(
-            self.patient(async || {
-                let answer = self.ec2.deregister_image().image_id(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new(Action::DeregisterImage, error))
+            self.call_until_seen(Action::DeregisterImage, &id, async || {
+                self.ec2.deregister_image().image_id(id).send().await
             })
-            .await,
+            .await
+            .map(drop),
         )
     }
 
     /// Whether EC2 finds an image by its id together with what else it is asked for.
     pub(crate) async fn finds(&self, id: &str, search: &Search) -> Result<bool, CloudError> {
-        self.turn(Action::DescribeImages, (&id, search)).await;
         // As people have written them: EC2 reads wildcards in their values.
         let filters = search.filters.iter().map(|(name, values)| {
             Filter::builder().name(name).set_values(Some(values.clone())).build()
@@ -146,8 +141,7 @@ impl Cloud {
             .set_owners(Some(search.owners.clone()).filter(|it| !it.is_empty()))
             .set_executable_users(Some(search.users.clone()).filter(|it| !it.is_empty()))
             .set_filters((!filters.is_empty()).then_some(filters));
-        let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new(Action::DescribeImages, error)) {
+        match self.call(Action::DescribeImages, (&id, search), request.send()).await {
             Ok(found) => Ok(!found.images().is_empty()),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -160,7 +154,7 @@ impl Cloud {
         name: &str,
         tag: &str,
         value: &str,
-    ) -> Result<Vec<String>, CloudError> {
+    ) -> Result<Vec<AmiId>, CloudError> {
         let filters = vec![filter("name", name), filter(&format!("tag:{tag}"), value)];
         let images = self.images(Some("self"), filters).await?;
         Ok(images.into_iter().map(|image| image.id).collect())
@@ -171,7 +165,7 @@ impl Cloud {
         &self,
         name: &str,
         of: &str,
-    ) -> Result<Vec<String>, CloudError> {
+    ) -> Result<Vec<AmiId>, CloudError> {
         let states = any_of("state", ["pending", "available"]);
         let of = filter(&format!("tag:{}", tags::COPY_OF), of);
         let filters = vec![filter("name", name), of, states];
@@ -190,19 +184,15 @@ impl Cloud {
     }
 
     async fn tagged_snapshots(&self, filter: Filter) -> Result<Vec<Tagged>, CloudError> {
-        self.turn(Action::DescribeSnapshots, &filter).await;
-        let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(snapshot) = pages.next().await {
-            let it = snapshot.map_err(|error| CloudError::new(Action::DescribeSnapshots, error))?;
-            found.push(Tagged {
-                id: it.snapshot_id.unwrap_or_default(),
-                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                tags: read_tags(it.tags),
-            });
-        }
-        Ok(found)
+        let request = self.ec2.describe_snapshots().owner_ids("self").filters(filter.clone());
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeSnapshots, filter, pages).await?;
+        let tagged = found.into_iter().map(|it| Tagged {
+            id: it.snapshot_id.unwrap_or_default(),
+            state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            tags: read_tags(it.tags),
+        });
+        Ok(tagged.collect())
     }
 
     /// The caller's own snapshots that have a tag of this value.
@@ -210,15 +200,15 @@ impl Cloud {
         &self,
         tag: &str,
         value: &str,
-    ) -> Result<Vec<String>, CloudError> {
+    ) -> Result<Vec<SnapshotId>, CloudError> {
         let found = self.tagged_snapshots(filter(&format!("tag:{tag}"), value)).await?;
-        Ok(found.into_iter().map(|snapshot| snapshot.id).collect())
+        Ok(found.into_iter().map(|snapshot| SnapshotId::answered(snapshot.id)).collect())
     }
 
     /// Notes on snapshots which image they belong to, before nothing else tells it any more.
     pub(crate) async fn note_image(
         &self,
-        snapshots: &[String],
+        snapshots: &[SnapshotId],
         image: &str,
     ) -> Result<(), CloudError> {
         self.tag(snapshots, &tags::of([(tags::IMAGE, image.to_owned())])).await
@@ -236,12 +226,12 @@ impl Cloud {
     /// Deletes a snapshot; `false` when an image still uses it. One that is gone
     /// already is no error.
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::DeleteSnapshot, &id).await;
-        let answer = self.patient(async || {
-            let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteSnapshot, error))
-        });
-        match answer.await {
+        let answer = self
+            .call_until_seen(Action::DeleteSnapshot, &id, async || {
+                self.ec2.delete_snapshot().snapshot_id(id).send().await
+            })
+            .await;
+        match answer.map(drop) {
             Ok(()) => Ok(true),
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(true),
             Err(error) if error.kind == CloudErrorKind::InUse => Ok(false),

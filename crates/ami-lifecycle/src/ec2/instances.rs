@@ -21,29 +21,35 @@ use crate::ec2::convert::{instance_facts, read_tags};
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::poll::Poller;
 use crate::model::facts::InstanceFacts;
+use crate::model::id::InstanceId;
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
 use crate::model::template::Namespace;
 
+/// What a machine is started from.
+#[derive(Debug, Clone)]
+pub(crate) struct BootImage<'a> {
+    /// The image's id.
+    pub(crate) id: &'a str,
+    /// Its root device, where the volume's size is given.
+    pub(crate) root_device: &'a str,
+    /// The devices that are encrypted, whatever the image's are.
+    pub(crate) encrypts: Vec<String>,
+    /// The devices whose volumes are to go with the instance, though the image says otherwise.
+    pub(crate) lasting: &'a [String],
+}
+
 /// What amiable asks of RunInstances.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch<'a> {
-    /// The image's id.
-    pub(crate) image: &'a str,
-    /// Its root device, where the volume's size is given.
-    pub(crate) root_device: &'a str,
-    pub(crate) instance_type: &'a str,
+    pub(crate) image: &'a BootImage<'a>,
+    /// What the template says.
+    pub(crate) spec: &'a LaunchSpec,
+    /// The groups in place of the template's: its own, or amiable's. With `public_ip` by id only.
     pub(crate) security_groups: &'a [String],
-    pub(crate) subnet: Option<&'a str>,
-    /// Whether it gets a public address; as its subnet has it where that is not said. Groups are
-    /// by id then.
-    pub(crate) public_ip: Option<bool>,
-    pub(crate) instance_profile: Option<&'a str>,
-    pub(crate) volume_size: Option<u64>,
-    /// The devices that are encrypted, and with which key; the account's default without one.
-    pub(crate) encrypts: (&'a [String], Option<&'a str>),
-    /// The devices whose volumes are to go with the instance, though the image says otherwise.
-    pub(crate) lasting: &'a [String],
+    /// The key of encrypted devices; the account's default without one.
+    pub(crate) kms_key: Option<&'a str>,
     pub(crate) user_data: &'a str,
     /// The name of an EC2 key pair.
     pub(crate) key_pair: Option<&'a str>,
@@ -57,43 +63,48 @@ const LIVE_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 impl Cloud {
     /// Starts one instance, in a turn that was waited for, and returns its id. A repeat with the same client token
     /// starts no other.
-    pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<String, CloudError> {
+    pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<InstanceId, CloudError> {
+        let LaunchSpec {
+            instance_type,
+            // Taken from `launch`, as amiable may bring one.
+            security_groups: _,
+            subnet,
+            public_ip,
+            instance_profile,
+            volume_size,
+        } = launch.spec;
         let options =
             InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
-        let profile = launch
-            .instance_profile
+        let profile = instance_profile
+            .as_ref()
             .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
         let request = self
             .ec2
             .run_instances()
-            .image_id(launch.image)
-            .instance_type(launch.instance_type.into())
+            .image_id(launch.image.id)
+            .instance_type(instance_type.as_str().into())
             .min_count(1)
             .max_count(1)
             .client_token(launch.client_token)
             .set_key_name(launch.key_pair.map(String::from))
             .set_iam_instance_profile(profile)
-            .set_block_device_mappings(block_devices(launch))
+            .set_block_device_mappings(block_devices(launch, *volume_size))
             .user_data(STANDARD.encode(launch.user_data))
             .metadata_options(options.build())
             // A builder that is shut down from inside ends altogether.
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
-        let request = placed(request, launch);
-        tracing::debug!("RunInstances {}", launch.image);
-        let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer.map_err(|error| CloudError::new(Action::RunInstances, error))
-            })
-            .await?;
+        let request = placed(request, (subnet.clone(), *public_ip), launch.security_groups);
+        let send = async || request.clone().send().await;
+        let answer = self.until_seen(Action::RunInstances, send).await?;
         let id = answer
             .instances
             .unwrap_or_default()
             .into_iter()
             .find_map(|instance| instance.instance_id);
-        id.ok_or_else(|| CloudError::answer(Action::RunInstances, "the answer has no instance"))
+        id.map(InstanceId::answered)
+            .ok_or_else(|| CloudError::answer(Action::RunInstances, "the answer has no instance"))
     }
 
     /// The machines of a template that have not ended.
@@ -149,41 +160,30 @@ impl Cloud {
 
     /// The instances that pass the filters, from all pages.
     async fn instances(&self, filters: Vec<Filter>) -> Result<Vec<InstanceFacts>, CloudError> {
-        self.turn(Action::DescribeInstances, &filters).await;
-        let request = self.ec2.describe_instances().set_filters(Some(filters));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(reservation) = pages.next().await {
-            let reservation =
-                reservation.map_err(|error| CloudError::new(Action::DescribeInstances, error))?;
-            let instances = reservation.instances.unwrap_or_default();
-            found.extend(instances.into_iter().map(instance_facts));
-        }
-        Ok(found)
+        let request = self.ec2.describe_instances().set_filters(Some(filters.clone()));
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeInstances, filters, pages).await?;
+        let instances = found.into_iter().flat_map(|it| it.instances.unwrap_or_default());
+        Ok(instances.map(instance_facts).collect())
     }
 
     /// What an instance has written to its console, as far as EC2 knows yet.
     pub(crate) async fn console(&self, id: &str) -> Result<String, CloudError> {
-        self.turn(Action::GetConsoleOutput, &id).await;
-        let ask = async |latest: Option<bool>| {
-            let request = self.ec2.get_console_output().instance_id(id).set_latest(latest);
-            let answer = request.send().await;
-            answer.map_err(|error| CloudError::new(Action::GetConsoleOutput, error))
-        };
+        let action = Action::GetConsoleOutput;
+        let request = self.ec2.get_console_output().instance_id(id);
         // `latest` is known for instances on Nitro only; the others answer what they have.
-        let answer = match self.patient(async || ask(Some(true)).await).await {
-            Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
-                ask(None).await?
-            }
-            other => other?,
-        };
+        let latest = request.clone().latest(true);
+        let answer =
+            match self.call_until_seen(action, id, async || latest.clone().send().await).await {
+                Err(error) if error.code.as_deref() == Some("UnsupportedOperation") => {
+                    self.call(action, id, request.send()).await?
+                }
+                other => other?,
+            };
         // EC2 breaks the lines of it.
         let text: String = answer.output.unwrap_or_default().split_whitespace().collect();
         let bytes = STANDARD.decode(text).map_err(|error| {
-            CloudError::answer(
-                Action::GetConsoleOutput,
-                format!("the answer is no Base64: {error}"),
-            )
+            CloudError::answer(action, format!("the answer is not Base64: {error}"))
         })?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -195,15 +195,13 @@ impl Cloud {
         public_key: &str,
         tags: &Tags,
     ) -> Result<(), CloudError> {
-        self.turn(Action::ImportKeyPair, &name).await;
         let request = self
             .ec2
             .import_key_pair()
             .key_name(name)
             .public_key_material(aws_sdk_ec2::primitives::Blob::new(public_key))
             .tag_specifications(tag_specification(ResourceType::KeyPair, tags));
-        let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new(Action::ImportKeyPair, error)) {
+        match self.call(Action::ImportKeyPair, &name, request.send()).await {
             Err(error) if error.code.as_deref() == Some("InvalidKeyPair.Duplicate") => Ok(()),
             other => other.map(drop),
         }
@@ -211,9 +209,10 @@ impl Cloud {
 
     /// Deletes a key pair. EC2 does not mind one that is gone.
     pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<(), CloudError> {
-        self.turn(Action::DeleteKeyPair, &name).await;
-        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
-        match answer.map_err(|error| CloudError::new(Action::DeleteKeyPair, error)) {
+        match self
+            .call(Action::DeleteKeyPair, &name, self.ec2.delete_key_pair().key_name(name).send())
+            .await
+        {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(()),
             other => other.map(drop),
         }
@@ -221,9 +220,13 @@ impl Cloud {
 
     /// The tags of a key pair; `None` when there is none of this name.
     pub(crate) async fn key_pair_tags(&self, name: &str) -> Result<Option<Tags>, CloudError> {
-        self.turn(Action::DescribeKeyPairs, &name).await;
-        let answer = self.ec2.describe_key_pairs().filters(filter("key-name", name)).send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
+        let answer = self
+            .call(
+                Action::DescribeKeyPairs,
+                &name,
+                self.ec2.describe_key_pairs().filters(filter("key-name", name)).send(),
+            )
+            .await?;
         let pair = answer.key_pairs.unwrap_or_default().into_iter().next();
         Ok(pair.map(|pair| read_tags(pair.tags)))
     }
@@ -233,9 +236,13 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn(Action::DescribeKeyPairs, &namespace).await;
-        let answer = self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::DescribeKeyPairs, error))?;
+        let answer = self
+            .call(
+                Action::DescribeKeyPairs,
+                &namespace,
+                self.ec2.describe_key_pairs().filters(of_namespace(namespace)).send(),
+            )
+            .await?;
         let pairs = answer.key_pairs.unwrap_or_default().into_iter().map(|pair| Tagged {
             id: pair.key_name.unwrap_or_default(),
             state: "available".into(),
@@ -245,28 +252,29 @@ impl Cloud {
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::StopInstances, &id).await;
-        self.patient(async || {
-            let answer = self.ec2.stop_instances().instance_ids(id).send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::StopInstances, error))
+        self.call_until_seen(Action::StopInstances, &id, async || {
+            self.ec2.stop_instances().instance_ids(id).send().await
         })
         .await
+        .map(drop)
     }
 
     /// Ends an instance; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn terminate(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::TerminateInstances, &id).await;
         was_known(
-            self.patient(async || {
-                let answer = self.ec2.terminate_instances().instance_ids(id).send().await;
-                answer.map(drop).map_err(|error| CloudError::new(Action::TerminateInstances, error))
+            self.call_until_seen(Action::TerminateInstances, &id, async || {
+                self.ec2.terminate_instances().instance_ids(id).send().await
             })
-            .await,
+            .await
+            .map(drop),
         )
     }
 
     /// The instances that a bake started and that have not ended.
-    pub(crate) async fn instances_of_bake(&self, bake: &str) -> Result<Vec<String>, CloudError> {
+    pub(crate) async fn instances_of_bake(
+        &self,
+        bake: &str,
+    ) -> Result<Vec<InstanceId>, CloudError> {
         let instances = self.live_instances(vec![of_bake(bake)]).await?;
         Ok(instances.into_iter().map(|instance| instance.id).collect())
     }
@@ -279,7 +287,7 @@ impl Cloud {
         let instances = self.live_instances_of(namespace).await?;
         Ok(instances
             .into_iter()
-            .map(|it| Tagged { id: it.id, state: it.state, tags: it.tags })
+            .map(|it| Tagged { id: it.id.into(), state: it.state, tags: it.tags })
             .collect())
     }
 
@@ -288,37 +296,37 @@ impl Cloud {
         &self,
         namespace: &Namespace,
     ) -> Result<Vec<Tagged>, CloudError> {
-        self.turn(Action::DescribeVolumes, namespace).await;
         let request = self.ec2.describe_volumes().filters(of_namespace(namespace));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(volume) = pages.next().await {
-            let it = volume.map_err(|error| CloudError::new(Action::DescribeVolumes, error))?;
-            found.push(Tagged {
-                id: it.volume_id.unwrap_or_default(),
-                state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                tags: read_tags(it.tags),
-            });
-        }
-        found.retain(|it| is_of(namespace, &it.tags));
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeVolumes, namespace, pages).await?;
+        let tagged = found.into_iter().map(|it| Tagged {
+            id: it.volume_id.unwrap_or_default(),
+            state: it.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            tags: read_tags(it.tags),
+        });
+        Ok(tagged.filter(|it| is_of(namespace, &it.tags)).collect())
     }
 
     /// Deletes a volume; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn delete_volume(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::DeleteVolume, id).await;
-        let answer = self.ec2.delete_volume().volume_id(id).send().await;
-        was_known(answer.map(drop).map_err(|error| CloudError::new(Action::DeleteVolume, error)))
+        was_known(
+            self.call(Action::DeleteVolume, id, self.ec2.delete_volume().volume_id(id).send())
+                .await
+                .map(drop),
+        )
     }
 }
 
 /// Subnet and groups are said of the launch, or of its network interface where a public address is
 /// asked for: EC2 takes them in one place only.
-fn placed(request: RunInstancesFluentBuilder, launch: &Launch<'_>) -> RunInstancesFluentBuilder {
-    let subnet = launch.subnet.map(String::from);
+fn placed(
+    request: RunInstancesFluentBuilder,
+    (subnet, public_ip): (Option<String>, Option<bool>),
+    security_groups: &[String],
+) -> RunInstancesFluentBuilder {
     let (ids, names): (Vec<_>, Vec<_>) =
-        launch.security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
-    let Some(public_ip) = launch.public_ip else {
+        security_groups.iter().cloned().partition(|group| group.starts_with("sg-"));
+    let Some(public_ip) = public_ip else {
         let request = request.set_security_group_ids(Some(ids)).set_security_groups(Some(names));
         return request.set_subnet_id(subnet);
     };
@@ -331,21 +339,21 @@ fn placed(request: RunInstancesFluentBuilder, launch: &Launch<'_>) -> RunInstanc
 }
 
 /// What is asked of the image's devices; nothing, where they are good as they are.
-fn block_devices(launch: &Launch<'_>) -> Option<Vec<BlockDeviceMapping>> {
-    let (encrypted, key) = launch.encrypts;
+fn block_devices(launch: &Launch<'_>, root_size: Option<u64>) -> Option<Vec<BlockDeviceMapping>> {
+    let BootImage { id: _, root_device, encrypts, lasting } = launch.image;
     let mut devices: BTreeMap<&str, EbsBlockDeviceBuilder> = BTreeMap::new();
-    for device in encrypted {
+    for device in encrypts {
         let ebs = EbsBlockDevice::builder().encrypted(true);
-        devices.insert(device, ebs.set_kms_key_id(key.map(String::from)));
+        devices.insert(device, ebs.set_kms_key_id(launch.kms_key.map(String::from)));
     }
-    for device in launch.lasting {
+    for device in *lasting {
         let ebs = devices.remove(device.as_str()).unwrap_or_default();
         devices.insert(device, ebs.delete_on_termination(true));
     }
-    if let Some(size) = launch.volume_size {
+    if let Some(size) = root_size {
         let size = i32::try_from(size).unwrap_or(i32::MAX);
-        let ebs = devices.remove(launch.root_device).unwrap_or_default();
-        devices.insert(launch.root_device, ebs.volume_size(size).delete_on_termination(true));
+        let ebs = devices.remove(root_device).unwrap_or_default();
+        devices.insert(root_device, ebs.volume_size(size).delete_on_termination(true));
     }
     let mapping = |(name, ebs): (&str, EbsBlockDeviceBuilder)| {
         BlockDeviceMapping::builder().device_name(name).ebs(ebs.build()).build()

@@ -1,13 +1,12 @@
 //! Launch templates that are made to name another AMI.
 
-use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{
     LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData,
 };
 
 use crate::ec2::action::Action;
 use crate::ec2::client::Cloud;
-use crate::ec2::error::CloudError;
+use crate::ec2::error::{CloudError, CloudErrorKind};
 
 /// What matters of a version.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,26 +61,26 @@ impl Cloud {
         &self,
         template: &str,
     ) -> Result<Option<Vec<Version>>, CloudError> {
-        tracing::debug!("DescribeLaunchTemplateVersions of {template}");
         let request = self.ec2.describe_launch_template_versions();
         let request = request.versions("$Default").versions("$Latest");
-        let request = match is_id(template) {
-            true => request.launch_template_id(template),
-            false => request.launch_template_name(template),
+        let request = if is_id(template) {
+            request.launch_template_id(template)
+        } else {
+            request.launch_template_name(template)
         };
-        match request.send().await {
+        let action = Action::DescribeLaunchTemplateVersions;
+        match self.call(action, template, request.send()).await {
             Ok(answer) => {
                 Ok(Some(answer.launch_template_versions().iter().map(Version::read).collect()))
             }
-            Err(error) if error.code().is_some_and(|code| code.contains("NotFound")) => Ok(None),
-            Err(error) => Err(CloudError::new(Action::DescribeLaunchTemplateVersions, error)),
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// Makes a version, and returns its number.
     pub(crate) async fn create_version(&self, version: NewVersion<'_>) -> Result<i64, CloudError> {
         let NewVersion { template, source, ami, description, token } = version;
-        tracing::debug!("CreateLaunchTemplateVersion {template} from {source}");
         let create = self
             .ec2
             .create_launch_template_version()
@@ -89,24 +88,22 @@ impl Cloud {
             .version_description(description)
             .client_token(token)
             .launch_template_data(RequestLaunchTemplateData::builder().image_id(ami).build());
-        let answer = create.launch_template_id(template).send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::CreateLaunchTemplateVersion, error))?;
+        let action = Action::CreateLaunchTemplateVersion;
+        let create = create.launch_template_id(template);
+        let answer = self.call(action, (template, source), create.send()).await?;
         let number = answer.launch_template_version().and_then(|version| version.version_number());
-        let missing =
-            || CloudError::answer(Action::CreateLaunchTemplateVersion, "no version in the answer");
-        number.ok_or_else(missing)
+        number.ok_or_else(|| CloudError::answer(action, "no version in the answer"))
     }
 
     /// Makes a version the default one of its launch template.
     pub(crate) async fn make_default(&self, template: &str, number: i64) -> Result<(), CloudError> {
-        tracing::debug!("ModifyLaunchTemplate {template} {number}");
         let modify = self.ec2.modify_launch_template().default_version(number.to_string());
-        let modify = match is_id(template) {
-            true => modify.launch_template_id(template),
-            false => modify.launch_template_name(template),
+        let modify = if is_id(template) {
+            modify.launch_template_id(template)
+        } else {
+            modify.launch_template_name(template)
         };
-        let answer = modify.send().await;
-        answer.map(drop).map_err(|error| CloudError::new(Action::ModifyLaunchTemplate, error))
+        let answer = self.call(Action::ModifyLaunchTemplate, (template, number), modify.send());
+        answer.await.map(drop)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::ec2::client::{Cloud, MOST_VALUES, any_of};
 use crate::ec2::error::CloudError;
 use crate::model::facts::ImageFacts;
+use crate::model::id::AmiId;
 use crate::model::tags;
 
 /// What an id leads to.
@@ -54,9 +55,9 @@ impl KnownAmi {
 /// When a call fails.
 pub async fn look_up(
     cloud: &Cloud,
-    ids: &[String],
-) -> Result<BTreeMap<String, KnownAmi>, CloudError> {
-    let mut known: BTreeMap<String, KnownAmi> =
+    ids: &[AmiId],
+) -> Result<BTreeMap<AmiId, KnownAmi>, CloudError> {
+    let mut known: BTreeMap<AmiId, KnownAmi> =
         ids.iter().map(|id| (id.clone(), KnownAmi::default())).collect();
     for ids in ids.chunks(MOST_VALUES) {
         // By filter: an unknown id in a list of ids fails the whole call.

@@ -1,9 +1,10 @@
 //! The calls of EC2 and its sisters, typed. No other layer names AWS' SDK. A call takes its turn where EC2's limits
-//! matter, and what may pass is tried again (`client.rs`).
+//! matter, and what may pass is tried again (`call.rs`).
 
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod action;
+mod call;
 pub(crate) mod client;
 mod convert;
 pub(crate) mod dry_run;

@@ -37,21 +37,19 @@ impl Cloud {
     }
 
     async fn vpcs(&self, filter: Filter) -> Result<Vec<Vpc>, CloudError> {
-        self.turn(Action::DescribeVpcs, &filter).await;
-        let answer = self.ec2.describe_vpcs().filters(filter).send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::DescribeVpcs, error))?;
+        let request = self.ec2.describe_vpcs().filters(filter.clone());
+        let answer = self.call(Action::DescribeVpcs, filter, request.send()).await?;
         Ok(answer.vpcs.unwrap_or_default())
     }
 
     /// The EC2 Instance Connect Endpoints that carry tunnels to a VPC, by id.
     pub(crate) async fn connect_endpoints(&self, vpc: &str) -> Result<Vec<String>, CloudError> {
-        self.turn(Action::DescribeInstanceConnectEndpoints, vpc).await;
         let states = COMPLETE.map(String::from).to_vec();
         let states = any_of("state", states);
         let request = self.ec2.describe_instance_connect_endpoints();
-        let answer = request.filters(filter("vpc-id", vpc)).filters(states).send().await;
+        let request = request.filters(filter("vpc-id", vpc)).filters(states);
         let action = Action::DescribeInstanceConnectEndpoints;
-        let answer = answer.map_err(|error| CloudError::new(action, error))?;
+        let answer = self.call(action, vpc, request.send()).await?;
         let found = answer.instance_connect_endpoints.unwrap_or_default().into_iter();
         Ok(found.filter_map(|it| it.instance_connect_endpoint_id).collect())
     }
@@ -59,10 +57,13 @@ impl Cloud {
     /// Whose images the account allows itself besides its own, and whether that counts:
     /// `disabled`, `audit-mode` or `enabled`.
     pub(crate) async fn allowed_images(&self) -> Result<(String, Vec<String>), CloudError> {
-        self.turn(Action::GetAllowedImagesSettings, "").await;
-        let answer = self.ec2.get_allowed_images_settings().send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::GetAllowedImagesSettings, error))?;
+        let answer = self
+            .call(
+                Action::GetAllowedImagesSettings,
+                "",
+                self.ec2.get_allowed_images_settings().send(),
+            )
+            .await?;
         let criteria = answer.image_criteria.unwrap_or_default().into_iter();
         let providers = criteria.flat_map(|it| it.image_providers.unwrap_or_default()).collect();
         Ok((answer.state.unwrap_or_default(), providers))
@@ -70,9 +71,13 @@ impl Cloud {
 
     /// The VPC that a subnet is in.
     pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<String, CloudError> {
-        self.turn(Action::DescribeSubnets, subnet).await;
-        let answer = self.ec2.describe_subnets().subnet_ids(subnet).send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::DescribeSubnets, error))?;
+        let answer = self
+            .call(
+                Action::DescribeSubnets,
+                subnet,
+                self.ec2.describe_subnets().subnet_ids(subnet).send(),
+            )
+            .await?;
         let found = answer.subnets.unwrap_or_default().into_iter().find_map(|it| it.vpc_id);
         found.ok_or_else(|| CloudError {
             kind: CloudErrorKind::NotFound,

@@ -58,7 +58,7 @@ async fn answer_of(url: &str) -> Result<IpAddr, String> {
         answer.text().await
     };
     let text = ask.await.map_err(|error| crate::ec2::error::chain(&error))?;
-    text.trim().parse().map_err(|_| format!("{url} answers with something else"))
+    text.trim().parse().map_err(|_| format!("{url} answered with something other than an address"))
 }
 
 #[cfg(test)]
@@ -89,6 +89,6 @@ mod tests {
     async fn the_answer_is_an_address_or_an_error() {
         assert_eq!(answered_with("203.0.113.9\n").await, Ok("203.0.113.9".parse().unwrap()));
         let error = answered_with("<html>sign in</html>").await.unwrap_err();
-        assert!(error.ends_with("answers with something else"), "{error}");
+        assert!(error.ends_with("answered with something other than an address"), "{error}");
     }
 }

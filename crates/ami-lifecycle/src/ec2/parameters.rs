@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ssm::error::ProvideErrorMetadata;
 use aws_sdk_ssm::types::ParameterType;
 
 use crate::ec2::action::Action;
@@ -29,9 +28,8 @@ pub(crate) struct Parameter {
 impl Cloud {
     /// The value of an SSM parameter.
     pub(crate) async fn parameter(&self, name: &str) -> Result<String, CloudError> {
-        tracing::debug!("GetParameter {name}");
-        let answer = self.ssm.get_parameter().name(name).send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::GetParameter, error))?;
+        let request = self.ssm.get_parameter().name(name);
+        let answer = self.call(Action::GetParameter, name, request.send()).await?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
         value
             .ok_or_else(|| CloudError::answer(Action::GetParameter, format!("{name} has no value")))
@@ -45,9 +43,8 @@ impl Cloud {
         let mut found: BTreeMap<String, Option<String>> =
             names.iter().map(|name| (name.clone(), None)).collect();
         for names in names.chunks(PARAMETERS) {
-            tracing::debug!("GetParameters {names:?}");
-            let answer = self.ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
-            let answer = answer.map_err(|error| CloudError::new(Action::GetParameters, error))?;
+            let request = self.ssm.get_parameters().set_names(Some(names.to_vec()));
+            let answer = self.call(Action::GetParameters, names, request.send()).await?;
             for parameter in answer.parameters.unwrap_or_default() {
                 found.insert(parameter.name.unwrap_or_default(), parameter.value);
             }
@@ -57,12 +54,11 @@ impl Cloud {
 
     /// A parameter as it is; `None` where there is none.
     pub(crate) async fn held_parameter(&self, name: &str) -> Result<Option<Parameter>, CloudError> {
-        tracing::debug!("GetParameter {name}");
-        let answer = self.ssm.get_parameter().name(name).send().await;
-        let answer = match answer {
+        let request = self.ssm.get_parameter().name(name);
+        let answer = match self.call(Action::GetParameter, name, request.send()).await {
             Ok(answer) => answer,
-            Err(error) if error.code() == Some("ParameterNotFound") => return Ok(None),
-            Err(error) => return Err(CloudError::new(Action::GetParameter, error)),
+            Err(error) if error.code.as_deref() == Some("ParameterNotFound") => return Ok(None),
+            Err(error) => return Err(error),
         };
         Ok(answer.parameter.map(|parameter| Parameter {
             value: parameter.value.unwrap_or_default(),
@@ -78,9 +74,8 @@ impl Cloud {
         value: &str,
         data_type: &str,
     ) -> Result<(), CloudError> {
-        tracing::debug!("PutParameter {name} {value}");
         let put = self.ssm.put_parameter().name(name).value(value).overwrite(true);
         let put = put.r#type(ParameterType::String).data_type(data_type);
-        put.send().await.map(drop).map_err(|error| CloudError::new(Action::PutParameter, error))
+        self.call(Action::PutParameter, (name, value), put.send()).await.map(drop)
     }
 }

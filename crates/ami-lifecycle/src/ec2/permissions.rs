@@ -16,12 +16,9 @@ use crate::model::distribution::Principal;
 impl Cloud {
     /// Who may launch an image besides its owner.
     pub(crate) async fn shared_with(&self, id: &str) -> Result<BTreeSet<Principal>, CloudError> {
-        self.turn(Action::DescribeImageAttribute, &id).await;
         let request = self.ec2.describe_image_attribute().image_id(id);
         let request = request.attribute(ImageAttributeName::LaunchPermission);
-        let answer = request.send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::DescribeImageAttribute, error))?;
+        let answer = self.call(Action::DescribeImageAttribute, &id, request.send()).await?;
         let permissions = answer.launch_permissions.unwrap_or_default().into_iter();
         Ok(permissions.filter_map(principal).collect())
     }
@@ -44,7 +41,6 @@ impl Cloud {
         if add.is_empty() && remove.is_empty() {
             return Ok(());
         }
-        self.turn(Action::ModifyImageAttribute, (&id, &add, &remove)).await;
         let list = |principals: &[&Principal]| {
             let permissions = principals.iter().map(|it| permission(it)).collect::<Vec<_>>();
             (!permissions.is_empty()).then_some(permissions)
@@ -55,78 +51,62 @@ impl Cloud {
             .build();
         let request =
             self.ec2.modify_image_attribute().image_id(id).launch_permission(modifications);
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::ModifyImageAttribute, error))
+        self.call_until_seen(Action::ModifyImageAttribute, (&id, &add, &remove), async || {
+            request.clone().send().await
         })
         .await
+        .map(drop)
     }
 
     /// Lets an image count as deprecated from some time on.
     pub(crate) async fn deprecate(&self, id: &str, at: Timestamp) -> Result<(), CloudError> {
-        self.turn(Action::EnableImageDeprecation, (&id, &at)).await;
         let at = DateTime::from_secs(at.as_second());
         let request = self.ec2.enable_image_deprecation().image_id(id).deprecate_at(at);
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImageDeprecation, error))
+        self.call_until_seen(Action::EnableImageDeprecation, (&id, &at), async || {
+            request.clone().send().await
         })
         .await
+        .map(drop)
     }
 
     /// Lets an image never count as deprecated.
     pub(crate) async fn undeprecate(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::DisableImageDeprecation, &id).await;
         let request = self.ec2.disable_image_deprecation().image_id(id);
-        let answer = request.send().await;
-        answer.map(drop).map_err(|error| CloudError::new(Action::DisableImageDeprecation, error))
+        self.call(Action::DisableImageDeprecation, &id, request.send()).await.map(drop)
     }
 
     /// Lets nobody find or launch an image. One that is disabled already stays so.
     pub(crate) async fn disable(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::DisableImage, &id).await;
         let request = self.ec2.disable_image().image_id(id);
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::DisableImage, error))
-        })
-        .await
+        self.call_until_seen(Action::DisableImage, &id, async || request.clone().send().await)
+            .await
+            .map(drop)
     }
 
     /// Lets a disabled image be found and launched again.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::EnableImage, &id).await;
         let request = self.ec2.enable_image().image_id(id);
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| CloudError::new(Action::EnableImage, error))
-        })
-        .await
+        self.call_until_seen(Action::EnableImage, &id, async || request.clone().send().await)
+            .await
+            .map(drop)
     }
 
     /// Keeps an image from being deregistered. Without the cooldown, in which EC2 would not
     /// let it go for a day after this is switched off.
     pub(crate) async fn protect(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::EnableImageDeregistrationProtection, &id).await;
         let request = self.ec2.enable_image_deregistration_protection().image_id(id);
         let request = request.with_cooldown(false);
-        self.patient(async || {
-            let answer = request.clone().send().await;
-            answer.map(drop).map_err(|error| {
-                CloudError::new(Action::EnableImageDeregistrationProtection, error)
-            })
+        self.call_until_seen(Action::EnableImageDeregistrationProtection, &id, async || {
+            request.clone().send().await
         })
         .await
+        .map(drop)
     }
 
     /// Lets an image be deregistered.
     pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::DisableImageDeregistrationProtection, &id).await;
         let request = self.ec2.disable_image_deregistration_protection().image_id(id);
-        let answer = request.send().await;
-        answer
-            .map(drop)
-            .map_err(|error| CloudError::new(Action::DisableImageDeregistrationProtection, error))
+        self.call(Action::DisableImageDeregistrationProtection, &id, request.send()).await.map(drop)
     }
 }
 

@@ -32,16 +32,14 @@ impl Cloud {
     /// The value of one of EC2's quotas, by its code.
     pub(crate) async fn quota(&self, code: &str) -> Result<f64, CloudError> {
         let request = self.quotas.get_service_quota().service_code("ec2").quota_code(code);
-        let answer =
-            request.send().await.map_err(|error| CloudError::new(Action::GetServiceQuota, error));
-        let value = match answer {
+        let value = match self.call(Action::GetServiceQuota, code, request.send()).await {
             Ok(answer) => answer.quota().and_then(|quota| quota.value()),
             // Where none was ever applied to the account, AWS' default holds.
             Err(error) if error.code.as_deref() == Some("NoSuchResourceException") => {
                 let request = self.quotas.get_aws_default_service_quota();
-                let answer = request.service_code("ec2").quota_code(code).send().await;
-                let answer = answer
-                    .map_err(|error| CloudError::new(Action::GetAWSDefaultServiceQuota, error))?;
+                let request = request.service_code("ec2").quota_code(code);
+                let action = Action::GetAWSDefaultServiceQuota;
+                let answer = self.call(action, code, request.send()).await?;
                 answer.quota().and_then(|quota| quota.value())
             }
             Err(error) => return Err(error),
@@ -56,11 +54,9 @@ impl Cloud {
         if types.is_empty() {
             return Ok(Vec::new());
         }
-        let types = types.iter().map(|name| name.as_str().into()).collect();
-        let request = self.ec2.describe_instance_types().set_instance_types(Some(types));
-        let answer = request.send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::DescribeInstanceTypes, error))?;
+        let named = types.iter().map(|name| name.as_str().into()).collect();
+        let request = self.ec2.describe_instance_types().set_instance_types(Some(named));
+        let answer = self.call(Action::DescribeInstanceTypes, types, request.send()).await?;
         let types = answer.instance_types().iter();
         Ok(types.filter_map(|it| it.v_cpu_info()?.default_v_cpus()).collect())
     }
@@ -69,13 +65,9 @@ impl Cloud {
     pub(crate) async fn running_machines(&self) -> Result<Vec<RunningMachine>, CloudError> {
         let running = filter("instance-state-name", "running");
         let request = self.ec2.describe_instances().filters(running);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(reservation) = pages.next().await {
-            let reservation =
-                reservation.map_err(|error| CloudError::new(Action::DescribeInstances, error))?;
-            found.extend(reservation.instances().iter().filter_map(RunningMachine::read));
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeInstances, "running", pages).await?;
+        let instances = found.iter().flat_map(|it| it.instances());
+        Ok(instances.filter_map(RunningMachine::read).collect())
     }
 }

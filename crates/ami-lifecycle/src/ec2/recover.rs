@@ -10,10 +10,10 @@ const LOST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a call has made though it failed; the error when that is nothing. EC2 may need a
 /// moment to show it.
-pub(crate) async fn found_all_the_same(
+pub(crate) async fn found_all_the_same<I>(
     error: CloudError,
-    look: impl AsyncFn() -> Result<Vec<String>, CloudError>,
-) -> Result<String, CloudError> {
+    look: impl AsyncFn() -> Result<Vec<I>, CloudError>,
+) -> Result<I, CloudError> {
     if !error.may_have_happened() {
         return Err(error);
     }

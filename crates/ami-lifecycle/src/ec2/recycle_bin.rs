@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::ec2::action::Action;
 use crate::ec2::client::{Cloud, was_known};
 use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::model::id::SnapshotId;
 
 /// An image in the Recycle Bin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +19,8 @@ pub(crate) struct BinnedImage {
 impl Cloud {
     /// An image in the Recycle Bin, if it is there.
     pub(crate) async fn binned_image(&self, id: &str) -> Result<Option<BinnedImage>, CloudError> {
-        self.turn(Action::ListImagesInRecycleBin, id).await;
         let request = self.ec2.list_images_in_recycle_bin().image_ids(id);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| CloudError::new(Action::ListImagesInRecycleBin, error));
-        let images = match answer {
+        let images = match self.call(Action::ListImagesInRecycleBin, id, request.send()).await {
             Ok(answer) => answer.images.unwrap_or_default(),
             Err(error) if error.kind == CloudErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -40,37 +38,39 @@ impl Cloud {
 
     /// The snapshots in the Recycle Bin that an image stands on. EC2 tells only in their
     /// descriptions which image they were made for.
-    pub(crate) async fn binned_snapshots_of(&self, image: &str) -> Result<Vec<String>, CloudError> {
-        self.turn(Action::ListSnapshotsInRecycleBin, image).await;
+    pub(crate) async fn binned_snapshots_of(
+        &self,
+        image: &str,
+    ) -> Result<Vec<SnapshotId>, CloudError> {
         let request = self.ec2.list_snapshots_in_recycle_bin();
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(snapshot) = pages.next().await {
-            let snapshot = snapshot
-                .map_err(|error| CloudError::new(Action::ListSnapshotsInRecycleBin, error))?;
-            let description = snapshot.description.unwrap_or_default();
-            let is_of = is_made_for(&description, image);
-            found.extend(snapshot.snapshot_id.filter(|_| is_of));
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let mut found = self.pages(Action::ListSnapshotsInRecycleBin, image, pages).await?;
+        found.retain(|it| is_made_for(it.description().unwrap_or_default(), image));
+        Ok(found.into_iter().filter_map(|it| it.snapshot_id).map(SnapshotId::answered).collect())
     }
 
     /// Takes a snapshot out of the Recycle Bin; `false` when it is not there.
     pub(crate) async fn restore_snapshot(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::RestoreSnapshotFromRecycleBin, id).await;
-        let answer = self.ec2.restore_snapshot_from_recycle_bin().snapshot_id(id).send().await;
         was_known(
-            answer
-                .map(drop)
-                .map_err(|error| CloudError::new(Action::RestoreSnapshotFromRecycleBin, error)),
+            self.call(
+                Action::RestoreSnapshotFromRecycleBin,
+                id,
+                self.ec2.restore_snapshot_from_recycle_bin().snapshot_id(id).send(),
+            )
+            .await
+            .map(drop),
         )
     }
 
     /// Takes an image out of the Recycle Bin.
     pub(crate) async fn restore_image(&self, id: &str) -> Result<(), CloudError> {
-        self.turn(Action::RestoreImageFromRecycleBin, id).await;
-        let answer = self.ec2.restore_image_from_recycle_bin().image_id(id).send().await;
-        answer.map(drop).map_err(|error| CloudError::new(Action::RestoreImageFromRecycleBin, error))
+        self.call(
+            Action::RestoreImageFromRecycleBin,
+            id,
+            self.ec2.restore_image_from_recycle_bin().image_id(id).send(),
+        )
+        .await
+        .map(drop)
     }
 }
 

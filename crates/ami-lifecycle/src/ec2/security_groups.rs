@@ -42,13 +42,11 @@ impl Cloud {
         vpc: Option<&str>,
         tags: &Tags,
     ) -> Result<Option<String>, CloudError> {
-        self.turn(Action::CreateSecurityGroup, &name).await;
         let request = self.ec2.create_security_group().group_name(name).description(description);
         let request = request
             .set_vpc_id(vpc.map(String::from))
             .tag_specifications(tag_specification(ResourceType::SecurityGroup, tags));
-        let answer = request.send().await;
-        match answer.map_err(|error| CloudError::new(Action::CreateSecurityGroup, error)) {
+        match self.call(Action::CreateSecurityGroup, &name, request.send()).await {
             Ok(answer) => {
                 let nothing =
                     || CloudError::answer(Action::CreateSecurityGroup, "the answer has no id");
@@ -102,16 +100,9 @@ impl Cloud {
         &self,
         filters: Vec<Filter>,
     ) -> Result<Vec<SecurityGroup>, CloudError> {
-        self.turn(Action::DescribeSecurityGroups, &filters).await;
-        let request = self.ec2.describe_security_groups().set_filters(Some(filters));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(group) = pages.next().await {
-            found.push(
-                group.map_err(|error| CloudError::new(Action::DescribeSecurityGroups, error))?,
-            );
-        }
-        Ok(found)
+        let request = self.ec2.describe_security_groups().set_filters(Some(filters.clone()));
+        let pages = request.into_paginator().items().send();
+        self.pages(Action::DescribeSecurityGroups, filters, pages).await
     }
 
     /// Lets some in, and returns the new rules' ids; `None` when a rule lets one of them in
@@ -121,7 +112,6 @@ impl Cloud {
         group: &str,
         admission: &Admission<'_>,
     ) -> Result<Option<Vec<String>>, CloudError> {
-        self.turn(Action::AuthorizeSecurityGroupIngress, (&group, &admission.from)).await;
         let request = self
             .ec2
             .authorize_security_group_ingress()
@@ -129,11 +119,11 @@ impl Cloud {
             .ip_permissions(permission(admission))
             .tag_specifications(tag_specification(ResourceType::SecurityGroupRule, admission.tags));
         let answer = self
-            .patient(async || {
-                let answer = request.clone().send().await;
-                answer
-                    .map_err(|error| CloudError::new(Action::AuthorizeSecurityGroupIngress, error))
-            })
+            .call_until_seen(
+                Action::AuthorizeSecurityGroupIngress,
+                (&group, &admission.from),
+                async || request.clone().send().await,
+            )
             .await;
         match answer {
             Ok(answer) => {
@@ -159,12 +149,12 @@ impl Cloud {
 
     /// `false` when EC2 does not know one of them, or not any more.
     async fn were_revoked(&self, group: &str, rules: &[String]) -> Result<bool, CloudError> {
-        self.turn(Action::RevokeSecurityGroupIngress, (&group, &rules)).await;
         let request = self.ec2.revoke_security_group_ingress().group_id(group);
         let request = request.set_security_group_rule_ids(Some(rules.to_vec()));
-        let answer = request.send().await.map(drop);
         was_known(
-            answer.map_err(|error| CloudError::new(Action::RevokeSecurityGroupIngress, error)),
+            self.call(Action::RevokeSecurityGroupIngress, (&group, &rules), request.send())
+                .await
+                .map(drop),
         )
     }
 
@@ -190,24 +180,22 @@ impl Cloud {
     }
 
     async fn rules(&self, filters: Vec<Filter>) -> Result<Vec<OwnRule>, CloudError> {
-        self.turn(Action::DescribeSecurityGroupRules, &filters).await;
-        let request = self.ec2.describe_security_group_rules().set_filters(Some(filters));
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(rule) = pages.next().await {
-            let rule =
-                rule.map_err(|error| CloudError::new(Action::DescribeSecurityGroupRules, error))?;
-            found.push(own_rule(rule));
-        }
-        Ok(found)
+        let request = self.ec2.describe_security_group_rules().set_filters(Some(filters.clone()));
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeSecurityGroupRules, filters, pages).await?;
+        Ok(found.into_iter().map(own_rule).collect())
     }
 
     /// Deletes a group; `false` when EC2 does not know it, or not any more.
     pub(crate) async fn delete_group(&self, id: &str) -> Result<bool, CloudError> {
-        self.turn(Action::DeleteSecurityGroup, id).await;
-        let answer = self.ec2.delete_security_group().group_id(id).send().await;
         was_known(
-            answer.map(drop).map_err(|error| CloudError::new(Action::DeleteSecurityGroup, error)),
+            self.call(
+                Action::DeleteSecurityGroup,
+                id,
+                self.ec2.delete_security_group().group_id(id).send(),
+            )
+            .await
+            .map(drop),
         )
     }
 }

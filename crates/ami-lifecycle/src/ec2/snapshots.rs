@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ec2::action::Action;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
+use crate::model::id::{AmiId, SnapshotId};
 
 /// How often, and how far apart, a snapshot is tried that is in use by nothing that shows.
 const IN_USE_TRIES: u32 = 5;
@@ -12,7 +13,7 @@ const IN_USE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Deletes a snapshot, unless images use it: these are returned. It counts as in use for a
 /// moment after its image is deregistered.
-pub(crate) async fn drop_snapshot(cloud: &Cloud, id: &str) -> Result<Vec<String>, CloudError> {
+pub(crate) async fn drop_snapshot(cloud: &Cloud, id: &str) -> Result<Vec<AmiId>, CloudError> {
     for _ in 0..IN_USE_TRIES {
         if cloud.delete_snapshot(id).await? {
             return Ok(Vec::new());
@@ -23,14 +24,14 @@ pub(crate) async fn drop_snapshot(cloud: &Cloud, id: &str) -> Result<Vec<String>
         }
         tokio::time::sleep(IN_USE_PAUSE).await;
     }
-    Err(CloudError::answer(Action::DeleteSnapshot, format!("{id} stays in use")))
+    Err(CloudError::answer(Action::DeleteSnapshot, format!("{id} is still in use")))
 }
 
 /// Deregisters an image whose snapshots are to go after it: which these are is noted on them first.
 pub(crate) async fn deregister(
     cloud: &Cloud,
     image: &str,
-    snapshots: &[String],
+    snapshots: &[SnapshotId],
     is_protected: bool,
 ) -> Result<(), CloudError> {
     cloud.note_image(snapshots, image).await?;

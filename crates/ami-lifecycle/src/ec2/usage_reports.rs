@@ -2,7 +2,8 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>).
 
 use aws_sdk_ec2::types::{
-    ImageUsageReportEntry, ImageUsageResourceTypeOptionRequest, ImageUsageResourceTypeRequest,
+    ImageUsageReport, ImageUsageReportEntry, ImageUsageResourceTypeOptionRequest,
+    ImageUsageResourceTypeRequest,
 };
 use jiff::Timestamp;
 
@@ -26,21 +27,18 @@ pub(crate) struct UsageReport {
 impl Cloud {
     /// The usage reports of an image that EC2 still has.
     pub(crate) async fn usage_reports(&self, image: &str) -> Result<Vec<UsageReport>, CloudError> {
-        self.turn(Action::DescribeImageUsageReports, image).await;
         let request = self.ec2.describe_image_usage_reports().image_ids(image);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(report) = pages.next().await {
-            let report = report
-                .map_err(|error| CloudError::new(Action::DescribeImageUsageReports, error))?;
-            let created = report.creation_time.map(|time| time.secs()).unwrap_or_default();
-            found.push(UsageReport {
-                id: report.report_id.unwrap_or_default(),
-                state: report.state.unwrap_or_default(),
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeImageUsageReports, image, pages).await?;
+        let report = |it: ImageUsageReport| {
+            let created = it.creation_time.map(|time| time.secs()).unwrap_or_default();
+            UsageReport {
+                id: it.report_id.unwrap_or_default(),
+                state: it.state.unwrap_or_default(),
                 created: Timestamp::from_second(created).unwrap_or_default(),
-            });
-        }
-        Ok(found)
+            }
+        };
+        Ok(found.into_iter().map(report).collect())
     }
 
     /// What a report says.
@@ -48,21 +46,13 @@ impl Cloud {
         &self,
         report: &str,
     ) -> Result<Vec<ImageUsageReportEntry>, CloudError> {
-        self.turn(Action::DescribeImageUsageReportEntries, report).await;
         let request = self.ec2.describe_image_usage_report_entries().report_ids(report);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(entry) = pages.next().await {
-            found.push(entry.map_err(|error| {
-                CloudError::new(Action::DescribeImageUsageReportEntries, error)
-            })?);
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        self.pages(Action::DescribeImageUsageReportEntries, report, pages).await
     }
 
     /// Has EC2 count who uses an image, and returns the report's id.
     pub(crate) async fn create_usage_report(&self, image: &str) -> Result<String, CloudError> {
-        self.turn(Action::CreateImageUsageReport, image).await;
         let kind = |name: &str| ImageUsageResourceTypeRequest::builder().resource_type(name);
         // All versions: the default one may be old.
         let depth = ImageUsageResourceTypeOptionRequest::builder()
@@ -71,9 +61,13 @@ impl Cloud {
         let templates = kind("ec2:LaunchTemplate").resource_type_options(depth.build());
         let request = self.ec2.create_image_usage_report().image_id(image);
         let request = request.resource_types(kind("ec2:Instance").build());
-        let answer = request.resource_types(templates.build()).send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::CreateImageUsageReport, error))?;
+        let answer = self
+            .call(
+                Action::CreateImageUsageReport,
+                image,
+                request.resource_types(templates.build()).send(),
+            )
+            .await?;
         Ok(answer.report_id.unwrap_or_default())
     }
 }

@@ -3,8 +3,9 @@
 use aws_sdk_autoscaling::types::{AutoScalingGroup as Group, LaunchTemplateSpecification};
 
 use crate::ec2::action::Action;
-use crate::ec2::client::Cloud;
+use crate::ec2::client::{Cloud, texts};
 use crate::ec2::error::CloudError;
+use crate::model::id::AmiId;
 
 /// What a launch template has in place of an AMI's id when it names an SSM parameter
 /// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/using-systems-manager-parameters.html>).
@@ -36,7 +37,7 @@ pub(crate) enum LaunchSource {
     /// A launch configuration, by name.
     Configuration(String),
     /// The AMI itself, in an override.
-    Image(String),
+    Image(AmiId),
     /// A launch template, by id or name, and a version of it.
     Template { id: Option<String>, name: Option<String>, version: String },
 }
@@ -51,7 +52,7 @@ pub(crate) struct AutoScalingGroup {
 /// A resource that refers to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageReference {
-    pub(crate) image: String,
+    pub(crate) image: AmiId,
     /// EC2's resource type.
     pub(crate) kind: String,
     pub(crate) arn: String,
@@ -70,7 +71,7 @@ fn sources(group: &Group) -> Vec<LaunchSource> {
         .chain(mixed.and_then(|it| it.launch_template_specification()))
         .chain(overrides.iter().filter_map(|it| it.launch_template_specification()));
     let images = overrides.iter().filter_map(|it| it.image_id());
-    let images = images.map(|id| LaunchSource::Image(id.to_owned()));
+    let images = images.map(|id| LaunchSource::Image(AmiId::answered(id)));
     configuration.into_iter().chain(specifications.filter_map(pinned)).chain(images).collect()
 }
 
@@ -95,12 +96,12 @@ impl LaunchTemplateVersion {
 
     /// The AMI that instances are started from now. Where a parameter tells it, EC2 is asked for
     /// its value: that takes the right to read the parameter.
-    pub(crate) async fn ami_id(&self, cloud: &Cloud) -> Result<Option<String>, CloudError> {
+    pub(crate) async fn ami_id(&self, cloud: &Cloud) -> Result<Option<AmiId>, CloudError> {
         match &self.image {
             Some(image) if image.starts_with(BY_PARAMETER) => {
                 cloud.resolved_image(&self.id, self.number).await
             }
-            image => Ok(image.clone()),
+            image => Ok(image.clone().map(AmiId::answered)),
         }
     }
 }
@@ -113,7 +114,6 @@ impl Cloud {
         template: Option<LaunchTemplateKey<'_>>,
         version: Option<&str>,
     ) -> Result<Vec<LaunchTemplateVersion>, CloudError> {
-        self.turn(Action::DescribeLaunchTemplateVersions, (&template, version)).await;
         let request = self.ec2.describe_launch_template_versions();
         let request = request.set_versions(version.map(|version| vec![version.to_owned()]));
         let request = match template {
@@ -121,24 +121,19 @@ impl Cloud {
             Some(LaunchTemplateKey::Name(name)) => request.launch_template_name(name),
             None => request,
         };
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(version) = pages.next().await {
-            let version = version
-                .map_err(|error| CloudError::new(Action::DescribeLaunchTemplateVersions, error))?;
-            found.push(LaunchTemplateVersion::read(version));
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let action = Action::DescribeLaunchTemplateVersions;
+        let found = self.pages(action, (template, version), pages).await?;
+        Ok(found.into_iter().map(LaunchTemplateVersion::read).collect())
     }
 
     /// The AMI that the parameter leads to which a version names.
-    async fn resolved_image(&self, id: &str, number: i64) -> Result<Option<String>, CloudError> {
-        self.turn(Action::DescribeLaunchTemplateVersions, (&id, number, "resolved")).await;
+    async fn resolved_image(&self, id: &str, number: i64) -> Result<Option<AmiId>, CloudError> {
         let request = self.ec2.describe_launch_template_versions().launch_template_id(id);
         let request = request.versions(number.to_string()).resolve_alias(true);
-        let answer = request.send().await;
-        let answer = answer
-            .map_err(|error| CloudError::new(Action::DescribeLaunchTemplateVersions, error))?;
+        let answer = self
+            .call(Action::DescribeLaunchTemplateVersions, (&id, number, "resolved"), request.send())
+            .await?;
         let versions = answer.launch_template_versions.unwrap_or_default().into_iter();
         let image = versions.map(LaunchTemplateVersion::read).find_map(|version| version.image);
         match image {
@@ -146,59 +141,54 @@ impl Cloud {
                 Action::DescribeLaunchTemplateVersions,
                 format!("EC2 does not resolve {image}"),
             )),
-            image => Ok(image),
+            image => Ok(image.map(AmiId::answered)),
         }
     }
 
     /// All auto scaling groups.
     pub(crate) async fn auto_scaling_groups(&self) -> Result<Vec<AutoScalingGroup>, CloudError> {
-        self.turn(Action::DescribeAutoScalingGroups, "all").await;
         let request = self.autoscaling.describe_auto_scaling_groups();
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(group) = pages.next().await {
-            let group =
-                group.map_err(|error| CloudError::new(Action::DescribeAutoScalingGroups, error))?;
-            let name = group.auto_scaling_group_name().unwrap_or_default().to_owned();
-            found.push(AutoScalingGroup { name, sources: sources(&group) });
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeAutoScalingGroups, "all", pages).await?;
+        let group = |it: &Group| AutoScalingGroup {
+            name: it.auto_scaling_group_name().unwrap_or_default().to_owned(),
+            sources: sources(it),
+        };
+        Ok(found.iter().map(group).collect())
     }
 
     /// The AMI of a launch configuration.
     pub(crate) async fn ami_of_launch_configuration(
         &self,
         name: &str,
-    ) -> Result<Option<String>, CloudError> {
-        self.turn(Action::DescribeLaunchConfigurations, name).await;
+    ) -> Result<Option<AmiId>, CloudError> {
         let request = self.autoscaling.describe_launch_configurations();
-        let answer = request.launch_configuration_names(name).send().await;
-        let answer =
-            answer.map_err(|error| CloudError::new(Action::DescribeLaunchConfigurations, error))?;
+        let answer = self
+            .call(
+                Action::DescribeLaunchConfigurations,
+                name,
+                request.launch_configuration_names(name).send(),
+            )
+            .await?;
         let found = answer.launch_configurations.unwrap_or_default().into_iter().next();
-        Ok(found.and_then(|it| it.image_id))
+        Ok(found.and_then(|it| it.image_id).map(AmiId::answered))
     }
 
     /// What EC2 itself knows to refer to some images.
     pub(crate) async fn image_references(
         &self,
-        amis: &[String],
+        amis: &[AmiId],
     ) -> Result<Vec<ImageReference>, CloudError> {
-        self.turn(Action::DescribeImageReferences, amis).await;
-        let request = self.ec2.describe_image_references().set_image_ids(Some(amis.to_vec()));
+        let request = self.ec2.describe_image_references().set_image_ids(Some(texts(amis)));
         let request = request.include_all_resource_types(true);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(reference) = pages.next().await {
-            let it = reference
-                .map_err(|error| CloudError::new(Action::DescribeImageReferences, error))?;
-            found.push(ImageReference {
-                image: it.image_id().unwrap_or_default().to_owned(),
-                kind: it.resource_type().map_or("", |kind| kind.as_str()).to_owned(),
-                arn: it.arn().unwrap_or_default().to_owned(),
-            });
-        }
-        Ok(found)
+        let pages = request.into_paginator().items().send();
+        let found = self.pages(Action::DescribeImageReferences, amis, pages).await?;
+        let reference = |it: aws_sdk_ec2::types::ImageReference| ImageReference {
+            image: AmiId::answered(it.image_id().unwrap_or_default()),
+            kind: it.resource_type().map_or("", |kind| kind.as_str()).to_owned(),
+            arn: it.arn().unwrap_or_default().to_owned(),
+        };
+        Ok(found.into_iter().map(reference).collect())
     }
 }
 

@@ -12,7 +12,7 @@ const NOEXEC_LINE: &str = "amiable-noexec";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountFault {
     /// The login user cannot become root.
-    #[error("the login user {user} may not become root on the instance: {reason}")]
+    #[error("the login user {user} cannot become root on the instance: {reason}")]
     NoRoot {
         /// The login user.
         user: String,
@@ -20,10 +20,10 @@ pub enum AccountFault {
         reason: String,
     },
     /// There is no user as whom the scripts are to run.
-    #[error("the instance has no user {0}, as whom the scripts are to run")]
+    #[error("the instance has no user {0} to run the scripts as")]
     NoUser(String),
     /// Nothing may be run as that user.
-    #[error("nothing can be run as {user} on the instance: {reason}")]
+    #[error("no command can be run as {user} on the instance: {reason}")]
     NotAs {
         /// The user.
         user: String,
@@ -41,17 +41,16 @@ impl AccountFault {
     pub fn hint(&self) -> String {
         match self {
             AccountFault::NoRoot { .. } => {
-                "`ssh_user` is root, or a user whom sudo asks for neither password nor terminal: NOPASSWD, \
-                 and no requiretty, in the base's sudoers"
+                "`ssh_user` must be root, or a user who can use sudo without a password or terminal: NOPASSWD, and no requiretty, in the base's sudoers"
                     .into()
             }
             AccountFault::NoUser(_) => {
-                "`run_as` names a user of the base; one that the script adds can be used within it: `sudo -u`".into()
+                "`run_as` must be a user that the base has; the script can switch to users that it adds with `sudo -u`".into()
             }
             AccountFault::NotAs { .. } => {
-                "`run_as` names a user as whom `ssh_user` may run programs (sudoers)".into()
+                "`run_as` must be a user that `ssh_user` may run programs as (sudoers)".into()
             }
-            AccountFault::NoFolder(_) => "`workdir` names another folder".into(),
+            AccountFault::NoFolder(_) => "set `workdir` to another folder".into(),
         }
     }
 
@@ -152,14 +151,14 @@ mod tests {
             let told = ask(&[DEBIAN, ("sudo", &sudo)], None).fault.unwrap().to_string();
             assert_eq!(
                 told,
-                format!("the login user debian may not become root on the instance: {said}")
+                format!("the login user debian cannot become root on the instance: {said}")
             );
         }
         let told = ask(&[DEBIAN, sudo], Some("nosuch")).fault;
         assert_eq!(told, Some(AccountFault::NoUser("nosuch".into())));
         let sudo = "case $* in *jenkins*) echo 'not allowed' >&2; exit 1;; esac";
         let told = ask(&[DEBIAN, ("sudo", sudo)], Some("jenkins")).fault.unwrap().to_string();
-        assert_eq!(told, "nothing can be run as jenkins on the instance: not allowed");
+        assert_eq!(told, "no command can be run as jenkins on the instance: not allowed");
     }
 
     #[test]

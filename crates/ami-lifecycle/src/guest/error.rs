@@ -65,7 +65,7 @@ pub enum GuestError {
         tail: Vec<String>,
     },
     /// A script of the template was not run to its end, by no fault of the script's own.
-    #[error("{what} was not run to its end: {reason}")]
+    #[error("{what} did not finish: {reason}")]
     ScriptCut {
         /// What it is.
         what: &'static str,
@@ -168,13 +168,11 @@ impl GuestError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             GuestError::NoLogin { by_program: true, .. } => {
-                "check `connect`, and try its program by hand; `amiable doctor` looks whether programs and \
-                 endpoint are there, and \"instance-connect\" needs version 2.12 of `aws` or newer"
+                "check `connect`, and try its program by hand; `amiable doctor` checks that the programs and the endpoint exist, and \"instance-connect\" needs version 2.12 of `aws` or newer"
                     .into()
             }
             GuestError::NoLogin { port, .. } => format!(
-                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} is \
-                 reached from here (security groups, `public_ip`, `connect`)"
+                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} can be reached from here (security groups, `public_ip`, `connect`)"
             ),
             GuestError::Account(fault) => fault.hint(),
             GuestError::Script { status: 137, .. } => {
@@ -183,14 +181,13 @@ impl GuestError {
                     .into()
             }
             GuestError::ScriptTimedOut { is_asking: true, .. } => {
-                "its last line has no end: it seems to wait for an answer, and nobody is there. \
+                "its last line is unfinished: it seems to wait for an answer that nobody can give. \
                  DEBIAN_FRONTEND=noninteractive does not pass through sudo (`sudo -E`, or `sudo env …`), \
                  and needrestart asks unless NEEDRESTART_MODE=a"
                     .into()
             }
             GuestError::ScriptTimedOut { .. } => {
-                "a longer wait can be set in the template's `timeouts`; a program that asks something \
-                 without a terminal waits for ever: `-y`, DEBIAN_FRONTEND=noninteractive"
+                "set a longer wait in the template's `timeouts`; a program that prompts without a terminal waits forever: `-y`, DEBIAN_FRONTEND=noninteractive"
                     .into()
             }
             _ => return None,

@@ -143,17 +143,16 @@ async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
             format!("{error}{}{}", firewall.unwrap_or_default(), without_public(awaited))
         }
         SshError::PortRefused(_) => {
-            format!("{error}: the machine is there, and no sshd listens at that port")
+            format!("{error}: the machine is up, but no sshd listens on that port")
         }
         SshError::HostKey(address) => format!(
-            "{address} shows another host key than this machine's: cloud-init has not set it, or \
-             another machine answers"
+            "{address} has a different host key from the one this machine was given: cloud-init has not set it, or another machine answers"
         ),
         SshError::Refused { user } => {
             let usual = usual_user(&awaited.site.template.base).filter(|usual| usual != user);
             let usual = usual.map(|it| format!(" (the usual user of this base is {it})"));
             format!(
-                "sshd shows the right host key, and refuses the login as {user}{}",
+                "sshd has the expected host key, but refuses the login as {user}{}",
                 usual.unwrap_or_default()
             )
         }
@@ -167,35 +166,33 @@ fn without_public(awaited: &Awaited<'_>) -> &'static str {
     if awaited.is_public || reach.address.is_some() || reach.connect.is_some() {
         return "";
     }
-    "; the instance has no public address: `public_ip = true` asks for one, `connect` names another \
-     way in, and `address = \"private\"` says that this one is reached (by a VPN)"
+    "; the instance has no public address: `public_ip = true` requests one, `connect` sets another way in, and `address = \"private\"` confirms that the private one can be reached (by a VPN)"
 }
 
 /// What the security groups say of a port that does not answer; `None` when EC2 does not tell.
 async fn firewall(awaited: &Awaited<'_>) -> Option<String> {
     let Awaited { site, groups, login, .. } = awaited;
-    let names: Vec<String> = match groups.is_empty() {
-        true => vec!["default".into()],
-        false => groups.to_vec(),
-    };
+    let names: Vec<String> =
+        if groups.is_empty() { vec!["default".into()] } else { groups.to_vec() };
     let groups = site.cloud.ingress(&names).await.ok()?;
     let own = own_address_towards(site, login.address).await?;
     let port = site.template.ssh_port;
     let rules = ingress::describe(&groups, port);
-    Some(match ingress::admits(&groups, port, own) {
-        true => format!(
-            "the security groups let {own} in at port {port} ({rules}), so the machine is not up \
-             yet, or a route, a network ACL or a firewall is in the way"
-        ),
-        false => format!("no rule lets {own} in at port {port}: {rules}"),
+    Some(if ingress::admits(&groups, port, own) {
+        format!(
+            "the security groups allow {own} on port {port} ({rules}), so the machine is not up yet, or a route, network ACL or firewall blocks the way"
+        )
+    } else {
+        format!("no rule allows {own} on port {port}: {rules}")
     })
 }
 
 /// The address that a machine at `other` sees.
 async fn own_address_towards(site: &Site<'_>, other: IpAddr) -> Option<IpAddr> {
-    match is_private(other) {
-        true => own_address::towards(other).ok(),
-        false => site.cloud.own_address().await.ok(),
+    if is_private(other) {
+        own_address::towards(other).ok()
+    } else {
+        site.cloud.own_address().await.ok()
     }
 }
 

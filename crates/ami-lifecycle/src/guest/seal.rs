@@ -194,10 +194,7 @@ fn in_homes(names: &str) -> String {
 
 /// Leaves or removes the mark that the init script has run, for the login user.
 pub(crate) fn init_mark(has_run: bool) -> String {
-    match has_run {
-        true => format!("touch ~/{INIT_HAS_RUN}\n"),
-        false => format!("rm -f ~/{INIT_HAS_RUN}\n"),
-    }
+    if has_run { format!("touch ~/{INIT_HAS_RUN}\n") } else { format!("rm -f ~/{INIT_HAS_RUN}\n") }
 }
 
 /// What a new machine is compared with.
@@ -269,13 +266,14 @@ pub(crate) fn checks(expected: &Expected<'_>) -> String {
 fn jenkins_checks(agent: &JenkinsAgent) -> String {
     let java = quote(&agent.java);
     let root = agent.remote_root.as_deref().map_or("\"$HOME\"".to_owned(), quote);
-    let mark = match agent.init_has_run {
-        true => format!(
+    let mark = if agent.init_has_run {
+        format!(
             "[ -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would run its init script: ~/{INIT_HAS_RUN} is missing'\n"
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "[ ! -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would not run its init script: ~/{INIT_HAS_RUN} is there'\n"
-        ),
+        )
     };
     format!(
         "fail() {{ echo \"{FAILED_LINE}$*\"; status=1; }}\n\

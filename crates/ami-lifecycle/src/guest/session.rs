@@ -108,8 +108,7 @@ impl Session {
                     ))
                 }
                 GuestError::Connection(text) => cut(format!(
-                    "{text}: the script may have changed the network, a firewall or sshd, or the machine is slow to \
-                     come back from a reboot"
+                    "{text}: the script may have changed the network, a firewall or sshd, or the machine is slow to come back after a reboot"
                 )),
                 other => other,
             })?;
@@ -134,7 +133,7 @@ impl Session {
         lost: &SshError,
     ) -> Result<(), GuestError> {
         let Session { instance, .. } = self;
-        let text = format!("the connection to {instance} was lost ({lost}): connecting again");
+        let text = format!("the connection to {instance} was lost ({lost}): reconnecting");
         self.observer.event(Event::Warning(text));
         let mut look = Instant::now() + FIRST_LOOK;
         loop {
@@ -262,7 +261,7 @@ impl Session {
                         Ended::Signal => "a signal ended the command".into(),
                     };
                     let text = format!(
-                        "it could not be determined whether the instance works on packages: {how}"
+                        "whether the instance's own package work is over could not be determined: {how}"
                     );
                     self.observer.event(Event::Warning(text));
                     return Ok(());

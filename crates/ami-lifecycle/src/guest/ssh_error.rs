@@ -18,10 +18,10 @@ pub(crate) enum SshError {
     #[error("{0} accepts connections, but no SSH server answers within {limit} s", limit = LOGIN_LIMIT.as_secs())]
     Silent(SocketAddr),
     #[error(
-        "{0} accepts connections and closes them: no sshd is up behind it, or it refuses this machine"
+        "{0} accepts connections and closes them: no sshd is running behind it, or it refuses this machine"
     )]
     Closed(SocketAddr),
-    #[error("the host at {0} has another host key than the one that is demanded")]
+    #[error("the host at {0} has a different host key from the expected one")]
     HostKey(IpAddr),
     #[error("the login as {user} was refused")]
     Refused { user: String },
@@ -29,7 +29,7 @@ pub(crate) enum SshError {
     Lost,
     #[error("{program} could not be started: {reason}")]
     NotStarted { program: String, reason: String },
-    #[error("this {program} does not know the command: {reason}")]
+    #[error("this version of {program} does not support the command: {reason}")]
     NotUsable { program: String, reason: String },
     #[error("{program} {how}")]
     Tunnel { program: String, how: String },

@@ -39,13 +39,13 @@ pub fn check(text: &str) -> Result<(), String> {
     }
     // What amiable adds takes about 1 KiB, with room for the names of users.
     if text.len() > LARGEST - 2048 {
-        return Err(format!("it has {} bytes, and {} fit", text.len(), LARGEST - 2048));
+        return Err(format!("it has {} bytes, and only {} fit", text.len(), LARGEST - 2048));
     }
     if is_mime(text) || kind(text).is_some() {
         return Ok(());
     }
     let known: Vec<&str> = KINDS.iter().map(|(begins, _)| *begins).collect();
-    Err(format!("it begins with none of {}, nor is it MIME", known.join(", ")))
+    Err(format!("it begins with none of {} and is not MIME", known.join(", ")))
 }
 
 fn kind(text: &str) -> Option<&'static str> {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_merged_is_refused() {
-        assert!(check("hello").unwrap_err().contains("nor is it MIME"));
+        assert!(check("hello").unwrap_err().contains("and is not MIME"));
         assert!(check(&format!("#!{}", "x".repeat(LARGEST))).unwrap_err().contains("fit"));
         assert_eq!(check("MIME-Version: 1.0\n\n"), Ok(()));
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::model::distribution;
 use crate::model::facts::{BlockDevice, DISABLED, ImageFacts, copied_by_hand};
+use crate::model::id::{AmiId, SnapshotId};
 use crate::model::retirement::Retired;
 use crate::model::standing::Standing;
 use crate::model::tags::{self, Tags};
@@ -61,7 +62,7 @@ pub struct SourceRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ami {
     /// The AMI's id.
-    pub ami: String,
+    pub ami: AmiId,
     /// Its name.
     pub name: String,
     /// The template it was baked for.
@@ -101,7 +102,7 @@ pub struct Ami {
     /// The size of all its block devices together.
     pub size_gib: i64,
     /// Its snapshots.
-    pub snapshots: Vec<String>,
+    pub snapshots: Vec<SnapshotId>,
     /// Its block devices.
     pub block_devices: Vec<BlockDevice>,
     /// The devices whose volumes outlive an instance.

@@ -12,32 +12,76 @@ use crate::model::digest::digest;
 pub enum Consumer {
     /// Agent templates in a file of Jenkins'.
     Jenkins(JenkinsAgents),
-    /// A parameter of Systems Manager, by its name.
-    Ssm(String),
-    /// The default version of a launch template, by its id or name.
-    LaunchTemplate(String),
+    /// A parameter of Systems Manager.
+    Ssm(SsmParameter),
+    /// The default version of a launch template.
+    LaunchTemplate(LaunchTemplate),
     /// A tag that only one AMI of the template has at a time.
-    Tag {
-        /// The key.
-        key: String,
-        /// The value.
-        value: String,
-    },
+    Tag(ChannelTag),
     /// Anything else: a command is told the AMI.
     Command(ConsumerCommand),
 }
+
+/// The one place that knows all kinds: evaluates an expression for what a consumer is.
+macro_rules! each_kind {
+    ($consumer:expr, $it:ident => $value:expr) => {
+        match $consumer {
+            Consumer::Jenkins($it) => $value,
+            Consumer::Ssm($it) => $value,
+            Consumer::LaunchTemplate($it) => $value,
+            Consumer::Tag($it) => $value,
+            Consumer::Command($it) => $value,
+        }
+    };
+}
+pub(crate) use each_kind;
 
 impl Consumer {
     /// How it is called in messages.
     #[must_use]
     pub fn label(&self) -> String {
-        match self {
-            Consumer::Jenkins(jenkins) => jenkins.shown.clone(),
-            Consumer::Ssm(parameter) => format!("SSM parameter {parameter}"),
-            Consumer::LaunchTemplate(template) => format!("launch template {template}"),
-            Consumer::Tag { key, value } => format!("tag {key}={value}"),
-            Consumer::Command(command) => format!("command {}", command.program()),
-        }
+        each_kind!(self, it => it.label())
+    }
+}
+
+/// A parameter of Systems Manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SsmParameter {
+    /// Its name.
+    pub name: String,
+}
+
+impl SsmParameter {
+    pub(crate) fn label(&self) -> String {
+        format!("SSM parameter {}", self.name)
+    }
+}
+
+/// A launch template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchTemplate {
+    /// Its id or name.
+    pub key: String,
+}
+
+impl LaunchTemplate {
+    pub(crate) fn label(&self) -> String {
+        format!("launch template {}", self.key)
+    }
+}
+
+/// A tag that one AMI of a template has at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTag {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: String,
+}
+
+impl ChannelTag {
+    pub(crate) fn label(&self) -> String {
+        format!("tag {}={}", self.key, self.value)
     }
 }
 
@@ -56,6 +100,12 @@ pub struct JenkinsAgents {
     pub reload: bool,
 }
 
+impl JenkinsAgents {
+    pub(crate) fn label(&self) -> String {
+        self.shown.clone()
+    }
+}
+
 /// A command that is told the AMI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerCommand {
@@ -71,6 +121,10 @@ pub struct ConsumerCommand {
 }
 
 impl ConsumerCommand {
+    pub(crate) fn label(&self) -> String {
+        format!("command {}", self.program())
+    }
+
     /// The program, for messages.
     #[must_use]
     pub fn program(&self) -> &str {

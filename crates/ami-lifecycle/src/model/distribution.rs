@@ -138,6 +138,7 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::consumer::SsmParameter;
     use crate::model::tags;
     use crate::model::template::Template;
     use crate::model::template::tests::template;
@@ -165,11 +166,11 @@ mod tests {
 
     #[test]
     fn a_template_in_a_region_has_that_regions_consumers() {
-        let there = Consumer::Ssm("/there".into());
+        let there = Consumer::Ssm(SsmParameter { name: "/there".into() });
         let destination =
             Destination { region: "eu-west-1".into(), consumers: vec![there.clone()] };
         let distribution = Distribution { destinations: vec![destination], ..terms() };
-        let consumers = vec![Consumer::Ssm("/here".into())];
+        let consumers = vec![Consumer::Ssm(SsmParameter { name: "/here".into() })];
         let template = Template { distribution, consumers, ..template() };
         let copy = template.in_region("eu-west-1").unwrap();
         assert_eq!(copy.consumers, [there]);

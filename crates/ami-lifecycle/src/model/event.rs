@@ -48,7 +48,7 @@ impl Stage {
             Stage::Checkout => "checking out the source",
             Stage::Launch => "starting the instance",
             Stage::CloudInit => "waiting for cloud-init",
-            Stage::Deliver => "bringing the source to the instance",
+            Stage::Deliver => "copying the source to the instance",
             Stage::Script => "running the init script",
             Stage::Seal => "sealing the machine",
             Stage::Stop => "stopping the instance",
@@ -58,7 +58,7 @@ impl Stage {
             Stage::Promote => "making it current",
             Stage::Terminate => "terminating the instance",
             Stage::Distribute => "distributing the AMI",
-            Stage::Undo => "undoing",
+            Stage::Undo => "rolling back",
         }
     }
 }

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::model::id::{AmiId, InstanceId, SnapshotId};
 use crate::model::tags::{self, Tags};
 
 /// What EC2 tells of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageFacts {
     /// The image's id.
-    pub id: String,
+    pub id: AmiId,
     /// Its name.
     pub name: String,
     /// Its description.
@@ -46,9 +47,9 @@ pub struct ImageFacts {
     /// It cannot be deregistered until that protection is switched off.
     pub protected: bool,
     /// The instance that CreateImage made it of; a copy has none.
-    pub source_instance: Option<String>,
+    pub source_instance: Option<InstanceId>,
     /// The image that it was made from, by CreateImage or CopyImage; older ones do not tell.
-    pub source_image: Option<String>,
+    pub source_image: Option<AmiId>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -56,7 +57,7 @@ pub struct ImageFacts {
 /// What amiable needs to know of an instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InstanceFacts {
-    pub(crate) id: String,
+    pub(crate) id: InstanceId,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     /// Its public IPv4 address.
@@ -68,7 +69,7 @@ pub(crate) struct InstanceFacts {
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
     /// The image that it was started from.
-    pub(crate) image: String,
+    pub(crate) image: AmiId,
     pub(crate) tags: Tags,
 }
 
@@ -78,7 +79,7 @@ pub struct BlockDevice {
     /// The device's name.
     pub device: String,
     /// The snapshot that it starts from.
-    pub snapshot: String,
+    pub snapshot: SnapshotId,
     /// Its size.
     pub size_gib: i64,
 }
@@ -91,7 +92,8 @@ pub(crate) fn copied_by_hand(image: &ImageFacts) -> Option<String> {
     }
     let source = image.source_image.as_ref()?;
     let noted = [tags::COPY_OF, tags::BACKUP_OF].map(|key| image.tags.get(key));
-    (!noted.contains(&Some(source))).then(|| source.clone())
+    let is_noted = noted.into_iter().flatten().any(|it| it == source);
+    (!is_noted).then(|| source.clone().into())
 }
 
 /// EC2's state of an image that nobody may find or launch.

@@ -2,6 +2,7 @@
 //! since, and whether what a dead bake has left was made to the same recipe.
 
 use crate::model::digest::{changed_of, digest, record_of};
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::template::{Repository, SealStep, Template};
 
 /// The digest of it all. `content` is the revision of the checkout, or the digest of a
@@ -31,9 +32,48 @@ pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
 /// the checkout is from counts by its contents alone, if it is a folder. What came later is
 /// left out while it is not wanted, so that it changes nothing for others.
 fn values(template: &Template) -> Vec<(&'static str, String)> {
-    let Template { source, script, run_as, workdir, volume_size, user_data, seal, agent, .. } =
-        template;
-    let Template { metadata, description, system, os, boot_script, .. } = template;
+    // Field by field, so that a new one is decided on here.
+    let Template {
+        source,
+        script,
+        run_as,
+        workdir,
+        launch,
+        user_data,
+        seal,
+        agent,
+        metadata,
+        description,
+        system,
+        os,
+        boot_script,
+        distribution,
+        // The base counts by its id, and with it the architecture.
+        base: _,
+        arch: _,
+        // What is in an AMI does not depend on these.
+        name: _,
+        ssh_user: _,
+        ssh_port: _,
+        ssh_from: _,
+        reach: _,
+        may_reboot: _,
+        timeouts: _,
+        key_pair: _,
+        host_key: _,
+        verify: _,
+        consumers: _,
+        keep: _,
+        max_age: _,
+    } = template;
+    let LaunchSpec {
+        volume_size,
+        instance_type: _,
+        security_groups: _,
+        subnet: _,
+        public_ip: _,
+        instance_profile: _,
+    } = launch;
     let place = match &source.repository {
         Repository::Vcs { .. } => source.url(),
         Repository::Path(_) => String::new(),
@@ -44,8 +84,8 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let agent = agent
         .as_ref()
         .map(|it| format!("jenkins {:?} {:?} {}", it.java, it.remote_root, it.init_has_run));
-    let first = template.distribution.first.as_deref();
-    let encrypt = template.distribution.encrypt.as_ref().map(|it| ("encrypt", it.text(first)));
+    let first = distribution.first.as_deref();
+    let encrypt = distribution.encrypt.as_ref().map(|it| ("encrypt", it.text(first)));
     let all = [
         ("source", format!("{} {place}", source.kind())),
         ("script", script.clone()),
@@ -78,7 +118,8 @@ mod tests {
         assert_ne!(first, fingerprint(&template(), "ami-1", "r2"));
         let script = Template { script: "other".into(), ..template() };
         assert_ne!(first, fingerprint(&script, "ami-1", "r1"));
-        let elsewhere = Template { instance_type: "m5.large".into(), ..template() };
+        let mut elsewhere = template();
+        elsewhere.launch.instance_type = "m5.large".into();
         assert_eq!(first, fingerprint(&elsewhere, "ami-1", "r1"));
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::ami::{Ami, Status};
+use crate::model::id::AmiId;
 use crate::model::tampering::{InDoubt, Tampered, tell_twins_apart};
 
 /// So many earlier bakes tell how long a wait takes.
@@ -16,7 +17,7 @@ const EXPERIENCES: usize = 8;
 pub struct Fleet {
     amis: Vec<Ami>,
     /// Where each is, by its id.
-    places: HashMap<String, usize>,
+    places: HashMap<AmiId, usize>,
     /// Where each template's current one is.
     current: BTreeMap<String, usize>,
     /// Where one is that may be its template's current one, and has tags that could not be read.
@@ -27,7 +28,7 @@ pub struct Fleet {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `create` where there is an AMI already.
-    #[error("template {template} has a current AMI already: {ami} (generation {generation})")]
+    #[error("template {template} already has a current AMI: {ami} (generation {generation})")]
     HasCurrent {
         /// The template.
         template: String,
@@ -59,7 +60,7 @@ impl Fleet {
                 *other = ami;
             }
         }
-        let best: BTreeSet<String> = best.values().map(|ami| ami.ami.clone()).collect();
+        let best: BTreeSet<AmiId> = best.values().map(|ami| ami.ami.clone()).collect();
         for ami in &mut amis {
             ami.status = match ami.state.as_str() {
                 _ if ami.copied_by_hand.is_some() => Status::Foreign,
@@ -117,7 +118,7 @@ impl Fleet {
     pub fn in_doubt(&self, template: &str) -> Option<InDoubt> {
         let ami = &self.amis[*self.doubtful.get(template)?];
         let tag = ami.unreadable.first()?.clone();
-        Some(InDoubt { template: template.to_owned(), ami: ami.ami.clone(), tag })
+        Some(InDoubt { template: template.to_owned(), ami: ami.ami.clone().into(), tag })
     }
 
     /// The AMIs of a template, or of all, that another hand has copied or whose tags it has edited.
@@ -189,7 +190,7 @@ impl Fleet {
         match (mode, self.current(template)) {
             (Mode::Create, Some(current)) => Err(Refusal::HasCurrent {
                 template: template.to_owned(),
-                ami: current.ami.clone(),
+                ami: current.ami.clone().into(),
                 generation: current.generation,
             }),
             _ => Ok(self.next_generation(template)),
@@ -237,7 +238,7 @@ mod tests {
                     image_tags.insert(tags::PROMOTED.to_owned(), time.to_string());
                 }
                 let image = ImageFacts {
-                    id: format!("ami-{index:08}"),
+                    id: format!("ami-{index:08}").into(),
                     state: (*state).to_owned(),
                     tags: image_tags,
                     ..ImageFacts::default()
@@ -347,7 +348,7 @@ mod tests {
                 let mut tags: tags::Tags = pairs.into_iter().collect();
                 tags.extend(images.get(index).cloned().unwrap_or_default());
                 let state = ["available", "pending", "failed"][index % 3].to_owned();
-                ImageFacts { id: format!("ami-{index}"), state, tags, ..ImageFacts::default() }
+                ImageFacts { id: format!("ami-{index}").into(), state, tags, ..ImageFacts::default() }
             });
             let amis = facts.map(|facts| Ami::read(facts, "us-east-1")).collect();
             let fleet = Fleet::new(amis);

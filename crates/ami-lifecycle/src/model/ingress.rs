@@ -75,9 +75,10 @@ pub(crate) fn describe(groups: &[Group], port: u16) -> String {
     let texts = groups.iter().map(|group| {
         let rules = group.rules.iter().filter(|rule| rule.is_for(port));
         let from: Vec<String> = rules.map(|rule| rule.from.to_string()).collect();
-        match from.is_empty() {
-            true => format!("{group} lets nobody in"),
-            false => format!("{group} lets in {}", from.join(", ")),
+        if from.is_empty() {
+            format!("{group} allows nobody")
+        } else {
+            format!("{group} allows {}", from.join(", "))
         }
     });
     texts.collect::<Vec<String>>().join("; ")
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn people_read_whom_groups_let_in() {
         let groups = [group(vec![rule(None, "sg-1"), rule(Some((22, 22)), "10.0.0.0/8")])];
-        assert_eq!(describe(&groups, 22), "sg-1 (ssh) lets in sg-1, 10.0.0.0/8");
-        assert_eq!(describe(&[group(Vec::new())], 22), "sg-1 (ssh) lets nobody in");
+        assert_eq!(describe(&groups, 22), "sg-1 (ssh) allows sg-1, 10.0.0.0/8");
+        assert_eq!(describe(&[group(Vec::new())], 22), "sg-1 (ssh) allows nobody");
     }
 }

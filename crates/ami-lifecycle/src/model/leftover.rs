@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::ami::Ami;
+use crate::model::id::SnapshotId;
 use crate::model::standing::Standing;
 use crate::model::tags::{self, Tags};
 
@@ -60,7 +61,7 @@ pub struct Leftover {
     /// When its lease ends, or ended.
     pub lease: Option<String>,
     /// The snapshots of an image, which go with it.
-    pub snapshots: Vec<String>,
+    pub snapshots: Vec<SnapshotId>,
     /// EC2 does not deregister the image until that is switched off.
     #[serde(skip)]
     pub(crate) protected: bool,
@@ -98,7 +99,7 @@ impl Leftover {
     pub(crate) fn of_image(because: LeftBecause, ami: &Ami) -> Leftover {
         Leftover {
             kind: LeftKind::Image,
-            id: ami.ami.clone(),
+            id: ami.ami.clone().into(),
             state: ami.state.clone(),
             template: ami.template.clone(),
             bake: ami.bake.clone(),

@@ -28,7 +28,7 @@ impl NameTaken {
             _ => NameHolder::Namespace { namespace: theirs, template },
         };
         let (name, image) = (image.name.clone(), image.id.clone());
-        NameTaken { name, image, region: region.map(String::from), holder }
+        NameTaken { name, image: image.into(), region: region.map(String::from), holder }
     }
 
     /// What the user can do.
@@ -36,14 +36,14 @@ impl NameTaken {
     pub fn hint(&self) -> String {
         match &self.holder {
             NameHolder::Namespace { .. } => {
-                "with {namespace} in `pattern` under [naming] names of two namespaces differ".into()
+                "with {namespace} in `pattern` under [naming], names in different namespaces differ"
+                    .into()
             }
             NameHolder::Template { template } => format!(
-                "`amiable list --template {template}` shows it; with {{template}} and {{generation}} in \
-                 `pattern` under [naming] names do not recur"
+                "`amiable list --template {template}` shows it; with {{template}} and {{generation}} in `pattern` under [naming], names do not recur"
             ),
             NameHolder::Others => format!(
-                "choose another `pattern` under [naming], or let {} go where it is yours",
+                "choose another `pattern` under [naming], or delete {} if it is yours",
                 self.image
             ),
         }
@@ -58,7 +58,7 @@ fn place(region: Option<&str>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameHolder {
     /// amiable did not make it.
-    #[error("which amiable has not made")]
+    #[error("which amiable did not make")]
     Others,
     /// Another namespace's.
     #[error("an AMI of template {template} in namespace {namespace}")]

@@ -8,7 +8,7 @@ use crate::model::template::Template;
 
 /// The current AMI of a template was baked from another source than the configuration's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{ami}, which is current, was baked by {operator} from {from}, and not from {to}")]
+#[error("{ami}, which is current, was baked by {operator} from {from}, not from {to}")]
 pub struct OtherSource {
     /// The AMI.
     pub ami: String,
@@ -24,8 +24,7 @@ impl OtherSource {
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> &'static str {
-        "if another configuration makes this template, too, give one of the two a namespace of its own: their \
-         AMIs replace each other"
+        "if another configuration bakes this template too, give one of them its own namespace: their AMIs replace each other"
     }
 }
 
@@ -50,7 +49,7 @@ pub(crate) fn other_source(
     }
     let is_same = (source.kind == kind && source.url == url) || Some(&*source.revision) == revision;
     (!is_same).then(|| OtherSource {
-        ami: current.ami.clone(),
+        ami: current.ami.clone().into(),
         operator: current.operator.clone(),
         from: format!("{} {}", source.kind, source.url),
         to: format!("{kind} {url}"),
@@ -73,7 +72,7 @@ mod tests {
         current.source.revision = "r1".into();
         let other = other_source(&template, &current, Some("r2")).unwrap();
         assert!(
-            other.to_string().ends_with("from path /other, and not from path /nonexistent"),
+            other.to_string().ends_with("from path /other, not from path /nonexistent"),
             "{other}"
         );
         assert_eq!(other_source(&template, &current, Some("r1")), None);

@@ -8,8 +8,6 @@ use crate::model::facts::InstanceFacts;
 /// How a template's machines are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Whether a machine gets a public address; as its subnet has it where that is not said.
-    pub public_ip: Option<bool>,
     /// Which address is used: the public one, else the private one, where that is not said.
     pub address: Option<AddressKind>,
     /// The way there; directly without one.
@@ -143,7 +141,7 @@ impl Reach {
             Some(AddressKind::Ipv6) => {
                 "it has no IPv6 address: its subnet must assign one at launch"
             }
-            _ => "it has no public address: `public_ip = true` asks for one",
+            _ => "it has no public address: `public_ip = true` requests one",
         }
     }
 }
@@ -211,9 +209,8 @@ mod tests {
             private: Some(private),
             ..InstanceFacts::default()
         };
-        let address = |address, connect, facts: &InstanceFacts| {
-            Reach { public_ip: None, address, connect }.address_of(facts)
-        };
+        let address =
+            |address, connect, facts: &InstanceFacts| Reach { address, connect }.address_of(facts);
         let pending = facts("pending", None);
         assert_eq!(address(None, None, &pending), None);
         assert_eq!(address(None, Some(Connect::SessionManager), &pending), Some(private));

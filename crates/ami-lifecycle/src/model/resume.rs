@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::model::ami::{Ami, Status};
 use crate::model::facts::InstanceFacts;
 use crate::model::fleet::Fleet;
+use crate::model::id::InstanceId;
 use crate::model::lease::{IsGone, is_dead};
 use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
 use crate::model::tags::{self, Tags};
@@ -43,7 +44,7 @@ pub(crate) enum Adopted {
     /// An image, pending or available, that was not proven yet.
     Image(Box<Ami>),
     /// A machine that is provisioned and sealed.
-    Machine { id: String, bake: String, revision: String, identity: String },
+    Machine { id: InstanceId, bake: String, revision: String, identity: String },
 }
 
 /// What is to be done about dead bakes.
@@ -72,7 +73,7 @@ impl InstanceFacts {
             template: template.to_owned(),
             operator: text(&self.tags, tags::OPERATOR).to_owned(),
             since: self.launched.clone(),
-            resource: self.id.clone(),
+            resource: self.id.clone().into(),
             lease: text(&self.tags, tags::LEASE).to_owned(),
         }
     }
@@ -120,7 +121,7 @@ pub(crate) fn busy(
         template: template.to_owned(),
         operator: image.operator.clone(),
         since: image.created.clone(),
-        resource: image.ami.clone(),
+        resource: image.ami.clone().into(),
         lease: image.lease.clone().unwrap_or_default(),
     })
 }
@@ -183,7 +184,7 @@ pub(crate) fn decide(
     };
     let is_adopted = |id: &str| match &adopted {
         Some(Adopted::Image(image)) => image.ami == id,
-        Some(Adopted::Machine { id: machine, .. }) => machine == id,
+        Some(Adopted::Machine { id: machine, .. }) => *machine == *id,
         None => false,
     };
     let machines = dead_machines.iter().filter(|it| !is_adopted(&it.id));
@@ -245,7 +246,7 @@ mod tests {
             private: None,
             ipv6: None,
             launched: EARLIER.into(),
-            image: String::new(),
+            image: crate::model::id::AmiId::default(),
             tags: tags_of(owner, stage, "r", LATER),
         }
     }
@@ -291,8 +292,8 @@ mod tests {
     fn outcome(amis: Vec<Ami>, machines: &[InstanceFacts]) -> (Option<String>, Vec<String>) {
         let takeover = decide(&Fleet::new(amis), machines, "agent", "r", &gone, now());
         let adopted = takeover.adopted.map(|adopted| match adopted {
-            Adopted::Image(image) => image.ami,
-            Adopted::Machine { id, .. } => id,
+            Adopted::Image(image) => image.ami.into(),
+            Adopted::Machine { id, .. } => id.into(),
         });
         (adopted, takeover.removed.into_iter().map(|left| left.id).collect())
     }

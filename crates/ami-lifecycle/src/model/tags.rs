@@ -133,17 +133,17 @@ pub(crate) fn is_reserved(key: &str) -> bool {
 /// A text that fits behind the key's name.
 pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
     if key.starts_with(PREFIX) || is_reserved(key) || key == NAME {
-        return Err("is a key that amiable or AWS uses itself".into());
+        return Err("is a key reserved by amiable or AWS".into());
     }
     if key.is_empty() || key.chars().count() > LONGEST_KEY {
-        return Err(format!("is no tag key: 1 to {LONGEST_KEY} characters are allowed"));
+        return Err(format!("is not a valid tag key: 1 to {LONGEST_KEY} characters are allowed"));
     }
     if key.chars().chain(value.chars()).any(char::is_control) {
         return Err("has a control character, such as the end of a line".into());
     }
     if value.chars().count() > LONGEST_VALUE {
         return Err(format!(
-            "has a value of more than {LONGEST_VALUE} characters, which EC2 refuses"
+            "has a value of more than {LONGEST_VALUE} characters, which EC2 rejects"
         ));
     }
     Ok(())

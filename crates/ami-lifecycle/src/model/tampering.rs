@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use crate::model::ami::Ami;
+use crate::model::id::AmiId;
 use crate::model::unreadable::UnreadableTag;
 
 /// Which AMI of a template is current could not be told: one that may be has tags that could not be read.
@@ -37,16 +38,14 @@ impl InDoubt {
 /// How a tag is mended.
 fn mend(ami: &str, tag: &UnreadableTag) -> String {
     let key = tag.key;
-    format!(
-        "set it to what it was: `aws ec2 create-tags --resources {ami} --tags Key={key},Value=…`"
-    )
+    format!("restore its value: `aws ec2 create-tags --resources {ami} --tags Key={key},Value=…`")
 }
 
 /// What another hand has done to an AMI.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Tampering {
     /// It is a copy of this AMI, with its tags.
-    #[error("amiable has not made it: it is a copy of {0} that has its tags")]
+    #[error("amiable did not make it: it is a copy of {0} with its tags")]
     CopyOf(String),
     /// It has a tag that could not be read.
     #[error("what it is could not be determined: {0}")]
@@ -65,8 +64,7 @@ impl Tampering {
     pub fn hint(&self, ami: &str) -> String {
         match self {
             Tampering::CopyOf(_) => format!(
-                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a \
-                 copy without tags is never mistaken for amiable's"
+                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a copy without tags is never mistaken for amiable's own"
             ),
             Tampering::Unreadable(tag) => mend(ami, tag),
         }
@@ -94,16 +92,16 @@ pub struct Tampered {
 
 fn told(ami: &str, how: &Tampering) -> String {
     match how {
-        Tampering::CopyOf(original) => format!(
-            "{ami} is a copy of {original} that amiable has not made: its tags count for nothing"
-        ),
-        Tampering::Unreadable(tag) => format!("{ami}: {tag}: amiable leaves it alone"),
+        Tampering::CopyOf(original) => {
+            format!("{ami} is a copy of {original} that amiable did not make: its tags are ignored")
+        }
+        Tampering::Unreadable(tag) => format!("{ami}: {tag}: amiable does not touch it"),
     }
 }
 
 impl Tampered {
     pub(crate) fn of(ami: &Ami) -> Option<Tampered> {
-        Some(Tampered { ami: ami.ami.clone(), how: ami.tampering()? })
+        Some(Tampered { ami: ami.ami.clone().into(), how: ami.tampering()? })
     }
 
     /// What the user can do.
@@ -130,7 +128,7 @@ pub(crate) fn tell_twins_apart(amis: &mut [Ami]) {
             && ami.state == "available"
     };
     let rank = |ami: &Ami| (!ami.is_of_instance, ami.created.clone(), ami.ami.clone());
-    let mut firsts: HashMap<String, (bool, String, String)> = HashMap::new();
+    let mut firsts: HashMap<String, (bool, String, AmiId)> = HashMap::new();
     for ami in amis.iter().filter(|ami| is_first_hand(ami)) {
         let first = firsts.entry(ami.bake.clone()).or_insert_with(|| rank(ami));
         if rank(ami) < *first {
@@ -141,7 +139,7 @@ pub(crate) fn tell_twins_apart(amis: &mut [Ami]) {
         let (.., first) = &firsts[&ami.bake];
         // What EC2 says of one goes before tags.
         if ami.ami != *first && !ami.is_of_instance {
-            ami.copied_by_hand = Some(first.clone());
+            ami.copied_by_hand = Some(first.clone().into());
         }
     }
 }

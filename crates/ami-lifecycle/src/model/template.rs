@@ -9,7 +9,9 @@ use ipnet::IpNet;
 
 use crate::model::consumer::{BootScript, Consumer};
 use crate::model::distribution::Distribution;
+use crate::model::id::AmiId;
 use crate::model::keep::Keep;
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::reach::Reach;
 use crate::model::secrets::without_secrets;
 
@@ -43,7 +45,7 @@ impl fmt::Display for Architecture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// This one.
-    Ami(String),
+    Ami(AmiId),
     /// The newest of an owner whose name matches.
     Newest {
         /// An account id, `self`, `amazon` or `aws-marketplace`. Required: names are not
@@ -319,25 +321,17 @@ pub struct Template {
     pub description: Option<String>,
     /// Free keys and values, kept as tags.
     pub metadata: BTreeMap<String, String>,
-    /// The instance type to bake on.
-    pub instance_type: String,
+    /// How its machines are launched.
+    pub launch: LaunchSpec,
     /// The user to log in as.
     pub ssh_user: String,
     /// The port of sshd.
     pub ssh_port: u16,
-    /// Security groups, by name or `sg-…` id. Without any, amiable brings its own.
-    pub security_groups: Vec<String>,
     /// Whom amiable's own security group lets in: this machine's address, as AWS sees it, where
     /// it is empty.
     pub ssh_from: Vec<IpNet>,
-    /// The subnet to launch in; the default VPC's without one.
-    pub subnet: Option<String>,
     /// How its machines are reached.
     pub reach: Reach,
-    /// An instance profile for the bake, by name.
-    pub instance_profile: Option<String>,
-    /// The root volume's size in GiB; the base's without one.
-    pub volume_size: Option<u64>,
     /// Its scripts may reboot the machine, and are run again then.
     pub may_reboot: bool,
     /// How long to wait.
@@ -433,15 +427,11 @@ pub(crate) mod tests {
             workdir: None,
             description: None,
             metadata: BTreeMap::new(),
-            instance_type: "t3.small".into(),
+            launch: LaunchSpec { instance_type: "t3.small".into(), ..LaunchSpec::default() },
             ssh_user: "debian".into(),
             ssh_port: 22,
-            security_groups: Vec::new(),
             ssh_from: Vec::new(),
-            subnet: None,
             reach: Reach::default(),
-            instance_profile: None,
-            volume_size: None,
             may_reboot: false,
             timeouts: Timeouts {
                 boot: minute,

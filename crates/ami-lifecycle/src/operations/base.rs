@@ -8,6 +8,7 @@ use crate::ec2::error::CloudError;
 use crate::ec2::parameters::PARAMETERS;
 use crate::model::facts::ImageFacts;
 use crate::model::fleet::{Fleet, Refusal};
+use crate::model::id::AmiId;
 use crate::model::naming::matches_wildcards;
 use crate::model::template::{Base, Template};
 use crate::operations::error::BakeError;
@@ -102,7 +103,7 @@ impl NewestBases {
         &self,
         template: &Template,
         fleet: &Fleet,
-    ) -> Result<(String, Option<String>), String> {
+    ) -> Result<(AmiId, Option<String>), String> {
         match &template.base {
             Base::Ami(id) => Ok((id.clone(), None)),
             Base::Newest { owner, name } => {
@@ -126,7 +127,8 @@ impl NewestBases {
                     Some(Ok(id)) => id.clone(),
                     None => None,
                 };
-                id.map(|id| (id, None)).ok_or_else(|| format!("there is no parameter {parameter}"))
+                id.map(|id| (AmiId::answered(id), None))
+                    .ok_or_else(|| format!("there is no parameter {parameter}"))
             }
             Base::Template(other) => {
                 let current = fleet.current(other);
@@ -200,14 +202,14 @@ fn pick_newest(images: Vec<ImageFacts>) -> Option<ImageFacts> {
 /// Only an EBS-backed image can be stopped and made into an image again.
 fn check(image: ImageFacts, template: &Template) -> Result<ImageFacts, BakeError> {
     if image.root_device_type != "ebs" {
-        return Err(BakeError::InstanceStoreBase { id: image.id, name: image.name });
+        return Err(BakeError::InstanceStoreBase { id: image.id.into(), name: image.name });
     }
     if image.state != "available" {
-        return Err(BakeError::BaseState { id: image.id, state: image.state });
+        return Err(BakeError::BaseState { id: image.id.into(), state: image.state });
     }
     if image.architecture != template.arch.as_str() {
         return Err(BakeError::BaseArchitecture {
-            id: image.id,
+            id: image.id.into(),
             is: image.architecture,
             wanted: template.arch,
         });

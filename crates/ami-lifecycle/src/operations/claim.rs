@@ -50,16 +50,16 @@ pub enum NotDeleted {
         operator: String,
     },
     /// It was made current, verified, or gone on with.
-    #[error("it has come into use since it was looked at")]
+    #[error("it has come into use since it was checked")]
     InUse,
     /// Something speaks against it, or has come to since it was looked at.
     #[error("{0}")]
     Objected(Objection),
     /// It is the only way to find its copies.
-    #[error("not all of its copies are gone")]
+    #[error("not all of its copies are deleted")]
     CopiesLeft,
     /// What was current before it is gone.
-    #[error("it has become the current AMI of template {0} since it was looked at")]
+    #[error("it has become the current AMI of template {0} since it was checked")]
     Current(String),
     /// A call failed.
     #[error(transparent)]
@@ -78,7 +78,7 @@ pub enum NotPromoted {
         operator: String,
     },
     /// It is not there any more.
-    #[error("{0} is gone")]
+    #[error("{0} no longer exists")]
     Gone(String),
     /// A call failed.
     #[error(transparent)]
@@ -149,7 +149,7 @@ impl<'a> Target<'a> {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        let text = format!("the tag {key} that was written on {} does not show", self.id());
+        let text = format!("the tag {key} written on {} does not show up", self.id());
         Err(CloudError::answer(Action::CreateTags, text))
     }
 }

@@ -18,6 +18,7 @@ use crate::model::ami::{Ami, Status};
 use crate::model::event::{Event, Observer};
 use crate::model::facts::ImageFacts;
 use crate::model::fleet::Fleet;
+use crate::model::id::{AmiId, SnapshotId};
 use crate::model::lease::IsGone;
 use crate::model::standing::Standing;
 use crate::model::{resume, tags};
@@ -29,11 +30,11 @@ use crate::operations::usage::{self, OtherAccounts};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deletion {
     /// Its id.
-    pub ami: String,
+    pub ami: AmiId,
     /// Its name.
     pub name: String,
     /// The snapshots that it stands on.
-    pub snapshots: Vec<String>,
+    pub snapshots: Vec<SnapshotId>,
     /// It is deregistered already: an earlier deletion was interrupted.
     pub deregistered: bool,
     /// Why it should stay.
@@ -50,11 +51,11 @@ pub struct Deletion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deleted {
     /// The snapshots that are gone.
-    pub snapshots: Vec<String>,
+    pub snapshots: Vec<SnapshotId>,
     /// The snapshots that stay, each with the images that use it.
-    pub kept: Vec<(String, Vec<String>)>,
+    pub kept: Vec<(SnapshotId, Vec<AmiId>)>,
     /// The snapshots that could not be deleted, and why.
-    pub failed: Vec<(String, CloudError)>,
+    pub failed: Vec<(SnapshotId, CloudError)>,
 }
 
 /// Looks at an AMI that is to be deleted. One that is gone, but whose deletion was
@@ -82,7 +83,7 @@ pub(crate) async fn examine(
     }
     let snapshots = cloud.snapshots(tags::IMAGE, id).await?;
     Ok((!snapshots.is_empty()).then(|| Deletion {
-        ami: id.to_owned(),
+        ami: AmiId::answered(id),
         name: "deregistered already".into(),
         snapshots,
         deregistered: true,
@@ -151,7 +152,7 @@ pub(crate) async fn add_own_users(
     deletions: &mut [Deletion],
 ) -> Vec<String> {
     let looked_at = deletions.iter().filter(|deletion| !deletion.deregistered);
-    let amis: Vec<String> = looked_at.map(|deletion| deletion.ami.clone()).collect();
+    let amis: Vec<AmiId> = looked_at.map(|deletion| deletion.ami.clone()).collect();
     if amis.is_empty() {
         return Vec::new();
     }

@@ -11,16 +11,15 @@
 
 mod step;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::step::{Step, decide};
 
+use crate::consumer::kind::kind;
 use crate::consumer::{Consumers, Holders};
 use crate::ec2::action::Action;
 use crate::ec2::client::Cloud;
@@ -28,23 +27,23 @@ use crate::ec2::error::CloudError;
 use crate::ec2::recover::found_all_the_same;
 use crate::guest::site::Site;
 use crate::model::ami::{Ami, Status};
-use crate::model::consumer::Consumer;
-use crate::model::event::{Event, Observer};
+use crate::model::event::Event;
 use crate::model::facts::ImageFacts;
 use crate::model::fleet::{Fleet, Refusal};
-use crate::model::lease::IsGone;
+use crate::model::id::AmiId;
 use crate::model::leftover::{LeftBecause, Leftover};
 use crate::model::ownership::{claim, lease_end, new_bake};
 use crate::model::resume;
 use crate::model::tags::{self, Tags};
-use crate::model::template::{Namespace, Template};
+use crate::model::template::Template;
 use crate::operations::claim::{Actor, Target, adopt, promote};
+use crate::operations::context::Context;
 use crate::operations::error::BakeError;
 use crate::operations::image_wait::until_available;
 use crate::operations::retire::{make_available, take_back};
 use crate::operations::sweep::remove_leftover;
 use crate::operations::terms;
-use crate::operations::undo::{Holdings, Undo, Undone};
+use crate::operations::undo::{Undo, Undone};
 
 /// EC2's word for it.
 const NAME_TAKEN: &str = "InvalidAMIName.Duplicate";
@@ -61,28 +60,14 @@ const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// An AMI to be distributed.
 pub(crate) struct DistributeRequest<'a> {
-    /// The account in the first region.
-    pub(crate) cloud: &'a Cloud,
-    /// What separates these AMIs from others.
-    pub(crate) namespace: &'a Namespace,
+    /// Who asks, and where.
+    pub(crate) context: Context<'a>,
     /// The template.
     pub(crate) template: &'a Template,
     /// The AMI that is current in the first region, by id.
     pub(crate) ami: &'a str,
     /// The consumers of all templates: an AMI that one of them names is left alone.
     pub(crate) consumers: Consumers<'a>,
-    /// Who asks, as `user@host`.
-    pub(crate) operator: &'a str,
-    /// The process that asks, as others can tell whether it still lives.
-    pub(crate) owner: &'a str,
-    /// Tells whether the process of an owner has ended for certain.
-    pub(crate) is_gone: IsGone<'a>,
-    /// Takes events.
-    pub(crate) observer: Arc<dyn Observer>,
-    /// Tells others what would be left if the process ended now.
-    pub(crate) holdings: Holdings,
-    /// Cancelled when it is to end early; copies that were begun are undone then.
-    pub(crate) cancel: CancellationToken,
 }
 
 /// How an AMI came to be what it is in a region.
@@ -116,8 +101,9 @@ pub(crate) async fn distribute(
     request: &DistributeRequest<'_>,
     done: impl AsyncFn(&str, Result<Distributed, BakeError>),
 ) -> Result<(), CloudError> {
-    let DistributeRequest { cloud, template, ami, .. } = *request;
-    let gone = || CloudError::answer(Action::DescribeImages, format!("{ami} is gone"));
+    let Context { cloud, .. } = request.context;
+    let DistributeRequest { template, ami, .. } = *request;
+    let gone = || CloudError::answer(Action::DescribeImages, format!("{ami} no longer exists"));
     let origin = cloud.image(ami).await?.ok_or_else(gone)?;
     let (done, origin) = (&done, &origin);
     let first = async {
@@ -134,7 +120,8 @@ pub(crate) async fn distribute(
 
 /// In the first region the AMI is current already.
 async fn settle_first(request: &DistributeRequest<'_>, ami: Ami) -> Result<Distributed, BakeError> {
-    let DistributeRequest { cloud, template, cancel, .. } = request;
+    let Context { cloud, cancel, .. } = &request.context;
+    let DistributeRequest { template, .. } = request;
     let settled = tokio::select! {
         () = cancel.cancelled() => return Err(BakeError::Cancelled),
         settled = terms::settle(cloud, &ami, &template.distribution) => settled?,
@@ -158,10 +145,10 @@ async fn copy_to(
     origin: &ImageFacts,
     region: &str,
 ) -> Result<Distributed, BakeError> {
-    let mut undo = Undo::new(request.holdings.clone());
+    let mut undo = Undo::new(request.context.holdings.clone());
     undo.set_place(region);
     undo.set_bake(origin.tags.get(tags::BAKE).map_or("", String::as_str));
-    let cloud = request.cloud.in_region(region);
+    let cloud = request.context.cloud.in_region(region);
     let began = Timestamp::now();
     let mut elsewhere = Elsewhere { began, request, origin, cloud, undo };
     let outcome = elsewhere.run().await;
@@ -173,22 +160,24 @@ async fn copy_to(
 
 impl<'a> Elsewhere<'a> {
     fn site(&self) -> Site<'_> {
-        let DistributeRequest { template, observer, cancel, .. } = self.request;
+        let Context { observer, cancel, .. } = &self.request.context;
+        let DistributeRequest { template, .. } = self.request;
         Site { cloud: &self.cloud, template, observer, cancel }
     }
 
     fn note(&self, text: String) {
         let text = format!("{}: {text}", self.cloud.region());
-        self.request.observer.event(Event::Note(text));
+        self.request.context.observer.event(Event::Note(text));
     }
 
     fn warn(&self, text: String) {
         let text = format!("{}: {text}", self.cloud.region());
-        self.request.observer.event(Event::Warning(text));
+        self.request.context.observer.event(Event::Warning(text));
     }
 
     async fn run(&mut self) -> Result<Distributed, BakeError> {
-        let DistributeRequest { namespace, template, .. } = *self.request;
+        let Context { namespace, .. } = self.request.context;
+        let DistributeRequest { template, .. } = *self.request;
         let there = self.site().or_cancel(self.cloud.fleet(namespace)).await??;
         if let Some(doubt) = there.in_doubt(&template.name) {
             return Err(BakeError::Refused(Refusal::InDoubt(doubt)));
@@ -201,11 +190,11 @@ impl<'a> Elsewhere<'a> {
             Step::Promote(ami) => (*ami, How::Promoted, None),
             Step::Refused(ami) => {
                 let failures = ami.reason.clone().into_iter().collect();
-                return Err(BakeError::Quarantined { ami: ami.ami, failures });
+                return Err(BakeError::Quarantined { ami: ami.ami.into(), failures });
             }
             Step::Tampered(tampered) => return Err(BakeError::Tampered(tampered)),
             Step::Await(ami) => {
-                self.note(format!("going on with {}, which is being copied", ami.ami));
+                self.note(format!("resuming with {}, which is being copied", ami.ami));
                 self.claim(&ami, &there).await?;
                 let (ami, how, _) = self.until_available(&ami.ami, expected).await?;
                 // How long it took since it was begun nobody knows.
@@ -234,7 +223,7 @@ impl<'a> Elsewhere<'a> {
             written.extend(tags::promotion(time, self.reason()));
             written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
         }
-        promote(&self.cloud, &ami, &written, self.request.is_gone).await?;
+        promote(&self.cloud, &ami, &written, self.request.context.actor.is_gone).await?;
         if how == How::Promoted {
             make_available(&self.cloud, &ami.ami, Some(distribution)).await?;
         }
@@ -243,7 +232,8 @@ impl<'a> Elsewhere<'a> {
 
     /// What a dead process has begun is this one's from now on.
     async fn claim(&self, ami: &Ami, there: &Fleet) -> Result<(), BakeError> {
-        let DistributeRequest { template, is_gone, owner, operator, .. } = *self.request;
+        let Actor { is_gone, owner, operator, .. } = self.request.context.actor;
+        let DistributeRequest { template, .. } = *self.request;
         let dead = resume::dead_images(there, &template.name, is_gone, Timestamp::now());
         if !dead.iter().any(|it| it.ami == ami.ami) {
             return Ok(());
@@ -259,23 +249,25 @@ impl<'a> Elsewhere<'a> {
     /// A copy may take long: what has become current in the first region meanwhile is to be
     /// current here, and not this.
     async fn check_still_current(&self) -> Result<(), BakeError> {
-        let DistributeRequest { cloud, namespace, template, .. } = *self.request;
+        let Context { cloud, namespace, .. } = self.request.context;
+        let DistributeRequest { template, .. } = *self.request;
         let first = self.site().or_cancel(cloud.fleet(namespace)).await??;
         let other = first.current(&template.name).filter(|it| it.ami != self.origin.id);
         match other.filter(|it| it.promoted_at() > Some(self.began)) {
             None => Ok(()),
-            Some(other) => Err(BakeError::Overtaken { by: other.ami.clone() }),
+            Some(other) => Err(BakeError::Overtaken { by: other.ami.clone().into() }),
         }
     }
 
     /// What dead processes have begun there for the template, and EC2 could not make.
     async fn remove_the_dead(&self, there: &Fleet, step: &Step) -> Result<(), BakeError> {
-        let DistributeRequest { template, is_gone, .. } = *self.request;
+        let Actor { is_gone, .. } = self.request.context.actor;
+        let DistributeRequest { template, .. } = *self.request;
         let own = match step {
             Step::Await(ami) | Step::Promote(ami) | Step::Stays(ami) | Step::Refused(ami) => {
-                Some(&ami.ami)
+                Some(ami.ami.as_str())
             }
-            Step::Tampered(tampered) => Some(&tampered.ami),
+            Step::Tampered(tampered) => Some(tampered.ami.as_str()),
             Step::Copy { .. } => None,
         };
         let dead = resume::dead_images(there, &template.name, is_gone, Timestamp::now());
@@ -284,7 +276,7 @@ impl<'a> Elsewhere<'a> {
             _ => &[],
         };
         let mut removed: Vec<&Ami> = dead.into_iter().chain(failed).collect();
-        removed.retain(|ami| Some(&ami.ami) != own);
+        removed.retain(|ami| Some(ami.ami.as_str()) != own);
         removed.sort_by_key(|ami| &ami.ami);
         removed.dedup_by_key(|ami| &ami.ami);
         // Nothing starts from what EC2 could not make, so that nobody is asked about it.
@@ -292,7 +284,7 @@ impl<'a> Elsewhere<'a> {
         if !removed.iter().any(may_be_used) {
             return self.remove(&removed, &Holders::default()).await;
         }
-        let (first, namespace) = (self.request.cloud, self.request.namespace);
+        let (first, namespace) = (self.request.context.cloud, self.request.context.namespace);
         let fleet = self.site().or_cancel(first.fleet(namespace)).await??;
         let consumers = self.request.consumers;
         let holders = self.site().or_cancel(consumers.holders(first, &fleet)).await?;
@@ -301,24 +293,24 @@ impl<'a> Elsewhere<'a> {
 
     /// A failure is only told: `sweep` is there for what stays.
     async fn remove(&self, removed: &[&Ami], holders: &Holders) -> Result<(), BakeError> {
-        let DistributeRequest { operator, owner, is_gone, .. } = *self.request;
+        let Actor { operator, owner, is_gone, .. } = self.request.context.actor;
         let actor = Actor { operator, owner, is_gone };
         for ami in removed {
             let leftover = Leftover::of_image(LeftBecause::ProcessEnded, ami);
             let named = leftover.named_by(holders).filter(|_| ami.status != Status::Failed);
             if let Some(why) = named {
-                self.note(format!("{} stays: {why}", ami.ami));
+                self.note(format!("{} is kept: {why}", ami.ami));
                 continue;
             }
-            if self.request.cancel.is_cancelled() {
+            if self.request.context.cancel.is_cancelled() {
                 return Err(BakeError::Cancelled);
             }
             // Not cancelled half way: a claim would stay.
             match remove_leftover(&self.cloud, &leftover, actor).await {
                 Ok(_) => {
-                    self.note(format!("removed {}, which is {} and no good", ami.ami, ami.state))
+                    self.note(format!("removed {}, which is {} and unusable", ami.ami, ami.state))
                 }
-                Err(error) => self.warn(format!("{} is left: {error}", ami.ami)),
+                Err(error) => self.warn(format!("{} was not removed: {error}", ami.ami)),
             }
         }
         Ok(())
@@ -349,12 +341,12 @@ impl<'a> Elsewhere<'a> {
         self.undo.awaits(None);
         let id = id?;
         if is_others {
-            self.note(format!("going on with {id}, which another process is copying"));
-            return Ok(id);
+            self.note(format!("resuming with {id}, which another process is copying"));
+            return Ok(id.into());
         }
         self.undo.image(&id);
         self.note(format!("copying to {id}"));
-        Ok(id)
+        Ok(id.into())
     }
 
     /// Asks for the copy, again and again while the region has as many under way as EC2 allows.
@@ -363,10 +355,11 @@ impl<'a> Elsewhere<'a> {
         token: &str,
         key: Option<Option<&str>>,
         tags: &Tags,
-    ) -> Result<String, CloudError> {
-        let DistributeRequest { template, cancel, .. } = self.request;
+    ) -> Result<AmiId, CloudError> {
+        let Context { cancel, .. } = &self.request.context;
+        let DistributeRequest { template, .. } = self.request;
         let end = Instant::now() + template.timeouts.copy;
-        let (from, mut pause) = (self.request.cloud.region(), FIRST_PAUSE);
+        let (from, mut pause) = (self.request.context.cloud.region(), FIRST_PAUSE);
         loop {
             let mut tags = tags.clone();
             tags.insert(tags::LEASE.to_owned(), self.lease().to_string());
@@ -389,7 +382,8 @@ impl<'a> Elsewhere<'a> {
 
     /// All tags of the original, but for what is that one's alone.
     fn tags(&self) -> Tags {
-        let DistributeRequest { template, operator, owner, .. } = self.request;
+        let Actor { operator, owner, .. } = self.request.context.actor;
+        let DistributeRequest { template, .. } = self.request;
         let mut tags = self.origin.tags.clone();
         let own = [
             tags::PROMOTED,
@@ -401,15 +395,15 @@ impl<'a> Elsewhere<'a> {
         ];
         tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
         for consumer in &template.consumers {
-            if let Consumer::Tag { key, value } = consumer
-                && tags.get(key) == Some(value)
+            if let Some((key, value)) = kind(consumer).tag()
+                && tags.get(key).map(String::as_str) == Some(value)
             {
                 tags.remove(key);
             }
         }
-        let from = self.request.cloud.region();
+        let from = self.request.context.cloud.region();
         tags.extend(tags::of([
-            (tags::COPY_OF, self.origin.id.clone()),
+            (tags::COPY_OF, self.origin.id.clone().into()),
             (tags::LEASE, self.lease().to_string()),
             (tags::OWNER, (*owner).to_owned()),
             (tags::REASON, format!("copied from {} in {from} by {operator}", self.origin.id)),
@@ -422,8 +416,8 @@ impl<'a> Elsewhere<'a> {
         if ami.copy_of.as_ref() == tags.get(tags::COPY_OF) {
             return Ok(());
         }
-        let mut ids = vec![ami.ami.clone()];
-        ids.extend(ami.snapshots.iter().cloned());
+        let mut ids: Vec<&str> = vec![&ami.ami];
+        ids.extend(ami.snapshots.iter().map(|it| it.as_str()));
         Ok(self.cloud.tag(&ids, tags).await?)
     }
 
@@ -432,7 +426,8 @@ impl<'a> Elsewhere<'a> {
         id: &str,
         expected: Option<Duration>,
     ) -> Result<(Ami, How, Option<String>), BakeError> {
-        let DistributeRequest { template, cancel, .. } = self.request;
+        let Context { cancel, .. } = &self.request.context;
+        let DistributeRequest { template, .. } = self.request;
         let limit = template.timeouts.copy;
         let waited =
             until_available(&self.cloud, id, expected, limit, cancel, "the copy of the image")
@@ -448,9 +443,9 @@ impl<'a> Elsewhere<'a> {
 
     /// Why the copy is current: because its original is.
     fn reason(&self) -> String {
-        let region = self.request.cloud.region();
+        let region = self.request.context.cloud.region();
         let of = self.origin.tags.get(tags::REASON).map(|it| format!(": {it}")).unwrap_or_default();
-        format!("as {} in {region}, by {}{of}", self.origin.id, self.request.operator)
+        format!("as {} in {region}, by {}{of}", self.origin.id, self.request.context.actor.operator)
     }
 
     /// A copy that is under way is gone on with by a repeat, unless someone asked to stop.
@@ -461,7 +456,7 @@ impl<'a> Elsewhere<'a> {
         for undone in self.undo.run_all(&self.cloud).await {
             match undone {
                 Undone::Done(what) => self.note(what),
-                Undone::Left { id, error } => self.warn(format!("{id} is left: {error}")),
+                Undone::Left { id, error } => self.warn(format!("{id} was not removed: {error}")),
             }
         }
     }

@@ -51,51 +51,13 @@ pub async fn examine_readiness(
             format!("AMIs are copied there; with {}", zones.join(", "))
         }));
     }
-    if templates.iter().any(|template| template.subnet.is_none()) {
+    if templates.iter().any(|template| template.launch.subnet.is_none()) {
         checks.push(default_vpc(cloud).await);
     }
     checks.extend(ways_in(cloud, templates).await);
     checks.extend(allowed_images(cloud).await);
-    let mut image = None;
-    match cloud.fleet(namespace).await {
-        Err(error) => checks.push(Check::failed("AMIs", &error)),
-        Ok(fleet) => {
-            checks.extend(fleet.tampered(None).map(|it| tampered(&it)));
-            for template in templates {
-                checks.push(name_of_next(cloud, &fleet, (namespace, pattern), template).await);
-            }
-            for template in templates {
-                checks.extend(source_of(&fleet, template).await);
-                let name = format!("base of {}", template.name);
-                match resolve_base(cloud, &fleet, template).await {
-                    Ok(base) if base.allowed == Some(false) => checks.push(Check {
-                        name,
-                        verdict: Verdict::Failed,
-                        detail: format!(
-                            "{} ({}) is of {}, whose AMIs the account's Allowed AMIs settings do \
-                             not admit",
-                            base.id, base.name, base.owner
-                        ),
-                        hint: Some(
-                            "EC2 only tells so in audit mode; once the settings are enabled, it \
-                             does not find the AMI"
-                                .into(),
-                        ),
-                    }),
-                    Ok(base) => {
-                        checks.push(Check::ok(&name, format!("{} ({})", base.id, base.name)));
-                        image = image.or(Some(base.id));
-                    }
-                    Err(error) => checks.push(Check {
-                        name,
-                        verdict: Verdict::Failed,
-                        detail: error.to_string(),
-                        hint: error.hint(),
-                    }),
-                }
-            }
-        }
-    }
+    let (of_amis, image) = amis(cloud, (namespace, pattern), templates).await;
+    checks.extend(of_amis);
     checks.push(quota("quota: vCPUs", quotas::vcpus(cloud, templates).await));
     checks.push(quota("quota: AMIs", quotas::amis(cloud).await));
     let image = image.as_deref().unwrap_or(NO_IMAGE);
@@ -103,6 +65,52 @@ pub async fn examine_readiness(
     let tried = cloud.try_auto_scaling().await;
     checks.extend(tried.map(|(action, answer)| Check::right(action, answer)));
     checks
+}
+
+/// What there is of each template, and what it is made from. Returns the id of a base, too.
+async fn amis(
+    cloud: &Cloud,
+    naming: (&Namespace, &Pattern),
+    templates: &[Template],
+) -> (Vec<Check>, Option<String>) {
+    let fleet = match cloud.fleet(naming.0).await {
+        Ok(fleet) => fleet,
+        Err(error) => return (vec![Check::failed("AMIs", &error)], None),
+    };
+    let mut checks: Vec<Check> = fleet.tampered(None).map(|it| tampered(&it)).collect();
+    for template in templates {
+        checks.push(name_of_next(cloud, &fleet, naming, template).await);
+    }
+    let mut image = None;
+    for template in templates {
+        checks.extend(source_of(&fleet, template).await);
+        let (check, base) = base_of(cloud, &fleet, template).await;
+        checks.push(check);
+        image = image.or(base);
+    }
+    (checks, image)
+}
+
+/// A template's base; its id, where it can be used.
+async fn base_of(cloud: &Cloud, fleet: &Fleet, template: &Template) -> (Check, Option<String>) {
+    let name = format!("base of {}", template.name);
+    let failed =
+        |detail, hint| Check { name: name.clone(), verdict: Verdict::Failed, detail, hint };
+    match resolve_base(cloud, fleet, template).await {
+        Ok(base) if base.allowed == Some(false) => {
+            let text = format!(
+                "{} ({}) belongs to {}, whose AMIs the account's Allowed AMIs settings do not allow",
+                base.id, base.name, base.owner
+            );
+            let hint = "in audit mode EC2 only reports this; once the settings are enabled, EC2 no longer \
+                        finds the AMI";
+            (failed(text, Some(hint.into())), None)
+        }
+        Ok(base) => {
+            (Check::ok(&name, format!("{} ({})", base.id, base.name)), Some(base.id.into()))
+        }
+        Err(error) => (failed(error.to_string(), error.hint()), None),
+    }
 }
 
 /// Each right that commands need, here and in the regions that AMIs are copied to.
@@ -135,7 +143,7 @@ async fn rights(
     }
     if !unasked.is_empty() {
         checks.push(Check {
-            name: "rights that AWS cannot be asked for".into(),
+            name: "permissions that AWS cannot check with DryRun".into(),
             verdict: Verdict::Unknown,
             detail: unasked.join(", "),
             hint: None,
@@ -150,10 +158,10 @@ async fn ways_in(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
     let way = |it: &Template| {
         (
             it.reach.clone(),
-            it.security_groups.clone(),
+            it.launch.security_groups.clone(),
             it.ssh_port,
             it.ssh_from.clone(),
-            it.subnet.clone(),
+            it.launch.subnet.clone(),
         )
     };
     for template in templates {
@@ -175,7 +183,7 @@ async fn ways_in(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
 
 /// Whether security groups let in whom they must: those that a template names, or amiable's own.
 async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
-    let Template { security_groups: groups, ssh_port: port, .. } = template;
+    let (groups, port) = (&template.launch.security_groups, &template.ssh_port);
     // Who is at the other end of a program's connection is not known.
     if template.reach.connect.is_some() && !groups.is_empty() {
         return None;
@@ -188,7 +196,9 @@ async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
                 name: "own address".into(),
                 verdict: Verdict::Failed,
                 detail: error.to_string(),
-                hint: Some("`ssh_from` says whom to let in, and nothing is asked then".into()),
+                hint: Some(
+                    "set `ssh_from` to the addresses to allow; nothing is looked up then".into(),
+                ),
             });
         }
     };
@@ -197,23 +207,24 @@ async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
         sources.iter().map(|it| if is_one(it) { it.addr().to_string() } else { it.to_string() });
     let own = texts.collect::<Vec<String>>().join(", ");
     if groups.is_empty() {
-        let text = format!("{own} is let in by a security group of amiable's own");
+        let text = format!("{own} is allowed by amiable's own security group");
         return Some(Check::ok("SSH access", text));
     }
     let name = format!("SSH access by {}", groups.join(", "));
     Some(match cloud.ingress(groups).await {
         Ok(found) if sources.iter().any(|it| ingress::admits(&found, *port, it.addr())) => {
-            Check::ok(&name, format!("{own} is let in at port {port}"))
+            Check::ok(&name, format!("{own} is allowed on port {port}"))
         }
         Ok(found) => Check {
             name,
             verdict: Verdict::Failed,
             detail: format!(
-                "no rule lets {own} in at port {port}: {}",
+                "no rule allows {own} on port {port}: {}",
                 ingress::describe(&found, *port)
             ),
             hint: Some(
-                "add a rule, or leave `security_groups` out: amiable brings its own then".into(),
+                "add a rule, or remove `security_groups`: amiable then uses a group of its own"
+                    .into(),
             ),
         },
         Err(error) => Check::failed(&name, &error),
@@ -223,7 +234,7 @@ async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
 /// Whether there is an endpoint by which `connect = "instance-connect"` gets to the template's VPC.
 async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
     let name = "EC2 Instance Connect Endpoint";
-    let vpc = match &template.subnet {
+    let vpc = match &template.launch.subnet {
         Some(subnet) => cloud.vpc_of(subnet).await.map(Some),
         None => cloud.default_vpc().await,
     };
@@ -236,7 +247,9 @@ async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
             name: name.into(),
             verdict: Verdict::Failed,
             detail: format!("{vpc} has none"),
-            hint: Some("`aws ec2 create-instance-connect-endpoint --subnet-id …` makes one".into()),
+            hint: Some(
+                "`aws ec2 create-instance-connect-endpoint --subnet-id …` creates one".into(),
+            ),
         },
         Ok(found) => Check::ok(name, format!("{} in {vpc}", found.join(", "))),
         Err(error) => Check::failed(name, &error),
@@ -300,13 +313,14 @@ async fn allowed_images(cloud: &Cloud) -> Option<Check> {
         Err(error) if error.kind == CloudErrorKind::NoSuchAction => return None,
         Err(error) => return Some(Check::failed(name, &error)),
     };
-    let of = match providers.is_empty() {
-        true => "of this account".to_owned(),
-        false => format!("of this account and of {}", providers.join(", ")),
+    let of = if providers.is_empty() {
+        "of this account".to_owned()
+    } else {
+        format!("of this account and {}", providers.join(", "))
     };
     match state.as_str() {
-        "enabled" => Some(Check::ok(name, format!("only those {of} are found"))),
-        "audit-mode" => Some(Check::ok(name, format!("those {of}; others are only marked"))),
+        "enabled" => Some(Check::ok(name, format!("only AMIs {of} are found"))),
+        "audit-mode" => Some(Check::ok(name, format!("AMIs {of} only; others are only marked"))),
         _ => None,
     }
 }
@@ -319,7 +333,7 @@ fn quota(name: &str, room: Result<Room, CloudError>) -> Check {
             verdict: Verdict::Failed,
             detail: room.text(),
             hint: Some(
-                "delete what is not needed, or ask for a higher quota (Service Quotas)".into(),
+                "delete what is not needed, or request a higher quota (Service Quotas)".into(),
             ),
         },
         Err(error) if error.kind == CloudErrorKind::NoSuchAction => {

@@ -9,6 +9,7 @@ use crate::guest::error::GuestError;
 use crate::guest::kept_login::KeptLogin;
 use crate::model::event::Stage;
 use crate::model::fleet::Refusal;
+use crate::model::id::AmiId;
 use crate::model::name_taken::NameTaken;
 use crate::model::naming::NamingError;
 use crate::model::resume::Busy;
@@ -31,7 +32,7 @@ pub enum BakeError {
     BaseNotBaked(String),
     /// The base cannot be used.
     #[error(
-        "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped and imaged"
+        "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped to make an image"
     )]
     InstanceStoreBase {
         /// Its id.
@@ -40,7 +41,7 @@ pub enum BakeError {
         name: String,
     },
     /// The base is of another architecture.
-    #[error("the base AMI {id} is {is}, and the template says {wanted}")]
+    #[error("the base AMI {id} is {is}, but the template says {wanted}")]
     BaseArchitecture {
         /// Its id.
         id: String,
@@ -75,7 +76,7 @@ pub enum BakeError {
         operator: String,
     },
     /// What it would make current, or go on with, is not there any more.
-    #[error("{0} is gone")]
+    #[error("{0} no longer exists")]
     Gone(String),
     /// The AMI whose name it is to have was not deleted.
     #[error("the AMI that has its name is not deleted: {0}")]
@@ -89,7 +90,7 @@ pub enum BakeError {
         reason: &'static str,
     },
     /// Nobody knows whom a security group is to let in.
-    #[error("the address of this machine, as AWS sees it, could not be determined: {0}")]
+    #[error("the address that AWS sees for this machine could not be determined: {0}")]
     OwnAddress(String),
     /// EC2 could not make the image.
     #[error("the image {image} is {state}{}", reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
@@ -102,10 +103,12 @@ pub enum BakeError {
         reason: Option<String>,
     },
     /// The template wants its AMIs encrypted.
-    #[error("{0} is not encrypted, and is to be")]
+    #[error("{0} is not encrypted, but should be")]
     NotEncrypted(String),
     /// Another AMI has become current in the first region while one was copied.
-    #[error("{by} has become current in the first region meanwhile, and is to be so here")]
+    #[error(
+        "{by} has become current in the first region meanwhile, and should be current here too"
+    )]
     Overtaken {
         /// That one.
         by: String,
@@ -125,7 +128,7 @@ pub enum BakeError {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The new AMI failed verification.
-    #[error("{ami} is quarantined, as it failed verification: {}", failures.join("; "))]
+    #[error("{ami} is quarantined because it failed verification: {}", failures.join("; "))]
     Quarantined {
         /// The new AMI.
         ami: String,
@@ -137,7 +140,7 @@ pub enum BakeError {
     NameTaken(NameTaken),
     /// The AMI that has the name is to stay as it is.
     #[error(
-        "{image} has the name {name} that the next AMI is to have, and is protected from deregistration"
+        "{image} has the name {name} that the next AMI needs, and is protected from deregistration"
     )]
     NameProtected {
         /// The name.
@@ -146,7 +149,7 @@ pub enum BakeError {
         image: String,
     },
     /// Something would miss the AMI that is to give its name up.
-    #[error("{image} has the name {name} that the next AMI is to have, and is used by its id")]
+    #[error("{image} has the name {name} that the next AMI needs, and is used by its id")]
     NameInUse {
         /// The name.
         name: String,
@@ -239,7 +242,7 @@ impl BakeError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             BakeError::Refused(Refusal::HasCurrent { template, .. }) => {
-                format!("use `amiable update {template}` for its next generation")
+                format!("run `amiable update {template}` for its next generation")
             }
             BakeError::Refused(Refusal::InDoubt(doubt)) => doubt.hint(),
             BakeError::Tampered(tampered) => tampered.hint(),
@@ -249,28 +252,25 @@ impl BakeError {
                     .into()
             }
             BakeError::BaseNotBaked(template) => {
-                format!("`amiable create {template}` bakes it first")
+                format!("run `amiable create {template}` first")
             }
             BakeError::NoBase(_) => {
-                "check `base`: an AMI that its owner has deprecated counts only by its id, and `amiable \
-                 doctor` tells whether the account allows itself such AMIs; a local endpoint has what `amiable local import FILE` brought into it"
+                "check `base`: an AMI that its owner has deprecated is found only by its id, and `amiable doctor` shows whether the account's settings allow such AMIs; a local endpoint has what `amiable local import FILE` imported"
                     .into()
             }
             BakeError::Cloud(error) if is_about_groups(error) => {
-                "name a security group that lets this machine in (`security_groups`), where \
-                 amiable may make none"
+                "if amiable may not create security groups, name one that allows this machine (`security_groups`)"
                     .into()
             }
             BakeError::Cloud(error) => error.hint()?,
             BakeError::OwnAddress(_) => {
-                "`ssh_from = [\"203.0.113.9/32\"]` says whom to let in, and nothing is asked then".into()
+                "set `ssh_from = [\"203.0.113.9/32\"]` to the addresses to allow; nothing is looked up then".into()
             }
             BakeError::Busy(Busy { template, lease, resource, .. })
                 if lease.parse::<jiff::Timestamp>().is_err() =>
             {
                 format!(
-                    "the tag amiable:lease of {resource} is {lease:?}, which is not a time, so nobody can tell \
-                     when that bake ends; `amiable update {template} --take-over` does not wait for it"
+                    "the tag amiable:lease of {resource} is {lease:?}, which is not a time, so when that bake ends is unknown; `amiable update {template} --take-over` does not wait for it"
                 )
             }
             BakeError::Busy(Busy { template, lease, .. }) => format!(
@@ -278,8 +278,8 @@ impl BakeError {
                  `amiable update {template} --take-over` does not wait for that"
             ),
             BakeError::NameProtected { .. } | BakeError::NameInUse { .. } => {
-                "an AMI that gives its name up gets another id: with {generation} in `pattern` \
-                 under [naming] the old one stays as it is"
+                "an AMI that gives up its name gets another id: with {generation} in `pattern` \
+                 under [naming] the old one is kept unchanged"
                     .into()
             }
             BakeError::NameTaken(taken) => taken.hint(),
@@ -288,7 +288,7 @@ impl BakeError {
             }
             BakeError::Guest(error) => error.hint()?,
             BakeError::TimedOut { .. } => {
-                "a longer wait can be set in the template's `timeouts`".into()
+                "set a longer wait in the template's `timeouts`".into()
             }
             BakeError::Source(SourceError::NoClient { .. }) => {
                 "install it, or set `on = \"instance\"` to check out on the instance".into()
@@ -306,8 +306,8 @@ pub struct FailedIn {
     /// Why.
     pub error: BakeError,
     /// The AMI that was current when the bake began, and is so still.
-    pub current: Option<String>,
-    /// The instance that was kept, when that was asked for.
+    pub current: Option<AmiId>,
+    /// The instance that was kept, when that was requested.
     pub kept: Option<KeptInstance>,
     /// A new AMI that is not proven yet, and that a repeat goes on with.
     pub pending: Option<String>,

@@ -1,28 +1,24 @@
 //! What comes when an AMI has become current: it becomes current in the other regions of its template,
 //! and in each region the consumers are rolled to what is current there, once it is, and not before.
 
-use std::sync::Arc;
 use std::time::Instant;
-
-use tokio_util::sync::CancellationToken;
 
 use crate::consumer::change::{RollRequest, RollTarget, Rolled};
 use crate::consumer::{Consumers, Files, roll};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::ami::Ami;
-use crate::model::event::{Event, Observer, Stage};
+use crate::model::event::{Event, Stage};
 use crate::model::fleet::Fleet;
 use crate::model::template::Template;
-use crate::operations::claim::Actor;
+use crate::operations::context::Context;
 use crate::operations::distribute::{DistributeRequest, Distributed, distribute};
 use crate::operations::error::BakeError;
-use crate::operations::undo::Holdings;
 
 /// An AMI that has become current, or is.
 pub struct FollowRequest<'a> {
-    /// The account in the first region.
-    pub cloud: &'a Cloud,
+    /// Who asks, and where.
+    pub context: Context<'a>,
     /// The consumers of all templates: an AMI that one of them names is not removed.
     pub consumers: Consumers<'a>,
     /// The template.
@@ -36,14 +32,6 @@ pub struct FollowRequest<'a> {
     /// Held while consumers are rolled: several templates and regions may be in one file. Those who
     /// follow at the same time share it.
     pub one_roll: &'a tokio::sync::Mutex<()>,
-    /// Who asks.
-    pub actor: Actor<'a>,
-    /// Takes the events of the distribution.
-    pub observer: Arc<dyn Observer>,
-    /// Tells others what would be left if the process ended now.
-    pub holdings: Holdings,
-    /// Cancelled when it is to end early.
-    pub cancel: &'a CancellationToken,
 }
 
 /// What became of a part of it. A region is named where it is not the first.
@@ -76,27 +64,20 @@ pub fn is_distributed(template: &Template, ami: Option<&Ami>) -> bool {
 /// # Errors
 /// When the AMI itself cannot be looked at; nothing was done then.
 pub async fn follow(request: &FollowRequest<'_>, told: Told<'_>) -> Result<(), CloudError> {
-    let FollowRequest { cloud, template, target, fleet, .. } = *request;
+    let Context { cloud, .. } = request.context;
+    let FollowRequest { template, target, fleet, .. } = *request;
     let known = fleet.and_then(|fleet| fleet.get(&target.ami));
     if !is_distributed(template, known) {
         request.roll_here(told).await;
         return Ok(());
     }
     let began = Instant::now();
-    request.observer.event(Event::Stage(Stage::Distribute));
-    let Actor { operator, owner, is_gone } = request.actor;
+    request.context.observer.event(Event::Stage(Stage::Distribute));
     let distribution = DistributeRequest {
-        cloud,
-        namespace: request.consumers.namespace,
+        context: request.context.clone(),
         template,
         ami: &target.ami,
         consumers: request.consumers,
-        operator,
-        owner,
-        is_gone,
-        observer: request.observer.clone(),
-        holdings: request.holdings.clone(),
-        cancel: request.cancel.clone(),
     };
     let done = async |region: &str, outcome: Result<Distributed, BakeError>| {
         let there = outcome.as_ref().ok().map(|done| done.ami.clone());
@@ -108,14 +89,15 @@ pub async fn follow(request: &FollowRequest<'_>, told: Told<'_>) -> Result<(), C
         }
     };
     distribute(&distribution, done).await?;
-    request.observer.event(Event::Done(Stage::Distribute, began.elapsed()));
+    request.context.observer.event(Event::Done(Stage::Distribute, began.elapsed()));
     Ok(())
 }
 
 impl FollowRequest<'_> {
     /// Rolls the consumers in the first region.
     async fn roll_here(&self, told: Told<'_>) {
-        let FollowRequest { cloud, template, target, fleet, .. } = *self;
+        let Context { cloud, .. } = self.context;
+        let FollowRequest { template, target, fleet, .. } = *self;
         match fleet {
             Some(fleet) => self.roll(cloud, None, (template, target), fleet, told).await,
             None => self.read_and_roll(cloud, None, (template, target), told).await,
@@ -125,7 +107,7 @@ impl FollowRequest<'_> {
     /// Rolls the consumers in another region, to the AMI that is current there.
     async fn roll_there(&self, ami: &Ami, region: &str, told: Told<'_>) {
         if let Some(there) = self.template.in_region(region) {
-            let cloud = self.cloud.in_region(region);
+            let cloud = self.context.cloud.in_region(region);
             let target = RollTarget::of(ami);
             self.read_and_roll(&cloud, Some(region), (&there, &target), told).await;
         }
@@ -141,7 +123,7 @@ impl FollowRequest<'_> {
         if !self.rolls || what.0.consumers.is_empty() {
             return;
         }
-        match cloud.fleet(self.consumers.namespace).await {
+        match cloud.fleet(self.context.namespace).await {
             Ok(fleet) => self.roll(cloud, region, what, &fleet, told).await,
             Err(error) => told(Followed::NotRolled(region, error)),
         }
@@ -172,7 +154,7 @@ impl FollowRequest<'_> {
             force: false,
             written: self.consumers.written,
             observer: &observer,
-            cancel: self.cancel,
+            cancel: &self.context.cancel,
         };
         let _alone = self.one_roll.lock().await;
         roll(&request, &mut Files::default(), |it| told(Followed::Rolled(region, it))).await;

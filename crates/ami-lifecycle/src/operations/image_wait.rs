@@ -46,7 +46,7 @@ pub(crate) async fn until_available(
                 reason: None,
             }),
             Some(image) => Err(BakeError::ImageFailed {
-                image: image.id.clone(),
+                image: image.id.clone().into(),
                 state: image.state.clone(),
                 reason: image.state_reason.clone(),
             }),

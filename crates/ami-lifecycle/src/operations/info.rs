@@ -10,6 +10,7 @@ use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::ami::{Ami, SourceRecord, Status};
 use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
 use crate::operations::usage::{self, OtherAccounts, User};
 
 /// An AMI that another was baked from.
@@ -62,7 +63,7 @@ pub struct RegionalCopy {
     /// The region.
     pub region: String,
     /// The copy; `None` where there is none.
-    pub ami: Option<String>,
+    pub ami: Option<AmiId>,
     /// What it is there.
     pub status: Option<Status>,
     /// Why that could not be determined, if so.
@@ -101,7 +102,7 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
     let id = std::slice::from_ref(&ami.ami);
     let mut usage = usage::of(cloud, id).await;
     let shared_with = cloud.shared_with(&ami.ami).await.unwrap_or_else(|error| {
-        usage.unknown.push(("whoever may launch it".into(), error.to_string()));
+        usage.unknown.push(("accounts that may launch it".into(), error.to_string()));
         BTreeSet::new()
     });
     match usage::other_accounts(cloud, (&ami.ami, ami.was_shared()), false).await {
@@ -111,9 +112,9 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
         }
         Ok(OtherAccounts::NotYet(report)) => {
             let why = match report {
-                Some(report) => format!("EC2 makes the usage report {report}"),
+                Some(report) => format!("EC2 is preparing the usage report {report}"),
                 None => format!(
-                    "there is no usage report; `amiable delete {} --dry-run` has EC2 make one",
+                    "there is no usage report; `amiable delete {} --dry-run` requests one",
                     ami.ami
                 ),
             };
@@ -170,7 +171,7 @@ fn because(fleet: &Fleet, ami: &Ami) -> String {
         }
         Status::Failed => ami.state_reason.clone().unwrap_or(own),
         Status::Pending if own.is_empty() => {
-            format!("its bake by {} is under way, or broke off", ami.operator)
+            format!("its bake by {} is in progress, or was cut off", ami.operator)
         }
         Status::Foreign | Status::Unreadable => {
             ami.tampering().map_or(own, |how| format!("{how}: {}", how.hint(&ami.ami)))
@@ -182,7 +183,7 @@ fn because(fleet: &Fleet, ami: &Ami) -> String {
 async fn ancestor(cloud: &Cloud, fleet: &Fleet, id: &str) -> Result<Ancestor, CloudError> {
     if let Some(ami) = fleet.get(id) {
         return Ok(Ancestor {
-            ami: ami.ami.clone(),
+            ami: ami.ami.clone().into(),
             name: Some(ami.name.clone()),
             owner: None,
             template: Some(ami.template.clone()),

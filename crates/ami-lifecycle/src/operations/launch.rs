@@ -11,7 +11,7 @@ use crate::ec2::access::Asker;
 use crate::ec2::action::Action;
 use crate::ec2::client::filter;
 use crate::ec2::error::{CloudError, CloudErrorKind};
-use crate::ec2::instances::Launch;
+use crate::ec2::instances::{BootImage, Launch};
 use crate::ec2::poll::Rhythm;
 use crate::ec2::recover::found_all_the_same;
 use crate::ec2::wait;
@@ -21,6 +21,8 @@ use crate::guest::site::Site;
 use crate::guest::{Found, Guest, GuestKeys};
 use crate::model::event::Event;
 use crate::model::facts::InstanceFacts;
+use crate::model::id::InstanceId;
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::lease::IsGone;
 use crate::model::ownership::{OwnershipTags, new_bake};
 use crate::model::resume;
@@ -35,24 +37,18 @@ use crate::operations::undo::Undo;
 const FIRST_LIVENESS: Duration = Duration::from_secs(3);
 const LIVENESS: Duration = Duration::from_secs(30);
 
-/// What is to be started.
-pub(crate) struct LaunchSpec<'a> {
+/// A machine to be started.
+pub(crate) struct Order<'a> {
     pub(crate) site: Site<'a>,
     pub(crate) marks: &'a OwnershipTags<'a>,
-    /// The image's id and its root device.
-    pub(crate) image: (&'a str, &'a str),
-    /// The devices that are encrypted, whatever the image's are.
-    pub(crate) encrypts: Vec<String>,
-    /// The devices whose volumes would outlive the machine: they go with it.
-    pub(crate) lasting: &'a [String],
+    pub(crate) image: BootImage<'a>,
+    pub(crate) spec: LaunchSpec,
     /// What EC2 shows as its name.
     pub(crate) name: String,
     /// What the machine is for.
     pub(crate) stage: &'static str,
     /// More tags.
     pub(crate) tags: Tags,
-    /// The root volume's size in GiB; the image's without one.
-    pub(crate) volume_size: Option<u64>,
     /// The template's own user data.
     pub(crate) user_data: Option<&'a str>,
     /// Of two builders of one template at once, only the first goes on.
@@ -65,14 +61,14 @@ pub(crate) struct LaunchSpec<'a> {
 
 /// A machine that is logged in to.
 pub(crate) struct Started {
-    pub(crate) id: String,
+    pub(crate) id: InstanceId,
     pub(crate) guest: Guest,
     pub(crate) login: KeptLogin,
 }
 
 /// Starts a machine. What it makes on the way is put on the list of what is undone.
-pub(crate) async fn start(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
-    let LaunchSpec { site, marks, .. } = order;
+pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
+    let Order { site, marks, .. } = order;
     let keys = GuestKeys::prepare(site.template)?;
     let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
@@ -107,9 +103,9 @@ pub(crate) async fn start(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Sta
 }
 
 /// The security groups that let this machine in: the template's, or amiable's own.
-async fn groups(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
-    let LaunchSpec { site, marks, is_gone, is_first, .. } = *order;
-    if !site.template.security_groups.is_empty() {
+async fn groups(order: &Order<'_>, undo: &mut Undo) -> Result<Vec<String>, BakeError> {
+    let Order { site, marks, is_gone, is_first, .. } = *order;
+    if !site.template.launch.security_groups.is_empty() {
         return named_groups(site).await;
     }
     let scope = ssh_from::scope(&site, marks.namespace).await?;
@@ -123,9 +119,9 @@ async fn groups(order: &LaunchSpec<'_>, undo: &mut Undo) -> Result<Vec<String>, 
 /// The template's own. A network interface takes groups by id only. Groups of several VPCs may
 /// have one name; where names are allowed, the machine is in the default VPC.
 async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
-    let named = &site.template.security_groups;
+    let named = &site.template.launch.security_groups;
     let by_id = named.iter().all(|group| group.starts_with("sg-"));
-    if by_id || site.template.reach.public_ip.is_none() {
+    if by_id || site.template.launch.public_ip.is_none() {
         return Ok(named.clone());
     }
     let vpc = site.cloud.default_vpc().await?.unwrap_or_default();
@@ -140,12 +136,12 @@ async fn named_groups(site: Site<'_>) -> Result<Vec<String>, BakeError> {
 }
 
 async fn launch(
-    order: &LaunchSpec<'_>,
+    order: &Order<'_>,
     keys: &GuestKeys,
     (key_pair, groups): (Option<&str>, &[String]),
     undo: &mut Undo,
-) -> Result<String, BakeError> {
-    let LaunchSpec { site, marks, .. } = order;
+) -> Result<InstanceId, BakeError> {
+    let Order { site, marks, .. } = order;
     let template = site.template;
     let mut tags = marks.on(order.name.clone());
     tags.insert(tags::STAGE.to_owned(), order.stage.to_owned());
@@ -155,16 +151,10 @@ async fn launch(
     let encryption = template.distribution.encrypt.as_ref();
     let key = encryption.and_then(|encryption| encryption.key_in(site.cloud.region()));
     let launch = Launch {
-        image: order.image.0,
-        root_device: order.image.1,
-        instance_type: &template.instance_type,
+        image: &order.image,
+        spec: &order.spec,
         security_groups: groups,
-        subnet: template.subnet.as_deref(),
-        public_ip: template.reach.public_ip,
-        instance_profile: template.instance_profile.as_deref(),
-        volume_size: order.volume_size,
-        encrypts: (&order.encrypts, key),
-        lasting: order.lasting,
+        kms_key: key,
         user_data: &keys.user_data(template, whole, order.user_data),
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.
@@ -194,8 +184,8 @@ async fn launch(
 
 /// Waits until the machine has the address that it will keep. The same look shows who else
 /// bakes the template. Returns the address, and whether it is the public one.
-async fn wait_for_address(order: &LaunchSpec<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
-    let LaunchSpec { site, .. } = order;
+async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
+    let Order { site, .. } = order;
     let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
     let judge = |found: &[InstanceFacts]| {
         // EC2 may not show it yet.
@@ -217,7 +207,7 @@ async fn wait_for_address(order: &LaunchSpec<'_>, id: &str) -> Result<(IpAddr, b
 /// What was seen of a machine that should come up: that it has ended, or that another bake
 /// goes first, ends the bake.
 fn judge<'f>(
-    order: &LaunchSpec<'_>,
+    order: &Order<'_>,
     id: &str,
     found: &'f [InstanceFacts],
 ) -> Result<Option<&'f InstanceFacts>, BakeError> {
@@ -239,7 +229,7 @@ fn judge<'f>(
 
 /// Ends with what keeps a machine from ever being logged in to, if anything does; looked for
 /// only now and then, as it is the port that tells when there is a login.
-async fn what_ends_it(order: &LaunchSpec<'_>, id: &str, looked: &AtomicBool) -> BakeError {
+async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeError {
     let mut pause = FIRST_LIVENESS;
     loop {
         tokio::time::sleep(pause).await;
@@ -252,7 +242,7 @@ async fn what_ends_it(order: &LaunchSpec<'_>, id: &str, looked: &AtomicBool) -> 
 }
 
 /// One more look at a machine that should come up, shared with others.
-async fn look_again(order: &LaunchSpec<'_>, id: &str) -> Result<(), BakeError> {
+async fn look_again(order: &Order<'_>, id: &str) -> Result<(), BakeError> {
     let cloud = order.site.cloud;
     let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
     let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;

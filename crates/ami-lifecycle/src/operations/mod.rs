@@ -3,6 +3,7 @@
 pub(crate) mod bake;
 pub(crate) mod base;
 pub(crate) mod claim;
+pub(crate) mod context;
 pub(crate) mod delete;
 pub(crate) mod distribute;
 pub(crate) mod doctor;

@@ -10,7 +10,7 @@ use crate::operations::usage::User;
 #[serde(rename_all = "kebab-case")]
 pub enum Objection {
     /// amiable did not make it, or for another namespace.
-    #[error("it is not one of this namespace")]
+    #[error("it does not belong to this namespace")]
     OutsideNamespace,
     /// Another hand has copied it, or edited its tags.
     #[error("{0}")]
@@ -19,13 +19,13 @@ pub enum Objection {
     #[error("{0}")]
     InDoubt(InDoubt),
     /// A bake that lives is about to prove it.
-    #[error("{0}: that bake makes it")]
+    #[error("{0}: that bake is making it")]
     UnderWay(String),
     /// Agents boot from it.
     #[error("it is the current AMI of template {0}")]
     Current(String),
     /// Its copies go with it, and cannot be looked at.
-    #[error("its copies in {region} cannot be looked at: {error}")]
+    #[error("its copies in {region} cannot be checked: {error}")]
     Copies {
         /// The region.
         region: String,
@@ -40,15 +40,14 @@ pub enum Objection {
     Used(User),
     /// EC2 still counts who uses it in other accounts.
     #[error(
-        "which other accounts use it is not known yet: EC2 makes the usage report {0}, which the same \
-         command reads when it is ready"
+        "which other accounts use it is not known yet: EC2 is preparing the usage report {0}; run the same command again later"
     )]
     NotReported(String),
     /// Who uses it in other accounts could not be looked up.
     #[error("whether other accounts use it could not be determined: {0}")]
     OtherAccounts(String),
     /// That could not be looked up, so it may be.
-    #[error("whether {what} use it could not be determined: {error}")]
+    #[error("whether it is used by {what} could not be determined: {error}")]
     Unknown {
         /// Which kind of resource.
         what: String,

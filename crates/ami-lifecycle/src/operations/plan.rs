@@ -23,6 +23,7 @@ use self::facts::Facts;
 use crate::consumer::change::{Rolled, Value};
 use crate::ec2::error::{CloudError, chain};
 use crate::model::ami::{Ami, Status};
+use crate::model::id::AmiId;
 use crate::model::other_source::{OtherSource, other_source};
 use crate::model::schedule::in_order;
 use crate::model::tampering::Tampered;
@@ -53,7 +54,7 @@ pub struct Planned {
     /// The template.
     pub template: String,
     /// Its current AMI.
-    pub current: Option<String>,
+    pub current: Option<AmiId>,
     /// That one's generation.
     pub generation: Option<u64>,
     /// What is to be done.
@@ -105,7 +106,8 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
     let mut reasons = Vec::new();
     let last = facts.fleet.promoted_last(name);
     if let Some(last) = last.filter(|last| last.state != "available") {
-        reasons.push(Reason::Unavailable { ami: last.ami.clone(), state: last.state.clone() });
+        reasons
+            .push(Reason::Unavailable { ami: last.ami.clone().into(), state: last.state.clone() });
     }
     let mut held = None;
     match (current, facts.fleet.in_doubt(name)) {
@@ -182,7 +184,7 @@ fn differences(
             reasons.push(Reason::BaseTemplate { template: below.template.clone() });
         }
         (None, Ok((to, name))) if to != ami.base_ami => {
-            reasons.push(Reason::Base { from: ami.base_ami.clone(), to, name });
+            reasons.push(Reason::Base { from: ami.base_ami.clone(), to: to.into(), name });
         }
         (None, Ok(_)) => {}
         (None, Err(error)) => unknown.push(Unknown::Base(error)),
@@ -193,8 +195,7 @@ fn differences(
         }
         // An abbreviated commit that is what was checked out.
         Some(Ok(None)) if !is_abbreviated(template, &ami.source.revision) => {
-            let text = "only a checkout can tell what its revision is; name a branch, a tag or a \
-                        whole commit";
+            let text = "its revision is known only after a checkout; use a branch, a tag or a full commit id";
             unknown.push(Unknown::Source(text.into()));
         }
         Some(Ok(_)) | None => {}
@@ -241,11 +242,10 @@ fn decided_against(
     let (generation, id, name) = (ami.generation, &ami.ami, &template.name);
     Some(match ami.status {
         Status::Pending => format!(
-            "all that made generation {generation} ({id}), which waits for `amiable verify {name}`"
+            "what generation {generation} ({id}) was made from, and it waits for `amiable verify {name}`"
         ),
         _ => format!(
-            "all that made generation {generation} ({id}), which was rolled back from; \
-             `amiable update {name}` bakes all the same"
+            "what generation {generation} ({id}) was made from, and it was rolled back; `amiable update {name}` bakes anyway"
         ),
     })
 }
@@ -304,7 +304,7 @@ mod tests {
             (tags::PROMOTED, promoted.to_string()),
         ]);
         let facts = ImageFacts {
-            id: format!("ami-{}-{generation}", template.name),
+            id: format!("ami-{}-{generation}", template.name).into(),
             state: "available".into(),
             created: "2026-11-20T12:00:00.000Z".into(),
             tags,
@@ -361,11 +361,11 @@ mod tests {
             max_age: Some(Duration::from_secs(days * DAY)),
             ..template.clone()
         };
-        of(&aging(3), vec![good()], "age: 4 days, and max_age is 3 days");
+        of(&aging(3), vec![good()], "age: 4 days; max_age is 3 days");
         assert_eq!(texts(&aging(5), vec![good()]).0, Todo::Nothing);
         let mut broken = ami(&template, 2, BASE, "r1");
         broken.state = "disabled".into();
-        let reason = "ami-agent-2, which was made current last, is disabled";
+        let reason = "ami-agent-2, which became current last, is disabled";
         of(&template, vec![good(), broken], reason);
     }
 
@@ -410,12 +410,16 @@ mod tests {
         old.promoted = Some("2026-11-23T12:00:00Z".into());
         let held = planned(&[&template], vec![old.clone(), new], Vec::new()).remove(0);
         assert_eq!(held.todo, Todo::Nothing);
-        assert!(held.held.unwrap().starts_with("all that made generation 2 (ami-agent-2)"));
+        assert!(
+            held.held.unwrap().starts_with(
+                "what generation 2 (ami-agent-2) was made from, and it was rolled back"
+            )
+        );
         // Nor is one that waits to be verified, nor what is too old only.
         let mut waiting = ami(&template, 2, BASE, "r1");
         (waiting.promoted, waiting.lease) = (None, Some(tags::NO_LEASE.into()));
         let waits = planned(&[&template], vec![old.clone(), waiting], Vec::new()).remove(0);
-        assert!(waits.held.unwrap().ends_with("which waits for `amiable verify agent`"));
+        assert!(waits.held.unwrap().ends_with("and it waits for `amiable verify agent`"));
         let mut same = ami(&template, 1, BASE, "r1");
         (same.promoted, same.created) = (old.promoted.clone(), "2026-10-01T12:00:00Z".into());
         let aging = Template { max_age: Some(Duration::from_secs(30 * DAY)), ..template.clone() };

@@ -20,6 +20,7 @@ pub use self::regions::{
 use self::judge::{is_needed, judge};
 use crate::consumer::Holders;
 use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
 use crate::model::retirement::RetireStep;
 use crate::operations::delete::{Deletion, add_own_users, add_users};
 use crate::operations::objection::Objection;
@@ -96,9 +97,10 @@ fn candidates(fates: &mut [Decision], request: &FleetRequest<'_>) -> Vec<Deletio
     let mut found = Vec::new();
     for fate in fates.iter_mut().filter(|fate| fate.is_going()) {
         let Some(ami) = fleet.get(&fate.ami) else { continue };
-        match among.is_none_or(|among| among.contains(fate.ami.as_str())) {
-            true => found.push(ami),
-            false => fate.kept.push(KeepReason::Limit(limit)),
+        if among.is_none_or(|among| among.contains(fate.ami.as_str())) {
+            found.push(ami)
+        } else {
+            fate.kept.push(KeepReason::Limit(limit))
         }
     }
     found.sort_by(|left, right| (&left.created, &left.ami).cmp(&(&right.created, &right.ami)));
@@ -124,7 +126,7 @@ fn is_judged(objection: &Objection) -> bool {
 
 /// Adds who uses an AMI, and lets no more go than the limit, nor any whose users were not looked for. Pure.
 fn object(fates: &mut [Decision], looked_at: &[Deletion], others: &[Deletion], limit: usize) {
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<AmiId, usize> = HashMap::new();
     places.extend(fates.iter().enumerate().map(|(place, fate)| (fate.ami.clone(), place)));
     let mut count = 0;
     for deletion in looked_at.iter().chain(others) {
@@ -168,13 +170,17 @@ mod tests {
             (tags::PROMOTED, created.clone()),
         ]);
         for (key, value) in more {
-            match value.is_empty() {
-                true => drop(tags.remove(*key)),
-                false => drop(tags.insert((*key).to_owned(), (*value).to_owned())),
+            if value.is_empty() {
+                drop(tags.remove(*key))
+            } else {
+                drop(tags.insert((*key).to_owned(), (*value).to_owned()))
             }
         }
         let (id, state) = (id.to_owned(), "available".to_owned());
-        Ami::read(ImageFacts { id, state, created, tags, ..ImageFacts::default() }, "us-east-1")
+        Ami::read(
+            ImageFacts { id: id.into(), state, created, tags, ..ImageFacts::default() },
+            "us-east-1",
+        )
     }
 
     fn planned(amis: Vec<Ami>, keep: Keep, limit: usize, used: &str) -> Vec<(String, String)> {
@@ -196,11 +202,14 @@ mod tests {
             deletion.objections.push(Objection::Used(user));
         }
         object(&mut fates, &deletions, &[], limit);
-        let text = |it: &Decision| match it.is_going() {
-            true => format!("goes: {}", it.goes.clone().unwrap()),
-            false => it.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        let text = |it: &Decision| {
+            if it.is_going() {
+                format!("goes: {}", it.goes.clone().unwrap())
+            } else {
+                it.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
         };
-        fates.iter().map(|it| (it.ami.clone(), text(it))).collect()
+        fates.iter().map(|it| (it.ami.to_string(), text(it))).collect()
     }
 
     const KEEP: Keep =
@@ -229,21 +238,21 @@ mod tests {
         ];
         let told = planned(amis, KEEP, 10, "ami-used");
         let of = |id: &str| &told.iter().find(|(ami, _)| ami == id).unwrap().1;
-        assert_eq!(of("ami-wait"), "it waits to be verified");
+        assert_eq!(of("ami-wait"), "it is waiting to be verified");
         assert!(of("ami-live").ends_with(
-            "that bake makes it; it is 0 min old, and what is younger than 7 days is kept"
+            "that bake is making it; it is 0 min old, and AMIs younger than 7 days are kept"
         ));
         assert_eq!(of("ami-cur"), "it is the current one");
         assert_eq!(of("ami-bad"), "goes: it is quarantined, and old enough");
         assert_eq!(
             of("ami-prev"),
-            "it is number 1 of the 1 before the current one that are kept; it is what `rollback` goes back to"
+            "it is number 1 of the 1 previous AMIs that are kept; it is what `rollback` goes back to"
         );
         assert_eq!(of("ami-old"), "goes: it was current, and newer ones are kept");
         assert_eq!(of("ami-used"), "the instance i-1 (running) was started from it");
         assert_eq!(of("ami-over"), "goes: it was never current, and is older than the current one");
         assert_eq!(of("ami-dead"), "goes: the bake that made it is dead");
-        assert_eq!(of("ami-yng"), "it is 6 days old, and what is younger than 7 days is kept");
+        assert_eq!(of("ami-yng"), "it is 6 days old, and AMIs younger than 7 days are kept");
         assert_eq!(of("ami-else"), "there is no template gone in the configuration");
     }
 
@@ -255,7 +264,7 @@ mod tests {
         let going: Vec<&str> =
             told.iter().filter(|it| it.1.starts_with("goes")).map(|it| it.0.as_str()).collect();
         assert_eq!(going, ["ami-2", "ami-1"]);
-        assert_eq!(told[2].1, "2 go in one run: it goes in the next");
+        assert_eq!(told[2].1, "one run removes at most 2; the next run removes it");
     }
 
     #[test]

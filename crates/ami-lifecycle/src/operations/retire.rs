@@ -133,6 +133,6 @@ async fn until_enabled(cloud: &Cloud, id: &str) -> Result<(), CloudError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    let text = format!("{id} was enabled, and stays disabled");
+    let text = format!("{id} was enabled, but is still disabled");
     Err(CloudError::answer(crate::ec2::action::Action::EnableImage, text))
 }

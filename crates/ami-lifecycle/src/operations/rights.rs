@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 pub use self::policy::{PolicyRequest, policy};
 
+use crate::consumer::kind::kind;
 use crate::ec2::action::Action;
 use crate::model::consumer::Consumer;
 use crate::model::naming::Pattern;
@@ -185,21 +186,21 @@ impl Operation {
         if starts && any(|it| it.key_pair == KeyPair::Temporary) {
             actions.extend([Action::ImportKeyPair, Action::DeleteKeyPair]);
         }
-        let own_group = any(|it| it.security_groups.is_empty());
+        let own_group = any(|it| it.launch.security_groups.is_empty());
         if starts && own_group {
             actions.extend(OWN_GROUP);
         }
-        if self == Operation::Doctor && any(|it| !it.security_groups.is_empty()) {
+        if self == Operation::Doctor && any(|it| !it.launch.security_groups.is_empty()) {
             actions.insert(Action::DescribeSecurityGroups);
         }
-        if starts && own_group && any(|it| it.subnet.is_some()) {
+        if starts && own_group && any(|it| it.launch.subnet.is_some()) {
             actions.insert(Action::DescribeSubnets);
         }
         actions.extend(self.reach_actions(templates));
         if starts && any(|it| it.host_key == HostKey::Console || it.agent.is_some()) {
             actions.insert(Action::GetConsoleOutput);
         }
-        if starts && any(|it| it.instance_profile.is_some()) {
+        if starts && any(|it| it.launch.instance_profile.is_some()) {
             actions.insert(Action::PassRole);
         }
         let resolves = matches!(self, Operation::Bake | Operation::Doctor);
@@ -286,17 +287,17 @@ impl Operation {
                 None => template.reach.address == Some(AddressKind::Private),
             };
             let asks_for_networks =
-                template.security_groups.is_empty() && template.ssh_from.is_empty();
+                template.launch.security_groups.is_empty() && template.ssh_from.is_empty();
             if starts && is_inside && asks_for_networks {
                 actions.insert(Action::DescribeVpcs);
             }
             // A network interface takes groups by id.
-            let by_name = template.security_groups.iter().any(|it| !it.starts_with("sg-"));
-            if starts && by_name && template.reach.public_ip.is_some() {
+            let by_name = template.launch.security_groups.iter().any(|it| !it.starts_with("sg-"));
+            if starts && by_name && template.launch.public_ip.is_some() {
                 actions.extend([Action::DescribeSecurityGroups, Action::DescribeVpcs]);
             }
             let looks_for_vpc = self == Operation::Doctor && is_inside;
-            if looks_for_vpc && template.subnet.is_some() {
+            if looks_for_vpc && template.launch.subnet.is_some() {
                 actions.insert(Action::DescribeSubnets);
             }
             match by_program {
@@ -354,18 +355,7 @@ impl Operation {
             self,
             Operation::Bake | Operation::Verify | Operation::Rollback | Operation::Roll
         );
-        match (consumer, rolls) {
-            (Consumer::Ssm(_), false) => &[Action::GetParameter],
-            (Consumer::Ssm(_), true) => &[Action::GetParameter, Action::PutParameter],
-            (Consumer::LaunchTemplate(_), false) => &[Action::DescribeLaunchTemplateVersions],
-            (Consumer::LaunchTemplate(_), true) => &[
-                Action::CreateLaunchTemplateVersion,
-                Action::DescribeLaunchTemplateVersions,
-                Action::ModifyLaunchTemplate,
-            ],
-            (Consumer::Tag { .. }, true) => &[Action::CreateTags, Action::DeleteTags],
-            (Consumer::Tag { .. } | Consumer::Jenkins(_) | Consumer::Command(_), _) => &[],
-        }
+        kind(consumer).actions(rolls)
     }
 }
 

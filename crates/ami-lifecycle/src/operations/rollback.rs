@@ -38,7 +38,7 @@ pub enum NoRollback {
     NoGeneration {
         /// The template.
         template: String,
-        /// What was asked for.
+        /// What was requested.
         generation: u64,
     },
     /// It was never current, so nobody knows that it is any good.
@@ -97,7 +97,7 @@ impl Fleet {
             let target = before.max_by_key(|ami| (ami.promoted_at(), ami.generation));
             return target.ok_or_else(|| NoRollback::NothingBefore {
                 template: template.to_owned(),
-                ami: current.ami.clone(),
+                ami: current.ami.clone().into(),
                 generation: current.generation,
             });
         };
@@ -111,7 +111,9 @@ impl Fleet {
         match ami.status {
             Status::Current => Ok(ami),
             Status::Previous if ami.can_be_had() => Ok(ami),
-            status => Err(NoRollback::NeverCurrent { ami: ami.ami.clone(), generation, status }),
+            status => {
+                Err(NoRollback::NeverCurrent { ami: ami.ami.clone().into(), generation, status })
+            }
         }
     }
 }

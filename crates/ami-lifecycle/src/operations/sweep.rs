@@ -15,6 +15,7 @@ use crate::ec2::security_groups::OwnRule;
 use crate::ec2::snapshots::{deregister, drop_snapshot};
 use crate::model::ami::{Ami, Status};
 use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::model::leftover::Tagged;
 use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
@@ -36,7 +37,7 @@ impl Leftover {
         let place = holders.of(&self.id).next().map(|naming| format!("{} names it", naming.place));
         place.or_else(|| {
             let (what, error) = holders.unknown.first()?;
-            Some(format!("whether {what} use it could not be determined: {error}"))
+            Some(format!("whether it is used by {what} could not be determined: {error}"))
         })
     }
 }
@@ -92,7 +93,8 @@ fn leftovers(fleet: &Fleet, all: &Inventory, is_gone: IsGone<'_>, now: Timestamp
         let because = ended((ami.lease.as_deref(), &ami.owner), false, is_gone, now)?;
         Some(Leftover::of_image(because, ami))
     });
-    let is_used = |it: &&Tagged| fleet.amis().iter().any(|ami| ami.snapshots.contains(&it.id));
+    let is_used =
+        |it: &&Tagged| fleet.amis().iter().any(|ami| ami.snapshots.iter().any(|id| *id == it.id));
     // One that was being deleted together with its image is to go at once.
     let orphan = |it: &Tagged| {
         let deleted = it.tags.contains_key(tags::IMAGE).then_some(LeftBecause::ImageDeleted);
@@ -159,8 +161,8 @@ async fn use_of(cloud: &Cloud, leftover: &Leftover) -> Result<Option<Objection>,
         return Ok(None);
     }
     let machines = cloud.instances_of_bake(&leftover.bake).await?;
-    let usage = usage::of(cloud, std::slice::from_ref(&leftover.id)).await;
-    let is_own = |user: &User| matches!(user, User::Instance { id, .. } if machines.contains(id));
+    let usage = usage::of(cloud, &[AmiId::answered(&*leftover.id)]).await;
+    let is_own = |user: &User| matches!(user, User::Instance { id, .. } if machines.iter().any(|it| it == id));
     let user = usage.users.into_iter().map(|(_, user)| user).find(|user| !is_own(user));
     let unknown = usage.unknown.into_iter().next();
     let unknown = unknown.map(|(what, error)| Objection::Unknown { what, error });
@@ -177,7 +179,7 @@ pub(crate) async fn remove_leftover(
     cloud: &Cloud,
     leftover: &Leftover,
     actor: Actor<'_>,
-) -> Result<Vec<String>, NotDeleted> {
+) -> Result<Vec<AmiId>, NotDeleted> {
     let Leftover { id, standing, .. } = leftover;
     match leftover.kind {
         LeftKind::Instance => {

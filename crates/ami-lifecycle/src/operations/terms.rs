@@ -42,9 +42,10 @@ pub(crate) async fn settle(
             _ => cloud.unprotect(&ami.ami).await?,
         }
     }
-    let record = match changed.is_empty() {
-        true => Tags::new(),
-        false => tags::of([(tags::DISTRIBUTION, wanted.terms_record())]),
+    let record = if changed.is_empty() {
+        Tags::new()
+    } else {
+        tags::of([(tags::DISTRIBUTION, wanted.terms_record())])
     };
     Ok(Settled { changed, record })
 }

@@ -10,6 +10,7 @@ use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::ec2::held_access::Scope;
 use crate::ec2::snapshots::drop_snapshot;
+use crate::model::id::SnapshotId;
 use crate::model::tags;
 
 /// How long one undo may take: the SDK retries within it, and a user who pressed
@@ -69,9 +70,10 @@ impl Holdings {
         let ids = made.iter().map(|made| made.id().to_owned());
         let list: Vec<String> = ids.chain(awaited.map(String::from)).collect();
         let mut all = self.0.lock().expect("no panic holds this lock");
-        match list.is_empty() {
-            true => drop(all.remove(bake)),
-            false => drop(all.insert(bake.to_owned(), list)),
+        if list.is_empty() {
+            drop(all.remove(bake))
+        } else {
+            drop(all.insert(bake.to_owned(), list))
         }
     }
 }
@@ -83,9 +85,9 @@ pub(crate) struct Undo {
     bake: String,
     /// Where that is, if one bake makes something in several places.
     place: String,
-    /// An instance was asked for, whether or not there was an answer.
+    /// An instance was requested, whether or not there was an answer.
     launching: bool,
-    /// What else was asked for.
+    /// What else was requested.
     awaited: Option<&'static str>,
     made: Vec<Made>,
     holdings: Holdings,
@@ -162,7 +164,7 @@ impl Undo {
         self.show();
     }
 
-    /// Something else was asked for, and the answer is not there yet. Whoever asks looks
+    /// Something else was requested, and the answer is not there yet. Whoever asks looks
     /// for it themselves, also when they were cut off.
     pub(crate) fn awaits(&mut self, what: Option<&'static str>) {
         self.awaited = what;
@@ -323,7 +325,7 @@ async fn take_back(cloud: &Cloud, made: &Made, bake: &str) -> Result<(), CloudEr
 }
 
 /// One that another image uses stays.
-async fn drop_snapshots(cloud: &Cloud, mut snapshots: Vec<String>) -> Result<(), CloudError> {
+async fn drop_snapshots(cloud: &Cloud, mut snapshots: Vec<SnapshotId>) -> Result<(), CloudError> {
     snapshots.sort();
     snapshots.dedup();
     for snapshot in snapshots {

@@ -14,6 +14,7 @@ use crate::ec2::client::{Cloud, MOST_VALUES, any_of};
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::users::{LaunchSource, LaunchTemplateKey, LaunchTemplateVersion};
 use crate::model::facts::InstanceFacts;
+use crate::model::id::AmiId;
 
 /// The most images that DescribeImageReferences takes
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImageReferences.html>).
@@ -32,7 +33,7 @@ pub enum User {
         state: String,
     },
     /// The default or latest version of a launch template.
-    #[error("the launch template {name} ({id}) has it in version {version}, its {role}")]
+    #[error("the launch template {name} ({id}) uses it in version {version}, its {role}")]
     LaunchTemplate {
         /// Its id.
         id: String,
@@ -45,7 +46,7 @@ pub enum User {
     },
     /// An auto scaling group, by a version of a launch template that it names, or by a
     /// launch configuration.
-    #[error("the auto scaling group {name} starts instances from it, by {by}")]
+    #[error("the auto scaling group {name} starts instances from it through {by}")]
     AutoScalingGroup {
         /// Its name.
         name: String,
@@ -114,7 +115,7 @@ fn of_account(count: i64, kind: &str, account: &str) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// The AMI, and who uses it.
-    pub(crate) users: Vec<(String, User)>,
+    pub(crate) users: Vec<(AmiId, User)>,
     /// What could not be looked up, and why.
     pub(crate) unknown: Vec<(String, String)>,
     /// Sentences about users that name what is not there. Callers show them; nothing is kept for them.
@@ -123,7 +124,7 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Takes one kind of user in. What an endpoint does not serve is not there.
-    fn add(&mut self, what: &'static str, found: Result<Vec<(String, User)>, CloudError>) {
+    fn add(&mut self, what: &'static str, found: Result<Vec<(AmiId, User)>, CloudError>) {
         match found {
             Ok(found) => self.users.extend(found),
             Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
@@ -133,8 +134,8 @@ impl Usage {
 }
 
 impl Usage {
-    /// Takes in what consumers name, but for what EC2 was asked for already.
-    pub(crate) fn add_holders(&mut self, holders: &Holders, amis: &[String]) {
+    /// Takes in what consumers name, except for what EC2 was asked already.
+    pub(crate) fn add_holders(&mut self, holders: &Holders, amis: &[AmiId]) {
         let named = holders.namings.iter().filter(|naming| amis.contains(&naming.ami));
         for naming in named.filter(|naming| !naming.in_ec2) {
             let user = User::Consumer { place: naming.place.clone() };
@@ -145,7 +146,7 @@ impl Usage {
 }
 
 /// Looks for everyone who uses one of some AMIs.
-pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
+pub(crate) async fn of(cloud: &Cloud, amis: &[AmiId]) -> Usage {
     let mut usage = Usage::default();
     usage.add("instances", instances(cloud, amis).await);
     let templates = launch_templates(cloud, amis, &mut usage.unknown).await;
@@ -155,7 +156,7 @@ pub(crate) async fn of(cloud: &Cloud, amis: &[String]) -> Usage {
     let references = references(cloud, amis).await;
     let known: BTreeSet<String> = usage.users.iter().filter_map(|(_, user)| id_of(user)).collect();
     // Instances were looked for above, and those that are ending do not count.
-    let is_new = |(_, user): &(String, User)| match user {
+    let is_new = |(_, user): &(AmiId, User)| match user {
         User::Reference { kind, arn } => {
             kind != "ec2:Instance"
                 && !arn.rsplit_once('/').is_some_and(|(_, id)| known.contains(id))
@@ -177,14 +178,15 @@ fn id_of(user: &User) -> Option<String> {
     }
 }
 
-type Found = Result<Vec<(String, User)>, CloudError>;
+type Found = Result<Vec<(AmiId, User)>, CloudError>;
 
-async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
+async fn instances(cloud: &Cloud, amis: &[AmiId]) -> Found {
     let mut found = Vec::new();
     for amis in amis.chunks(MOST_VALUES) {
         let images = any_of("image-id", amis);
         let instances = cloud.live_instances(vec![images]).await?;
-        let user = |it: InstanceFacts| (it.image, User::Instance { id: it.id, state: it.state });
+        let user =
+            |it: InstanceFacts| (it.image, User::Instance { id: it.id.into(), state: it.state });
         found.extend(instances.into_iter().map(user));
     }
     Ok(found)
@@ -194,10 +196,10 @@ async fn instances(cloud: &Cloud, amis: &[String]) -> Found {
 /// resolved is added to `unknown`.
 async fn launch_templates(
     cloud: &Cloud,
-    amis: &[String],
+    amis: &[AmiId],
     unknown: &mut Vec<(String, String)>,
 ) -> Found {
-    let mut found: Vec<(String, User)> = Vec::new();
+    let mut found: Vec<(AmiId, User)> = Vec::new();
     for (number, role) in [("$Default", "default"), ("$Latest", "latest")] {
         for version in cloud.launch_template_versions(None, Some(number)).await? {
             match version.ami_id(cloud).await {
@@ -218,8 +220,8 @@ async fn launch_templates(
 
 /// One version may be both.
 fn add_template(
-    found: &mut Vec<(String, User)>,
-    ami: String,
+    found: &mut Vec<(AmiId, User)>,
+    ami: AmiId,
     version: &LaunchTemplateVersion,
     role: &'static str,
 ) {
@@ -236,7 +238,7 @@ fn add_template(
     }
 }
 
-async fn auto_scaling(cloud: &Cloud, amis: &[String], dangling: &mut Vec<String>) -> Found {
+async fn auto_scaling(cloud: &Cloud, amis: &[AmiId], dangling: &mut Vec<String>) -> Found {
     let mut found = Vec::new();
     for group in cloud.auto_scaling_groups().await? {
         let name = &group.name;
@@ -244,7 +246,9 @@ async fn auto_scaling(cloud: &Cloud, amis: &[String], dangling: &mut Vec<String>
             let named = amis_of_source(cloud, source).await?;
             let by = text_of(source);
             if named.is_gone {
-                dangling.push(format!("the auto scaling group {name} names {by}, which is gone"));
+                dangling.push(format!(
+                    "the auto scaling group {name} names {by}, which no longer exists"
+                ));
             }
             for ami in named.amis.into_iter().filter(|ami| amis.contains(ami)) {
                 let by = if named.is_gone {
@@ -273,7 +277,7 @@ fn text_of(source: &LaunchSource) -> String {
 /// What a source of a group leads to.
 #[derive(Debug, Default)]
 struct Named {
-    amis: BTreeSet<String>,
+    amis: BTreeSet<AmiId>,
     /// It names what is not there: the group starts nothing until it names something else.
     is_gone: bool,
 }
@@ -312,7 +316,7 @@ async fn amis_of_source(cloud: &Cloud, source: &LaunchSource) -> Result<Named, C
 }
 
 /// What EC2 itself knows of.
-async fn references(cloud: &Cloud, amis: &[String]) -> Found {
+async fn references(cloud: &Cloud, amis: &[AmiId]) -> Found {
     let mut found = Vec::new();
     for amis in amis.chunks(MOST_REFERENCES) {
         for it in cloud.image_references(amis).await? {

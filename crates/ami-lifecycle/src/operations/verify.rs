@@ -1,58 +1,40 @@
 //! Proving an AMI: an instance starts from it as an agent would, and is looked at.
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
-
-use crate::ec2::client::Cloud;
 use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::ec2::instances::BootImage;
 use crate::guest::error::GuestError;
 use crate::guest::site::Site;
 use crate::guest::{Expected, WORKDIR, is_on_console};
 use crate::model::ami::{Ami, Status};
-use crate::model::event::{Event, Observer, Stage};
+use crate::model::event::{Event, Stage};
 use crate::model::facts::DISABLED;
 use crate::model::fleet::{Fleet, Refusal};
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::lease::IsGone;
-use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
+use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Busy};
 use crate::model::tags::{self, Tags};
 use crate::model::tampering::Tampered;
-use crate::model::template::{CheckoutOn, Namespace, Repository, Source, Template};
-use crate::operations::claim::promote;
+use crate::model::template::{CheckoutOn, Repository, Source, Template};
+use crate::operations::claim::{Actor, promote};
+use crate::operations::context::Context;
 use crate::operations::error::BakeError;
-use crate::operations::launch::{self, LaunchSpec, Started};
+use crate::operations::launch::{self, Order, Started};
 use crate::operations::retire::give_back;
-use crate::operations::undo::{Holdings, Undo, Undone};
+use crate::operations::undo::{Undo, Undone};
 use crate::source::{self, Checkout};
+use jiff::Timestamp;
 
 /// An AMI to be proven.
 pub struct VerifyRequest<'a> {
-    /// The account and region.
-    pub cloud: &'a Cloud,
-    /// What separates these AMIs from others.
-    pub namespace: &'a Namespace,
+    /// Who asks, and where.
+    pub context: Context<'a>,
     /// The template that the AMI was baked for.
     pub template: &'a Template,
     /// All AMIs of the namespace.
     pub fleet: &'a Fleet,
     /// The AMI.
     pub ami: &'a Ami,
-    /// Who asks, as `user@host`.
-    pub operator: &'a str,
-    /// The process that asks, as others can tell whether it still lives.
-    pub owner: &'a str,
-    /// Tells whether the process of an owner has ended for certain.
-    pub is_gone: IsGone<'a>,
-    /// The version of amiable, for the record.
-    pub version: &'a str,
-    /// Takes events.
-    pub observer: Arc<dyn Observer>,
-    /// Tells others what would be left if the process ended now.
-    pub holdings: Holdings,
-    /// Cancelled when it is to end early.
-    pub cancel: CancellationToken,
 }
 
 /// What verification has found.
@@ -98,11 +80,11 @@ impl Fleet {
 /// # Errors
 /// When there is no verdict: the AMI stays what it was then.
 pub async fn verify(request: VerifyRequest<'_>) -> Result<Verified, NotVerified> {
-    let mut undo = Undo::new(request.holdings.clone());
+    let mut undo = Undo::new(request.context.holdings.clone());
     match verify_and_tell(&request, &mut undo).await {
         Ok(verified) => Ok(verified),
         Err(error) => {
-            let undone = undo.run_all(request.cloud).await;
+            let undone = undo.run_all(request.context.cloud).await;
             Err(NotVerified { error, left: undone.into_iter().filter_map(Undone::left).collect() })
         }
     }
@@ -112,7 +94,9 @@ async fn verify_and_tell(
     request: &VerifyRequest<'_>,
     undo: &mut Undo,
 ) -> Result<Verified, BakeError> {
-    let VerifyRequest { cloud, fleet, ami, operator, .. } = *request;
+    let Context { cloud, .. } = request.context;
+    let Actor { operator, .. } = request.context.actor;
+    let VerifyRequest { fleet, ami, .. } = *request;
     let template =
         &Template { source: as_baked(&request.template.source, ami), ..request.template.clone() };
     check_tags(fleet, ami)?;
@@ -120,56 +104,32 @@ async fn verify_and_tell(
         return Err(BakeError::Busy(busy));
     }
     let now = Timestamp::now();
-    let marks = OwnershipTags {
-        namespace: request.namespace,
-        template: &template.name,
-        bake: new_bake(),
-        lease: lease_end(now, template.timeouts.whole()),
-        owner: request.owner,
-        operator,
-        version: request.version,
-    };
+    let marks = request.context.new_marks(template);
     undo.set_bake(&marks.bake);
-    let site = Site { cloud, template, observer: &request.observer, cancel: &request.cancel };
+    let site = request.context.site(template);
     let checkout = match (&template.verify, template.source.on) {
         (Some(script), CheckoutOn::Operator) => {
-            request.observer.event(Event::Stage(Stage::Checkout));
+            request.context.observer.event(Event::Stage(Stage::Checkout));
             let scripts = [script];
             let checkout = source::check_out(&template.source, &scripts);
             Some(site.or_cancel(checkout).await??)
         }
         _ => None,
     };
-    request.observer.event(Event::Stage(Stage::Verify));
+    request.context.observer.event(Event::Stage(Stage::Verify));
     let is_hidden = ami.state == DISABLED;
     if is_hidden {
         site.or_cancel(cloud.enable(&ami.ami)).await??;
     }
-    let failures = prove(site, &marks, ami, checkout.as_ref(), request.is_gone, undo).await;
+    let failures =
+        prove(site, &marks, ami, checkout.as_ref(), request.context.actor.is_gone, undo).await;
     if is_hidden && !matches!(&failures, Ok(failures) if failures.is_empty()) {
         hide(site, &ami.ami).await;
     }
     let failures = failures?;
-    let current = fleet.current(&template.name);
-    let mut tags = match failures.is_empty() {
-        true => tags::of([(tags::VERIFIED, now.to_string())]),
-        false if ami.status == Status::Current => Tags::new(),
-        false => quarantine(now, &failures, operator),
-    };
-    let is_newer = ami.generation > current.map_or(0, |current| current.generation);
-    let promoted = failures.is_empty()
-        && is_newer
-        && matches!(ami.status, Status::Pending | Status::Quarantined);
-    if promoted {
-        let time = fleet.promotion_time(&template.name, now);
-        tags.extend(tags::promotion(time, format!("verified by {operator}")));
-    }
-    if failures.is_empty() && ami.status == Status::Quarantined {
-        tags.insert(tags::QUARANTINED.to_owned(), String::new());
-    }
-    let quarantined = tags.get(tags::QUARANTINED).is_some_and(|time| !time.is_empty());
+    let Verdict { tags, promoted, quarantined } = judge(fleet, ami, &failures, operator, now);
     if !tags.is_empty() {
-        promote(cloud, ami, &tags, request.is_gone).await?;
+        promote(cloud, ami, &tags, request.context.actor.is_gone).await?;
     }
     if quarantined && !is_hidden {
         hide(site, &ami.ami).await;
@@ -185,6 +145,39 @@ async fn verify_and_tell(
     Ok(Verified { failures, promoted, quarantined })
 }
 
+/// What comes of a verification.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict {
+    /// What is written on the AMI.
+    tags: Tags,
+    promoted: bool,
+    quarantined: bool,
+}
+
+/// Decides. Pure.
+fn judge(fleet: &Fleet, ami: &Ami, failures: &[String], operator: &str, now: Timestamp) -> Verdict {
+    let quarantined = !failures.is_empty() && ami.status != Status::Current;
+    if quarantined {
+        let tags = quarantine(now, failures, operator);
+        return Verdict { tags, promoted: false, quarantined };
+    }
+    if !failures.is_empty() {
+        return Verdict { tags: Tags::new(), promoted: false, quarantined };
+    }
+    let mut tags = tags::of([(tags::VERIFIED, now.to_string())]);
+    let current = fleet.current(&ami.template);
+    let is_newer = ami.generation > current.map_or(0, |current| current.generation);
+    let promoted = is_newer && matches!(ami.status, Status::Pending | Status::Quarantined);
+    if promoted {
+        let time = fleet.promotion_time(&ami.template, now);
+        tags.extend(tags::promotion(time, format!("verified by {operator}")));
+    }
+    if ami.status == Status::Quarantined {
+        tags.insert(tags::QUARANTINED.to_owned(), String::new());
+    }
+    Verdict { tags, promoted, quarantined }
+}
+
 /// What another hand has copied or whose tags could not be read is left alone.
 fn check_tags(fleet: &Fleet, ami: &Ami) -> Result<(), BakeError> {
     if let Some(tampered) = Tampered::of(ami) {
@@ -198,7 +191,7 @@ fn check_tags(fleet: &Fleet, ami: &Ami) -> Result<(), BakeError> {
 fn owned_by_another(request: &VerifyRequest<'_>) -> Option<Busy> {
     let alone = Fleet::new(vec![request.ami.clone()]);
     let now = Timestamp::now();
-    resume::busy(&alone, &[], &request.ami.template, request.is_gone, now)
+    resume::busy(&alone, &[], &request.ami.template, request.context.actor.is_gone, now)
 }
 
 /// The source at the revision that an AMI was baked from.
@@ -219,8 +212,7 @@ pub(crate) async fn hide(site: Site<'_>, id: &str) {
         Ok(()) => {}
         Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
         Err(error) => site.observer.event(Event::Warning(format!(
-            "{id} is quarantined, and could not be disabled: whoever takes the newest AMI by its \
-             name may find it: {error}"
+            "{id} is quarantined, and could not be disabled: tools that pick the newest AMI by name may find it: {error}"
         ))),
     }
 }
@@ -240,16 +232,16 @@ pub(crate) async fn prove(
     is_gone: IsGone<'_>,
     undo: &mut Undo,
 ) -> Result<Vec<String>, BakeError> {
-    let order = LaunchSpec {
+    let lasting = &ami.lasting_devices;
+    let order = Order {
         site,
         marks,
-        image: (&ami.ami, ""),
-        encrypts: Vec::new(),
-        lasting: &ami.lasting_devices,
+        image: BootImage { id: &ami.ami, root_device: "", encrypts: Vec::new(), lasting },
+        // The AMI's own size.
+        spec: LaunchSpec { volume_size: None, ..site.template.launch.clone() },
         name: format!("amiable verifies {}", ami.name),
         stage: resume::VERIFYING,
         tags: Tags::new(),
-        volume_size: None,
         user_data: None,
         alone: false,
         is_gone,
@@ -291,7 +283,7 @@ async fn end_all(site: Site<'_>, undo: &mut Undo) {
 /// What could not be undone is swept when its lease has ended.
 pub(crate) fn tell_what_is_left(site: Site<'_>, undone: Vec<Undone>) {
     for (id, error) in undone.into_iter().filter_map(Undone::left) {
-        let text = format!("{id} is left: {error}; `amiable sweep` removes it later");
+        let text = format!("{id} was not removed: {error}; `amiable sweep` removes it later");
         site.observer.event(Event::Warning(text));
     }
 }
@@ -335,6 +327,43 @@ async fn examine(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::facts::ImageFacts;
+
+    fn ami(id: &str, generation: u64, more: &[(&str, &str)]) -> Ami {
+        let own =
+            [(tags::TEMPLATE, "agent".to_owned()), (tags::GENERATION, generation.to_string())];
+        let more = more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let tags = tags::of(own).into_iter().chain(more).collect();
+        let facts =
+            ImageFacts { id: id.into(), state: "available".into(), tags, ..ImageFacts::default() };
+        Ami::read(facts, "us-east-1")
+    }
+
+    #[test]
+    fn what_passes_is_promoted_if_it_is_newer_and_what_fails_is_quarantined_unless_current() {
+        let now = Timestamp::UNIX_EPOCH;
+        let promoted = (tags::PROMOTED, "2026-11-01T00:00:00Z");
+        let failed = (tags::QUARANTINED, "2026-11-02T00:00:00Z");
+        let fleet = Fleet::new(vec![
+            ami("ami-1", 1, &[]),
+            ami("ami-2", 2, &[promoted]),
+            ami("ami-3", 3, &[]),
+            ami("ami-4", 4, &[failed]),
+        ]);
+        let [old, current, new, bad] =
+            ["ami-1", "ami-2", "ami-3", "ami-4"].map(|id| fleet.get(id).unwrap());
+        let judge = |ami: &Ami, failures: &[String]| judge(&fleet, ami, failures, "me", now);
+        let failures = ["it is odd".to_owned()];
+        assert!(judge(new, &[]).promoted && judge(bad, &[]).promoted);
+        assert_eq!(judge(bad, &[]).tags[tags::QUARANTINED], "");
+        assert!(!judge(old, &[]).promoted && !judge(current, &[]).promoted);
+        assert_eq!(judge(current, &[]).tags, tags::of([(tags::VERIFIED, now.to_string())]));
+        let failed = judge(new, &failures);
+        assert!(failed.quarantined && !failed.promoted);
+        assert_eq!(failed.tags, quarantine(now, &failures, "me"));
+        let nothing = Verdict { tags: Tags::new(), promoted: false, quarantined: false };
+        assert_eq!(judge(current, &failures), nothing);
+    }
 
     #[test]
     fn what_ec2_ends_is_not_the_amis_fault() {

@@ -2,7 +2,7 @@
 
 use crate::consumer::change::{RollRequest, RollTarget};
 use crate::consumer::{Files, roll};
-use crate::model::consumer::Consumer;
+use crate::model::consumer::{Consumer, LaunchTemplate, SsmParameter};
 use crate::model::event::Event;
 use crate::model::fleet::Fleet;
 use crate::model::template::Template;
@@ -39,7 +39,7 @@ async fn quotas_are_read() {
         recorded!("DescribeInstances"),
     ])
     .await;
-    let template = Template { instance_type: "t3.small".into(), ..template() };
+    let template = template();
     let room = quotas::vcpus(&cloud, &[template]).await.unwrap();
     assert_eq!((room.limit, room.needed), (1920.0, 2.0));
     assert!(room.is_enough());
@@ -95,14 +95,16 @@ async fn a_launch_template_and_a_parameter_are_rolled() {
         ("AmazonSSM.GetParameter", include_str!("GetParameter.json")),
     ])
     .await;
-    let consumers =
-        vec![Consumer::LaunchTemplate("agents".into()), Consumer::Ssm("/ci/agent".into())];
+    let consumers = vec![
+        Consumer::LaunchTemplate(LaunchTemplate { key: "agents".into() }),
+        Consumer::Ssm(SsmParameter { name: "/ci/agent".into() }),
+    ];
     let template = Template { consumers, ..template() };
     let request = RollRequest {
         cloud: &cloud,
         fleet: &Fleet::new(Vec::new()),
         template: &template,
-        target: RollTarget::foreign(OWN_IMAGE),
+        target: RollTarget::foreign(&OWN_IMAGE.into()),
         jenkins: None,
         force: false,
         written: None,

@@ -138,7 +138,7 @@ async fn references_are_read() {
     assert_eq!(usage.unknown, []);
     let arn = "arn:aws:ssm:us-east-1:111122223333:parameter/ci/agent".to_owned();
     let parameter = User::Reference { kind: "ssm:Parameter".into(), arn };
-    assert_eq!(usage.users, [(OWN_IMAGE.to_owned(), parameter)]);
+    assert_eq!(usage.users, [(OWN_IMAGE.into(), parameter)]);
 }
 
 const NO_GROUPS: &str = "<DescribeAutoScalingGroupsResponse \

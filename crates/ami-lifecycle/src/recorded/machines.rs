@@ -1,9 +1,10 @@
 //! Instances and what lets somebody in to them.
 
 use crate::ec2::client::filter;
-use crate::ec2::instances::Launch;
+use crate::ec2::instances::{BootImage, Launch};
 use crate::ec2::security_groups::Admission;
 use crate::model::ingress::From;
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::tags::Tags;
 use crate::model::template::Namespace;
 use crate::recorded::{answers, recorded};
@@ -26,17 +27,13 @@ async fn an_instance_is_started_seen_and_ended() {
         recorded!("TerminateInstances"),
     ])
     .await;
+    let id = "ami-0be2609ba8f3a1b44";
+    let image = BootImage { id, root_device: "/dev/xvda", encrypts: Vec::new(), lasting: &[] };
     let launch = Launch {
-        image: "ami-0be2609ba8f3a1b44",
-        root_device: "/dev/xvda",
-        instance_type: "t3.small",
+        image: &image,
+        spec: &LaunchSpec { instance_type: "t3.small".into(), ..LaunchSpec::default() },
         security_groups: &[],
-        subnet: None,
-        public_ip: None,
-        instance_profile: None,
-        volume_size: None,
-        encrypts: (&[], None),
-        lasting: &[],
+        kms_key: None,
         user_data: "",
         key_pair: None,
         client_token: "1a2b3c",

@@ -38,7 +38,7 @@ pub enum SourceError {
         limit: Duration,
     },
     /// The script is not in the checkout.
-    #[error("the script {script} is not in {url}{}", revision.as_ref().map(|it| format!(" at {it}")).unwrap_or_default())]
+    #[error("the script {script} does not exist in {url}{}", revision.as_ref().map(|it| format!(" at {it}")).unwrap_or_default())]
     NoScript {
         /// The script's path.
         script: String,

@@ -75,7 +75,7 @@ fn left_out_note(left_out: &[String]) -> String {
     let named = left_out.iter().take(NAMED).cloned().collect::<Vec<String>>().join(", ");
     let more = left_out.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("not sent: {named}{more}")
+    format!("not copied to the instance: {named}{more}")
 }
 
 /// Looks whether the scripts are in a folder and can be run. Returns what is to be told.
@@ -97,7 +97,7 @@ fn look_at_scripts(
         let read = |source| SourceError::Io { doing: format!("read {script}"), source };
         match examine_script(&file).map_err(read)? {
             Ok(RunBy::Itself) => {}
-            Ok(RunBy::Bash) => notes.push(format!("{script} has no `#!`: bash runs it")),
+            Ok(RunBy::Bash) => notes.push(format!("{script} has no `#!` line: bash runs it")),
             Err(fault) => return Err(SourceError::Script { script, url: url.to_owned(), fault }),
         }
     }

@@ -66,9 +66,10 @@ fn add(hash: &mut Sha256, root: &Path, below: &Path) -> io::Result<()> {
             continue;
         }
         let metadata = entry.metadata()?;
-        let (length, executable) = match kind.is_file() {
-            true => (metadata.len(), metadata.permissions().mode() & 0o100 != 0),
-            false => (0, kind.is_dir()),
+        let (length, executable) = if kind.is_file() {
+            (metadata.len(), metadata.permissions().mode() & 0o100 != 0)
+        } else {
+            (0, kind.is_dir())
         };
         hash.update(format!("{path:?} {executable} {length}\n"));
         if kind.is_dir() {

@@ -38,7 +38,8 @@ pub(crate) fn unchanged(report: &mut Report) {
 
 /// A plan of many templates in one region.
 pub(crate) fn plan(report: &mut Report) {
-    report.section("A plan", &["The number of calls should not grow with the templates."]);
+    report
+        .section("A plan", &["The number of calls should not grow with the number of templates."]);
     for templates in [20, 200] {
         let farm = start(quick());
         configure(&farm, templates);
@@ -80,7 +81,7 @@ pub(crate) fn list(report: &mut Report) {
     assert!(read > AMIS);
     report.section(
         "A list of 10,000 AMIs",
-        &["In pages of 500; the endpoint's own time is in all of them."],
+        &["In pages of 500. All figures include the endpoint's own time."],
     );
     let of = |name: &str, taken: &Taken| {
         format!(
@@ -188,11 +189,8 @@ async fn register(client: &aws_sdk_ec2::Client, count: usize) {
 /// 8, 64 and 500 bakes at once, and 64 with EC2's buckets.
 pub(crate) fn many(report: &mut Report) {
     report.section("Many bakes at once", &[
-        "Without verification, with experience of earlier bakes, one after the other on one \
-         endpoint. The floor is that of the slowest instance. Targets: a ratio of at most 1.05; looks for 64 at \
-         most 1.5 times those for one; peak memory of all processes together under 64 MiB. Where it says \
-         throttled, the endpoint throttles as EC2 documents: RunInstances passes 5 at once and then 2 a second, so \
-         that the last of 64 begins half a minute later.",
+        "Without verification, with experience from earlier bakes, one run after the other on one endpoint. The floor is that of the slowest instance. Targets: a ratio of at most 1.05; looks for 64 at \
+         most 1.5 times those for one; peak memory of all processes together under 64 MiB. In rows marked \"throttled\", the endpoint throttles as EC2 documents: it accepts 5 RunInstances calls at once and then 2 a second, so the last of 64 starts half a minute later.",
     ]);
     let (farm, seed) = (start(delays(200)), 200);
     configure(&farm, 1);
@@ -244,7 +242,7 @@ pub(crate) fn many(report: &mut Report) {
             wanted: 1.05,
             got: ratios,
             decimals: 3,
-            why: "Rounds for many are up to 4 s apart, and each stage of the slowest ends between two.",
+            why: "Rounds of looks for many bakes are up to 4 s apart, and each stage of the slowest bake ends between two rounds.",
         },
         Target {
             what: "Looks for 64 over those for one",

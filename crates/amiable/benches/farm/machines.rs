@@ -120,9 +120,7 @@ fn boots(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
         println!("boots, round {round}: {rows:?}");
     }
     report.section("The local endpoint: from RunInstances to SSH, beside bare QEMU", &[
-        "Until sshd greets, three rounds, interleaved. The first two rows have the same disk, a \
-         Debian 12 whose cloud-init is switched off, 2 CPUs and 2 GiB; the third is the base image with \
-         cloud-init and its metadata.",
+        "The time until sshd sends its greeting, in three interleaved rounds. The first two rows use the same disk, a Debian 12 with cloud-init switched off, 2 CPUs and 2 GiB. The third row is the base image with cloud-init and its metadata.",
     ]);
     let machines = farm.status()["machines"].as_str().unwrap_or_default().to_owned();
     report.line(&format!("Machines: {machines}.\n"));
@@ -239,8 +237,7 @@ fn greets(address: SocketAddr) -> bool {
 /// From CreateImage of a stopped instance to an available image, by the size of its disk.
 fn images(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
     report.section("The local endpoint: CreateImage", &[
-        "Of a stopped instance, until the image is available, three of each; written is what the \
-         guest has filled with random bytes before. The base image has 2 GiB: no smaller disk boots it.",
+        "The time from a stopped instance until the image is available, three runs each. \"Written\" is how much the guest filled with random bytes beforehand. The base image has 2 GiB: it boots from no smaller disk.",
     ]);
     report.line("| disk | written | each |");
     report.line("|---|---|---|");

@@ -38,9 +38,9 @@ impl Target<'_> {
         let (what, got) = (self.what, got.join(", "));
         let wanted = format!("{:.decimals$}", self.wanted);
         match self.missed_by() {
-            None => format!("- {what}: {got}, where at most {wanted} is wanted: met."),
+            None => format!("- {what}: {got}, target at most {wanted}: met."),
             Some(by) => format!(
-                "- {what}: {got}, where at most {wanted} is wanted: missed by {by:.1} % at most. {}",
+                "- {what}: {got}, target at most {wanted}: missed by at most {by:.1} %. {}",
                 self.why
             ),
         }
@@ -76,11 +76,7 @@ impl Report {
         let model = machine.lines().find_map(|it| it.strip_prefix("model name")?.split_once(": "));
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let text = format!(
-            "# Benchmarks\n\nMade by `make bench`, which makes them again. All but the last three sections on the simulated endpoint: 50 ms for each \
-             call; running after about 10 s, its sshd 15 s later, stopped after 8 s, an image after 30 s, \
-             terminated after 20 s, each drawn from a normal distribution with a deviation of 10 % by the seed that is \
-             shown. \"Looks\" are DescribeInstances and DescribeImages, those before \
-             the bake (three of amiable's) too.\n\n- {}, {cores} cores, {:.0} GiB, {}\n- amiable {} ({}), {}, {}, {}\n",
+            "# Benchmarks\n\n`make bench` wrote this file; running it again measures again. All sections except the last two ran on the simulated endpoint. There, each call takes 50 ms. An instance is running after about 10 s, its sshd answers 15 s later, it is stopped after 8 s, an image is available after 30 s, and an instance is terminated after 20 s. Each of these delays is drawn from a normal distribution with a deviation of 10 %, using the seed that is shown. \"Looks\" are DescribeInstances and DescribeImages calls, including those before the bake (three for amiable).\n\n- {}, {cores} cores, {:.0} GiB, {}\n- amiable {} ({}), {}, {}, {}\n",
             model.map_or("unknown", |it| it.1),
             memory(),
             jiff::Timestamp::now().strftime("%Y-%m-%d"),

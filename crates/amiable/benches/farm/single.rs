@@ -39,16 +39,19 @@ pub(crate) fn rounds(report: &mut Report) {
         add("aws script", &measure(&farm, tools::script(&farm)), first);
     }
     report.section("One bake without verification", &[
-        "Wall is until the program ends; the floor is the delays on the critical path that were \
-         drawn for that instance, and seven calls. Target: a ratio of at most 1.02, and at most \
+        "Wall is the time until the program ends. The floor is the sum of the delays on the critical path that were drawn for that instance, plus seven calls. Target: a ratio of at most 1.02, and at most \
          16 calls over one connection.",
     ]);
     report.rows(&rows);
-    let why = "Looks that come sooner are more looks: 11 calls are needed before and beside \
-               waiting, and what takes 30 s with a deviation of 3 s is not met within half a \
-               second by five looks, but by luck.";
+    let why = "Looking sooner means more looks: 11 calls are needed before and in addition to waiting, and only luck lets five looks catch within half a second something that takes 30 s with a deviation of 3 s.";
     report.targets(&[
         Target { what: "Wall over floor", wanted: 1.02, got: ratios, decimals: 3, why },
-        Target { what: "Calls", wanted: 16.0, got: calls, decimals: 0, why: "As above." },
+        Target {
+            what: "Calls",
+            wanted: 16.0,
+            got: calls,
+            decimals: 0,
+            why: "The reason is the same as above.",
+        },
     ]);
 }

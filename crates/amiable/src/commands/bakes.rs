@@ -6,7 +6,7 @@ pub(super) mod job;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ami_lifecycle::{Baked, Fleet, Planned, RollTarget, Schedule, Template, Todo};
+use ami_lifecycle::{AmiId, Baked, Fleet, Planned, RollTarget, Schedule, Template, Todo};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
@@ -14,6 +14,7 @@ use super::plan::{one_line, why};
 use crate::args::Output;
 use crate::commands::bakes::job::{Job, target_of};
 use crate::commands::finish::with_regions;
+use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status};
 use crate::render::table;
 
@@ -124,7 +125,7 @@ impl Row {
         vec![
             self.template.clone(),
             self.end.as_str().into(),
-            baked.map(|it| it.ami.clone()).unwrap_or_default(),
+            baked.map(|it| it.ami.clone()).unwrap_or_default().into(),
             baked.map(|it| it.generation.to_string()).unwrap_or_default(),
             if took { format!("{:.1} s", self.time.as_secs_f64()) } else { String::new() },
             self.note.clone(),
@@ -140,74 +141,118 @@ pub(super) async fn run(
     jobs: usize,
     output: Output,
 ) -> Outcome {
-    let console = job.console;
-    let planned = |name: &str| plan.and_then(|plan| plan.iter().find(|it| it.template == name));
-    let (mut rows, mut work) = (Vec::new(), Vec::new());
-    for template in templates {
-        match planned(&template.name) {
-            Some(it) if matches!(it.todo, Todo::Nothing | Todo::Unknown) => {
-                let row = idle(it);
-                match row.end {
-                    End::Unknown => {
-                        console.complain(&format!("error: {}: {}", row.template, row.note))
-                    }
-                    _ if templates.len() == 1 => console.message(&row.line()),
-                    _ => {}
-                }
-                rows.push(row);
-            }
-            it => {
-                for unknown in it.iter().flat_map(|it| &it.unknown) {
-                    let text = one_line(&unknown.to_string());
-                    console.complain(&format!(
-                        "warning: {}: whether it is up to date could not be determined: {text}",
-                        template.name
-                    ));
-                }
-                work.push(*template);
-            }
-        }
-    }
-    let mut schedule = Schedule::new(&work);
-    let mut made: BTreeMap<String, String> = BTreeMap::new();
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        while under_way.len() < jobs && !job.cancel.is_cancelled() {
-            let Some(name) = schedule.begin() else { break };
-            let Some(template) = work.iter().find(|it| it.name == name) else { break };
-            let good = planned(&name).map(|it| it.todo).filter(|todo| *todo != Todo::Bake);
-            let below = template.base_template().and_then(|below| made.get(below).cloned());
-            under_way.push(one(job, template, below, good));
-        }
-        let Some(row) = under_way.next().await else { break };
-        // A new AMI that is not current is none to stand on.
-        let well = row.is_good || row.baked.as_ref().is_some_and(|it| it.promoted);
-        if let Some(baked) = row.baked.as_ref().filter(|it| it.promoted) {
-            made.insert(row.template.clone(), baked.ami.clone());
-        }
-        if let (Some(baked), Output::Text) = (&row.baked, output) {
-            console.result(&baked.ami);
-        }
-        for (skipped, below) in schedule.done(&row.template, well) {
-            let mut row = Row::new(&skipped, End::Skipped);
-            row.note = format!("it is based on {below}");
-            row.status = Some(Status::Failed);
-            console.complain(&format!("{skipped}: skipped, as no new AMI of {below} is current"));
-            rows.push(row);
-        }
-        rows.push(row);
-    }
-    drop(under_way);
+    let plan = Plan(plan);
+    let (mut rows, work) = plan.split(templates, job.console);
+    rows.extend(work_off(job, &work, plan, jobs, output).await);
     for template in &work {
         if !rows.iter().any(|row| row.template == template.name) {
             let mut row = Row::new(&template.name, End::Skipped);
-            row.note = "interrupted before it was begun".into();
+            row.note = "interrupted before it began".into();
             row.status = Some(Status::Interrupted);
             rows.push(row);
         }
     }
     let place = |name: &str| templates.iter().position(|it| it.name == name);
     rows.sort_by_key(|row| place(&row.template));
+    summarize(&rows, output, job.console);
+    let worst = rows.iter().filter_map(|row| row.status).max_by_key(|status| match status {
+        Status::Interrupted => 3,
+        Status::Failed => 2,
+        Status::Usage | Status::Work | Status::Taken => 1,
+    });
+    worst.map_or(Ok(()), |status| Err(Failure::told(status)))
+}
+
+/// What is to be done, where that was looked up before.
+#[derive(Clone, Copy)]
+struct Plan<'a>(Option<&'a [Planned]>);
+
+impl<'a> Plan<'a> {
+    fn of(self, name: &str) -> Option<&'a Planned> {
+        self.0.and_then(|plan| plan.iter().find(|it| it.template == name))
+    }
+
+    /// The templates for which there is nothing to do, with what is said of them, and the others.
+    fn split<'t>(
+        self,
+        templates: &[&'t Template],
+        console: &Console,
+    ) -> (Vec<Row>, Vec<&'t Template>) {
+        let (mut rows, mut work) = (Vec::new(), Vec::new());
+        for template in templates {
+            let planned = self.of(&template.name);
+            match planned.filter(|it| matches!(it.todo, Todo::Nothing | Todo::Unknown)) {
+                Some(planned) => {
+                    let row = idle(planned);
+                    if row.end == End::Unknown {
+                        console.complain(&format!("error: {}: {}", row.template, row.note));
+                    } else if templates.len() == 1 {
+                        console.message(&row.line());
+                    }
+                    rows.push(row);
+                }
+                None => {
+                    warn_of_unknown(planned, console);
+                    work.push(*template);
+                }
+            }
+        }
+        (rows, work)
+    }
+}
+
+fn warn_of_unknown(planned: Option<&Planned>, console: &Console) {
+    let Some(Planned { template, unknown, .. }) = planned else { return };
+    for unknown in unknown {
+        let text = one_line(&unknown.to_string());
+        console.complain(&format!(
+            "warning: {template}: whether it is up to date could not be determined: {text}"
+        ));
+    }
+}
+
+/// Bakes, or lets regions and consumers follow: each template after what it is based on.
+async fn work_off(
+    job: &Job<'_>,
+    work: &[&Template],
+    plan: Plan<'_>,
+    jobs: usize,
+    output: Output,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut schedule = Schedule::new(work);
+    let mut made: BTreeMap<String, AmiId> = BTreeMap::new();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < jobs && !job.cancel.is_cancelled() {
+            let Some(name) = schedule.begin() else { break };
+            let Some(template) = work.iter().find(|it| it.name == name) else { break };
+            let good = plan.of(&name).map(|it| it.todo).filter(|todo| *todo != Todo::Bake);
+            let below = template.base_template().and_then(|below| made.get(below).cloned());
+            under_way.push(one(job, template, below, good));
+        }
+        let Some(row) = under_way.next().await else { return rows };
+        // Nothing is based on a new AMI that is not current.
+        let well = row.is_good || row.baked.as_ref().is_some_and(|it| it.promoted);
+        if let Some(baked) = row.baked.as_ref().filter(|it| it.promoted) {
+            made.insert(row.template.clone(), baked.ami.clone());
+        }
+        if let (Some(baked), Output::Text) = (&row.baked, output) {
+            job.console.result(&baked.ami);
+        }
+        for (skipped, below) in schedule.done(&row.template, well) {
+            let text = format!("{skipped}: skipped, because {below} has no new current AMI");
+            job.console.complain(&text);
+            let mut row = Row::new(&skipped, End::Skipped);
+            row.note = format!("it is based on {below}");
+            row.status = Some(Status::Failed);
+            rows.push(row);
+        }
+        rows.push(row);
+    }
+}
+
+fn summarize(rows: &[Row], output: Output, console: &Console) {
     match output {
         Output::Json => {
             let all: Vec<serde_json::Value> = rows.iter().map(Row::json).collect();
@@ -220,12 +265,6 @@ pub(super) async fn run(
         }
         Output::Text => {}
     }
-    let worst = rows.iter().filter_map(|row| row.status).max_by_key(|status| match status {
-        Status::Interrupted => 3,
-        Status::Failed => 2,
-        Status::Usage | Status::Work | Status::Taken => 1,
-    });
-    worst.map_or(Ok(()), |status| Err(Failure::told(status)))
 }
 
 /// A template for which nothing is done.
@@ -238,7 +277,7 @@ fn idle(planned: &Planned) -> Row {
 }
 
 /// `good` is what is to be done where the current AMI stays.
-async fn one(job: &Job<'_>, template: &Template, below: Option<String>, good: Option<Todo>) -> Row {
+async fn one(job: &Job<'_>, template: &Template, below: Option<AmiId>, good: Option<Todo>) -> Row {
     let began = Instant::now();
     let mut row = Row::new(&template.name, End::Failed);
     row.is_good = good.is_some();
@@ -254,13 +293,14 @@ async fn one(job: &Job<'_>, template: &Template, below: Option<String>, good: Op
     row
 }
 
-async fn bake(job: &Job<'_>, template: &Template, below: Option<String>, row: &mut Row) -> Outcome {
+async fn bake(job: &Job<'_>, template: &Template, below: Option<AmiId>, row: &mut Row) -> Outcome {
     let baked = job.bake(template, below).await?;
     row.end = if baked.promoted { End::Baked } else { End::Pending };
     row.baked = Some(baked.clone());
-    match baked.promoted {
-        true => finish(job, template, &target_of(template, &baked), None, row).await,
-        false => Ok(()),
+    if baked.promoted {
+        finish(job, template, &target_of(template, &baked), None, row).await
+    } else {
+        Ok(())
     }
 }
 

@@ -19,10 +19,10 @@ use crate::{connect, interrupt};
 
 /// Bake the first AMI of a template
 ///
-/// An instance starts from the base AMI, the source is checked out, the init script
-/// runs, the machine is sealed and stops, and becomes an AMI, which is verified and made
-/// current. The new AMI's id is printed on standard output. A bake that was killed is gone
-/// on with where that is possible.
+/// Starts an instance from the base AMI, checks out the source, runs the init script, seals
+/// and stops the machine, and makes an AMI of it, which is verified and becomes current. The
+/// new AMI's id is printed on standard output. A bake that was killed is resumed where
+/// possible.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// Templates of the configuration
@@ -32,12 +32,12 @@ pub(crate) struct CreateArgs {
     bake: BakeArgs,
 }
 
-/// Bake the next AMI of a template; the current one stays as backup
+/// Bake the next AMI of a template; the current one is kept as a backup
 ///
-/// Whatever fails, the current AMI stays current. A template without one gets its first.
-/// Templates are baked side by side, base templates first; one that fails stops
-/// only the templates based on it. With --all only what is out of date is baked, as
-/// `amiable plan` tells.
+/// If anything fails, the current AMI stays current. A template without one gets its first.
+/// Templates are baked in parallel, base templates first; one that fails stops only the
+/// templates based on it. With --all, only the templates that `amiable plan` shows as out of
+/// date are baked.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct UpdateArgs {
@@ -47,7 +47,7 @@ pub(crate) struct UpdateArgs {
     /// All templates that `amiable plan` finds out of date
     #[arg(long)]
     all: bool,
-    /// With --all: bake what is up to date, too
+    /// With --all: also bake templates that are up to date
     #[arg(long, requires = "all", conflicts_with = "templates")]
     force: bool,
     #[command(flatten)]
@@ -56,31 +56,31 @@ pub(crate) struct UpdateArgs {
 
 #[derive(Debug, Args)]
 struct BakeArgs {
-    /// How many are baked at the same time
+    /// How many templates to bake at the same time
     #[arg(long, short, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
-    /// Leave the new AMI pending: `amiable verify` proves it and makes it current
+    /// Leave the new AMI pending: `amiable verify` verifies it later and makes it current
     #[arg(long)]
     no_verify: bool,
-    /// Do not roll: consumers go on naming what they name
+    /// Do not roll: consumers keep the AMI that they name now
     #[arg(long)]
     no_roll: bool,
-    /// Go on although another bake of the template seems to be under way: it is dead
+    /// Continue even though another bake of the template seems to be running: it is dead
     #[arg(long)]
     take_over: bool,
-    /// What becomes of the instance when the bake fails
+    /// What happens to the instance when the bake fails
     #[arg(long, value_enum, default_value = "terminate")]
     on_failure: OnFailureArg,
-    /// How the result is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnFailureArg {
-    /// It is terminated
+    /// Terminate it
     Terminate,
-    /// It stays, and the way to log in is told
+    /// Keep it, and print how to log in
     Keep,
 }
 
@@ -141,7 +141,7 @@ async fn bake_all(
     let planned = async |request: &PlanRequest<'_>| {
         tokio::select! {
             () = cancel.cancelled() => {
-                let text = "interrupted while it was planned: nothing was begun";
+                let text = "interrupted during planning: nothing was started";
                 Err(Failure::new(Status::Interrupted, text))
             }
             plan = ami_lifecycle::plan(request) => Ok(plan?),
@@ -203,17 +203,15 @@ async fn unfinished(
     plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));
     for it in plan.iter().filter(|it| is_unknown(it)) {
         console.message(&format!(
-            "{}: no new AMI is baked while a region cannot be asked; `amiable update --all --force` \
-             bakes all templates all the same",
+            "{}: no new AMI is baked while a region cannot be reached; `amiable update --all --force` \
+             bakes all templates anyway",
             it.template
         ));
     }
     for it in plan.iter().filter(|it| it.todo == Todo::Distribute) {
         let why = why(it).join("; ");
-        console.message(&format!(
-            "{}: no new AMI is baked, as only this is left to do: {why}",
-            it.template
-        ));
+        console
+            .message(&format!("{}: no new AMI is needed; only this remains: {why}", it.template));
     }
     Ok(Some(plan))
 }
@@ -223,6 +221,6 @@ fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> Outc
     let failed = ami_lifecycle::examine_consumers(template, jenkins);
     let Some((consumer, error)) = failed.first() else { return Ok(()) };
     let text = format!("{}: {consumer}: {}", template.name, failure::chain(error));
-    let hint = error.hint().unwrap_or_else(|| "--no-roll bakes all the same".into());
+    let hint = error.hint().unwrap_or_else(|| "--no-roll bakes anyway".into());
     Err(Failure::usage(text).hint(hint))
 }

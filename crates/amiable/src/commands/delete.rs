@@ -1,11 +1,12 @@
 //! `amiable delete`.
 
 use ami_lifecycle::{
-    DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place, RegionDeletions,
+    AmiId, DeleteRequest, Deleted, Deletion, NoDeletePlan, NotDeleted, Objection, Place,
+    RegionDeletions,
 };
 use clap::Args;
 
-use crate::ami_id::check_ami_id;
+use crate::ami_id::parse_ami_ids;
 use crate::args::{Global, Output};
 use crate::ask::confirm;
 use crate::commands::support::load_config_for;
@@ -17,45 +18,46 @@ use crate::{connect, surroundings};
 
 /// Deregister AMIs and delete their snapshots
 ///
-/// Refused without --force: the current AMI of a template; AMIs outside the namespace, or
-/// that a bake under way makes; what consumers name, or instances, launch templates, auto
-/// scaling groups or anything else that EC2 knows of use, or may; what is protected from
-/// deregistration. A snapshot that another AMI uses stays. The copies of an AMI in the other
-/// regions of its template go with it.
+/// Refused without --force: the current AMI of a template; AMIs outside the namespace; AMIs
+/// that a running bake is making; AMIs that consumers name, or that instances, launch
+/// templates, auto scaling groups or anything else that EC2 knows of use or may use; AMIs
+/// that are protected from deregistration. A snapshot that another AMI uses is kept. The
+/// copies of an AMI in the other regions of its template are deleted too.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
-    /// AMIs, by id
+    /// Ids of AMIs
     #[arg(required = true, value_name = "AMI")]
     amis: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Delete what should not be deleted, too
+    /// Delete even AMIs that should not be deleted
     #[arg(long)]
     force: bool,
-    /// Show what would be deleted and what speaks against it, and delete nothing
+    /// Show what would be deleted and any reason against it; delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// How the plan of --dry-run is printed
+    /// Output format of --dry-run
     #[arg(long, value_enum, default_value = "text", requires = "dry_run")]
     output: Output,
 }
 
 pub(crate) async fn delete(args: DeleteArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    for id in &args.amis {
-        check_ami_id(id, "`amiable list` shows them")?;
-    }
+    let amis = parse_ami_ids(&args.amis, "run `amiable list` to see them")?;
     let cloud = connect::cloud(&config, console).await?;
     let jenkins = connect::jenkins(&config);
     let request = DeleteRequest {
         cloud: &cloud,
         consumers: connect::consumers(&config, jenkins.as_ref()),
-        amis: &args.amis,
+        amis: &amis,
         is_gone: &surroundings::is_gone,
     };
     let no_plan = |error: NoDeletePlan| match error {
-        NoDeletePlan::Missing(ids) => Failure::failed(missing(&ids.join(", "), cloud.region())),
+        NoDeletePlan::Missing(ids) => {
+            let ids: Vec<&str> = ids.iter().map(AmiId::as_str).collect();
+            Failure::failed(missing(&ids.join(", "), cloud.region()))
+        }
         NoDeletePlan::Cloud(error) => error.into(),
     };
     let plan = ami_lifecycle::plan_delete(&request).await.map_err(no_plan)?;
@@ -118,7 +120,7 @@ pub(super) fn tell(
 /// Tells why something is left.
 pub(super) fn complain_left(place: &Place, id: &str, error: NotDeleted, console: &Console) {
     let mut failure = connect::failure_in(place, error);
-    failure.message = format!("{id} is left: {}", failure.message);
+    failure.message = format!("{id} was not removed: {}", failure.message);
     console.complain(&failure.text());
 }
 
@@ -126,12 +128,12 @@ pub(super) fn complain_left(place: &Place, id: &str, error: NotDeleted, console:
 fn tell_snapshots(ami: &str, deleted: Deleted, console: &Console) -> bool {
     let well = deleted.failed.is_empty();
     for (snapshot, error) in deleted.failed {
-        console.complain(&format!("error: {snapshot} is left: {error}"));
-        console.complain(&format!("hint: `amiable delete {ami}` tries it again"));
+        console.complain(&format!("error: {snapshot} was not deleted: {error}"));
+        console.complain(&format!("hint: run `amiable delete {ami}` again"));
     }
     for (snapshot, users) in deleted.kept {
         let users = if users.is_empty() { "another image".into() } else { users.join(", ") };
-        console.complain(&format!("{snapshot} stays: {users} uses it"));
+        console.complain(&format!("{snapshot} is kept: {users} uses it"));
     }
     well
 }
@@ -141,15 +143,15 @@ fn refuse(place: &Place, deletion: &Deletion, force: bool) -> Result<(), Failure
     let place = place.prefix();
     let failure = match refusals.as_slice() {
         [] => return Ok(()),
-        [only] => Failure::failed(format!("{place}{} is not deleted: {only}", deletion.ami)),
-        many => Failure::failed(format!("{place}{} is not deleted:", deletion.ami))
+        [only] => Failure::failed(format!("{place}{} cannot be deleted: {only}", deletion.ami)),
+        many => Failure::failed(format!("{place}{} cannot be deleted:", deletion.ami))
             .details(many.iter().map(|objection| format!("  {objection}")).collect()),
     };
     let unreadable = refusals.iter().find_map(|it| match it {
         Objection::Tampered(how) if !it.can_be_overridden() => Some(how.hint(&deletion.ami)),
         _ => None,
     });
-    Err(failure.hint(unreadable.unwrap_or_else(|| "--force deletes it all the same".into())))
+    Err(failure.hint(unreadable.unwrap_or_else(|| "--force deletes it anyway".into())))
 }
 
 fn show_plan(plan: &[RegionDeletions], args: &DeleteArgs, console: &Console) {

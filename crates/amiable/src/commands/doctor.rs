@@ -13,12 +13,13 @@ use crate::failure::{Failure, Outcome, Status};
 use crate::render::json::json;
 use crate::{connect, surroundings};
 
-/// Check credentials, region, network, bases, quotas and rights, without doing anything
+/// Check credentials, region, network, bases, quotas and permissions; change nothing
 ///
-/// Each right of EC2's that the commands need is asked for by its DryRun. Exit status 1 when something is to be done.
+/// Checks each EC2 permission that the commands need with EC2's DryRun. The exit status is 1
+/// when something needs attention.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -68,7 +69,7 @@ fn check(state: &ConsumerState) -> Check {
             amis.dedup();
             (Verdict::Ok, if amis.is_empty() { "nothing yet".into() } else { amis.join(", ") })
         }
-        Sight::Silent => (Verdict::Ok, "is told, and cannot be asked".into()),
+        Sight::Silent => (Verdict::Ok, "is notified, and cannot be queried".into()),
         Sight::Unreadable(error) => (Verdict::Failed, error.clone()),
     };
     let name = format!("{}: {}", state.template, state.consumer);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use ami_lifecycle::{
-    BakeError, CancellationToken, Cloud, Distributed, Event, Fleet, FollowRequest, Followed,
-    Holdings, How, Observer, RollTarget, Template,
+    BakeError, CancellationToken, Cloud, Context, Distributed, Event, Fleet, FollowRequest,
+    Followed, Holdings, How, Observer, RollTarget, Template,
 };
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ impl<'a> Finish<'a> {
         match self.follow(template, target, fleet).await {
             Ok(progress) => self.finished(template, target, progress, again),
             Err(failure) => Finished {
-                outcome: Err(failure.hint(format!("`{again}` does what is left"))),
+                outcome: Err(failure.hint(format!("run `{again}` to finish"))),
                 ..Finished::nothing()
             },
         }
@@ -111,9 +111,10 @@ impl<'a> Finish<'a> {
         let Finish { config, cloud, cancel, console, holdings, rolls, one_roll } = self;
         let known = fleet.and_then(|fleet| fleet.get(&target.ami));
         // Only a distribution takes time, and has a log of its own.
-        let view = match ami_lifecycle::is_distributed(template, known) {
-            true => Some(BakeView::new(&template.name, console, open_log(&template.name)?.0)),
-            false => None,
+        let view = if ami_lifecycle::is_distributed(template, known) {
+            Some(BakeView::new(&template.name, console, open_log(&template.name)?.0))
+        } else {
+            None
         };
         let view = view.map(Arc::new);
         let observer: Arc<dyn Observer> = match &view {
@@ -123,17 +124,21 @@ impl<'a> Finish<'a> {
         let jenkins = connect::jenkins(config);
         let (operator, owner) = (surroundings::operator(), surroundings::owner());
         let request = FollowRequest {
-            cloud,
+            context: Context {
+                cloud,
+                namespace: &config.namespace,
+                actor: surroundings::actor(&operator, &owner),
+                version: env!("CARGO_PKG_VERSION"),
+                observer,
+                holdings: (*holdings).clone(),
+                cancel: (*cancel).clone(),
+            },
             consumers: connect::consumers(config, jenkins.as_ref()),
             template,
             target,
             fleet,
             rolls: *rolls,
             one_roll,
-            actor: surroundings::actor(&operator, &owner),
-            observer,
-            holdings: (*holdings).clone(),
-            cancel,
         };
         let progress = Mutex::new(Progress::default());
         let told = |followed: Followed<'_>| {
@@ -228,13 +233,13 @@ impl<'a> Finish<'a> {
         regions.sort_by_key(|row| row["region"].to_string());
         also_in.sort();
         failed.sort();
-        let left = format!("`{again}` does what is left");
+        let left = format!("run `{again}` to finish");
         let outcome = match (failed.is_empty(), last) {
             (true, None) => Ok(()),
             (true, Some(unrolled)) => Err(unrolled),
             (false, _) => {
                 let (name, ami, regions) = (&template.name, &target.ami, failed.join(", "));
-                let text = format!("{ami} is current, and not as it should be in {regions}");
+                let text = format!("{ami} is current, but not as configured in {regions}");
                 let is_cancelled = self.cancel.is_cancelled();
                 let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
                 Err(Failure::new(status, text).about(name).hint(left))
@@ -245,10 +250,10 @@ impl<'a> Finish<'a> {
 
     /// Each consumer that failed was told of already.
     fn unrolled(&self, title: &str, template: &Template, target: &RollTarget) -> Failure {
-        let text = format!("{} is current, and not all consumers name it", target.ami);
+        let text = format!("{} is current, but not all consumers name it", target.ami);
         let is_cancelled = self.cancel.is_cancelled();
         let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-        let hint = format!("`amiable roll {}` does what is left", template.name);
+        let hint = format!("run `amiable roll {}` to finish", template.name);
         Failure::new(status, text).about(title).hint(hint)
     }
 }

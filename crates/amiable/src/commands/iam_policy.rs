@@ -9,18 +9,18 @@ use crate::console::Console;
 use crate::failure::Outcome;
 use crate::render::json::json;
 
-/// Print the least IAM policy for the commands chosen
+/// Print the smallest IAM policy that the given commands need
 ///
-/// As JSON, for the templates of the configuration. No call is made.
+/// The policy is JSON and covers the templates of the configuration. No AWS call is made.
 #[derive(Debug, Args)]
 pub(crate) struct IamPolicyArgs {
-    /// What is to be allowed [default: all of them]
+    /// Commands to allow [default: all]
     #[arg(value_enum, value_name = "COMMAND")]
     commands: Vec<Permitted>,
-    /// Allow changes to resources of the configuration's namespace only, by their tag
+    /// Allow changes only to resources that are tagged with the configuration's namespace
     ///
-    /// `amiable doctor` cannot ask for such rights, as it asks for resources that do not
-    /// exist, and `delete --force` ends at the border of the namespace.
+    /// `amiable doctor` cannot check such permissions, because it asks about resources that do
+    /// not exist; and `delete --force` then works inside the namespace only.
     #[arg(long)]
     by_tag: bool,
 }

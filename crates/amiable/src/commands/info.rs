@@ -1,7 +1,7 @@
 //! `amiable info`.
 
 use ami_lifecycle::{
-    Ancestor, ConsumerState, Info, InfoRequest, Naming, Place, RegionalCopy, Sight, User,
+    AmiId, Ancestor, ConsumerState, Info, InfoRequest, Naming, Place, RegionalCopy, Sight, User,
 };
 use clap::Args;
 
@@ -13,13 +13,13 @@ use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::render::json::json;
 
-/// Tell everything about an AMI, or about a template's current one
+/// Show everything about an AMI, or about a template's current one
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
     /// An AMI's id, or a template's name
     #[arg(value_name = "AMI|TEMPLATE")]
     subject: String,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -33,9 +33,10 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
     let (first, subject) = ((&cloud, &*fleet), args.subject.as_str());
     let request = InfoRequest { first, at: first, consumers, subject };
     let mut found = ami_lifecycle::info(&request).await?;
-    let elsewhere = match found.is_none() && subject.starts_with("ami-") {
-        true => ami_lifecycle::elsewhere(&config.templates, &cloud),
-        false => Vec::new(),
+    let elsewhere = if found.is_none() && subject.starts_with(AmiId::PREFIX) {
+        ami_lifecycle::elsewhere(&config.templates, &cloud)
+    } else {
+        Vec::new()
     };
     for Place { cloud: there, .. } in &elsewhere {
         if found.is_none() {
@@ -60,12 +61,12 @@ pub(crate) async fn info(args: InfoArgs, global: &Global, console: &Console) -> 
 
 fn not_found(subject: &str, config: &crate::config::settings::Config, region: &str) -> Failure {
     let place = format!("namespace {} in {region}", config.namespace);
-    if subject.starts_with("ami-") {
+    if subject.starts_with(AmiId::PREFIX) {
         return Failure::failed(format!("there is no {subject} in {place}"));
     }
     match config.template(subject) {
         Ok(_) => Failure::failed(format!("template {subject} has no current AMI in {place}"))
-            .hint(format!("`amiable create {subject}` bakes it")),
+            .hint(format!("run `amiable create {subject}` to bake it")),
         Err(meant) => crate::commands::support::no_template(config, subject, meant),
     }
 }
@@ -121,7 +122,7 @@ fn as_text(info: &Info) -> String {
         add("metadata", &format!("{key} = {value}"));
     }
     for (depth, ancestor) in info.lineage.iter().enumerate() {
-        let label = if depth == 0 { "baked from" } else { "which is from" };
+        let label = if depth == 0 { "baked from" } else { "based on" };
         add(label, &ancestor_text(ancestor));
     }
     for user in &info.users {
@@ -129,7 +130,7 @@ fn as_text(info: &Info) -> String {
     }
     // What programs and servers have said has lines, and is harmless already.
     for (what, error) in &info.unknown_users {
-        let text = format!("{what}: that could not be determined: {error}");
+        let text = format!("{what}: could not be determined: {error}");
         add_line(&mut lines, "may be used by", &text);
     }
     for state in &info.consumers {
@@ -150,9 +151,10 @@ fn add_line(lines: &mut Vec<String>, label: &str, value: &str) {
 fn harmless(text: &str) -> String {
     let mut shown = String::new();
     for character in text.chars() {
-        match character.is_control() {
-            true => shown.extend(character.escape_default()),
-            false => shown.push(character),
+        if character.is_control() {
+            shown.extend(character.escape_default())
+        } else {
+            shown.push(character)
         }
     }
     shown
@@ -162,7 +164,7 @@ fn copy_text(copy: &RegionalCopy) -> String {
     let region = &copy.region;
     match (&copy.ami, copy.status, &copy.unknown) {
         (Some(id), Some(status), _) => format!("{region}: {id} ({})", status.as_str()),
-        (_, _, Some(error)) => format!("{region}: that could not be determined: {error}"),
+        (_, _, Some(error)) => format!("{region}: could not be determined: {error}"),
         _ => format!("{region}: none"),
     }
 }
@@ -178,15 +180,16 @@ fn user_text(user: &User) -> String {
 /// What a consumer of the AMI's template names.
 fn state_texts(state: &ConsumerState, ami: &str) -> Vec<String> {
     match &state.sight {
-        Sight::Silent => vec!["is told, and cannot be asked".into()],
+        Sight::Silent => vec!["is notified, and cannot be queried".into()],
         Sight::Unreadable(error) => vec![format!("cannot be read: {error}")],
         Sight::Names(namings) if namings.is_empty() => vec!["names nothing yet".into()],
         Sight::Names(namings) => {
             let text = |naming: &Naming| {
                 let what = if naming.ami == ami { "this AMI" } else { naming.ami.as_str() };
-                match naming.is_all {
-                    true => format!("names {what}"),
-                    false => format!("{} names {what}", naming.short),
+                if naming.is_all {
+                    format!("names {what}")
+                } else {
+                    format!("{} names {what}", naming.short)
                 }
             };
             namings.iter().map(text).collect()
@@ -204,7 +207,7 @@ fn ancestor_text(ancestor: &Ancestor) -> String {
         (Some(name), ..) => {
             format!("{id} {name} (owner {})", ancestor.owner.as_deref().unwrap_or("unknown"))
         }
-        (None, ..) => format!("{id} (does not exist any more)"),
+        (None, ..) => format!("{id} (no longer exists)"),
     }
 }
 

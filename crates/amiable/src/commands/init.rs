@@ -16,10 +16,10 @@ use crate::failure::{Failure, Outcome};
 const EXAMPLE: &str = include_str!("init/amiable.toml");
 const SCRIPT: &str = include_str!("init/setup-agent");
 
-/// Write a commented amiable.toml that works as it stands with the local endpoint
+/// Write a commented amiable.toml that works as is with the local endpoint
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The folder to write to
+    /// Folder to write to
     #[arg(default_value = ".", value_name = "DIR")]
     folder: PathBuf,
 }
@@ -48,7 +48,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Outcome {
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{} exists already, and is left as it is", path.display()))
+            Failure::usage(format!("{} already exists and was not changed", path.display()))
         }
         _ => Failure::failed(format!("failed to write {}: {error}", path.display())),
     })

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use ami_lifecycle::jenkins_config::{Document, Region};
-use ami_lifecycle::{KnownAmi, Namespace};
+use ami_lifecycle::{AmiId, KnownAmi, Namespace};
 use clap::{Args, Subcommand};
 
 use crate::args::Global;
@@ -19,44 +19,43 @@ use crate::import::file::ImportFile;
 use crate::import::{self, Existing, Plan, Wanted};
 use crate::{connect, surroundings};
 
-/// Take over what Jenkins has
+/// Import what Jenkins has
 #[derive(Debug, Subcommand)]
 pub(crate) enum JenkinsCommand {
     Import(ImportArgs),
 }
 
-/// Make templates of the EC2 plugin's agent templates
+/// Create templates from the agent templates of Jenkins' EC2 plugin
 ///
-/// Reads config.xml and configuration as code, which stay as they are. Inline init scripts
-/// become files below init/, agents that start from one AMI by one script share a template,
-/// and the files become its consumers. What is not taken over is told. No credential of the
-/// files is copied.
+/// Reads config.xml and configuration as code, and does not change them. Inline init scripts
+/// become files below init/, agents with the same AMI and script share a template, and the
+/// files become its consumers. Anything that is not imported is reported. No credentials are
+/// copied.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of Jenkins': config.xml, or configuration as code
+    /// Jenkins' files: config.xml, or configuration as code
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The folder of the configuration to write, or to add to
+    /// Folder of the configuration to write or extend
     #[arg(long, default_value = ".", value_name = "DIR")]
     into: PathBuf,
-    /// The region whose clouds are taken over [default: the configuration's, else the first
-    /// cloud's]
+    /// Region whose clouds are imported [default: the configuration's, else the first cloud's]
     #[arg(long)]
     region: Option<String>,
-    /// The endpoint of a new configuration: "local", or a URL [default: AWS]
+    /// Endpoint of a new configuration: "local" or a URL [default: AWS]
     #[arg(long)]
     endpoint: Option<String>,
-    /// The namespace of a new configuration [default: made of Jenkins' root URL, else of the
+    /// Namespace of a new configuration [default: derived from Jenkins' root URL, else from the
     /// files' folder]
     #[arg(long)]
     namespace: Option<String>,
-    /// Do not look the AMIs up
+    /// Do not look up the AMIs
     #[arg(long)]
     offline: bool,
-    /// Take scripts over that seem to hold a secret, too
+    /// Also import scripts that seem to contain a secret
     #[arg(long)]
     with_secrets: bool,
-    /// Show what would be written, and write nothing
+    /// Show what would be written; write nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -71,10 +70,8 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
     let files: Vec<ImportFile> =
         args.files.iter().map(|path| read(path, &args.into)).collect::<Result<_, Failure>>()?;
     let path = args.into.join(FILE_NAME);
-    let config = match path.exists() {
-        true => Some(Config::load(Some(&path), &args.into, Need::Bake)?),
-        false => None,
-    };
+    let config =
+        if path.exists() { Some(Config::load(Some(&path), &args.into, Need::Bake)?) } else { None };
     let cloud = settings(&args, config.as_ref(), &files)?;
     let region = cloud.region.clone().unwrap_or_default();
     let region_is_given = args.region.is_some() || config.is_some();
@@ -82,7 +79,7 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
     let namespace = match &config {
         Some(config) if args.namespace.as_ref().is_some_and(|it| *it != config.namespace.0) => {
             let text = format!("{} has the namespace {}", path.display(), config.namespace);
-            return Err(Failure::usage(text).hint("leave --namespace out"));
+            return Err(Failure::usage(text).hint("remove --namespace"));
         }
         Some(config) => config.namespace.clone(),
         None => Namespace(namespace(&args, &files)?),
@@ -100,7 +97,7 @@ async fn import(args: ImportArgs, console: &Console) -> Outcome {
     let plan = import::plan(&files, &existing, &wanted, amis);
     console.result(&import::report(&plan, known.as_ref().map_err(String::as_str)));
     if plan.groups.is_empty() {
-        console.message("nothing new is to be written");
+        console.message("there is nothing new to write");
         return Ok(());
     }
     if config.is_none() && args.namespace.is_none() {
@@ -125,13 +122,12 @@ fn read(path: &Path, into: &Path) -> Result<ImportFile, Failure> {
     if document.clouds().is_empty() {
         let text = format!("{} has no cloud of the EC2 plugin", path.display());
         let remarks: Vec<String> = document.remarks().iter().map(ToString::to_string).collect();
-        let hint = match remarks.is_empty() {
-            true => {
-                "give Jenkins' config.xml, or configuration as code: whole, as exported, or in another \
+        let hint = if remarks.is_empty() {
+            "give Jenkins' config.xml, or configuration as code: whole, as exported, or in another \
                  program's file"
-                    .into()
-            }
-            false => remarks.join("; "),
+                .into()
+        } else {
+            remarks.join("; ")
         };
         return Err(Failure::usage(text).hint(hint));
     }
@@ -154,9 +150,8 @@ fn namespace(args: &ImportArgs, files: &[ImportFile]) -> Result<String, Failure>
     let file = args.files.first().and_then(|path| path.canonicalize().ok());
     let folder = file.as_deref().and_then(Path::parent);
     import::namespace(files, url.as_deref(), folder).ok_or_else(|| {
-        Failure::usage("the controller of these files could not be determined").hint(
-            "name the namespace of its AMIs, which no other controller may have: --namespace NAME",
-        )
+        Failure::usage("which controller these files belong to could not be determined")
+            .hint("choose a namespace for its AMIs that no other controller has: --namespace NAME")
     })
 }
 
@@ -168,10 +163,9 @@ fn refuse_anothers(plan: &Plan, namespace: &Namespace, there: &BTreeSet<String>)
     if both.is_empty() {
         return Ok(());
     }
-    let text = format!("namespace {namespace} has AMIs of {} already", both.join(", "));
+    let text = format!("namespace {namespace} already has AMIs of {}", both.join(", "));
     Err(Failure::failed(text).hint(format!(
-        "if they are this controller's, say so with --namespace {namespace}; if they are another's, name \
-         another namespace"
+        "if they belong to this controller, confirm with --namespace {namespace}; if not, choose another namespace"
     )))
 }
 
@@ -213,7 +207,7 @@ fn full_of_new(folder: &Path) -> PathBuf {
     full
 }
 
-/// Where the AMIs are: as the configuration that is there says, else as asked for, else as
+/// Where the AMIs are: as the configuration that is there says, else as requested, else as
 /// the first cloud that tells its region.
 fn settings(
     args: &ImportArgs,
@@ -222,15 +216,15 @@ fn settings(
 ) -> Result<CloudSettings, Failure> {
     if let Some(config) = config {
         if args.endpoint.is_some() {
-            let text = format!("{} says where the cloud is already", config.path.display());
-            return Err(Failure::usage(text).hint("leave --endpoint out"));
+            let text = format!("{} already says where the cloud is", config.path.display());
+            return Err(Failure::usage(text).hint("remove --endpoint"));
         }
         let own = config.cloud.region.clone();
         if let (Some(wanted), Some(own)) = (&args.region, &own)
             && wanted != own
         {
             let text = format!("{} is for {own}", config.path.display());
-            return Err(Failure::usage(text).hint("--into another folder, for another region"));
+            return Err(Failure::usage(text).hint("use --into another folder for another region"));
         }
         let region = own.or_else(|| args.region.clone()).or_else(|| first_region(files));
         return Ok(CloudSettings { region, ..config.cloud.clone() });
@@ -242,8 +236,8 @@ fn settings(
             CloudEndpoint::Url(url.to_owned())
         }
         Some(other) => {
-            let failure = Failure::usage(format!("`{other}` is no endpoint"));
-            return Err(failure.hint("write \"local\" or a URL, or leave it out for AWS"));
+            let failure = Failure::usage(format!("`{other}` is not an endpoint"));
+            return Err(failure.hint("write \"local\" or a URL, or remove it for AWS"));
         }
     };
     let region = args.region.clone().or_else(|| first_region(files));
@@ -265,9 +259,9 @@ fn first_region(files: &[ImportFile]) -> Option<String> {
 async fn look_up(
     args: &ImportArgs,
     cloud: &CloudSettings,
-    (ids, namespace): (&[String], &Namespace),
+    (ids, namespace): (&[AmiId], &Namespace),
     console: &Console,
-) -> Result<(BTreeMap<String, KnownAmi>, BTreeSet<String>), String> {
+) -> Result<(BTreeMap<AmiId, KnownAmi>, BTreeSet<String>), String> {
     if args.offline {
         return Err("--offline".into());
     }
@@ -298,7 +292,7 @@ fn new_text(
     config: Option<&Config>,
     (cloud, namespace): (&CloudSettings, &Namespace),
     plan: &Plan,
-    amis: &BTreeMap<String, KnownAmi>,
+    amis: &BTreeMap<AmiId, KnownAmi>,
 ) -> Result<String, Failure> {
     if config.is_none() {
         return Ok(import::configuration(plan, (cloud, &namespace.0), amis));
@@ -325,10 +319,8 @@ fn write_all(
     let mistakes = config::check(path, text);
     if !mistakes.is_empty() {
         let shown = config::render(path, text, &mistakes, false);
-        return Err(Failure::failed(
-            "the configuration would not be valid, so nothing was written",
-        )
-        .details(vec![String::new(), shown]));
+        return Err(Failure::failed("the configuration would not be valid; nothing was written")
+            .details(vec![String::new(), shown]));
     }
     replace(into, path, text).map_err(|error| failed_to_write(path, &error))?;
     for file in scripts.keep() {
@@ -336,9 +328,10 @@ fn write_all(
     }
     let what = if is_there { "added to" } else { "wrote" };
     console.message(&format!("{what} {}", path.display()));
-    let config = match into == Path::new(".") {
-        true => String::new(),
-        false => format!(" --config {}", path.display()),
+    let config = if into == Path::new(".") {
+        String::new()
+    } else {
+        format!(" --config {}", path.display())
     };
     console.message(&match waiting {
         0 => format!("next: amiable update TEMPLATE{config}, which rolls its agents"),

@@ -16,22 +16,22 @@ use crate::failure::{Failure, Outcome, Status};
 use crate::render::json::json;
 use crate::render::table;
 
-/// List the AMIs of this namespace, by template, newest first
+/// List the AMIs of the namespace, by template, newest first
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only those of this template
+    /// Only AMIs of this template
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
-    /// Only those of this build system
+    /// Only AMIs for this build system
     #[arg(long, value_name = "NAME")]
     system: Option<String>,
-    /// Only those of this operating system
+    /// Only AMIs with this operating system
     #[arg(long, value_name = "NAME")]
     os: Option<String>,
-    /// Those of all regions that the account may use
+    /// AMIs in all regions that the account may use
     #[arg(long)]
     all_regions: bool,
-    /// How the list is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -49,9 +49,10 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
     let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let (others, well) = match args.all_regions {
-        true => other_regions(&config, &cloud, console).await?,
-        false => (Vec::new(), true),
+    let (others, well) = if args.all_regions {
+        other_regions(&config, &cloud, console).await?
+    } else {
+        (Vec::new(), true)
     };
     let all = || std::iter::once(&fleet).chain(&others).flat_map(|fleet| fleet.amis());
     if let Some(name) = &args.template
@@ -70,7 +71,7 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
             let place = format!("namespace {} in {region}", config.namespace);
             console.message(&match all().count() {
                 0 => format!("no AMIs in {place}"),
-                count => format!("of {count} AMIs in {place} none is what was asked for"),
+                count => format!("none of the {count} AMIs in {place} match"),
             });
         }
         Output::Text => {
@@ -149,9 +150,10 @@ fn with_consumers(amis: &[&Ami], holders: Option<&Holders>) -> Vec<serde_json::V
 
 /// An unreadable one is no number.
 fn generation(ami: &Ami) -> String {
-    match ami.unreadable.iter().any(|tag| tag.key == "amiable:generation") {
-        true => "?".into(),
-        false => ami.generation.to_string(),
+    if ami.unreadable.iter().any(|tag| tag.key == "amiable:generation") {
+        "?".into()
+    } else {
+        ami.generation.to_string()
     }
 }
 
@@ -160,7 +162,7 @@ fn as_table(amis: &[&Ami], with_region: bool, holders: Option<&Holders>) -> Stri
         vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
     let row = |ami: &&Ami| {
         vec![
-            ami.ami.clone(),
+            ami.ami.to_string(),
             ami.template.clone(),
             generation(ami),
             ami.status.as_str().into(),

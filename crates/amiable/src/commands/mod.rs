@@ -25,7 +25,7 @@ use crate::console::Console;
 use crate::failure::Outcome;
 use crate::local;
 
-/// Runs the command that was asked for.
+/// Runs the command that was requested.
 pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
     let global = &cli.global;
     match cli.command {

@@ -1,6 +1,6 @@
 //! `amiable plan`.
 
-use ami_lifecycle::{PlanRequest, Planned, Template, Todo};
+use ami_lifecycle::{AmiId, PlanRequest, Planned, Template, Todo};
 use clap::Args;
 use jiff::Timestamp;
 
@@ -13,13 +13,13 @@ use crate::failure::{Failure, Outcome, Status};
 use crate::render::json::json;
 use crate::render::table;
 
-/// Tell which templates are out of date, and why
+/// Show which templates are out of date, and why
 ///
-/// Nothing is changed. `amiable update --all` does what is shown. A template is out of date
-/// when it has no current AMI, its base has a newer one, its source is at another revision
-/// (asked without a clone), its configuration has changed, it is older than `max_age`, what
-/// it is based on is baked anew, a region lacks its copy or gives it to others on other terms,
-/// or a consumer names something else.
+/// Changes nothing; `amiable update --all` does what is shown. A template is out of date when
+/// it has no current AMI, its base has a newer one, its source is at another revision (checked
+/// without a clone), its configuration has changed, it is older than `max_age`, the template it
+/// is based on is rebaked, a region lacks its copy or shares it on other terms, or a consumer
+/// names another AMI.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Templates of the configuration [default: all]
@@ -28,19 +28,20 @@ pub(crate) struct PlanArgs {
     /// All templates
     #[arg(long, conflicts_with = "templates")]
     all: bool,
-    /// End with status 3 when changes are pending
+    /// Exit with status 3 when changes are pending
     #[arg(long)]
     exit_code: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
 pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
-    let templates: Vec<&Template> = match args.templates.is_empty() {
-        true => config.templates.iter().collect(),
-        false => chosen(&args.templates, &config)?,
+    let templates: Vec<&Template> = if args.templates.is_empty() {
+        config.templates.iter().collect()
+    } else {
+        chosen(&args.templates, &config)?
     };
     let cloud = connect::cloud(&config, console).await?;
     let jenkins = connect::jenkins(&config);
@@ -91,7 +92,7 @@ fn as_table(planned: &[Planned]) -> String {
         let head = [
             it.template.clone(),
             word(it.todo).into(),
-            it.current.clone().unwrap_or_else(|| "none".into()),
+            it.current.as_ref().map_or("none", AmiId::as_str).to_owned(),
             generation.unwrap_or_default(),
         ];
         let mut lines = why(it).into_iter();
@@ -109,7 +110,7 @@ pub(super) fn why(planned: &Planned) -> Vec<String> {
     let unknown = planned.unknown.iter();
     let unknown =
         unknown.map(|it| format!("could not be determined: {}", one_line(&it.to_string())));
-    let held = planned.held.iter().map(|it| format!("held: this is {it}"));
+    let held = planned.held.iter().map(|it| format!("on hold: this is {it}"));
     let tampered = planned.tampered.iter().map(ToString::to_string);
     let name = planned.name_taken.iter().map(|it| format!("the bake will fail: {it}"));
     let other = planned.other_source.iter().map(|it| format!("{it}: {}", it.hint()));
@@ -129,9 +130,9 @@ fn summary(planned: &[Planned]) -> String {
         some => format!("{some} to distribute, "),
     };
     match (bake, distribute.as_str(), roll) {
-        (0, "", 0) => format!("nothing to do for {} of {all}", count(Todo::Nothing)),
+        (0, "", 0) => format!("no changes for {} of {all}", count(Todo::Nothing)),
         _ => format!(
-            "of {all}: {bake} to bake, {distribute}{roll} to roll; `amiable update --all` does it"
+            "{bake} of {all} to bake, {distribute}{roll} to roll; run `amiable update --all` to apply"
         ),
     }
 }

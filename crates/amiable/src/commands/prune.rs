@@ -20,35 +20,35 @@ use crate::render::json::json;
 use crate::render::table;
 use crate::surroundings;
 
-/// Delete the AMIs that no rule keeps, and what dead bakes have left
+/// Delete the AMIs that no rule keeps, and the leftovers of dead bakes
 ///
-/// Kept are the current AMI of each template, `keep` before it, whatever is younger than
-/// `keep_younger`, and all that anything uses, names or protects. The rest is shown, and goes
-/// after a question. Where the users of an AMI could not be determined, nothing is deleted.
+/// Keeps the current AMI of each template, the `keep` AMIs before it, AMIs younger than
+/// `keep_younger`, and AMIs that anything uses, names or protects. The rest is shown, and deleted
+/// after confirmation. If the users of an AMI could not be determined, nothing is deleted.
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
     /// Only AMIs of these templates [default: all]
     #[arg(value_name = "TEMPLATE")]
     templates: Vec<String>,
-    /// Keep so many before the current one, whatever the configuration says
+    /// How many AMIs to keep before the current one; overrides the configuration
     #[arg(long, value_name = "N")]
     keep: Option<u64>,
-    /// Keep what is younger, such as 30d, whatever the configuration says
+    /// Keep AMIs younger than this, such as 30d; overrides the configuration
     #[arg(long, value_name = "AGE")]
     younger: Option<String>,
-    /// Delete no more than so many AMIs
+    /// Delete at most this many AMIs
     #[arg(long, value_name = "N", default_value_t = 25)]
     limit: usize,
-    /// Tell of every AMI why it is kept or goes, and delete nothing
+    /// Show for every AMI why it is kept or deleted; delete nothing
     #[arg(long)]
     explain: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short, conflicts_with = "explain")]
     yes: bool,
-    /// Show what would go, and delete nothing
+    /// Show what would be deleted; delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -85,13 +85,14 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         it.deletions.is_empty() && it.retirements.is_empty() && it.left.is_empty()
     };
     if plans.iter().all(is_empty) {
-        console.message("nothing goes");
+        console.message("nothing to delete");
         return ended(well);
     }
     let deletes = plans.iter().any(|it| !it.deletions.is_empty() || !it.left.is_empty());
-    match deletes {
-        true => confirm(console, args.yes, "Delete them?", "nothing was deleted")?,
-        false => confirm(console, args.yes, "Retire them?", "nothing was changed")?,
+    if deletes {
+        confirm(console, args.yes, "Delete them?", "nothing was deleted")?
+    } else {
+        confirm(console, args.yes, "Retire them?", "nothing was changed")?
     }
     let (operator, owner) = (surroundings::operator(), surroundings::owner());
     let actor = surroundings::actor(&operator, &owner);
@@ -99,16 +100,15 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
         // That is what the second look is for.
         Pruned::Ami(deletion, Err(NotDeleted::InUse)) => {
             let ami = &deletion.ami;
-            console.complain(&format!("{ami} stays: it has come into use meanwhile"));
+            console.complain(&format!("{ami} is kept: it has come into use meanwhile"));
         }
         Pruned::Ami(Deletion { ami, .. }, Err(NotDeleted::Objected(Objection::Used(user))))
         | Pruned::Retired(
             Retirement { ami: Ami { ami, .. }, .. },
             Err(NotDeleted::Objected(Objection::Used(user))),
-        ) => console.complain(&format!("{ami} stays as it is: {user}")),
+        ) => console.complain(&format!("{ami} is unchanged: {user}")),
         Pruned::Retired(Retirement { ami, .. }, Err(NotDeleted::InUse)) => {
-            console
-                .complain(&format!("{} stays as it is: it has come into use meanwhile", ami.ami));
+            console.complain(&format!("{} is unchanged: it has come into use meanwhile", ami.ami));
         }
         Pruned::Retired(retirement, done) => {
             well &= tell_of_retirement(place, retirement, done, console);
@@ -133,7 +133,9 @@ fn tell_of_retirement(
             console.message(&match step {
                 RetireStep::Deprecate => format!("deprecated {id} ({})", ami.name),
                 RetireStep::Disable => format!("disabled {id} ({})", ami.name),
-                RetireStep::TakeBack => format!("took {id} ({}) back: it is needed", ami.name),
+                RetireStep::TakeBack => {
+                    format!("restored {id} ({}) from retirement: it is needed", ami.name)
+                }
                 RetireStep::Delete => format!("deleted {id} ({})", ami.name),
             });
             true
@@ -152,7 +154,7 @@ fn tell_of_accounts(plans: &[RegionPrune], console: &Console) -> bool {
     for plan in plans {
         for fate in &plan.fates {
             for kept in &fate.kept {
-                let text = format!("{}{} stays: {kept}", plan.place.prefix(), fate.ami);
+                let text = format!("{}{} is kept: {kept}", plan.place.prefix(), fate.ami);
                 match kept {
                     KeepReason::Objected(Objection::NotReported(_)) => console.message(&text),
                     KeepReason::Objected(Objection::OtherAccounts(_)) => {
@@ -177,8 +179,7 @@ fn not_pruned(error: NotPruned, console: &Console) -> Failure {
         console.complain(&format!("error: {region}{error}"));
     }
     Failure::failed("nothing is deleted").hint(
-        "what cannot be looked up may use any of them; `amiable delete --force` deletes one \
-         all the same",
+        "what cannot be looked up may use any of them; `amiable delete --force` deletes an AMI anyway",
     )
 }
 
@@ -186,7 +187,7 @@ fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
     let younger = match &args.younger {
         None => None,
         Some(text) => Some(parse_days(text).ok_or_else(|| {
-            Failure::usage(format!("`{text}` is no age")).hint("write 30d, 6w or 36h")
+            Failure::usage(format!("`{text}` is not an age")).hint("write 30d, 6w or 36h")
         })?),
     };
     for template in &mut config.templates {
@@ -231,18 +232,21 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
     let going = fates().filter(|(_, it)| it.is_deleted()).count();
     let retired = fates().filter(|(_, it)| it.is_going()).count() - going;
     let retired =
-        if retired > 0 { format!(", {retired} are retired first") } else { String::new() };
+        if retired > 0 { format!(", {retired} of them retired first") } else { String::new() };
     let (all, left) = (fates().count(), left().count());
-    console.message(&format!("of {all} AMIs {going} go{retired}; {left} left by dead bakes"));
+    console.message(&format!(
+        "{going} of {all} AMIs to remove{retired}; {left} leftovers of dead bakes"
+    ));
 }
 
 fn row(fate: &Decision) -> Vec<String> {
-    let why = match fate.is_going() {
-        true => fate.goes.as_ref().map(ToString::to_string).unwrap_or_default(),
-        false => fate.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    let why = if fate.is_going() {
+        fate.goes.as_ref().map(ToString::to_string).unwrap_or_default()
+    } else {
+        fate.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
     vec![
-        fate.ami.clone(),
+        fate.ami.clone().into(),
         fate.template.clone(),
         fate.generation.to_string(),
         fate.status.as_str().into(),
@@ -251,7 +255,7 @@ fn row(fate: &Decision) -> Vec<String> {
             (true, Some(RetireStep::Deprecate)) => "is deprecated".into(),
             (true, Some(RetireStep::Disable)) => "is disabled".into(),
             (true, _) => "goes".into(),
-            (false, Some(RetireStep::TakeBack)) => "is taken back".into(),
+            (false, Some(RetireStep::TakeBack)) => "is restored".into(),
             (false, _) => "kept".into(),
         },
         why,

@@ -1,9 +1,9 @@
 //! `amiable restore`.
 
-use ami_lifecycle::{NotRestored, Place, Restored};
+use ami_lifecycle::{AmiId, NotRestored, Place, Restored};
 use clap::Args;
 
-use crate::ami_id::check_ami_id;
+use crate::ami_id::parse_ami_ids;
 use crate::args::Global;
 use crate::commands::support::load_config_for;
 use crate::config::settings::{Config, Need};
@@ -11,26 +11,26 @@ use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status};
 
-/// Bring deleted AMIs and their snapshots back from EC2's Recycle Bin
+/// Restore deleted AMIs and their snapshots from EC2's Recycle Bin
 ///
-/// EC2 keeps deleted AMIs and snapshots where the account has a retention rule for them. A restored
-/// AMI is what it was to its template before; it does not become current by itself.
+/// EC2 keeps deleted AMIs and snapshots if the account has a retention rule for them. A
+/// restored AMI has the status that it had before; it does not become current by itself.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// AMIs, by id
+    /// Ids of AMIs
     #[arg(required = true, value_name = "AMI")]
     amis: Vec<String>,
 }
 
 pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    args.amis.iter().try_for_each(|id| check_ami_id(id, LISTS))?;
+    let amis = parse_ami_ids(&args.amis, LISTS)?;
     let cloud = connect::cloud(&config, console).await?;
     let mut places = ami_lifecycle::places(&config.templates, &cloud);
     // The first region comes first here: most are there.
     places.reverse();
     let mut well = true;
-    for id in &args.amis {
+    for id in &amis {
         match restore_one(id, &config, &places, console).await {
             Ok(restored) => {
                 console.result(&restored.ami.ami);
@@ -47,7 +47,7 @@ pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Consol
 
 /// Restores an AMI in the region that has it.
 async fn restore_one(
-    id: &str,
+    id: &AmiId,
     config: &Config,
     places: &[Place],
     console: &Console,
@@ -61,9 +61,9 @@ async fn restore_one(
         }
     }
     let regions: Vec<&str> = places.iter().map(|place| place.cloud.region()).collect();
-    let text = format!("{id} is not in the Recycle Bin of {}", regions.join(", "));
+    let text = format!("{id} is not in the Recycle Bin in {}", regions.join(", "));
     Err(Failure::failed(text).hint(format!(
-        "EC2 keeps what is deleted only where the account has a retention rule for it; {LISTS}"
+        "EC2 keeps deleted AMIs only if the account has a retention rule for them; {LISTS}"
     )))
 }
 
@@ -73,8 +73,9 @@ const LISTS: &str = "`aws ec2 list-images-in-recycle-bin` lists it";
 fn text(restored: &Restored) -> String {
     let Restored { ami, was_gone } = restored;
     let (id, generation, status) = (&ami.ami, ami.generation, ami.status.as_str());
-    match was_gone {
-        true => format!("{}: {id} (generation {generation}) is back, as {status}", ami.template),
-        false => format!("{}: {id} (generation {generation}) was not deleted", ami.template),
+    if *was_gone {
+        format!("{}: {id} (generation {generation}) is restored as {status}", ami.template)
+    } else {
+        format!("{}: {id} (generation {generation}) was not deleted", ami.template)
     }
 }

@@ -4,14 +4,13 @@ mod diff;
 mod places;
 
 use ami_lifecycle::{
-    CancellationToken, Cloud, Event, Files, Fleet, Holdings, JenkinsServer, Move, Observer,
+    AmiId, CancellationToken, Cloud, Event, Files, Fleet, Holdings, JenkinsServer, Move, Observer,
     RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
 };
 use clap::{ArgGroup, Args};
 
 use self::diff::show_diffs;
 use self::places::{Consumed, choose, places};
-use crate::ami_id::is_ami_id;
 use crate::args::{Global, Output};
 use crate::ask::confirm;
 use crate::commands::support::{chosen, load_config_for};
@@ -24,10 +23,10 @@ use crate::{connect, interrupt, surroundings};
 /// Make the consumers of templates name their current AMI
 ///
 /// Consumers are the places that agents are launched from: Jenkins' files, SSM parameters,
-/// launch templates, tags, and what commands are told. `update`, `verify` and `rollback`
-/// roll by themselves. Each consumer is changed only where it differs; one that fails keeps
-/// no other from being done, and a repeat does what is left. Without --diff and --write the
-/// changes are shown, and asked about.
+/// launch templates, tags, and commands. `update`, `verify` and `rollback` roll automatically.
+/// A consumer is changed only if it differs. If one fails, the others are still rolled; run
+/// the command again to finish. Without --diff and --write, the changes are shown and need
+/// confirmation.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct RollArgs {
@@ -37,115 +36,155 @@ pub(crate) struct RollArgs {
     /// All templates that have consumers
     #[arg(long, conflicts_with = "to")]
     all: bool,
-    /// The AMI that is to be named, or the generation [default: the current one]
+    /// AMI or generation that consumers are to name [default: the current one]
     #[arg(long, value_name = "AMI|GENERATION")]
     to: Option<String>,
-    /// Show the changes of files as a unified diff, and change nothing
+    /// Show the changes, files as a unified diff; change nothing
     #[arg(long)]
     diff: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, conflicts_with = "diff")]
     write: bool,
-    /// Name an AMI that is not the template's, or was never current; replace an init script
-    /// that is kept nowhere else
+    /// Accept an AMI of another template, or one that was never current; replace an init script
+    /// that exists nowhere else
     #[arg(long)]
     force: bool,
-    /// How the result is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
 pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
-    let templates = match args.all {
-        true => config.templates.iter().filter(|it| it.all_consumers().next().is_some()).collect(),
-        false => consumed(&args.templates, &config)?,
+    let templates = if args.all {
+        config.templates.iter().filter(|it| it.all_consumers().next().is_some()).collect()
+    } else {
+        consumed(&args.templates, &config)?
     };
     let cloud = connect::cloud(&config, console).await?;
     let fleet = cloud.fleet(&config.namespace).await?;
-    let (mut places, mut well) = places(&templates, &config, &cloud, &fleet, console).await;
+    let (mut places, readable) = places(&templates, &config, &cloud, &fleet, console).await;
     choose(&mut places, args.to.as_deref());
-    let mut all: Vec<(Consumed<'_>, RollTarget)> = Vec::new();
-    for place in places {
-        let target = target(&place.template, &args, &place.fleet);
-        if let Ok(target) = &target {
-            warn_of_anothers(&place, target, console).await;
+    let (all, found) = targets(places, &args, console).await?;
+    let mut well = readable && found;
+    if all.is_empty() {
+        let text = "no consumer is in a region with that AMI";
+        return Err(if well { Failure::failed(text) } else { Failure::told(Status::Failed) });
+    }
+    warn_of_missing(&all, &cloud, console).await?;
+    let jenkins = connect::jenkins(&config);
+    let jenkins = jenkins.as_ref();
+    let mut files = Files::default();
+    if !args.write {
+        let looked = look(&all, jenkins, &args, &mut files, console).await;
+        well &= looked.well;
+        if args.diff {
+            return if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
         }
-        match target {
-            Ok(target) => all.push((place, target)),
+        if well && !looked.differs {
+            return Ok(());
+        }
+        confirm(console, false, "Change it?", "nothing was changed")
+            .map_err(|failure| Failure { hint: failure.hint.map(|_| WRITE.into()), ..failure })?;
+    }
+    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
+    well &= write(&all, jenkins, &args, &mut files, (&cancel, console)).await;
+    if well {
+        return Ok(());
+    }
+    let status = if cancel.is_cancelled() { Status::Interrupted } else { Status::Failed };
+    let failure = Failure::new(status, "not all consumers name the AMI they should");
+    Err(failure.hint("run the same command again to finish"))
+}
+
+type Targets<'a> = Vec<(Consumed<'a>, RollTarget)>;
+
+/// What the consumers of each place are to name; `false` where that could not be found for one: it keeps no
+/// other from being rolled.
+async fn targets<'a>(
+    places: Vec<Consumed<'a>>,
+    args: &RollArgs,
+    console: &Console,
+) -> Result<(Targets<'a>, bool), Failure> {
+    let (mut all, mut well) = (Vec::new(), true);
+    for place in places {
+        match target(&place.template, args, &place.fleet) {
+            Ok(target) => {
+                warn_of_anothers(&place, &target, console).await;
+                all.push((place, target));
+            }
             Err(failure) if failure.status == Status::Usage => return Err(failure),
-            // It keeps no other from being rolled.
             Err(failure) => {
                 well = false;
                 console.complain(&failure.text());
             }
         }
     }
-    if all.is_empty() && well {
-        let text = "no consumer is in a region that has that AMI";
-        return Err(Failure::failed(text));
-    }
-    if all.is_empty() {
-        return Err(Failure::told(Status::Failed));
-    }
-    warn_of_missing(&all, &cloud, console).await?;
-    let jenkins = connect::jenkins(&config);
+    Ok((all, well))
+}
+
+/// What a look has shown.
+struct Looked {
+    /// All could be looked at.
+    well: bool,
+    /// Something would change.
+    differs: bool,
+}
+
+/// Shows what would change.
+async fn look(
+    all: &Targets<'_>,
+    jenkins: Option<&JenkinsServer>,
+    args: &RollArgs,
+    files: &mut Files,
+    console: &Console,
+) -> Looked {
     // What only looks, and what asks, just ends when it is interrupted.
     let unbothered = CancellationToken::new();
-    let (jenkins, force) = (jenkins.as_ref(), args.force);
-    let looking = |place| Site::at(place, jenkins, force, &unbothered, console);
-    let mut files = Files::default();
-    if !args.write {
-        let (mut differs, mut plans) = (false, Vec::new());
-        for (place, target) in &all {
-            let template = &*place.template;
-            let plan = looking(place).plan(template, target, &mut files).await;
-            well &= plan.iter().all(|rolled| rolled.error.is_none());
-            differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
-            plans.extend(
-                plan.iter().map(|rolled| as_json(template, place.region, &target.ami, rolled)),
-            );
-        }
-        if args.output == Output::Text {
-            show_diffs(&files, console);
-        } else if args.diff {
-            console.result(&json(&plans));
-        }
-        if args.diff {
-            return if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
-        }
-        if well && !differs {
-            return Ok(());
-        }
-        confirm(console, false, "Change it?", "nothing was changed")
-            .map_err(|failure| Failure { hint: failure.hint.map(|_| WRITE.into()), ..failure })?;
+    let (mut looked, mut plans) = (Looked { well: true, differs: false }, Vec::new());
+    for (place, target) in all {
+        let template = &*place.template;
+        let site = Site::at(place, jenkins, args.force, &unbothered, console);
+        let plan = site.plan(template, target, files).await;
+        looked.well &= plan.iter().all(|rolled| rolled.error.is_none());
+        looked.differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
+        let as_json = |rolled| as_json(template, place.region, &target.ami, rolled);
+        plans.extend(plan.iter().map(as_json));
     }
+    if args.output == Output::Text {
+        show_diffs(files, console);
+    } else if args.diff {
+        console.result(&json(&plans));
+    }
+    looked
+}
+
+/// Rolls; returns whether all are as they should be.
+async fn write(
+    all: &Targets<'_>,
+    jenkins: Option<&JenkinsServer>,
+    args: &RollArgs,
+    files: &mut Files,
+    (cancel, console): (&CancellationToken, &Console),
+) -> bool {
     let print = |text: &str| match args.output {
         Output::Text => console.result(text),
         Output::Json => console.message(text),
     };
-    let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
-    let mut results = Vec::new();
-    for (place, target) in &all {
-        let site = Site::at(place, jenkins, force, &cancel, console);
-        let (rolled, outcome) = site.roll(&place.template, target, &mut files, &print).await;
+    let (mut well, mut results) = (true, Vec::new());
+    for (place, target) in all {
+        let site = Site::at(place, jenkins, args.force, cancel, console);
+        let (rolled, outcome) = site.roll(&place.template, target, files, &print).await;
         well &= rolled;
         results.extend(outcome);
     }
     if args.output == Output::Json {
         console.result(&json(&results));
     }
-    match (well, cancel.is_cancelled()) {
-        (true, _) => Ok(()),
-        (false, is_cancelled) => {
-            let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-            let failure = Failure::new(status, "not all consumers name what they should");
-            Err(failure.hint("the same command does what is left"))
-        }
-    }
+    well
 }
 
-const WRITE: &str = "--write does it without asking, and --diff only shows it";
+const WRITE: &str = "--write skips the question, and --diff only shows the changes";
 
 /// The templates of these names, which must have consumers.
 fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template>, Failure> {
@@ -166,13 +205,15 @@ async fn warn_of_missing(
     console: &Console,
 ) -> Outcome {
     let foreign = all.iter().filter(|(_, target)| target.template.is_none());
-    let mut ids: Vec<String> = foreign.map(|(_, target)| target.ami.clone()).collect();
+    let mut ids: Vec<AmiId> = foreign.map(|(_, target)| target.ami.clone()).collect();
     ids.dedup();
     for (id, known) in ami_lifecycle::look_up(cloud, &ids).await? {
         if !known.exists {
             let region = cloud.region();
             let text = "warning: no agent can start from it:";
-            console.complain(&format!("{text} {id} does not exist in {region}, or not for you"));
+            console.complain(&format!(
+                "{text} {id} does not exist in {region}, or is not shared with you"
+            ));
         }
     }
     Ok(())
@@ -196,7 +237,7 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
         return current.map(RollTarget::of).ok_or_else(|| match fleet.in_doubt(name) {
             Some(doubt) => doubt.into(),
             None => Failure::failed(format!("template {name} has no current AMI"))
-                .hint(format!("`amiable create {name}` bakes it, and --to takes any AMI")),
+                .hint(format!("run `amiable create {name}` to bake one; --to accepts any AMI")),
         });
     };
     let found = match wanted.parse::<u64>() {
@@ -204,23 +245,24 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
             Failure::failed(refusal.to_string())
                 .hint(format!("`amiable list --template {name}` shows what there is"))
         })?,
-        Err(_) if !is_ami_id(wanted) => {
-            return Err(Failure::usage(format!(
-                "`{wanted}` is neither an AMI id nor a generation"
-            ))
-            .hint(format!("`amiable list --template {name}` shows them")));
-        }
-        Err(_) => match fleet.get(wanted) {
-            Some(ami) => ami,
-            None if args.force => return Ok(RollTarget::foreign(wanted)),
-            None => {
-                return Err(Failure::failed(format!("{wanted} is not one of this namespace"))
-                    .hint("--force lets consumers name it all the same"));
+        Err(_) => {
+            let neither = || {
+                Failure::usage(format!("`{wanted}` is neither an AMI id nor a generation"))
+                    .hint(format!("`amiable list --template {name}` shows them"))
+            };
+            let id = AmiId::parse(wanted).ok_or_else(neither)?;
+            match fleet.get(&id) {
+                Some(ami) => ami,
+                None if args.force => return Ok(RollTarget::foreign(&id)),
+                None => {
+                    return Err(Failure::failed(format!("{id} does not belong to this namespace"))
+                        .hint("--force lets consumers name it anyway"));
+                }
             }
-        },
+        }
     };
     let odd = match found.status {
-        _ if found.template != *name => Some(format!("it is one of template {}", found.template)),
+        _ if found.template != *name => Some(format!("it belongs to template {}", found.template)),
         _ if found.state != "available" => Some(format!("it is {}", found.state)),
         AmiStatus::Current | AmiStatus::Previous => None,
         AmiStatus::Foreign | AmiStatus::Unreadable => found.tampering().map(|how| how.to_string()),
@@ -228,10 +270,10 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
     };
     match odd {
         Some(odd) if !args.force => Err(Failure::failed(format!(
-            "consumers of {name} are not told of {}: {odd}",
+            "consumers of {name} are not notified of {}: {odd}",
             found.ami
         ))
-        .hint("--force lets them name it all the same")),
+        .hint("--force notifies them anyway")),
         _ => Ok(RollTarget::of(found)),
     }
 }
@@ -354,24 +396,18 @@ pub(super) fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     let consumer = &rolled.consumer;
     if rolled.moves.is_empty() {
         let well = rolled.error.is_none();
-        return well
-            .then(|| format!("{template}: {consumer}: as it should be"))
-            .into_iter()
-            .collect();
+        return well.then(|| format!("{template}: {consumer}: up to date")).into_iter().collect();
     }
     let line = |it: &Move| {
         // A consumer that is one place has its name already.
-        let place = match it.is_all {
-            true => String::new(),
-            false => format!("{}: ", it.place),
-        };
+        let place = if it.is_all { String::new() } else { format!("{}: ", it.place) };
         let from = it.from.as_deref().unwrap_or("nothing");
         match it.value {
             Value::Ami => format!("{template}: {consumer}: {place}{from} -> {}", it.to),
             Value::BootScript => {
                 format!("{template}: {consumer}: {place}init script: {from} -> {}", it.to)
             }
-            Value::Told => format!("{template}: {consumer}: is told {}", it.to),
+            Value::Told => format!("{template}: {consumer}: is notified of {}", it.to),
         }
     };
     rolled.moves.iter().map(line).collect()

@@ -12,23 +12,23 @@ use crate::failure::{Failure, Outcome};
 use crate::render::json::json;
 use crate::{connect, interrupt, surroundings};
 
-/// Make the AMI before the current one current again
+/// Make the previous AMI current again
 ///
-/// Nothing is baked or deleted: one write of a tag says which AMI is current. Each
-/// rollback goes further back, to the AMI that was current last; --to goes to a generation,
-/// forward too.
-/// Its copies become current in the other regions of the template, and consumers are rolled.
+/// Nothing is baked or deleted: a single tag says which AMI is current. Each rollback goes one
+/// step further back, to the AMI that was current before; --to goes to any generation, forward
+/// as well. The AMI's copies become current in the other regions of the template, and
+/// consumers are rolled.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// A template of the configuration
     template: String,
-    /// The generation that becomes current
+    /// Generation to make current
     #[arg(long, value_name = "GENERATION")]
     to: Option<u64>,
-    /// Do not roll: consumers go on naming what they name
+    /// Do not roll: consumers keep the AMI that they name now
     #[arg(long)]
     no_roll: bool,
-    /// How the result is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -69,12 +69,11 @@ fn refused(template: &Template, refusal: &NoRollback) -> Failure {
     let name = &template.name;
     match refusal {
         NoRollback::NothingBefore { .. } if !template.consumers.is_empty() => failure.hint(format!(
-            "`amiable roll {name} --to AMI --force` lets its consumers name any other AMI, such as the \
-             one that they named before"
+            "`amiable roll {name} --to AMI --force` makes its consumers name any other AMI, such as the one they named before"
         )),
         NoRollback::InDoubt(doubt) => failure.hint(doubt.hint()),
         NoRollback::NoCurrent(_) => {
-            failure.hint(format!("`amiable create {name}` bakes the first"))
+            failure.hint(format!("run `amiable create {name}` to bake the first"))
         }
         _ => failure.hint(format!("`amiable list --template {name}` shows what there is")),
     }
@@ -95,8 +94,8 @@ fn text(template: &str, done: &RolledBack) -> String {
         format!("{template}: {} is current (generation {})", done.ami.ami, done.ami.generation);
     match &done.from {
         Some(from) => {
-            format!("{text}; {} (generation {}) stays as it is", from.ami, from.generation)
+            format!("{text}; {} (generation {}) is kept", from.ami, from.generation)
         }
-        None => format!("{text}, as it was"),
+        None => format!("{text}, as before"),
     }
 }

@@ -1,6 +1,6 @@
 //! `amiable sweep`.
 
-use ami_lifecycle::{LeftBecause, LeftKind, Leftover, NotDeleted, Place, SweepRequest};
+use ami_lifecycle::{AmiId, LeftBecause, LeftKind, Leftover, NotDeleted, Place, SweepRequest};
 use clap::Args;
 
 use super::delete::complain_left;
@@ -14,22 +14,22 @@ use crate::failure::{Failure, Outcome, Status};
 use crate::render::json::json;
 use crate::surroundings;
 
-/// Remove what dead bakes and interrupted deletions have left
+/// Remove the leftovers of dead bakes and interrupted deletions
 ///
-/// Every instance, image and snapshot of a bake carries the process that bakes and the end
-/// of its lease. What has outlived one of them belongs to nobody: builders that still run,
-/// images that were never made current, snapshots without an image. Whether a process
-/// lives is known on the machine where it runs, so what a bake elsewhere owns is never
-/// touched before its lease has ended.
+/// Every instance, image and snapshot of a bake is tagged with its process and the end of its
+/// lease. When the process or the lease has ended, the resource is a leftover: builders that
+/// still run, images that never became current, snapshots without an image. Only the machine
+/// that a process runs on knows whether it is alive, so resources of a bake elsewhere are never
+/// touched before their lease has ended.
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Show what would be removed, and remove nothing
+    /// Show what would be removed; remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -48,13 +48,14 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
     for error in plan.failed.drain(..) {
         let failure = Failure::from(error);
         // The other regions can be swept all the same.
-        match config.is_distributed() {
-            true => console.complain(&failure.text()),
-            false => return Err(failure),
+        if config.is_distributed() {
+            console.complain(&failure.text())
+        } else {
+            return Err(failure);
         }
     }
     for (id, why) in &plan.held {
-        console.complain(&format!("{id} stays: {why}"));
+        console.complain(&format!("{id} is kept: {why}"));
     }
     let found = &plan.regions;
     let all = || found.iter().flat_map(|(place, left)| left.iter().map(move |it| (place, it)));
@@ -95,7 +96,7 @@ pub(super) fn as_json((place, left): (&Place, &Leftover)) -> serde_json::Value {
 pub(super) fn tell_leftover(
     place: &Place,
     leftover: &Leftover,
-    done: Result<Vec<String>, NotDeleted>,
+    done: Result<Vec<AmiId>, NotDeleted>,
     console: &Console,
 ) -> bool {
     let id = &leftover.id;
@@ -105,7 +106,7 @@ pub(super) fn tell_leftover(
         }
         Ok(users) => {
             let users = users.join(", ");
-            console.complain(&format!("{id}: a snapshot stays, as {users} uses it"));
+            console.complain(&format!("{id}: a snapshot is kept, because {users} uses it"));
         }
         Err(error) => {
             complain_left(place, id, error, console);
@@ -123,7 +124,7 @@ pub(super) fn line(place: &Place, leftover: &Leftover) -> String {
         LeftBecause::LeaseEnded => format!("lease until {lease}"),
         LeftBecause::ProcessEnded => "whose process has ended".into(),
         LeftBecause::ImageDeleted => "its AMI is deleted".into(),
-        LeftBecause::Unused => "nothing is baked in its namespace any more".into(),
+        LeftBecause::Unused => "nothing is baked in its namespace any longer".into(),
     };
     let kind = kind(leftover.kind);
     let place = place.prefix();

@@ -15,16 +15,16 @@ use crate::render::json::json;
 
 /// Check the configuration and print what each template resolves to
 ///
-/// Without --resolve nothing but the file is looked at, and no call is made.
+/// Without --resolve, only the file is checked, and no call is made.
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Only these templates
     #[arg(value_name = "TEMPLATE")]
     templates: Vec<String>,
-    /// Look up the base AMI, the source's revision and the next generation too
+    /// Also look up the base AMI, the source's revision and the next generation
     #[arg(long)]
     resolve: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -114,19 +114,19 @@ fn facts(config: &Config, template: &Template) -> Facts {
         ("checked out", on.to_owned()),
         ("script", template.script.clone()),
         ("run as", template.run_as.clone().unwrap_or_else(|| "root".into())),
-        ("instance type", template.instance_type.clone()),
+        ("instance type", template.launch.instance_type.clone()),
         ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),
     ];
     if let Some(workdir) = &template.workdir {
         facts.push(("workdir", workdir.clone()));
     }
-    if let Some(profile) = &template.instance_profile {
+    if let Some(profile) = &template.launch.instance_profile {
         facts.push(("instance profile", profile.clone()));
     }
-    if !template.security_groups.is_empty() {
-        facts.push(("security groups", template.security_groups.join(", ")));
+    if !template.launch.security_groups.is_empty() {
+        facts.push(("security groups", template.launch.security_groups.join(", ")));
     }
-    if let Some(subnet) = &template.subnet {
+    if let Some(subnet) = &template.launch.subnet {
         facts.push(("subnet", subnet.clone()));
     }
     facts.extend(distribution(template));

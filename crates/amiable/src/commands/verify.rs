@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    Ami, Fleet, Holdings, NotVerified, RollTarget, Status as AmiStatus, Verified, VerifyRequest,
+    Actor, Ami, AmiId, Context, Fleet, Holdings, NotVerified, RollTarget, Status as AmiStatus,
+    Verified, VerifyRequest,
 };
 use clap::Args;
 
@@ -19,25 +20,25 @@ use crate::render::json::json;
 use crate::render::log::open_log;
 use crate::{connect, interrupt, surroundings};
 
-/// Prove an AMI: start an instance of it as an agent would, and look at it
+/// Verify an AMI: start an instance of it, as an agent would be, and check it
 ///
-/// It must boot and let a fresh key in, have nothing of the bake left in it, have a
-/// machine-id and host keys of its own, suit the CI system that the template names, and
-/// pass the template's `verify` script. A template stands for its AMI that waits to be
-/// verified, else for its current one. What passes and is newer than the current AMI
-/// becomes current; what fails is quarantined, unless it is current.
+/// The instance must boot, accept a fresh key, contain nothing of the bake, have its own
+/// machine-id and host keys, meet the requirements of the template's CI system, and pass the
+/// template's `verify` script. A template name means its AMI that is waiting to be verified,
+/// else its current one. An AMI that passes and is newer than the current one becomes current;
+/// one that fails is quarantined, unless it is current.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// An AMI's id, or a template's name
     #[arg(value_name = "AMI|TEMPLATE")]
     subject: String,
-    /// Go on although the AMI seems to belong to a bake under way: it is dead
+    /// Continue even though the AMI seems to belong to a running bake: it is dead
     #[arg(long)]
     take_over: bool,
-    /// Do not roll when it becomes current: consumers go on naming what they name
+    /// Do not roll when it becomes current: consumers keep the AMI that they name now
     #[arg(long)]
     no_roll: bool,
-    /// How the result is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -59,18 +60,22 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     let view = Arc::new(BakeView::new(&template.name, console, log));
     let is_gone = |owner: &str| args.take_over || surroundings::is_gone(owner);
     let outcome = ami_lifecycle::verify(VerifyRequest {
-        cloud: &cloud,
-        namespace: &config.namespace,
+        context: Context {
+            cloud: &cloud,
+            namespace: &config.namespace,
+            actor: Actor {
+                operator: &surroundings::operator(),
+                owner: &surroundings::owner(),
+                is_gone: &is_gone,
+            },
+            version: env!("CARGO_PKG_VERSION"),
+            observer: view.clone(),
+            holdings: holdings.clone(),
+            cancel: cancel.clone(),
+        },
         template,
         fleet: &fleet,
         ami,
-        operator: &surroundings::operator(),
-        owner: &surroundings::owner(),
-        is_gone: &is_gone,
-        version: env!("CARGO_PKG_VERSION"),
-        observer: view.clone(),
-        holdings: holdings.clone(),
-        cancel: cancel.clone(),
     })
     .await;
     view.finish();
@@ -86,9 +91,10 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     let rolls = !args.no_roll;
     let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
     let again = format!("amiable update {}", template.name);
-    let finished = match verified.promoted {
-        true => finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await,
-        false => Finished::nothing(),
+    let finished = if verified.promoted {
+        finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await
+    } else {
+        Finished::nothing()
     };
     if args.output == Output::Json {
         let value = as_json(ami, &verified, finished.consumers);
@@ -104,7 +110,7 @@ fn find<'f>(
     region: &str,
 ) -> Result<&'f Ami, Failure> {
     let place = format!("namespace {} in {region}", config.namespace);
-    if subject.starts_with("ami-") {
+    if subject.starts_with(AmiId::PREFIX) {
         let missing = || Failure::failed(format!("there is no {subject} in {place}"));
         return fleet.get(subject).ok_or_else(missing);
     }
@@ -112,7 +118,7 @@ fn find<'f>(
     fleet.to_verify(subject).ok_or_else(|| match fleet.in_doubt(subject) {
         Some(doubt) => doubt.into(),
         None => Failure::failed(format!("template {subject} has no AMI to verify in {place}"))
-            .hint(format!("`amiable create {subject}` bakes it")),
+            .hint(format!("run `amiable create {subject}` to bake it")),
     })
 }
 
@@ -140,13 +146,13 @@ fn tell(ami: &Ami, verified: &Verified, log: &Path, console: &Console) -> Outcom
     }
     let mut details: Vec<String> =
         verified.failures.iter().map(|failure| format!("  {failure}")).collect();
-    details.push(format!("the whole log: {}", log.display()));
+    details.push(format!("full log: {}", log.display()));
     let failure = Failure::failed(format!("{template}: {id} failed verification")).details(details);
     Err(match ami.status {
         AmiStatus::Current => failure.hint(format!(
-            "it stays current; `amiable rollback {template}` makes the one before it current"
+            "it stays current; `amiable rollback {template}` makes the previous one current"
         )),
-        _ => failure.hint("it is quarantined, and is never made current as it is"),
+        _ => failure.hint("it is quarantined and will not become current"),
     })
 }
 
@@ -155,6 +161,6 @@ fn no_verdict(ami: &str, not_verified: &NotVerified, log: &Path) -> Failure {
     match failure.status {
         Status::Interrupted => failure,
         _ if failure.hint.is_some() => failure,
-        _ => failure.hint("it stays what it was; the same command tries again"),
+        _ => failure.hint("its status is unchanged; run the same command to try again"),
     }
 }

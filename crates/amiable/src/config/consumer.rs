@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
-    BootScript, CONSUMER_PLACEHOLDERS, Consumer, ConsumerCommand, JenkinsAgents, Repository,
-    ScriptText, Source, Template, examine_script, tags,
+    BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand, JenkinsAgents,
+    LaunchTemplate, Repository, ScriptText, Source, SsmParameter, Template, WrittenPlace,
+    examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -55,13 +56,13 @@ impl<'a> TemplateReader<'_, 'a> {
             section.get(key);
         }
         let [kind] = given[..] else {
-            let message = "a consumer is no one thing";
+            let message = "a consumer must be exactly one of these";
             self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
             return None;
         };
         if kind != "command" {
             for key in ["query", "timeout"].into_iter().filter(|key| section.has(key)) {
-                let message = format!("`{key}` is of a command");
+                let message = format!("`{key}` belongs to a command");
                 self.mistakes.add(section.span.clone(), message, None);
             }
         }
@@ -71,7 +72,7 @@ impl<'a> TemplateReader<'_, 'a> {
             "launch_template" => {
                 let text = section.string("launch_template")?;
                 self.filled(&text, "launch_template")?;
-                Some(Consumer::LaunchTemplate(text.value.to_owned()))
+                Some(Consumer::LaunchTemplate(LaunchTemplate { key: text.value.to_owned() }))
             }
             "tag" => self.tag(&section.section("tag", "`tag`")),
             _ => self.command(section),
@@ -136,7 +137,7 @@ impl<'a> TemplateReader<'_, 'a> {
             }
         }
         if array.value.is_empty() {
-            self.mistakes.add(array.span, "`agents` names none", Some(hint.into()));
+            self.mistakes.add(array.span, "`agents` is empty", Some(hint.into()));
             return None;
         }
         Some(agents)
@@ -159,7 +160,7 @@ impl<'a> TemplateReader<'_, 'a> {
             self.mistakes.add(name.span, message, None);
             return None;
         }
-        Some(Consumer::Ssm(name.value.to_owned()))
+        Some(Consumer::Ssm(SsmParameter { name: name.value.to_owned() }))
     }
 
     fn tag(&self, section: &Section<'a>) -> Option<Consumer> {
@@ -180,7 +181,8 @@ impl<'a> TemplateReader<'_, 'a> {
             self.mistakes.add(key.span.clone(), message, Some("take another key".into()));
             return None;
         }
-        Some(Consumer::Tag { key: key.value.to_owned(), value: value.value.to_owned() })
+        let (key, value) = (key.value.to_owned(), value.value.to_owned());
+        Some(Consumer::Tag(ChannelTag { key, value }))
     }
 
     fn metadata_has(&self, key: &str) -> bool {
@@ -194,7 +196,7 @@ impl<'a> TemplateReader<'_, 'a> {
             let value = section.get(key)?;
             let words = section.strings(key)?;
             if words.is_empty() || words[0].value.is_empty() {
-                self.mistakes.add(value.span(), format!("`{key}` names no program"), None);
+                self.mistakes.add(value.span(), format!("`{key}` does not name a program"), None);
                 return None;
             }
             // A query is asked whatever AMI there is.
@@ -207,7 +209,7 @@ impl<'a> TemplateReader<'_, 'a> {
         let timeout = match section.string("timeout") {
             None => COMMAND_TIMEOUT,
             Some(text) => parse_duration(text.value).unwrap_or_else(|| {
-                let message = format!("`{}` is no length of time", text.value);
+                let message = format!("`{}` is not a duration", text.value);
                 self.mistakes.add(text.span, message, Some("write \"90s\" or \"20m\"".into()));
                 COMMAND_TIMEOUT
             }),
@@ -271,7 +273,7 @@ impl<'a> TemplateReader<'_, 'a> {
             }
             _ => {
                 let hint = "a file, or { baked = \"FILE\", otherwise = \"FILE\" }";
-                let message = "`boot_script` names no script";
+                let message = "`boot_script` does not name a script";
                 self.mistakes.add(value.span(), message, Some(hint.into()));
                 return None;
             }
@@ -294,7 +296,7 @@ impl<'a> TemplateReader<'_, 'a> {
             Ok(text) if !text.trim().is_empty() => Some(ScriptText { shown, text }),
             Ok(_) => {
                 let message = format!("{} is empty", path.display());
-                let hint = "the EC2 plugin takes an empty script for none";
+                let hint = "the EC2 plugin ignores an empty script";
                 self.mistakes.add(file.span, message, Some(hint.into()));
                 None
             }
@@ -314,87 +316,28 @@ pub(super) fn check_consumers(
     names_recur: bool,
     mistakes: &Mistakes,
 ) {
-    let mut seen: Vec<(Place, &str)> = Vec::new();
+    let mut seen: Vec<(WrittenPlace, &str)> = Vec::new();
     for (span, template) in templates {
         let name = template.name.as_str();
         if names_recur && template.all_consumers().next().is_some() {
             let message = format!(
-                "[template.{name}] has consumers, and the names of its AMIs recur: the AMI that they \
-                 name would be gone before the next one is there"
+                "[template.{name}] has consumers, and the names of its AMIs recur: the AMI they name would be gone before the next one exists"
             );
-            let hint = "put {generation} into `pattern` under [naming]";
+            let hint = "add {generation} to `pattern` under [naming]";
             mistakes.add(span.clone(), message, Some(hint.into()));
         }
         let all = template.all_consumers();
-        for place in all.flat_map(|(region, it)| places(it, name, region)) {
+        for place in all.flat_map(|(region, it)| written_places(it, name, region)) {
             if let Some((_, other)) = seen.iter().find(|(other, _)| other.overlaps(&place)) {
                 let text = &place.text;
-                let message = match *other == name {
-                    true => format!("[template.{name}] rolls {text} twice"),
-                    false => format!("[template.{name}] and [template.{other}] both roll {text}"),
+                let message = if *other == name {
+                    format!("[template.{name}] rolls {text} twice")
+                } else {
+                    format!("[template.{name}] and [template.{other}] both roll {text}")
                 };
                 mistakes.add(span.clone(), message, None);
             }
             seen.push((place, name));
         }
-    }
-}
-
-/// Something that a consumer writes.
-struct Place {
-    /// What tells it from others, but for the cloud.
-    key: String,
-    /// The cloud that it is in, where that is named.
-    cloud: Option<String>,
-    text: String,
-}
-
-impl Place {
-    fn overlaps(&self, other: &Place) -> bool {
-        let cloud = match (&self.cloud, &other.cloud) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-        self.key == other.key && cloud
-    }
-
-    fn plain(text: String) -> Place {
-        Place { key: text.clone(), cloud: None, text }
-    }
-}
-
-/// The places of a consumer; SSM and the like have them in each region.
-fn places(consumer: &Consumer, template: &str, region: Option<&str>) -> Vec<Place> {
-    let here = region.map(|region| format!(" in {region}")).unwrap_or_default();
-    match consumer {
-        Consumer::Jenkins(jenkins) => {
-            let file = jenkins.file.canonicalize().unwrap_or_else(|_| jenkins.file.clone());
-            let place = |agent: &AgentName| {
-                let cloud = jenkins.cloud.as_deref().map(|cloud| format!(" of cloud {cloud}"));
-                let (shown, in_cloud) = (&jenkins.shown, cloud.unwrap_or_default());
-                let name = match agent {
-                    AgentName::Description(text) => text.clone(),
-                    AgentName::Labels(text) => {
-                        let mut labels: Vec<&str> = text.split_whitespace().collect();
-                        labels.sort_unstable();
-                        format!("labels {}", labels.join(" "))
-                    }
-                };
-                Place {
-                    key: format!("{} {name}", file.display()),
-                    cloud: jenkins.cloud.clone(),
-                    text: format!("agent template {agent}{in_cloud} in {shown}"),
-                }
-            };
-            jenkins.agents.iter().map(place).collect()
-        }
-        Consumer::Tag { .. } => {
-            vec![Place::plain(format!("the {} of {template}{here}", consumer.label()))]
-        }
-        Consumer::Ssm(_) | Consumer::LaunchTemplate(_) => {
-            vec![Place::plain(format!("{}{here}", consumer.label()))]
-        }
-        // The same program may be told different things.
-        Consumer::Command(_) => Vec::new(),
     }
 }

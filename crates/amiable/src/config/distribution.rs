@@ -46,7 +46,7 @@ impl<'a> TemplateReader<'_, 'a> {
             let name = region.value;
             if !is_region(name) {
                 let hint = "a region is named such as \"eu-west-1\"";
-                let message = format!("`{name}` is no region");
+                let message = format!("`{name}` is not a region");
                 self.mistakes.add(region.span.clone(), message, Some(hint.into()));
             } else if !seen.insert(name) {
                 let message = format!("region {name} is named twice");
@@ -57,8 +57,8 @@ impl<'a> TemplateReader<'_, 'a> {
             && first.value != cloud
         {
             let message =
-                format!("the first of `regions` is {}, and AMIs are baked in {cloud}", first.value);
-            let hint = format!("[cloud] says region = \"{cloud}\": name that first");
+                format!("the first of `regions` is {}, but AMIs are baked in {cloud}", first.value);
+            let hint = format!("[cloud] has region = \"{cloud}\": put that first");
             self.mistakes.add(first.span.clone(), message, Some(hint));
         }
         regions
@@ -69,7 +69,7 @@ impl<'a> TemplateReader<'_, 'a> {
         let read = |text: At<&str>| match principal(text.value) {
             Ok(principal) => Some(principal),
             Err(hint) => {
-                let message = format!("nothing can be shared with `{}`", text.value);
+                let message = format!("AMIs cannot be shared with `{}`", text.value);
                 self.mistakes.add(text.span, message, Some(hint.into()));
                 None
             }
@@ -87,12 +87,12 @@ impl<'a> TemplateReader<'_, 'a> {
         match value.get_ref() {
             DeValue::Boolean(false) => None,
             DeValue::Boolean(true) if is_shared => wrong(
-                "what is encrypted with the account's own key cannot be shared",
-                "name a KMS key that the others may use: encrypt = \"alias/…\" or a table by region",
+                "AMIs encrypted with the account's own key cannot be shared",
+                "name a KMS key that the other accounts may use: encrypt = \"alias/…\" or a table by region",
             ),
             DeValue::Boolean(true) => Some(Encryption::AccountKey),
             DeValue::String(key) if key.starts_with("arn:") && regions.len() > 1 => wrong(
-                "a key by its ARN is of one region",
+                "a key given by its ARN exists in one region only",
                 "write encrypt = { REGION = \"KEY\", … }, or an alias that each region has",
             ),
             DeValue::String(key) if key.trim().is_empty() => wrong("`encrypt` is empty", KEYS),
@@ -114,7 +114,7 @@ impl<'a> TemplateReader<'_, 'a> {
         let named = regions.iter().map(|region| region.value).chain(self.region);
         for region in named.collect::<BTreeSet<&str>>() {
             if !keys.contains_key(region) {
-                let message = format!("`encrypt` names no key for region {region}");
+                let message = format!("`encrypt` has no key for region {region}");
                 self.mistakes.add(section.span.clone(), message, Some(KEYS.into()));
             }
         }
@@ -126,7 +126,7 @@ impl<'a> TemplateReader<'_, 'a> {
         if age > LONGEST_LIFE {
             let section = self.of("deprecate_after");
             let span = section.get("deprecate_after").map_or(0..0, toml::Spanned::span);
-            self.mistakes.add(span, "`deprecate_after` may be up to 10 years", None);
+            self.mistakes.add(span, "`deprecate_after` must be at most 10 years", None);
             return None;
         }
         Some(age)
@@ -153,8 +153,8 @@ impl<'a> TemplateReader<'_, 'a> {
             match destinations.iter_mut().find(|it| it.region == region.value) {
                 Some(destination) => destination.consumers.push(consumer),
                 None => {
-                    let message = format!("the AMIs are not in region {}", region.value);
-                    let hint = "`regions` of the template names those where they are";
+                    let message = format!("AMIs are not copied to region {}", region.value);
+                    let hint = "the template's `regions` lists where they are";
                     self.mistakes.add(region.span, message, Some(hint.into()));
                 }
             }
@@ -183,10 +183,12 @@ fn principal(text: &str) -> Result<Principal, &'static str> {
     let resource = text.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4));
     match resource {
         _ if is_account => Ok(Principal::Account(owned())),
-        _ if text == "all" => Err("amiable makes no AMI public"),
+        _ if text == "all" => Err("amiable does not make AMIs public"),
         Some(rest) if rest.starts_with("organization/o-") => Ok(Principal::Organization(owned())),
         Some(rest) if rest.starts_with("ou/o-") => Ok(Principal::OrganizationalUnit(owned())),
-        _ => Err("write an account's 12 digits, or the ARN of an organisation or of a unit of one"),
+        _ => Err(
+            "write a 12-digit account id, or the ARN of an organisation or an organisational unit",
+        ),
     }
 }
 
@@ -196,7 +198,7 @@ pub(super) fn check_names_recur(
     span: &std::ops::Range<usize>,
     mistakes: &Mistakes,
 ) {
-    let hint = "put {generation} into `pattern` under [naming]";
+    let hint = "add {generation} to `pattern` under [naming]";
     let name = &template.name;
     let refuse = |what: &str| {
         let message = format!("[template.{name}] {what}, and the names of its AMIs recur");

@@ -24,8 +24,8 @@ impl<'a> TemplateReader<'_, 'a> {
         match (name.value, file) {
             ("temporary", None) => KeyPair::Temporary,
             ("temporary", Some(file)) => {
-                let hint = "leave it out: the key is made for each bake and never written to disk";
-                let message = "a temporary key pair has no file";
+                let hint = "remove it: the key is created for each bake and never written to disk";
+                let message = "a temporary key pair does not need a file";
                 self.mistakes.add(file.span, message, Some(hint.into()));
                 KeyPair::Temporary
             }
@@ -101,8 +101,9 @@ impl<'a> TemplateReader<'_, 'a> {
             if name.value == SealStep::FreeSpace.as_str() {
                 free_space = true;
             } else {
-                let message = format!("sealing has no part `{}` besides the usual", name.value);
-                let hint = "there is `free-space`: all else is done unless `keep` names it";
+                let message = format!("sealing has no optional part `{}`", name.value);
+                let hint =
+                    "the only one is `free-space`: everything else is done unless `keep` lists it";
                 self.mistakes.add(name.span, message, Some(hint.into()));
             }
         }
@@ -119,7 +120,11 @@ impl<'a> TemplateReader<'_, 'a> {
             DeValue::Table(table) => table,
             _ => {
                 let hint = "write \"jenkins\", or { kind = \"jenkins\", java = …, remote_root = …, init_has_run = … }";
-                self.mistakes.add(value.span(), "`agent` says no kind of agent", Some(hint.into()));
+                self.mistakes.add(
+                    value.span(),
+                    "`agent` does not name a kind of agent",
+                    Some(hint.into()),
+                );
                 return None;
             }
         };
@@ -127,7 +132,7 @@ impl<'a> TemplateReader<'_, 'a> {
         match section.string("kind") {
             Some(kind) if kind.value == "jenkins" => {}
             Some(kind) => {
-                let message = format!("`{}` is no kind of agent", kind.value);
+                let message = format!("`{}` is not a kind of agent", kind.value);
                 self.mistakes.add(kind.span, message, Some("there is `jenkins`".into()));
             }
             None if section.has("kind") => {}

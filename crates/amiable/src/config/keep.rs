@@ -27,7 +27,7 @@ impl TemplateReader<'_, '_> {
         let text = self.text(key)?;
         let age = parse_days(text.value);
         if age.is_none() {
-            let message = format!("`{}` is no age", text.value);
+            let message = format!("`{}` is not an age", text.value);
             let hint = "write \"30d\", \"6w\" or \"36h\"";
             self.mistakes.add(text.span, message, Some(hint.into()));
         }

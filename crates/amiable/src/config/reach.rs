@@ -11,11 +11,9 @@ use super::template::TemplateReader;
 const NAMED: [&str; 2] = ["session-manager", "instance-connect"];
 
 impl<'a> TemplateReader<'_, 'a> {
-    pub(super) fn reach(&self, ssh_port: u16) -> Reach {
-        let public_ip = self.of("public_ip").boolean("public_ip");
-        let (address, connect) = (self.address(), self.connect());
-        let reach = Reach { public_ip, address, connect };
-        self.check_reach(&reach, ssh_port);
+    pub(super) fn reach(&self, ssh_port: u16, public_ip: Option<bool>) -> Reach {
+        let reach = Reach { address: self.address(), connect: self.connect() };
+        self.check_reach(&reach, ssh_port, public_ip);
         reach
     }
 
@@ -66,9 +64,9 @@ impl<'a> TemplateReader<'_, 'a> {
         section.refuse_others();
         match (bastion, command) {
             (Some(host), None) if host.value.is_empty() || host.value.starts_with('-') => {
-                let message = format!("`{}` is no host", host.value);
+                let message = format!("`{}` is not a host", host.value);
                 let hint =
-                    "what `ssh` takes: \"ops@bastion.example.org\", or a Host of ~/.ssh/config";
+                    "what `ssh` accepts: \"ops@bastion.example.org\", or a Host of ~/.ssh/config";
                 self.mistakes.add(host.span, message, Some(hint.into()));
                 None
             }
@@ -83,7 +81,7 @@ impl<'a> TemplateReader<'_, 'a> {
                 Some(Connect::Command(words))
             }
             _ => {
-                let message = "`connect` says no one way";
+                let message = "`connect` does not name exactly one way";
                 let hint = "give bastion, or command with a program and its arguments";
                 self.mistakes.add(section.span.clone(), message, Some(hint.into()));
                 None
@@ -92,32 +90,33 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     /// What must hold between the keys.
-    fn check_reach(&self, reach: &Reach, ssh_port: u16) {
+    fn check_reach(&self, reach: &Reach, ssh_port: u16, public_ip: Option<bool>) {
         let mistake = |key: &'static str, message: &str, hint: &str| {
             if let Some(value) = self.of(key).get(key) {
                 self.mistakes.add(value.span(), message, Some(hint.into()));
             }
         };
-        if reach.public_ip == Some(false) && reach.address == Some(AddressKind::Public) {
-            let message = "`address` is the public one, and `public_ip` asks for none";
-            mistake("address", message, "leave one of them out");
+        if public_ip == Some(false) && reach.address == Some(AddressKind::Public) {
+            let message = "`address` is the public one, but `public_ip = false` requests none";
+            mistake("address", message, "remove one of them");
         }
         let by_service =
             matches!(reach.connect, Some(Connect::SessionManager | Connect::InstanceConnect));
         if by_service && reach.address.is_some_and(|it| it != AddressKind::Private) {
-            let message = "`connect` goes to the private address";
-            mistake("address", message, "leave `address` out");
+            let message = "`connect` uses the private address";
+            mistake("address", message, "remove `address`");
         }
         // The local endpoint's is another one; AWS' takes this and RDP's.
         if reach.connect == Some(Connect::InstanceConnect) && ssh_port != 22 && !self.local {
-            let message =
-                format!("an EC2 Instance Connect Endpoint leads to port 22, not to {ssh_port}");
-            mistake("ssh_port", &message, "leave `ssh_port` out, or choose another `connect`");
+            let message = format!(
+                "an EC2 Instance Connect Endpoint connects to port 22 only, not to {ssh_port}"
+            );
+            mistake("ssh_port", &message, "remove `ssh_port`, or choose another `connect`");
         }
         let has_profile = self.text("instance_profile").is_some();
         if reach.connect == Some(Connect::SessionManager) && !has_profile {
             let message = "`connect = \"session-manager\"` needs an `instance_profile`";
-            let hint = "one whose role has the policy AmazonSSMManagedInstanceCore";
+            let hint = "its role needs the policy AmazonSSMManagedInstanceCore";
             mistake("connect", message, hint);
         }
     }

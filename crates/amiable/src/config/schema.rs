@@ -61,7 +61,7 @@ fn document_config<'a>(
     root.refuse_others();
     if named.is_empty() {
         let hint = "add a [template.NAME] table; `amiable init` writes an example";
-        mistakes.add(0..0, "the file has no template", Some(hint.into()));
+        mistakes.add(0..0, "the file has no templates", Some(hint.into()));
     }
     let local = cloud.endpoint == CloudEndpoint::Local;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -109,8 +109,12 @@ fn read_cloud(section: &Section<'_>, mistakes: &Mistakes) -> CloudSettings {
             CloudEndpoint::Url(text.value.to_owned())
         }
         Some(text) => {
-            let hint = "write \"local\" or a URL, or leave it out for AWS";
-            mistakes.add(text.span, format!("`{}` is no endpoint", text.value), Some(hint.into()));
+            let hint = "write \"local\" or a URL, or remove it for AWS";
+            mistakes.add(
+                text.span,
+                format!("`{}` is not an endpoint", text.value),
+                Some(hint.into()),
+            );
             CloudEndpoint::Aws
         }
     };
@@ -141,8 +145,8 @@ fn read_accounts(section: &Section<'_>, mistakes: &Mistakes) -> Vec<String> {
     let mut accounts = Vec::new();
     for text in section.string_or_strings("account") {
         if !is_account(text.value) {
-            let hint = "the id of an account has 12 digits, and is written in quotes";
-            let message = format!("`{}` is no account", text.value);
+            let hint = "an account id has 12 digits and is written in quotes";
+            let message = format!("`{}` is not an account id", text.value);
             mistakes.add(text.span.clone(), message, Some(hint.into()));
         }
         accounts.push(text.value.to_owned());
@@ -172,7 +176,7 @@ fn read_jenkins(root: &Section<'_>, mistakes: &Mistakes) -> Option<JenkinsSettin
     section.refuse_others();
     let (url, user, token_env) = (url?, user?, token_env?);
     if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
-        let message = format!("`{}` is no URL", url.value);
+        let message = format!("`{}` is not a URL", url.value);
         mistakes.add(url.span, message, Some("it begins with https:// or http://".into()));
     }
     Some(JenkinsSettings {
@@ -189,8 +193,7 @@ fn read_naming<'a>(
     let section = root.section("naming", "[naming]");
     let namespace = match section.string("namespace") {
         Some(text) if text.value.contains(['*', '?', '\\']) => {
-            let message =
-                "`namespace` must not have `*`, `?` or `\\`, which EC2's filters read as wildcards";
+            let message = "`namespace` must not have `*`, `?` or `\\`, which EC2's filters treat as wildcards";
             mistakes.add(text.span, message.to_owned(), None);
             None
         }
@@ -204,7 +207,7 @@ fn read_naming<'a>(
         }
         None => {
             if !section.has("namespace") {
-                let hint = "it separates these AMIs from all others in the account, such as namespace = \"ci\"";
+                let hint = "it tells these AMIs apart from all others in the account, such as namespace = \"ci\"";
                 section.missing("namespace", Some(hint.into()));
             }
             None
@@ -298,7 +301,7 @@ fn check_names(
         match name {
             Err(error) => {
                 let message = format!(
-                    "[template.{}] would get a name that EC2 refuses: {error}",
+                    "[template.{}] would get a name that EC2 rejects: {error}",
                     template.name
                 );
                 mistakes.add(span.clone(), message, Some(format!("the pattern is {pattern}")));
@@ -309,7 +312,7 @@ fn check_names(
                         "[template.{}] and [template.{other}] would give their AMIs the same name",
                         template.name
                     );
-                    let hint = "put {template} into `pattern` under [naming]";
+                    let hint = "add {template} to `pattern` under [naming]";
                     mistakes.add(span.clone(), message, Some(hint.into()));
                 }
             }

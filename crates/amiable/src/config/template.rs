@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ami_lifecycle::{
-    Architecture, Base, CheckoutOn, HostKey, IpNet, Repository, Source, Template, Timeouts,
-    VcsKind, tags,
+    AmiId, Architecture, Base, CheckoutOn, HostKey, IpNet, LaunchSpec, Repository, Source,
+    Template, Timeouts, VcsKind, tags,
 };
 use jiff::SignedDuration;
 use toml::de::DeValue;
@@ -72,18 +72,18 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
 
     pub(super) fn read(&self, name: &str) -> Option<Template> {
         let system =
-            self.required("system", "the build system it serves, such as system = \"jenkins\"");
-        let os = self.required("os", "the release it runs, such as os = \"debian-12\"");
+            self.required("system", "the build system it is for, such as system = \"jenkins\"");
+        let os = self.required("os", "the operating system release, such as os = \"debian-12\"");
         let ssh_user = self.required(
             "ssh_user",
-            "the user of the base to log in as, such as \"ubuntu\" or \"admin\"",
+            "the user to log in as on the base, such as \"ubuntu\" or \"admin\"",
         );
         let source = self.source();
         let script = self.script(source.as_ref());
         let base = self.base();
         let agent = self.agent();
         let (distribution, consumers) = self.distribution(self.consumers());
-        let ssh_port = self.ssh_port();
+        let (ssh_port, launch) = (self.ssh_port(), self.launch());
         let init_has_run = agent.as_ref().is_some_and(|agent| agent.init_has_run);
         let template = Template {
             name: name.to_owned(),
@@ -92,19 +92,10 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             workdir: self.workdir(),
             description: self.description(),
             metadata: self.metadata(),
-            instance_type: self
-                .text("instance_type")
-                .map_or_else(|| DEFAULT_INSTANCE_TYPE.into(), |text| text.value.to_owned()),
             ssh_port,
-            security_groups: self.security_groups(),
             ssh_from: self.ssh_from(),
-            subnet: self.text("subnet").map(|text| text.value.to_owned()),
-            reach: self.reach(ssh_port),
-            instance_profile: self.text("instance_profile").map(|text| text.value.to_owned()),
-            volume_size: self
-                .of("volume_size")
-                .number("volume_size", LARGEST_VOLUME)
-                .map(|it| it.value),
+            reach: self.reach(ssh_port, launch.public_ip),
+            launch,
             may_reboot: self.may_reboot(),
             timeouts: self.timeouts(),
             keep: self.keep(),
@@ -129,6 +120,20 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         (system.is_some() && os.is_some() && ssh_user.is_some()).then_some(template)
     }
 
+    /// How its machines are launched.
+    fn launch(&self) -> LaunchSpec {
+        let text = |key| self.text(key).map(|text| text.value.to_owned());
+        let volume_size = self.of("volume_size").number("volume_size", LARGEST_VOLUME);
+        LaunchSpec {
+            instance_type: text("instance_type").unwrap_or_else(|| DEFAULT_INSTANCE_TYPE.into()),
+            security_groups: self.security_groups(),
+            subnet: text("subnet"),
+            public_ip: self.of("public_ip").boolean("public_ip"),
+            instance_profile: text("instance_profile"),
+            volume_size: volume_size.map(|it| it.value),
+        }
+    }
+
     fn arch(&self) -> Option<Architecture> {
         let text = self.text("arch")?;
         match text.value {
@@ -140,7 +145,11 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                     "aarch64" => "EC2 calls it `arm64`".into(),
                     _ => did_you_mean(other, &["x86_64", "arm64"]),
                 };
-                self.mistakes.add(text.span, format!("`{other}` is no architecture"), Some(hint));
+                self.mistakes.add(
+                    text.span,
+                    format!("`{other}` is not an architecture"),
+                    Some(hint),
+                );
                 None
             }
         }
@@ -172,9 +181,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     }
 
     fn base_id(&self, id: &str, span: Range<usize>) -> Option<Base> {
-        let digits = id.strip_prefix("ami-").unwrap_or_default();
-        if matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Some(Base::Ami(id.to_owned()));
+        if let Some(id) = AmiId::parse(id) {
+            return Some(Base::Ami(id));
         }
         let hint = "an id is `ami-` and 8 or 17 hexadecimal digits; a name goes into { owner = \"…\", name = \"…\" }";
         self.mistakes.add(span, format!("`{id}` is not an AMI id"), Some(hint.into()));
@@ -200,7 +208,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 let hint = "give owner and name, or ssm, or template";
                 self.mistakes.add(
                     section.span.clone(),
-                    "`base` says no one AMI",
+                    "`base` does not name exactly one AMI",
                     Some(hint.into()),
                 );
                 None
@@ -236,7 +244,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 let hint = "give one of git, bzr and path";
                 self.mistakes.add(
                     section.span.clone(),
-                    "`source` says no one place",
+                    "`source` does not name exactly one place",
                     Some(hint.into()),
                 );
                 return None;
@@ -257,7 +265,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     fn revision(&self, revision: Option<At<&str>>) -> Option<String> {
         let revision = revision?;
         if revision.value.is_empty() || revision.value.starts_with('-') {
-            let message = format!("`{}` is no revision", revision.value);
+            let message = format!("`{}` is not a revision", revision.value);
             self.mistakes.add(revision.span, message, None);
             return None;
         }
@@ -270,7 +278,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             return Some(Repository::Path(folder));
         }
         let message = format!("there is no folder {}", folder.display());
-        let hint = "a path is relative to the configuration file";
+        let hint = "paths are relative to the configuration file";
         self.mistakes.add_missing_file(path.span.clone(), message, Some(hint.into()));
         Some(Repository::Path(folder))
     }
@@ -280,7 +288,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         match (on.value, repository) {
             ("operator", _) => Some(CheckoutOn::Operator),
             ("instance", Repository::Path(_)) => {
-                let hint = "a folder of this machine can only be sent: leave `on` out";
+                let hint = "a folder on this machine can only be sent: remove `on`";
                 self.mistakes.add(
                     on.span,
                     "a path cannot be checked out on the instance",
@@ -289,7 +297,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 None
             }
             ("instance", Repository::Vcs { url, .. }) if Path::new(url).is_absolute() => {
-                let hint = "the instance cannot reach folders of this machine: leave `on` out";
+                let hint = "the instance cannot reach folders on this machine: remove `on`";
                 let message = format!("{url} cannot be checked out on the instance");
                 self.mistakes.add(on.span, message, Some(hint.into()));
                 None
@@ -342,7 +350,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let is_path = text.value.starts_with('/') && !text.value.trim_matches('/').is_empty();
         if !is_path || text.value.split('/').any(|part| part == "..") {
             let hint =
-                "such as workdir = \"/opt/build\": the checkout gets a folder of its own in it";
+                "such as workdir = \"/opt/build\": the checkout goes into a new folder inside it";
             let message = "`workdir` must be the absolute path of a folder on the instance";
             self.mistakes.add(text.span, message, Some(hint.into()));
             return None;
@@ -354,7 +362,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let text = self.text("description")?;
         // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html> allows 255.
         if text.value.chars().count() > 255 || !text.value.is_ascii() {
-            let message = "`description` may have up to 255 ASCII characters";
+            let message = "`description` must have at most 255 ASCII characters";
             self.mistakes.add(text.span, message, None);
             return None;
         }
@@ -379,8 +387,10 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         }
         let room = tags::MOST - tags::OWN;
         if all.len() > room {
-            let message =
-                format!("`metadata` has {} keys, and EC2's tags leave room for {room}", all.len());
+            let message = format!(
+                "`metadata` has {} keys, and EC2's tag limit leaves room for {room}",
+                all.len()
+            );
             self.mistakes.add(self.own.span.clone(), message, None);
         }
         all
@@ -392,7 +402,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             Some(text) if text.value == "allowed" => true,
             Some(text) => {
                 let message = format!("`reboot` cannot be `{}`", text.value);
-                let hint = "there is `allowed`: a script that reboots the machine is run again";
+                let hint = "the only value is `allowed`: a script that reboots the machine is then run again";
                 self.mistakes.add(text.span, message, Some(hint.into()));
                 false
             }
@@ -413,16 +423,16 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             && self.own.has("ssh_from")
             && self.own.has("security_groups")
         {
-            let message = "`ssh_from` means nothing beside `security_groups`";
-            let hint = "amiable changes no rules of groups that a template names";
+            let message = "`ssh_from` has no effect together with `security_groups`";
+            let hint = "amiable does not change the rules of groups that a template names";
             self.mistakes.add(first.span.clone(), message, Some(hint.into()));
         }
         let parse = |text: At<&str>| {
             let net = text.value.parse::<IpNet>().ok();
             let net = net.or_else(|| Some(text.value.parse::<std::net::IpAddr>().ok()?.into()));
             if net.is_none() {
-                let message = format!("`{}` is no range of addresses", text.value);
-                let hint = "such as \"203.0.113.9/32\", or \"0.0.0.0/0\" for the whole world";
+                let message = format!("`{}` is not an address range", text.value);
+                let hint = "such as \"203.0.113.9/32\", or \"0.0.0.0/0\" for every address";
                 self.mistakes.add(text.span, message, Some(hint.into()));
             }
             net.map(|net| net.trunc())
@@ -435,10 +445,14 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         if let Some(subnet) = self.text("subnet")
             && let Some(group) = groups.iter().find(|group| !group.value.starts_with("sg-"))
         {
-            let message =
-                format!("the security group `{}` is named, and a subnet is given", group.value);
-            let hint =
-                format!("EC2 takes groups by sg-… id together with a subnet ({})", subnet.value);
+            let message = format!(
+                "the security group `{}` is given by name together with a subnet",
+                group.value
+            );
+            let hint = format!(
+                "with a subnet ({}), EC2 accepts groups only by their sg-… id",
+                subnet.value
+            );
             self.mistakes.add(group.span.clone(), message, Some(hint));
         }
         groups.into_iter().map(|group| group.value.to_owned()).collect()
@@ -462,7 +476,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 match parse_duration(text.value) {
                     Some(duration) => *slot = duration,
                     None => {
-                        let message = format!("`{}` is no length of time", text.value);
+                        let message = format!("`{}` is not a duration", text.value);
                         self.mistakes.add(
                             text.span,
                             message,

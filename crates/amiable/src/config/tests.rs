@@ -49,7 +49,7 @@ fn a_template_has_its_own_keys_and_the_defaults() {
     let config = read(GOOD).unwrap();
     assert_eq!(config.cloud.endpoint, CloudEndpoint::Local);
     let [agent, tools] = config.templates.as_slice() else { panic!("two templates") };
-    assert_eq!(agent.instance_type, "t3.small");
+    assert_eq!(agent.launch.instance_type, "t3.small");
     assert_eq!((agent.ssh_user.as_str(), tools.ssh_user.as_str()), ("debian", "admin"));
     assert_eq!(agent.ssh_port, 2222);
     assert_eq!(agent.timeouts.boot.as_secs(), 300);
@@ -60,7 +60,7 @@ fn a_template_has_its_own_keys_and_the_defaults() {
 #[test]
 fn each_mistake_is_found_in_the_same_run() {
     for (from, to, expected) in [
-        ("endpoint = \"local\"", "endpoint = \"here\"", "`here` is no endpoint"),
+        ("endpoint = \"local\"", "endpoint = \"here\"", "`here` is not an endpoint"),
         (
             "namespace = \"ci\"",
             "namespace = 5",
@@ -72,7 +72,7 @@ fn each_mistake_is_found_in_the_same_run() {
             "`pattern`: unknown placeholder {generations}: there are {namespace}, {template}, {system}, {os}, {arch}, {date}, {generation}",
         ),
         ("instance_type", "instance_typ", "[defaults] has no key `instance_typ`"),
-        ("boot = \"5m\"", "boot = \"soon\"", "`soon` is no length of time"),
+        ("boot = \"5m\"", "boot = \"soon\"", "`soon` is not a duration"),
         ("owner = \"self\", ", "", "`base` needs `owner`"),
         (
             "{ template = \"agent\" }",
@@ -84,7 +84,7 @@ fn each_mistake_is_found_in_the_same_run() {
             "{ template = \"tools\" }",
             "[template.tools] is based on itself: tools",
         ),
-        ("\"v1\"", "\"-v1\"", "`-v1` is no revision"),
+        ("\"v1\"", "\"-v1\"", "`-v1` is not a revision"),
         (
             "{template}-{generation}",
             "{system}-{generation}",
@@ -100,14 +100,14 @@ fn each_mistake_is_found_in_the_same_run() {
             "base = { template",
             "[template.tools] needs `system`",
         ),
-        ("contact =", "\"amiable:x\" =", "`amiable:x` is a key that amiable or AWS uses itself"),
+        ("contact =", "\"amiable:x\" =", "`amiable:x` is a key reserved by amiable or AWS"),
         ("ssh_user = \"admin\"", "ssh_port = 70000", "`ssh_port` must be from 1 to 65535"),
         ("[cloud]", "[clout]", "the file has no key `clout`"),
-        ("on = \"instance\"", "path = \"x\"", "`source` says no one place"),
+        ("on = \"instance\"", "path = \"x\"", "`source` does not name exactly one place"),
         (
             "ssh_user = \"admin\"",
             "security_groups = [\"a\"]\nsubnet = \"subnet-1\"",
-            "the security group `a` is named, and a subnet is given",
+            "the security group `a` is given by name together with a subnet",
         ),
     ] {
         assert!(GOOD.contains(from), "{from}");

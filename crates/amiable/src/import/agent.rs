@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use ami_lifecycle::AmiId;
 use ami_lifecycle::jenkins_config::{
     Agent, AgentName, Cloud, Document, Field, Format, Region, Selector, resolved,
 };
 
 use super::fields::Fields;
 use super::secrets::line_with_secret;
-use crate::ami_id::is_ami_id;
 use crate::import::file::ImportFile;
 
 /// An agent template that a template can be made of.
@@ -23,7 +23,7 @@ pub(crate) struct Candidate {
     /// The cloud that must be named with it, as another one has an agent of that name.
     pub(super) cloud: Option<String>,
     pub(super) labels: String,
-    pub(super) ami: String,
+    pub(super) ami: AmiId,
     pub(super) script: String,
     /// `None` where only Jenkins knows it.
     pub(super) ssh_user: Option<String>,
@@ -131,8 +131,7 @@ fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
             "its cloud is in {region}: import it into a configuration of its own, with --region {region}"
         )),
         Region::Variable(unknown) if !wanted.region_is_given => Some(format!(
-            "the region of its cloud is {unknown}, whose value only Jenkins knows: say which it is, with \
-             --region"
+            "the region of its cloud is {unknown}, whose value only Jenkins knows: give it with --region"
         )),
         Region::Named(_) | Region::Variable(_) | Region::None => None,
     }
@@ -142,14 +141,15 @@ fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
 fn of_cloud(cloud: &Cloud, wanted: &Wanted<'_>) -> Vec<(String, String)> {
     let mut notable = Vec::new();
     if let Region::Variable(unknown) = &cloud.region {
-        let text = format!("{unknown} is taken to be {}, as you said", wanted.region);
+        let text = format!("{unknown} is taken to be {}, as you specified", wanted.region);
         notable.push(("region".to_owned(), text));
     }
     let filled = |field: &&Field| field.path == "altEC2Endpoint" && !field.value.trim().is_empty();
     if let Some(field) = cloud.fields.iter().find(filled)
         && !field.value.contains(&format!("//ec2.{}.amazonaws.com", wanted.region))
     {
-        let text = "its cloud has an endpoint of its own: set `endpoint` under [cloud] if a bake is to use it";
+        let text =
+            "its cloud has its own endpoint: set `endpoint` under [cloud] if bakes should use it";
         notable.push((field.path.clone(), text.to_owned()));
     }
     notable
@@ -173,23 +173,20 @@ fn named(document: &Document, number: usize) -> Result<(AgentName, Option<String
         }
     }
     match names.first() {
-        None => Err("it has neither description nor labels to tell it by: give it one".into()),
+        None => Err("it has neither a description nor labels to identify it: give it one".into()),
         Some(name) => Err(format!(
-            "several agent templates are called {name}: give each a description or labels of its own"
+            "several agent templates are called {name}: give each its own description or labels"
         )),
     }
 }
 
-fn ami(agent: &Agent) -> Result<String, String> {
+fn ami(agent: &Agent) -> Result<AmiId, String> {
     match &agent.ami {
         Some(ami) => {
             let unknown = |it| format!("its AMI is {it}, which is set elsewhere");
             let ami = agent.format.known(ami).map_err(unknown)?;
-            if is_ami_id(&ami) {
-                Ok(ami)
-            } else {
-                Err(format!("its AMI is {ami}, which is not an AMI id"))
-            }
+            let odd = || format!("its AMI is {ami}, which is not an AMI id");
+            AmiId::parse(&ami).ok_or_else(odd)
         }
         None if agent.search.is_empty() => Err("it names no AMI".into()),
         None => Err(by_filters(agent)),
@@ -205,10 +202,9 @@ fn by_filters(agent: &Agent) -> String {
     });
     match tag {
         Some(tag) => format!(
-            "it looks its AMI up by filters: a consumer {tag} puts that tag on the current AMI, and only there"
+            "it finds its AMI by filters: a consumer {tag} sets that tag on the current AMI, and only there"
         ),
-        None => "it looks its AMI up by filters: let it look for a tag, which a consumer `tag = { … }` puts \
-                 on the current AMI"
+        None => "it finds its AMI by filters: let it filter by a tag, which a consumer `tag = { … }` sets on the current AMI"
             .into(),
     }
 }
@@ -217,8 +213,7 @@ fn by_filters(agent: &Agent) -> String {
 fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, String> {
     let Some(written) = &agent.init_script else {
         return Err(format!(
-            "it has no init script: it boots {ami} as it is, and there is nothing to bake. To roll it as \
-             well, write a template for it, with a script"
+            "it has no init script: it boots {ami} as it is, so there is nothing to bake. To roll it too, write a template with a script for it"
         ));
     };
     let script = match agent.format {
@@ -226,7 +221,7 @@ fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, Strin
         Format::Casc => resolved(written).map_err(|variable| match variable.split_once(':') {
             Some(("readFile" | "readFileBase64", file)) => {
                 format!(
-                    "its init script is a file already, {file}: name that as a template's script"
+                    "its init script is already a file, {file}: use that as a template's script"
                 )
             }
             _ => format!(
@@ -237,8 +232,7 @@ fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, Strin
     };
     match line_with_secret(&script) {
         Some(line) if !wanted.with_secrets => Err(format!(
-            "line {line} of its init script seems to hold a secret, which no AMI should have: take it \
-             out, or let --with-secrets copy it all the same"
+            "line {line} of its init script seems to contain a secret, which no AMI should have: remove it, or copy it anyway with --with-secrets"
         )),
         _ => Ok(script),
     }

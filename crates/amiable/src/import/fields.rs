@@ -16,7 +16,7 @@ impl Notes {
 
 /// What may matter for what is in the AMI.
 const NOTABLE: [(&str, &str); 4] = [
-    ("userData", "Jenkins goes on sending it; if the bake needs it too, set `user_data`"),
+    ("userData", "Jenkins still sends it; if the bake needs it too, set `user_data`"),
     ("customDeviceMapping", "the AMI has the root volume only; `volume_size` sets its size"),
     ("tmpDir", "the init script may expect it"),
     ("slaveCommandPrefix", "the user that it names must be in the AMI"),
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
         let written = self.value_of(self.of_type("sshPort")?, "sshPort", "ssh_port")?;
         let port = written.parse().ok().filter(|port| *port != 0);
         if port.is_none() {
-            self.notes.add("sshPort", "it is no port: set `ssh_port` if it is not 22");
+            self.notes.add("sshPort", "it is not a port: set `ssh_port` if it is not 22");
         }
         port.filter(|port| *port != 22)
     }
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
             subnets.split([' ', '\t', '\n', '\r', ',', ';']).filter(|it| !it.is_empty());
         let subnet = subnets.next().map(String::from);
         if subnets.next().is_some() {
-            self.notes.add("subnetId", "only the first subnet is taken: a bake is in one");
+            self.notes.add("subnetId", "only the first subnet is used: a bake runs in one");
         }
         let groups = self.value("securityGroups", "security_groups").unwrap_or_default();
         // Names have blanks.
@@ -159,7 +159,8 @@ impl<'a> Fields<'a> {
         let (taken, left): (Vec<&str>, Vec<&str>) =
             groups.partition(|it| !in_subnet || it.starts_with("sg-"));
         if !left.is_empty() {
-            let text = "with a subnet, EC2 takes groups by sg-… id: set `security_groups`";
+            let text =
+                "with a subnet, EC2 accepts groups only by their sg-… id: set `security_groups`";
             self.notes.add("securityGroups", text);
         }
         (subnet, taken.into_iter().map(String::from).collect())
@@ -183,7 +184,7 @@ impl<'a> Fields<'a> {
             }
         }
         for (name, line) in &self.agent.no_texts {
-            let text = format!("line {line} has more than the one text that Jenkins takes");
+            let text = format!("line {line} has more than the single value that Jenkins takes");
             self.notes.add(name, text);
         }
         let has_type = self.agent.fields.iter().any(|field| field.path.starts_with("amiType."));
@@ -193,12 +194,11 @@ impl<'a> Fields<'a> {
         }
         let script = self.agent.init_script.as_deref().unwrap_or_default();
         if ["{{", "{%", "<%"].iter().any(|begin| script.contains(begin)) {
-            let text = "it is taken as it stands; if the file is a template, put in what its placeholders stand for";
+            let text = "it is used as written; if the file is a template, replace its placeholders";
             self.notes.add("initScript", text);
         }
         for key in self.agent.search.keys().into_iter().filter(|_| self.agent.ami.is_some()) {
-            let text = "the plugin asks EC2 for an AMI by its id and by this, and starts no agent where a new \
-                        AMI does not match it: take it out; `amiable roll` refuses such an AMI";
+            let text = "the plugin asks EC2 for an AMI by its id and by this, and starts no agent where a new AMI does not match: remove it; `amiable roll` refuses such an AMI";
             self.notes.add(key, text);
         }
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ami_lifecycle::jenkins_config::{Agent, Region};
-use ami_lifecycle::{Base, Consumer, KnownAmi, Repository, Template};
+use ami_lifecycle::{AmiId, Base, Consumer, KnownAmi, Repository, Template};
 
 pub(crate) use agent::{Candidate, Left, Wanted};
 pub(crate) use namespace::namespace;
@@ -81,7 +81,7 @@ pub(crate) fn plan(
     files: &[ImportFile],
     existing: &Existing<'_>,
     wanted: &Wanted<'_>,
-    amis: &BTreeMap<String, KnownAmi>,
+    amis: &BTreeMap<AmiId, KnownAmi>,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut names = Names::new(existing);
@@ -117,7 +117,7 @@ pub(crate) fn plan(
 }
 
 /// The AMIs of a region that agent templates boot from, taken over or not, each once.
-pub(crate) fn amis(files: &[ImportFile], wanted: &Wanted<'_>) -> Vec<String> {
+pub(crate) fn amis(files: &[ImportFile], wanted: &Wanted<'_>) -> Vec<AmiId> {
     let agents = files.iter().flat_map(|file| {
         let here = |agent: &&Agent| match &file.document.clouds()[agent.cloud].region {
             Region::Named(region) => region == wanted.region,
@@ -126,8 +126,8 @@ pub(crate) fn amis(files: &[ImportFile], wanted: &Wanted<'_>) -> Vec<String> {
         };
         file.document.agents().iter().filter(here)
     });
-    let ids = agents.filter_map(|agent| agent.ami.clone()).filter(|ami| ami.starts_with("ami-"));
-    let mut amis: Vec<String> = ids.collect();
+    let ids = agents.filter_map(|agent| AmiId::parse(agent.ami.as_ref()?));
+    let mut amis: Vec<AmiId> = ids.collect();
     amis.sort();
     amis.dedup();
     amis

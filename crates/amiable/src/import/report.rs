@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ami_lifecycle::KnownAmi;
 use ami_lifecycle::jenkins_config::AgentName;
+use ami_lifecycle::{AmiId, KnownAmi};
 use similar::{ChangeTag, TextDiff};
 
 use super::release::published_base;
@@ -14,7 +14,7 @@ use super::{Group, Plan};
 const MOST_LINES: usize = 8;
 
 /// The report. `amis` is what was looked up; `None` when nothing could be, and why.
-pub(crate) fn report(plan: &Plan, amis: Result<&BTreeMap<String, KnownAmi>, &str>) -> String {
+pub(crate) fn report(plan: &Plan, amis: Result<&BTreeMap<AmiId, KnownAmi>, &str>) -> String {
     let mut lines = Vec::new();
     templates(plan, &mut lines);
     looked_up(plan, amis, &mut lines);
@@ -57,11 +57,7 @@ fn agents(group: &Group) -> String {
 }
 
 /// What is known of each base, with advice.
-fn looked_up(
-    plan: &Plan,
-    amis: Result<&BTreeMap<String, KnownAmi>, &str>,
-    lines: &mut Vec<String>,
-) {
+fn looked_up(plan: &Plan, amis: Result<&BTreeMap<AmiId, KnownAmi>, &str>, lines: &mut Vec<String>) {
     lines.push(String::new());
     let amis = match amis {
         Ok(amis) => amis,
@@ -72,7 +68,7 @@ fn looked_up(
     };
     // Those of templates first, as they stand above.
     let of_groups = plan.groups.iter().map(Group::ami);
-    let mut ids: Vec<&str> = of_groups.chain(amis.keys().map(String::as_str)).collect();
+    let mut ids: Vec<&str> = of_groups.chain(amis.keys().map(AmiId::as_str)).collect();
     let mut seen = BTreeSet::new();
     ids.retain(|id| seen.insert(*id));
     for id in ids {
@@ -81,13 +77,13 @@ fn looked_up(
         let group = plan.groups.iter().find(|group| group.ami() == id);
         let published = group.and_then(|group| published_base(group.release.as_deref()?));
         if let Some(base) = published.filter(|_| !ami.can_be_base()) {
-            lines.push(format!("  its release's maker names its own so: {base}"));
+            lines.push(format!("  the publisher of its release names its AMIs like this: {base}"));
         }
     }
 }
 
 /// How many templates wait for another base.
-pub(crate) fn without_base(plan: &Plan, amis: &BTreeMap<String, KnownAmi>) -> usize {
+pub(crate) fn without_base(plan: &Plan, amis: &BTreeMap<AmiId, KnownAmi>) -> usize {
     let lacks = |group: &&Group| amis.get(group.ami()).is_some_and(|ami| !ami.can_be_base());
     plan.groups.iter().filter(lacks).count()
 }
@@ -95,27 +91,26 @@ pub(crate) fn without_base(plan: &Plan, amis: &BTreeMap<String, KnownAmi>) -> us
 fn verdict(ami: &KnownAmi) -> String {
     let name = ami.name.as_deref().unwrap_or("without name");
     if !ami.exists {
-        return "does not exist in this region, or not for you: nothing can be baked from it, and no \
-                new agent can boot from it"
+        return "does not exist in this region, or is not shared with you: nothing can be baked from it, and no new agent can boot from it"
             .into();
     }
     if !ami.is_ebs {
         return format!(
-            "{name} is instance-store-backed: leave such AMIs, as nothing can be baked from them"
+            "{name} is backed by instance store: move off such AMIs, because nothing can be baked from them"
         );
     }
     if let Some((template, generation)) = &ami.baked_as {
         return format!(
-            "{name} was baked by amiable for template {template} (generation {generation}): choose what \
-             that was baked from, so that AMIs do not pile up on each other"
+            "{name} was baked by amiable for template {template} (generation {generation}): choose its base instead, so that AMIs do not stack up on each other"
         );
     }
-    match ami.is_own {
-        true => format!("{name} is your own"),
-        false => format!(
-            "{name} is public, of account {}, who may withdraw it: what is baked from it is your own",
+    if ami.is_own {
+        format!("{name} is yours")
+    } else {
+        format!(
+            "{name} is public and belongs to account {}, which may withdraw it; what you bake from it is yours",
             ami.owner
-        ),
+        )
     }
 }
 
@@ -130,7 +125,7 @@ fn consolidation(plan: &Plan, lines: &mut Vec<String>) {
     for (release, groups) in releases.into_iter().filter(|(_, groups)| groups.len() > 1) {
         lines.push(String::new());
         lines.push(format!(
-            "{release}: {} AMIs, where one may do for all. Against template {}:",
+            "{release}: {} AMIs where one may be enough. Compared with template {}:",
             groups.len(),
             groups[0].name
         ));
@@ -144,13 +139,15 @@ fn consolidation(plan: &Plan, lines: &mut Vec<String>) {
 fn differences(left: &Group, right: &Group) -> Vec<String> {
     let mut differ = Vec::new();
     let base = if left.ami() == right.ami() { "the same base" } else { "another base" };
-    differ.push(match left.ami() == right.ami() {
-        true => base.to_owned(),
-        false => format!("{base} ({})", right.ami()),
+    differ.push(if left.ami() == right.ami() {
+        base.to_owned()
+    } else {
+        format!("{base} ({})", right.ami())
     });
-    differ.push(match left.script == right.script {
-        true => "the same script, so that on one base they would share an AMI".to_owned(),
-        false => "another script:".to_owned(),
+    differ.push(if left.script == right.script {
+        "the same script, so that on one base they would share an AMI".to_owned()
+    } else {
+        "another script:".to_owned()
     });
     let (one, other) = (left.first(), right.first());
     if (&one.ssh_user, &one.run_as) != (&other.ssh_user, &other.run_as) {
@@ -163,7 +160,7 @@ fn differences(left: &Group, right: &Group) -> Vec<String> {
 fn script_lines(left: &Group, right: &Group) -> Vec<String> {
     let (one, other) = (&left.first().script, &right.first().script);
     if [one, other].iter().any(|script| line_with_secret(script).is_some()) {
-        return vec!["    (not shown, as one of them seems to hold a secret)".into()];
+        return vec!["    (not shown, because one of them seems to contain a secret)".into()];
     }
     let diff = TextDiff::from_lines(one.as_str(), other.as_str());
     let changes = diff.iter_all_changes().filter_map(|change| {
@@ -197,11 +194,11 @@ fn not_carried(plan: &Plan, lines: &mut Vec<String>) {
         lines.push(String::new());
     }
     for (file, remark) in &plan.remarks {
-        lines.push(format!("left as it is: {file}: {remark}"));
+        lines.push(format!("not changed: {file}: {remark}"));
     }
     for left in &plan.left {
         lines.push(format!(
-            "left as it is: {} ({}:{}): {}",
+            "not changed: {} ({}:{}): {}",
             left.title, left.file, left.line, left.why
         ));
     }
@@ -211,9 +208,9 @@ fn not_carried(plan: &Plan, lines: &mut Vec<String>) {
     if !stays.is_empty() {
         let fields: Vec<&str> = stays.into_iter().collect();
         lines.push(format!(
-            "stays in Jenkins, as it is about agents and not about their AMI: {}",
+            "stays in Jenkins, because it concerns agents and not their AMI: {}",
             fields.join(", ")
         ));
-        lines.push("stays in Jenkins: the clouds with their credentials and keys; amiable has AWS' usual chain".into());
+        lines.push("stays in Jenkins: the clouds with their credentials and keys; amiable uses AWS' usual credential chain".into());
     }
 }

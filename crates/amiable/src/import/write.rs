@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ami_lifecycle::KnownAmi;
 use ami_lifecycle::jenkins_config::AgentName;
+use ami_lifecycle::{AmiId, KnownAmi};
 
 use super::release::{UNKNOWN, published_base};
 use super::{Candidate, Group, Plan};
@@ -12,7 +12,7 @@ use crate::config::settings::{CloudEndpoint, CloudSettings};
 /// The head of a new configuration.
 fn head(cloud: &CloudSettings, namespace: &str) -> String {
     let mut text = String::from(
-        "# Written by `amiable jenkins import`. `amiable validate` checks it.\n\n[cloud]\n",
+        "# Written by `amiable jenkins import`. Check it with `amiable validate`.\n\n[cloud]\n",
     );
     match &cloud.endpoint {
         CloudEndpoint::Aws => {}
@@ -23,7 +23,7 @@ fn head(cloud: &CloudSettings, namespace: &str) -> String {
         text += &format!("region = {}\n", quoted(region));
     }
     text += "\n[naming]\n\
-             # The tag that separates these AMIs from all others in the account.\n";
+             # The tag that tells these AMIs apart from all others in the account.\n";
     text += &format!("namespace = {}\n", quoted(namespace));
     text + "pattern = \"{namespace}-{template}-{arch}-{date}-{generation}\"\n\n\
             [defaults]\nsystem = \"jenkins\"\nsource = { path = \"init\" }\n"
@@ -33,17 +33,17 @@ fn head(cloud: &CloudSettings, namespace: &str) -> String {
 pub(crate) fn configuration(
     plan: &Plan,
     (cloud, namespace): (&CloudSettings, &str),
-    amis: &BTreeMap<String, KnownAmi>,
+    amis: &BTreeMap<AmiId, KnownAmi>,
 ) -> String {
     format!("{}{}", head(cloud, namespace), tables(plan, amis, true))
 }
 
 /// The tables of the templates. `has_defaults` when the file has what [`head`] writes.
-pub(crate) fn tables(plan: &Plan, amis: &BTreeMap<String, KnownAmi>, has_defaults: bool) -> String {
+pub(crate) fn tables(plan: &Plan, amis: &BTreeMap<AmiId, KnownAmi>, has_defaults: bool) -> String {
     plan.groups.iter().map(|group| table(group, amis, has_defaults)).collect()
 }
 
-fn table(group: &Group, amis: &BTreeMap<String, KnownAmi>, has_defaults: bool) -> String {
+fn table(group: &Group, amis: &BTreeMap<AmiId, KnownAmi>, has_defaults: bool) -> String {
     let agent = group.first();
     let name = key(&group.name);
     if group.is_there {
@@ -82,7 +82,7 @@ fn table(group: &Group, amis: &BTreeMap<String, KnownAmi>, has_defaults: bool) -
         add("instance_profile", quoted(profile));
     }
     if let Some(base) = group.release.as_deref().and_then(published_base) {
-        text += &format!("# base = {base}   # how its maker names its own\n");
+        text += &format!("# base = {base}   # how its publisher names its AMIs\n");
     }
     let root = agent.remote_root.as_deref().unwrap_or_default();
     let root =

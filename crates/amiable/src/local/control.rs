@@ -15,8 +15,8 @@ pub(super) async fn ask(folder: &Folder, request: &Request) -> Result<Reply, Fai
 
 /// A server of another version may misunderstand a request.
 pub(super) fn other_answer() -> Failure {
-    Failure::failed("the local endpoint gave an answer to another question")
-        .hint("`amiable local stop` ends it; the next command starts one of this version")
+    Failure::failed("the local endpoint answered a different request")
+        .hint("run `amiable local stop`; the next command starts one of this version")
 }
 
 pub(super) async fn is_running(folder: &Folder) -> bool {

@@ -11,30 +11,30 @@ use crate::local::control::{ask, other_answer};
 
 #[derive(Debug, Args)]
 pub(crate) struct FaultArgs {
-    /// Descriptions tell what was so long ago, such as 2s or 500ms
+    /// Describe calls show the state of this long ago, such as 2s or 500ms
     #[arg(long, value_name = "TIME", value_parser = duration)]
     lag: Option<Duration>,
-    /// New resources are not found for so long, whichever call names them
+    /// New resources are not found for this long, whichever call names them
     #[arg(long, value_name = "TIME", value_parser = duration)]
     not_found: Option<Duration>,
-    /// Throttle calls by buckets of the sizes that EC2 documents
+    /// Throttle calls with token buckets of the sizes that EC2 documents
     #[arg(long)]
     throttle: bool,
-    /// Let a call fail: ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT][,region=REGION]
+    /// Make a call fail: ACTION=CODE|cut|wait:TIME[,after][,skip=N][,times=N][,chance=PERCENT][,region=REGION]
     ///
     /// ACTION may be `*`, and with simulated machines `ssh` for a command or `ssh-login`.
-    /// `cut` closes the connection without an answer; `wait` lets the call take longer. With
-    /// `after` the call takes effect all the same, before that. The first N calls pass with
-    /// `skip`, and N fail with `times`. With `region` only calls in that region are meant.
+    /// `cut` closes the connection without an answer; `wait` makes the call take longer. With
+    /// `after`, the call takes effect first. `skip` lets the first N calls pass, and `times` makes
+    /// N calls fail. `region` limits the fault to calls in that region.
     #[arg(long, value_name = "FAULT")]
     call: Vec<CallFault>,
-    /// Allow these actions and no others, as IAM would: such as 'Describe*'
+    /// Allow only these actions, as IAM would, such as 'Describe*'
     #[arg(long, value_name = "ACTION")]
     allow: Vec<String>,
-    /// What chances are drawn from
+    /// Seed for random choices
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Nothing goes wrong any more
+    /// Remove all faults
     #[arg(long, conflicts_with_all = ["lag", "not_found", "throttle", "call", "allow"])]
     off: bool,
 }
@@ -43,7 +43,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     local_ec2::parse_duration(text).ok_or_else(|| "write 500ms, 2s or 1.5s".into())
 }
 
-/// Without options it tells what is on; with some, these and no others are on.
+/// Without options, shows the active faults; with options, these replace the active ones.
 pub(super) async fn run(folder: &Folder, args: FaultArgs, console: &Console) -> Outcome {
     let off = args.off;
     let wanted = Faults {
@@ -82,7 +82,7 @@ fn text(faults: &Faults) -> String {
         lines.push(format!("call        {call}"));
     }
     if lines.is_empty() {
-        return "nothing goes wrong on purpose".into();
+        return "no faults are injected".into();
     }
     lines.push(format!("seed        {}", faults.seed));
     lines.join("\n")

@@ -28,11 +28,11 @@ use crate::surroundings;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
-    /// Start it; one that runs already is left as it is
+    /// Start it; does nothing if it is already running
     Start(StartArgs),
-    /// Shut its instances down and end it; disks and AMIs stay
+    /// Shut down its instances and stop it; disks and AMIs are kept
     Stop,
-    /// Tell whether it runs and what it has
+    /// Show whether it is running and what it contains
     Status {
         /// As JSON
         #[arg(long)]
@@ -40,30 +40,30 @@ pub(crate) enum LocalCommand {
     },
     /// Print shell exports that make any AWS client use it
     Env,
-    /// Make an AMI of a cloud image: qcow2, raw, or what else QEMU reads
+    /// Make an AMI from a cloud image: qcow2, raw, or another format that QEMU reads
     Import(ImportArgs),
-    /// Let another account use a shared AMI, as usage reports tell it from then on
+    /// Pretend that another account uses a shared AMI, for usage reports
     Used(UsedArgs),
-    /// Terminate its instances and delete all that was made; address and key stay
+    /// Terminate its instances and delete everything; address and keys are kept
     Reset {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
-    /// Let things go wrong on purpose, as they do on AWS now and then
+    /// Inject faults, as they occur on AWS now and then
     Fault(FaultArgs),
-    /// Tell how often each action was called since it was started
+    /// Show how often each action was called since the start
     Calls {
-        /// Begin to count anew
+        /// Reset the counters
         #[arg(long)]
         reset: bool,
-        /// How it is printed
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         output: Output,
     },
     /// Print its log
     Logs {
-        /// Go on with what comes
+        /// Follow the log
         #[arg(long, short)]
         follow: bool,
     },
@@ -74,24 +74,24 @@ pub(crate) enum LocalCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
-    /// What its instances are [default: as at the last start, qemu at the first]
+    /// Kind of its instances [default: as at the last start, initially qemu]
     #[arg(long, value_enum)]
     machines: Option<Machines>,
-    /// The TCP port on 127.0.0.1 [default: as at the last start, a free one at the first]
+    /// TCP port on 127.0.0.1 [default: as at the last start, initially a free one]
     #[arg(long)]
     port: Option<u16>,
-    /// The port of an instance's address that leads to its sshd
+    /// Port on an instance's address that leads to its sshd
     #[arg(long, default_value_t = 2222)]
     ssh_port: u16,
     /// How long simulated machines take, such as running=10s,ssh=15s,api=50ms; spread=10%,seed=1
-    /// draws each around that
+    /// varies each of them
     #[arg(long, value_name = "NAME=TIME,…", default_value = "")]
     delays: Delays,
-    /// How long its Recycle Bin keeps what is deleted, such as 7d [default: as at the last start,
-    /// at the first there is none]
+    /// How long its Recycle Bin keeps deleted resources, such as 7d [default: as at the last start,
+    /// initially no Recycle Bin]
     #[arg(long, value_name = "TIME", value_parser = kept)]
     recycle_bin: Option<Duration>,
-    /// What simulated machines answer to SSH commands that contain a text: an exit status
+    /// Exit status of simulated machines for SSH commands that contain a text
     #[arg(long, value_name = "TEXT=STATUS")]
     answer: Vec<Answer>,
 }
@@ -117,29 +117,29 @@ pub(crate) struct ImportArgs {
     /// The AMI's architecture
     #[arg(long, default_value = "x86_64", value_parser = ["x86_64", "arm64"])]
     arch: String,
-    /// The account that owns it, or amazon or aws-marketplace: everybody may launch it then
+    /// Account that owns it, or amazon or aws-marketplace; everybody may then launch it
     /// [default: your own]
     #[arg(long, value_name = "ACCOUNT")]
     owner: Option<String>,
-    /// Let it count as deprecated since then, such as 2026-01-31
+    /// Date of its deprecation, such as 2026-01-31
     #[arg(long, value_name = "DATE", value_parser = day)]
     deprecated: Option<Timestamp>,
-    /// Print the id of the AMI that has the name already, if there is one
+    /// If an AMI with the name exists, print its id and import nothing
     #[arg(long)]
     if_missing: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UsedArgs {
-    /// The AMI, by its id
+    /// Id of the AMI
     ami: String,
-    /// The account, which the AMI is shared with
+    /// Account that the AMI is shared with
     #[arg(long, value_name = "ACCOUNT")]
     account: String,
-    /// So many of its instances were started from it
+    /// How many of its instances were started from it
     #[arg(long, value_name = "N", default_value_t = 0)]
     instances: u64,
-    /// So many of its launch templates name it
+    /// How many of its launch templates name it
     #[arg(long, value_name = "N", default_value_t = 0)]
     launch_templates: u64,
 }
@@ -256,7 +256,7 @@ async fn reset(folder: &Folder, yes: bool, console: &Console) -> Outcome {
     confirm(console, yes, "Delete them all?", "nothing was deleted")?;
     match ask(folder, &Request::Reset).await? {
         Reply::Reset => {
-            console.message("all is deleted");
+            console.message("everything is deleted");
             Ok(())
         }
         _ => Err(other_answer()),
@@ -266,7 +266,7 @@ async fn reset(folder: &Folder, yes: bool, console: &Console) -> Outcome {
 async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
     let Reply::Status(status) = ask(folder, &Request::Status)
         .await
-        .map_err(|failure| failure.hint("`amiable local start` starts it"))?
+        .map_err(|failure| failure.hint("run `amiable local start`"))?
     else {
         return Err(other_answer());
     };

@@ -157,9 +157,10 @@ impl Observer for BakeView {
                 ));
                 if self.bar.is_some() {
                     let seconds = time.as_secs_f64();
-                    self.console.message(&match self.headings().is_shown {
-                        true => format!("{template}:   done in {seconds:.1} s"),
-                        false => format!("{template}: {} ({seconds:.1} s)", stage.label()),
+                    self.console.message(&if self.headings().is_shown {
+                        format!("{template}:   done in {seconds:.1} s")
+                    } else {
+                        format!("{template}: {} ({seconds:.1} s)", stage.label())
                     });
                 }
             }

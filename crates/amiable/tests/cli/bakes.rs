@@ -148,7 +148,7 @@ fn a_source_without_the_script_is_found_out_before_anything_is_started() {
     farm.edit("amiable.toml", "{ path = \"init\" }", "{ git = \"empty\" }");
     let text = farm.amiable(&["create", "agent"]);
     assert!(text.contains("status: 1"), "{text}");
-    assert!(text.contains("the script setup-agent is not in [FARM]/empty at "), "{text}");
+    assert!(text.contains("the script setup-agent does not exist in [FARM]/empty at "), "{text}");
     assert!(!text.contains("starting the instance"), "{text}");
 }
 

@@ -78,8 +78,8 @@ fn nothing_is_done_in_an_account_that_is_not_meant() {
     for command in [&["create", "agent"][..], &["sweep", "--yes"], &["doctor"], &["list"]] {
         let (output, text) = account.run(command, &[]);
         assert_eq!(output.status.code(), Some(2), "{command:?}: {text}");
-        assert!(text.contains("the credentials are of account 000000000000"), "{text}");
-        assert!(text.contains(", and 111111111111 is meant"), "{text}");
+        assert!(text.contains("the credentials belong to account 000000000000"), "{text}");
+        assert!(text.contains(", but the configuration says 111111111111"), "{text}");
     }
     let lists = "account = [\"111111111111\", \"000000000000\"]";
     farm.edit("amiable.toml", "account = \"111111111111\"", lists);
@@ -89,7 +89,7 @@ fn nothing_is_done_in_an_account_that_is_not_meant() {
     farm.edit("amiable.toml", lists, "account = \"1234\"");
     let (output, text) = account.run(&["validate"], &[]);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("`1234` is no account"), "{text}");
+    assert!(text.contains("`1234` is not an account id"), "{text}");
     farm.edit("amiable.toml", "account = \"1234\"", "account = 1234");
     let (_, text) = account.run(&["validate"], &[]);
     let told = "`account` must be a string, or an array of strings, and this is a number";
@@ -110,7 +110,10 @@ fn a_line_that_aws_cannot_read_is_told_with_its_file() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains("/home/.aws/config on line 5"), "{text}");
         assert!(!text.contains("no region is configured"), "{text}");
-        assert!(text.contains("hint: in AWS' files a line is `[profile NAME]`"), "{text}");
+        assert!(
+            text.contains("hint: in AWS' configuration files a line is `[profile NAME]`"),
+            "{text}"
+        );
     }
 }
 
@@ -131,6 +134,9 @@ fn a_session_that_is_missing_is_told_with_the_command_that_begins_it() {
         let (output, text) = account.run(&["list"], &[]);
         assert_eq!(output.status.code(), Some(1), "{config}: {text}");
         assert!(text.contains("there are no credentials of the AWS profile: "), "{config}: {text}");
-        assert!(text.contains(&format!("hint: `{command}` begins a session")), "{config}: {text}");
+        assert!(
+            text.contains(&format!("hint: if the session has expired, run `{command}`")),
+            "{config}: {text}"
+        );
     }
 }

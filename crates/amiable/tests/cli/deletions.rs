@@ -140,7 +140,10 @@ fn what_a_bake_under_way_makes_is_not_deleted() {
     let seen = crate::farm::wait_for_line(&mut bake, "  image ami-");
     let (_, image) = seen.split_once("  image ").unwrap();
     let refused = farm.amiable(&["delete", &image[..21], "--yes"]);
-    assert!(refused.contains("status: 1") && refused.contains("that bake makes it"), "{refused}");
+    assert!(
+        refused.contains("status: 1") && refused.contains("that bake is making it"),
+        "{refused}"
+    );
     assert!(bake.wait().unwrap().success());
 }
 
@@ -196,7 +199,7 @@ fn a_restore_that_broke_off_is_gone_on_with() {
     }
     farm.stdout(&["local", "fault", "--off"]);
     let text = farm.amiable(&["restore", &first]);
-    assert!(text.contains("(generation 1) is back, as previous"), "{text}");
+    assert!(text.contains("(generation 1) is restored as previous"), "{text}");
     assert_eq!(farm.status()["snapshots"], 3);
 }
 

@@ -30,7 +30,7 @@ fn a_group_that_does_not_let_this_machine_in_is_told() {
     let text = farm.amiable(&["doctor"]);
     assert!(text.contains("status: 1"), "{text}");
     let told =
-        "SSH access by default                       no rule lets [ADDRESS] in at port 2222: ";
+        "SSH access by default                       no rule allows [ADDRESS] on port 2222: ";
     assert!(text.contains(told), "{text}");
 }
 
@@ -51,10 +51,10 @@ fn a_base_that_the_account_does_not_allow_itself_is_named() {
     state("audit-mode");
     let text = farm.amiable(&["doctor"]);
     assert!(text.contains("allowed AMIs") && text.contains("others are only marked"), "{text}");
-    assert!(text.contains("settings do not admit"), "{text}");
+    assert!(text.contains("settings do not allow"), "{text}");
     state("enabled");
     let text = farm.amiable(&["doctor"]);
-    assert!(text.contains("only those of this account are found"), "{text}");
+    assert!(text.contains("only AMIs of this account are found"), "{text}");
     let text = farm.amiable(&["create", "agent"]);
     assert!(text.contains("whether the account allows itself such AMIs"), "{text}");
 }

@@ -37,8 +37,8 @@ fn configuration_in_other_programs_files_is_taken_over_and_rolled_in_place() {
 #[test]
 fn templates_and_programs_are_refused_as_what_they_are() {
     let (told, _) = import("clouds.yaml.erb", file!("erb-template-clouds.yaml.erb"));
-    let hint = "hint: give amiable what is made of it, or let it take its AMI from an SSM parameter or a tag";
-    has(&told, &["it is a template (ERB), and no file that Jenkins reads", hint]);
+    let hint = "hint: give amiable the file generated from it, or let it take its AMI from an SSM parameter or a tag";
+    has(&told, &["it is a template (ERB), not a file that Jenkins reads", hint]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_key_that_is_twice_elsewhere_is_no_matter() {
     assert_eq!(read(&farm, "jenkins.yaml"), text.replace(ID, &ami));
     let twice =
         text.replace("        remoteAdmin", "        remoteAdmin: root\n        remoteAdmin");
-    has(&import("jenkins.yaml", &twice).0, &["line 19: `remoteAdmin` is there twice"]);
+    has(&import("jenkins.yaml", &twice).0, &["line 19: `remoteAdmin` appears twice"]);
 }
 
 /// To the baked AMI with its boot script, and back to the original.
@@ -147,7 +147,7 @@ fn clouds_of_all_places_of_a_file_are_seen() {
         (file!("nested-below-other-keys-vars.yml").repeat(2), "jenkins_jcasc"),
         (own.replace("  - amazonEC2:", "  - amazonEC2: {}\n    amazonEC2:"), "amazonEC2"),
     ] {
-        has(&import("values.yaml", &twice).0, &[&format!("`{name}` is there twice")]);
+        has(&import("values.yaml", &twice).0, &[&format!("`{name}` appears twice")]);
     }
 }
 
@@ -165,8 +165,8 @@ fn what_has_nothing_to_take_over_is_told() {
     has(
         &import("jenkins.yaml", &text).0,
         &[
-            "left as it is: jenkins.yaml: line 4: a cloud of the EC2 Fleet plugin",
-            "left as it is: jenkins.yaml: cloud idle (line 6) has no agent templates",
+            "not changed: jenkins.yaml: line 4: a cloud of the EC2 Fleet plugin",
+            "not changed: jenkins.yaml: cloud idle (line 6) has no agent templates",
         ],
     );
     let astray = file!("same-description-jenkins.yaml").replace("      templates", "    templates");

@@ -50,7 +50,7 @@ fn a_port_in_use_is_told() {
     let text = farm.amiable(&["local", "start", "--machines", "simulated", "--port", &port]);
     assert!(text.contains("status: 1"), "{text}");
     let expected = "error: the local endpoint did not start: port ";
-    assert!(text.contains(expected) && text.contains("--port chooses another"), "{text}");
+    assert!(text.contains(expected) && text.contains("choose another with --port"), "{text}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn an_ami_that_the_plugin_would_not_find_is_not_rolled_to() {
     let (farm, ami) = farm_with("jenkins.yaml", text, "\"builder\"");
     for command in [&["roll", "agent", "--write"][..], &["roll", "agent", "--diff"], &["plan"]] {
         let told = farm.amiable(command);
-        let why = "builder asks EC2 for an AMI by its id and by amiOwners, amiFilters, which [AMI 1] does not match: Jenkins could start no agent";
+        let why = "builder asks EC2 for an AMI by its id and by amiOwners, amiFilters, which [AMI 1] does not match: Jenkins could not start an agent";
         has(&told, &[why]);
         lacks(&told, &["status: 0"]);
         assert_eq!(read(&farm, "jenkins.yaml"), text);
@@ -101,7 +101,7 @@ fn what_is_found_by_a_tag_alone_is_for_a_tag_consumer() {
     has(
         &told,
         &[
-            "a consumer `tag = { \"channel\" = \"stable\" }` puts that tag on the current AMI, and only there",
+            "a consumer `tag = { \"channel\" = \"stable\" }` sets that tag on the current AMI, and only there",
         ],
     );
     assert_eq!(config, "");
@@ -133,12 +133,15 @@ fn variables_are_named_and_never_written() {
     has(
         &told,
         &[
-            "the region of its cloud is ${REGION}, whose value only Jenkins knows: say which it is, with --region",
+            "the region of its cloud is ${REGION}, whose value only Jenkins knows: give it with --region",
         ],
     );
     assert_eq!(config, "");
     let (told, config) = import_with("jenkins.yaml", escaped, &["--region", "eu-west-1"]);
-    has(&told, &["not taken over: region of a: ${REGION} is taken to be eu-west-1, as you said"]);
+    has(
+        &told,
+        &["not taken over: region of a: ${REGION} is taken to be eu-west-1, as you specified"],
+    );
     has(&config, &["region = \"eu-west-1\"", "ssh_user = \"x${y}\""]);
 }
 
@@ -151,7 +154,7 @@ fn lists_are_split_where_the_plugin_splits_them() {
         has(
             &told,
             &[
-                "not taken over: subnetId of builder: only the first subnet is taken: a bake is in one",
+                "not taken over: subnetId of builder: only the first subnet is used: a bake runs in one",
             ],
         );
         has(&config, &["subnet = \"subnet-0aaaaaaaaaaaaaaa1\"\n"]);
@@ -205,7 +208,7 @@ fn who_runs_the_script_is_told_by_the_kind_of_agent() {
         &told,
         &[
             "not taken over: rootCommandPrefix of mac builder: amiable does not know",
-            "not taken over: sshPort of mac builder: it is no port",
+            "not taken over: sshPort of mac builder: it is not a port",
         ],
     );
     for windows in [
@@ -270,7 +273,7 @@ fn two_controllers_do_not_share_a_namespace() {
     farm.write("C/A/jenkins.yaml", &read(&farm, "B/jenkins.yaml"));
     let again = ["jenkins", "import", "C/A/jenkins.yaml", "--into", "C", "--endpoint", "local"];
     let refused = farm.amiable(&again);
-    has(&refused, &["namespace a has AMIs of zeta already", "--namespace"]);
+    has(&refused, &["namespace a already has AMIs of zeta", "--namespace"]);
     assert!(!farm.path("C/amiable.toml").exists());
     farm.stdout(&[&again[..], &["--namespace", "a", "-q"]].concat());
     // By hand they can share it all the same, and amiable says so.
@@ -281,7 +284,7 @@ fn two_controllers_do_not_share_a_namespace() {
         has(
             &told,
             &[
-                "which is current, was baked by [OPERATOR] from path [FARM]/A/init, and not from path [FARM]/C/init",
+                "which is current, was baked by [OPERATOR] from path [FARM]/A/init, not from path [FARM]/C/init",
                 "give one of the two a namespace of its own",
             ],
         );
@@ -338,7 +341,7 @@ fn regions_are_read_as_the_plugin_reads_them() {
     ] {
         let (told, config) = import("jenkins.yaml", &text.replace(from, to));
         has(&config, &[&format!("region = \"{region}\"")]);
-        lacks(&told, &["left as it is"]);
+        lacks(&told, &["not changed"]);
     }
     let (told, _) =
         import_with("jenkins.yaml", &text.replace("us-east-1", ""), &["--region", "eu-west-1"]);
@@ -347,7 +350,7 @@ fn regions_are_read_as_the_plugin_reads_them() {
     let (told, _) = import("jenkins.yaml", &text.replace("      region: \"us-east-1\"\n", own));
     has(
         &told,
-        &["not taken over: altEC2Endpoint of ubuntu, ubuntu: its cloud has an endpoint of its own"],
+        &["not taken over: altEC2Endpoint of ubuntu, ubuntu: its cloud has its own endpoint"],
     );
     let aws = own.replace("ec2.internal", "ec2.us-east-1.amazonaws.com");
     let (told, _) = import("jenkins.yaml", &text.replace("      region: \"us-east-1\"\n", &aws));
@@ -377,7 +380,7 @@ fn examples_of_documentations_are_taken_or_told() {
             agent("ami: ami-12345\n      initScript: x"),
             "its AMI is ami-12345, which is not an AMI id",
         ),
-        (agent("amiOwners: self"), "it looks its AMI up by filters"),
+        (agent("amiOwners: self"), "it finds its AMI by filters"),
         (agent("amiFilters: []"), "it names no AMI"),
         (agent("amiType: {windowsData: {useHTTPS: true}}"), "it runs Windows"),
         (agent("amiType: {windowsSSHData: {sshPort: \"22\"}}"), "it runs Windows"),
@@ -385,15 +388,12 @@ fn examples_of_documentations_are_taken_or_told() {
         ("- amazonEC2:\n    name: empty\n".into(), "cloud empty (line 2) has no agent templates"),
     ] {
         let (told, config) = import("jenkins.yaml", &text);
-        has(&told, &["left as it is: ", why]);
+        has(&told, &["not changed: ", why]);
         assert_eq!(config, "");
     }
     let groovy = "import hudson.plugins.ec2.AmazonEC2Cloud\nimport hudson.plugins.ec2.SlaveTemplate\n\
                   def agent = new SlaveTemplate(\n  'ami-12345', // amazonEC2: x\n)\n";
-    has(
-        &import("ec2.groovy", groovy).0,
-        &["it is a Groovy script, and no file that Jenkins reads"],
-    );
+    has(&import("ec2.groovy", groovy).0, &["it is a Groovy script, not a file that Jenkins reads"]);
 }
 
 /// A template's placeholders are no values, quoted or not.
@@ -416,7 +416,7 @@ fn placeholders_are_named_and_never_written() {
             "remoteAdmin of a: line 8 has {}, whose value only Jenkins knows",
             user.trim_matches('"')
         );
-        has(&told, &[&told_of, "not taken over: initScript of a: it is taken as it stands"]);
+        has(&told, &[&told_of, "not taken over: initScript of a: it is used as written"]);
         lacks(&told, &["only the first subnet"]);
         lacks(&config, &["{{", "<%"]);
         let (told, _) = import("jenkins.yaml", &agent("root", user));

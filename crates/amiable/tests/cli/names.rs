@@ -53,7 +53,7 @@ fn a_name_that_is_nobodys_or_another_templates_is_told_with_its_owner() {
     let copy = format!("copy-image --source-region us-east-1 --source-image-id {}", farm.base());
     aws(&farm, "us-east-1", &format!("ec2 {copy} --name jenkins-1"));
     let refused = farm.amiable(&["create", "agent"]);
-    assert!(refused.contains("has it, which amiable has not made"), "{refused}");
+    assert!(refused.contains("has it, which amiable did not make"), "{refused}");
     assert!(refused.contains("hint: choose another `pattern` under [naming]"), "{refused}");
     assert_eq!(starts(&farm), 0);
     farm.edit("amiable.toml", "{system}-{generation}", "{system}-{os}-{generation}");

@@ -1,4 +1,4 @@
-//! What becomes of results, and of arguments that are something else than was asked for.
+//! What becomes of results, and of arguments that are something else than was requested.
 
 use std::process::Stdio;
 
@@ -38,10 +38,10 @@ fn what_is_not_an_ami_id_is_told_for_what_it_is() {
     let arn = "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0";
     for (given, told) in [
         ("agent", "`agent` is not an AMI id: an id begins with `ami-`"),
-        ("snap-0123456789abcdef0", "is the id of a snapshot, and not of an AMI"),
-        ("i-0123456789abcdef0", "is the id of an instance, and not of an AMI"),
+        ("snap-0123456789abcdef0", "is the id of a snapshot, not of an AMI"),
+        ("i-0123456789abcdef0", "is the id of an instance, not of an AMI"),
         ("ami-123", "after `ami-` an id has 17 hexadecimal digits"),
-        (arn, "hint: AMIs are named by their ids: ami-0123456789abcdef0"),
+        (arn, "hint: give the AMI's id: ami-0123456789abcdef0"),
     ] {
         for command in ["delete", "restore"] {
             let text = farm.amiable(&[command, given]);

@@ -56,10 +56,10 @@ fn what_was_launched_lately_is_kept_where_that_is_asked_for() {
     let prune = ["prune", "--yes", "--keep", "0", "--younger", "1ms"];
     let text = farm.amiable(&["prune", "--explain", "--keep", "0", "--younger", "1ms"]);
     let why =
-        "an instance was started from it 0 min ago, and what was launched within 30 days is kept";
+        "an instance was started from it 0 min ago, and AMIs launched within 30 days are kept";
     assert_eq!(text.matches(why).count(), 3, "{text}");
     farm.edit("amiable.toml", "keep_launched = \"30d\"\n", "");
-    assert!(farm.amiable(&prune).contains("2 go"));
+    assert!(farm.amiable(&prune).contains("2 of "));
 }
 
 #[test]
@@ -112,7 +112,10 @@ fn what_is_taken_back_is_shared_again_and_is_not_rolled_to_before() {
         );
         crate::regions::aws(&farm, "us-east-1", &args)
     };
-    assert!(prune().contains("EC2 makes the usage report"), "other accounts are asked about");
+    assert!(
+        prune().contains("EC2 is preparing the usage report"),
+        "other accounts are asked about"
+    );
     assert!(prune().contains("deprecated ["), "nobody there uses it");
     assert!(prune().contains("disabled ["));
     assert_eq!(may_launch(), "");

@@ -47,12 +47,12 @@ fn what_was_made_current_since_it_was_looked_at_is_not_deleted() {
     // It has looked who uses it once, and looks again.
     made_current_meanwhile(
         "DescribeImageReferences=wait:3s,times=1",
-        "is left: it is the current AMI of template agent",
+        "was not removed: it is the current AMI of template agent",
     );
     // It has looked again, and has not claimed it yet.
     made_current_meanwhile(
         "DescribeImageReferences=wait:3s,skip=1,times=1",
-        "is left: it has come into use since it was looked at",
+        "was not removed: it has come into use since it was checked",
     );
 }
 
@@ -85,7 +85,10 @@ fn what_a_bake_has_gone_on_with_is_not_swept() {
     let gone_on = farm.stdout(&["create", "agent", "-q"]);
     assert_eq!(gone_on.trim(), image, "it is gone on with");
     let swept = messages(sweep);
-    assert!(swept.contains("is left: it has come into use since it was looked at"), "{swept}");
+    assert!(
+        swept.contains("was not removed: it has come into use since it was checked"),
+        "{swept}"
+    );
     let info = farm.stdout(&["info", "agent"]);
     assert!(info.contains(&image) && info.contains("current"), "{info}");
 }

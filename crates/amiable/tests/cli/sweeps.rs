@@ -52,7 +52,7 @@ fn an_image_that_the_bakes_limit_cut_off_is_gone_on_with() {
     farm.stdout(&["local", "fault", "--call", "CreateImage=wait:20s,after,times=1"]);
     let cut = farm.amiable(&["create", "agent", "--no-verify"]);
     assert!(cut.contains("gave up after 6 s: the bake as a whole did not end"), "{cut}");
-    assert!(cut.contains("[AMI 2] stays pending: the same command goes on with it"), "{cut}");
+    assert!(cut.contains("[AMI 2] stays pending: the same command resumes from it"), "{cut}");
     farm.edit("amiable.toml", "bake = \"6s\"", "bake = \"1h\"");
     let again = farm.amiable(&["create", "agent"]);
     assert!(again.contains("agent: [AMI 2] is current (generation 1)"), "{again}");
@@ -114,7 +114,7 @@ fn an_ami_that_was_verified_or_that_an_instance_runs_from_is_not_swept() {
     let run = format!("run-instances --instance-type t2.small --image-id {first}");
     let instance = aws(&format!("{run} --query Instances[0].InstanceId"));
     let swept = farm.amiable(&["sweep", "--yes"]);
-    let why = "is left: the instance [INSTANCE 1] (running) was started from it";
+    let why = "was not removed: the instance [INSTANCE 1] (running) was started from it";
     assert!(swept.contains("status: 1") && swept.contains(why), "{swept}");
     assert_eq!(farm.status()["images"], 3);
     aws(&format!("terminate-instances --instance-ids {instance}"));

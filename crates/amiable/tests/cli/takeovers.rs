@@ -30,11 +30,11 @@ fn a_killed_bake_is_gone_on_with_from_each_stage() {
     let farm = Farm::with_example(&["--delays", "running=300ms,ssh=300ms,stopped=1s,image=1s"]);
     farm.stdout(&["create", "agent", "-q"]);
     for (count, (stage, told)) in [
-        ("  instance i-", "which a bake of [OPERATOR] that is dead has left"),
-        ("running the init script", "which a bake of [OPERATOR] that is dead has left"),
-        ("stopping the instance", "which is provisioned already"),
-        ("  image ami-", "which [OPERATOR] has begun"),
-        ("verifying the AMI", "which [OPERATOR] has begun"),
+        ("  instance i-", "which a dead bake of [OPERATOR] had left behind"),
+        ("running the init script", "which a dead bake of [OPERATOR] had left behind"),
+        ("stopping the instance", "which is already provisioned"),
+        ("  image ami-", "which [OPERATOR] started"),
+        ("verifying the AMI", "which [OPERATOR] started"),
     ]
     .into_iter()
     .enumerate()
@@ -46,7 +46,7 @@ fn a_killed_bake_is_gone_on_with_from_each_stage() {
         let again = text.contains("running the init script");
         assert_eq!(again, told.contains("dead"), "{stage}: {text}");
         assert_ne!(farm.current("agent"), before);
-        // The base, and one AMI for each update that was asked for until it was done.
+        // The base, and one AMI for each update that was requested until it was done.
         assert_eq!(farm.status()["images"], count + 3, "{stage}");
         assert_eq!(farm.status()["snapshots"], count + 3, "{stage}");
         assert_eq!(farm.status()["volumes"], 0, "{stage}");
@@ -58,8 +58,8 @@ fn a_machine_that_a_dead_bake_verified_with_is_replaced() {
     let farm = Farm::with_example(&["--delays", "running=300ms"]);
     killed_at_the_last(&farm, &["verifying the AMI", "  instance i-"]);
     let text = repeat(&farm);
-    assert!(text.contains("which [OPERATOR] has begun"), "{text}");
-    assert!(text.contains("removed [INSTANCE 1], which a bake"), "{text}");
+    assert!(text.contains("which [OPERATOR] started"), "{text}");
+    assert!(text.contains("removed [INSTANCE 1], which a dead bake"), "{text}");
     assert_eq!(farm.status()["images"], 2);
 }
 
@@ -72,7 +72,7 @@ fn what_was_made_to_another_recipe_is_not_gone_on_with() {
     farm.write("init/setup-agent", "#!/bin/sh\necho changed\n");
     let text = repeat(&farm);
     assert!(
-        text.contains("removed [AMI 3], which a bake of [OPERATOR] that is dead has left"),
+        text.contains("removed [AMI 3], which a dead bake of [OPERATOR] had left behind"),
         "{text}"
     );
     assert!(text.contains("running the init script"), "{text}");
@@ -118,7 +118,7 @@ fn a_wait_that_runs_out_is_taken_up_again() {
     let timeouts = "timeouts = { image = \"1s\" } # {";
     farm.edit("amiable.toml", "# timeouts = {", timeouts);
     let text = farm.amiable(&["create", "agent"]);
-    assert!(text.contains("[AMI 2] stays pending: the same command goes on with it"), "{text}");
+    assert!(text.contains("[AMI 2] stays pending: the same command resumes from it"), "{text}");
     farm.edit("amiable.toml", timeouts, "# timeouts = {");
     let text = farm.amiable(&["create", "agent"]);
     assert!(text.contains("agent: [AMI 2] is current (generation 1)"), "{text}");

@@ -39,11 +39,11 @@ fn a_copy_by_hand_is_neither_current_nor_previous() {
     assert_eq!(current(&farm), second);
     let listed = farm.amiable(&["list"]);
     assert_eq!(listed.matches("  foreign  ").count(), 6, "{listed}");
-    let told = "that amiable has not made: its tags count for nothing";
+    let told = "that amiable did not make: its tags are ignored";
     assert_eq!(listed.matches(told).count(), 6, "{listed}");
     for command in ["plan", "doctor"] {
         let text = farm.amiable(&[command]);
-        assert_eq!(text.matches("that amiable has not made").count(), 6, "{command}: {text}");
+        assert_eq!(text.matches("that amiable did not make").count(), 6, "{command}: {text}");
     }
     // The real one is as safe as before, and nobody takes a copy for another.
     let refused = farm.amiable(&["delete", &second, "--yes"]);
@@ -84,7 +84,7 @@ fn what_has_the_tags_of_another_ami_is_not_taken_for_it() {
     json(&["create-tags", "--region", "us-east-1", "--resources", &base, "--tags", &tags]);
     assert_eq!(current(&farm), ami);
     let listed = farm.amiable(&["list"]);
-    assert!(listed.contains("that amiable has not made"), "{listed}");
+    assert!(listed.contains("that amiable did not make"), "{listed}");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_lease_that_says_nothing_is_told_by_sweep() {
     let farm = Farm::with_example(&[]);
     let id = run_instance(&farm, "amiable:lease", "soon");
     let swept = farm.amiable(&["sweep", "--yes"]);
-    let told = "stays: whether its bake lives could not be determined: \
+    let told = "is kept: whether its bake lives could not be determined: \
                 tag amiable:lease is \"soon\", which is not a time as in";
     assert!(swept.contains(told), "{swept}");
     let state = "Reservations[0].Instances[0].State.Name";

@@ -109,10 +109,7 @@ fn in_a_private_subnet_only_a_way_in_leads_to_an_ami() {
     let output = with_open_tunnel(&farm, &["doctor"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("ok      EC2 Instance Connect Endpoint"), "{text}");
-    assert!(
-        text.contains("127.64.0.0/10 is let in by a security group of amiable's own"),
-        "{text}"
-    );
+    assert!(text.contains("127.64.0.0/10 is allowed by amiable's own security group"), "{text}");
     let mut bake = with_open_tunnel(&farm, &["create", "agent"]);
     let mut bake = bake.stderr(std::process::Stdio::piped()).spawn().unwrap();
     wait_for_line(&mut bake, "creating the image");

@@ -115,18 +115,16 @@ impl Case {
     /// Whether the run may have left something running: it was killed, or says so itself.
     /// What the operation begins with counts too.
     fn may_leave(&self, first: &Ended) -> bool {
-        let told = ["left behind: ", "is left", "ended at once. Left: "];
+        let told =
+            ["left behind: ", "was not removed", "was not terminated", "stopped. Left behind: "];
         first.status.is_none()
             || told.iter().any(|word| first.messages.contains(word))
             || self.prepared.before.nothing_runs().is_err()
     }
 
-    /// What there is after the first run, when what it has asked for has come to pass.
+    /// What there is after the first run, when what it has requested has come to pass.
     fn settled(&self, farm: &Farm, first: &Ended) -> Truth {
-        match self.may_leave(first) {
-            true => Truth::of(farm),
-            false => Truth::settled_machines(farm),
-        }
+        if self.may_leave(first) { Truth::of(farm) } else { Truth::settled_machines(farm) }
     }
 
     /// What was there and was not meant is still there; and what was wanted is current.

@@ -11,7 +11,7 @@ use local_ec2::{Folder, Reply, Request};
 
 use crate::farm::Farm;
 
-/// How long is waited for what was asked for to come to pass.
+/// How long is waited for what was requested to come to pass.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The other region, where one is.
@@ -203,7 +203,7 @@ impl Truth {
         }
     }
 
-    /// What there is when what was asked for has come to pass: EC2 ends machines later.
+    /// What there is when what was requested has come to pass: EC2 ends machines later.
     pub(crate) fn settled(farm: &Farm) -> Truth {
         Truth::once(farm, Truth::nothing_is_left)
     }

@@ -62,7 +62,7 @@ pub(crate) fn is_baked_on() {
     let contact = ["create", "contact", "--no-verify"];
     let (status, _, text) = aloud(farm.command("amiable", &contact), "create contact");
     assert_eq!(status, Some(0), "{text}");
-    assert_eq!(text.matches("host_key = \"first-contact\" asks for no proof").count(), 1, "{text}");
+    assert_eq!(text.matches("because of host_key = \"first-contact\"").count(), 1, "{text}");
     assert!(text.contains("| boot 1\n") && text.contains("| boot 2\n"), "{text}");
     assert!(text.contains("contact | 2\n"), "it ran under two boots: {text}");
     farm.wait_until_empty();

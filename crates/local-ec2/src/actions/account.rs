@@ -10,8 +10,11 @@ pub(super) struct DescribeAccountAttributes {
 }
 
 impl Action for DescribeAccountAttributes {
-    const REFERENCE: Reference =
-        Reference { honours: &["AttributeName"], notes: "No limits are told.", ..Reference::NONE };
+    const REFERENCE: Reference = Reference {
+        honours: &["AttributeName"],
+        notes: "Limits are not reported.",
+        ..Reference::NONE
+    };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(DescribeAccountAttributes { names: params.list("AttributeName") })

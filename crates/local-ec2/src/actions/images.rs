@@ -121,8 +121,7 @@ impl Action for DescribeImages {
             "usage-operation",
             "virtualization-type",
         ],
-        notes: "Images of others are those of `amiable local import --owner`. Deprecated ones of \
-                others are told when asked for, disabled ones of one's own, too.",
+        notes: "Images of other owners come from `amiable local import --owner`. Deprecated images of others, and one's own disabled images, are included on request.",
         ..Reference::NONE
     };
 
@@ -173,12 +172,11 @@ impl DescribeImages {
     /// user.
     fn is_meant(&self, image: &Image) -> bool {
         let is_past = |at: Timestamp| at <= Timestamp::now();
-        let is_hidden = match image.is_own() {
-            true => !self.with_disabled && image.state == ImageState::Disabled,
-            false => {
-                !self.with_deprecated && image.deprecation.is_some_and(is_past)
-                    || image.state == ImageState::Disabled
-            }
+        let is_hidden = if image.is_own() {
+            !self.with_disabled && image.state == ImageState::Disabled
+        } else {
+            !self.with_deprecated && image.deprecation.is_some_and(is_past)
+                || image.state == ImageState::Disabled
         };
         let is_owner = |owner: &String| match owner.as_str() {
             "self" => image.is_own(),

@@ -112,8 +112,7 @@ impl Action for ModifyInstanceAttribute {
             "SourceDestCheck.Value",
             "SriovNetSupport.Value",
         ],
-        notes: "EbsOptimized, EnaSupport, SourceDestCheck and SriovNetSupport are kept and told, \
-                and change nothing else. Type, user data and the first two of these change while \
+        notes: "EbsOptimized, EnaSupport, SourceDestCheck and SriovNetSupport are stored and returned, and have no other effect. Type, user data and the first two of these change while \
                 the instance is stopped.",
         ..Reference::NONE
     };

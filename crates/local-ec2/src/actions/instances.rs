@@ -146,7 +146,7 @@ pub(super) struct TerminateInstances {
 impl Action for TerminateInstances {
     const REFERENCE: Reference = Reference {
         honours: &["InstanceId"],
-        notes: "The power is cut at once. A terminated instance is told of for an hour.",
+        notes: "The power is cut at once. A terminated instance stays visible for an hour.",
         ..Reference::NONE
     };
 

@@ -45,7 +45,7 @@ pub(super) struct CreateKeyPair {
 impl Action for CreateKeyPair {
     const REFERENCE: Reference = Reference {
         honours: &["KeyName", "KeyType", "KeyFormat", "TagSpecification"],
-        notes: "The private key is given out once and not kept. KeyFormat is pem.",
+        notes: "The private key is returned once and not stored. KeyFormat is pem.",
         ..Reference::NONE
     };
 

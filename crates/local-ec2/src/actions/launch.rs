@@ -99,8 +99,7 @@ impl Action for RunInstances {
             ("PrivateDnsNameOptions.HostnameType", "ip-name"),
         ],
         notes: "Without HttpTokens the metadata service wants a token. Answers show the hop limit, \
-                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image has not are \
-                refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are described, and change nothing.",
+                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image does not have are refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are reported, and have no effect.",
         ..Reference::NONE
     };
 

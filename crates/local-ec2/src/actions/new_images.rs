@@ -115,8 +115,7 @@ impl Action for CreateImage {
             "BlockDeviceMapping.DeviceName",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
         ],
-        notes: "Of a block device only DeleteOnTermination can be changed, as on EC2; devices that the \
-                instance has not are refused. A running instance is shut down by its power button, and started again when its \
+        notes: "Of a block device only DeleteOnTermination can be changed, as on EC2; devices that the instance does not have are refused. A running instance is shut down by its power button, and started again when its \
                 disks are taken; with NoReboot it goes on meanwhile.",
         ..Reference::NONE
     };
@@ -260,8 +259,7 @@ impl Action for CopyImage {
             "KmsKeyId",
             "TagSpecification",
         ],
-        notes: "The copy shares its disk layers with the source, and outlives it. Encryption is \
-                told, not done.",
+        notes: "The copy shares its disk layers with the source, and outlives it. Encryption is reported, not performed.",
         ..Reference::NONE
     };
 
@@ -300,9 +298,10 @@ impl Action for CopyImage {
 
 fn decode_region(params: &Params) -> ApiResult<String> {
     let region = params.required("SourceRegion")?;
-    match network::region_is_valid(&region) {
-        true => Ok(region),
-        false => Err(ApiError::invalid_value("sourceRegion", &region)),
+    if network::region_is_valid(&region) {
+        Ok(region)
+    } else {
+        Err(ApiError::invalid_value("sourceRegion", &region))
     }
 }
 

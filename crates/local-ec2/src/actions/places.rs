@@ -17,8 +17,7 @@ impl Action for DescribeRegions {
         honours: &["RegionName", "Filter"],
         ignores: &["AllRegions"],
         filters: &["endpoint", "opt-in-status", "region-name"],
-        notes: "Tells those that are asked for by name, else the one that the caller asks in, and \
-                those that have resources. Every region is served, with resources of its own; \
+        notes: "Returns the regions that are named, else the caller's own and those that have resources. Every region is served, with resources of its own; \
                 imported images are in all of them.",
         ..Reference::NONE
     };

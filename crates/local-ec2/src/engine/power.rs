@@ -46,8 +46,8 @@ pub(super) fn serve_metadata(ec2: &Arc<Ec2>, id: &str) {
 async fn make_disks(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
     for attachment in &instance.attachments {
         let volume = ec2.read(|state| state.volumes.get(&attachment.volume_id).cloned());
-        let volume =
-            volume.ok_or_else(|| format!("the volume {} is gone", attachment.volume_id))?;
+        let volume = volume
+            .ok_or_else(|| format!("the volume {} no longer exists", attachment.volume_id))?;
         if volume.layer.is_some() {
             continue;
         }

@@ -85,9 +85,9 @@ resource!(Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VolumeType {
     pub(crate) name: String,
-    /// What was asked for, where it was.
+    /// What was requested, where it was.
     pub(crate) iops: Option<u32>,
-    /// In MiB/s, where it was asked for.
+    /// In MiB/s, where it was requested.
     pub(crate) throughput: Option<u32>,
 }
 

@@ -40,7 +40,7 @@ fn injected_message(code: &str) -> &'static str {
              instance bucket that the specified instance type belongs to. Please visit \
              http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
         }
-        _ => "This failure was asked for by `local fault`.",
+        _ => "This failure was requested by `local fault`.",
     }
 }
 
@@ -103,7 +103,7 @@ impl ApiError {
         }
     }
 
-    /// An error that was asked for, with the status that EC2 gives its code.
+    /// An error that was requested, with the status that EC2 gives its code.
     pub(crate) fn injected(code: &str) -> Self {
         let status = match code {
             "InternalError" | "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,

@@ -56,7 +56,7 @@ async fn rules_decide_at_once_by_port_and_address_and_what_stands_stays() {
     let id = bench.running_instance().await;
     let to = sshd(&bench, &id).await;
     let group = bench.instance(&id).await.security_groups()[0].group_id().unwrap().to_owned();
-    assert_eq!(look("127.0.0.1", to).await, Seen::Filtered, "the default group lets nobody in");
+    assert_eq!(look("127.0.0.1", to).await, Seen::Filtered, "the default group allows nobody");
     let_in(&bench, &group, (443, 443), "0.0.0.0/0").await;
     assert_eq!(look("127.0.0.1", to).await, Seen::Filtered, "that is another port");
     let rule = let_in(&bench, &group, (22, 22), "127.0.0.2/32").await;

@@ -11,7 +11,9 @@ use crate::model::fleet::Fleet;
 use crate::model::leftover::LeftKind;
 use crate::model::resume::{self, Takeover};
 use crate::operations::bake::request::BakeRequest;
+use crate::operations::claim::Actor;
 use crate::operations::claim::{Target, adopt};
+use crate::operations::context::Context;
 use crate::operations::error::BakeError;
 use crate::operations::sweep::remove_leftover;
 
@@ -22,30 +24,33 @@ impl Bake<'_> {
         machines: &[InstanceFacts],
         recipe: &str,
     ) -> Takeover {
-        let BakeRequest { template, is_gone, .. } = *self.request;
+        let Actor { is_gone, .. } = self.request.context.actor;
+        let BakeRequest { template, .. } = *self.request;
         resume::decide(fleet, machines, &template.name, recipe, is_gone, Timestamp::now())
     }
 
     /// What dead bakes have left and nobody can use. A failure is only told: `sweep` is
     /// there for what stays.
     pub(super) async fn remove_the_dead(&mut self, plan: &Plan) {
-        let BakeRequest { cloud, consumers, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let BakeRequest { consumers, .. } = *self.request;
         let removed = &plan.takeover.removed;
-        let holders = match removed.iter().any(|it| it.kind == LeftKind::Image) {
-            true => consumers.holders(cloud, &plan.fleet).await,
-            false => Holders::default(),
+        let holders = if removed.iter().any(|it| it.kind == LeftKind::Image) {
+            consumers.holders(cloud, &plan.fleet).await
+        } else {
+            Holders::default()
         };
         for leftover in removed {
             if let Some(why) = leftover.named_by(&holders) {
-                self.warn(format!("{} stays: {why}", leftover.id));
+                self.warn(format!("{} is kept: {why}", leftover.id));
                 continue;
             }
-            match remove_leftover(cloud, leftover, self.request.actor()).await {
+            match remove_leftover(cloud, leftover, self.request.context.actor).await {
                 Ok(_) => self.note(format!(
-                    "removed {}, which a bake of {} that is dead has left",
+                    "removed {}, which a dead bake of {} had left behind",
                     leftover.id, leftover.operator
                 )),
-                Err(error) => self.warn(format!("{} is left: {error}", leftover.id)),
+                Err(error) => self.warn(format!("{} was not removed: {error}", leftover.id)),
             }
         }
     }
@@ -53,11 +58,12 @@ impl Bake<'_> {
     pub(super) async fn adopt_image(&mut self, ami: &Ami) -> Result<NewImage, BakeError> {
         self.enter(Stage::Image);
         self.continue_as(&ami.bake);
-        let BakeRequest { cloud, is_gone, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let Actor { is_gone, .. } = self.request.context.actor;
         adopt(cloud, Target::Image(&ami.ami), &self.marks.claim(), is_gone).await?;
         self.undo.image(&ami.ami);
         self.note(format!(
-            "going on with {} ({}), which {} has begun",
+            "resuming with {} ({}), which {} started",
             ami.ami, ami.name, ami.operator
         ));
         let facts = self.wait_until_available(&ami.ami, None).await?.0;
@@ -67,10 +73,11 @@ impl Bake<'_> {
     pub(super) async fn adopt_machine(&mut self, id: &str, bake: &str) -> Result<(), BakeError> {
         self.enter(Stage::Stop);
         self.continue_as(bake);
-        let BakeRequest { cloud, is_gone, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let Actor { is_gone, .. } = self.request.context.actor;
         adopt(cloud, Target::Instance(id), &self.marks.claim(), is_gone).await?;
         self.undo.instance(id);
-        self.note(format!("going on with {id}, which is provisioned already"));
+        self.note(format!("resuming with {id}, which is already provisioned"));
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::model::ami::{Ami, Status};
 use crate::model::event::Stage;
 use crate::model::facts::DISABLED;
 use crate::model::fleet::{Fleet, Refusal};
+use crate::model::id::AmiId;
 use crate::model::name_taken::{NameHolder, NameTaken};
 use crate::model::naming::{backup_name, check_ami_name};
 use crate::model::ownership::{OwnershipTags, new_bake};
@@ -26,6 +27,7 @@ use crate::model::tags::{self, Tags};
 use crate::operations::bake::name::today;
 use crate::operations::bake::request::BakeRequest;
 use crate::operations::claim::{Target, adopt};
+use crate::operations::context::Context;
 use crate::operations::delete::{self, Deletion};
 use crate::operations::error::BakeError;
 use crate::operations::usage::{self, User};
@@ -43,7 +45,7 @@ struct Backup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Copy {
     /// An earlier bake has begun one.
-    Begun(String),
+    Begun(AmiId),
     /// There is none yet; it is to have this name.
     Named(String),
 }
@@ -66,17 +68,22 @@ fn decide(
     if original.template != template || under_way || !is_ours(original) {
         let holder = NameHolder::Template { template: original.template.clone() };
         let (name, image) = (name.to_owned(), original.ami.clone());
-        return Err(BakeError::NameTaken(NameTaken { name, image, region: None, holder }));
+        return Err(BakeError::NameTaken(NameTaken {
+            name,
+            image: image.into(),
+            region: None,
+            holder,
+        }));
     }
     if original.protected {
         return Err(BakeError::NameProtected {
             name: name.to_owned(),
-            image: original.ami.clone(),
+            image: original.ami.clone().into(),
         });
     }
     let copies = |ami: &&Ami| {
         is_ours(ami)
-            && ami.backup_of.as_ref() == Some(&original.ami)
+            && ami.backup_of.as_deref() == Some(original.ami.as_str())
             && matches!(ami.state.as_str(), "pending" | "available")
     };
     let copy = match fleet.amis().iter().find(copies) {
@@ -106,7 +113,7 @@ fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &OwnershipTags<'_>
         (tags::BACKUP_OF, id.to_owned()),
         (tags::LEASE, marks.lease.to_string()),
         (tags::OWNER, marks.owner.to_owned()),
-        (tags::REASON, format!("copied from {id} by {operator}, whose name the next one gets")),
+        (tags::REASON, format!("copied from {id} by {operator}; the next AMI gets its name")),
     ]));
     let promoted = tags.get(tags::PROMOTED).and_then(|time| time.parse::<Timestamp>().ok());
     let before = promoted.and_then(|time| time.checked_sub(SignedDuration::from_millis(1)).ok());
@@ -119,7 +126,8 @@ fn tags_of_copy(original: &Tags, id: &str, name: &str, marks: &OwnershipTags<'_>
 impl Bake<'_> {
     /// Whether the AMI that has the name may give it up: better now than after the script.
     pub(super) async fn check_the_name(&self, fleet: &Fleet, name: &str) -> Result<(), BakeError> {
-        let BakeRequest { cloud, template, .. } = self.request;
+        let Context { cloud, .. } = &self.request.context;
+        let BakeRequest { template, .. } = self.request;
         let is_left = |ami: &Ami| ami.name == name && ami.template == template.name;
         if fleet.amis().iter().any(|ami| is_left(ami) && ami.status == Status::Pending) {
             // Nobody else bakes the template, so it is gone on with, or removed.
@@ -139,12 +147,13 @@ impl Bake<'_> {
         if users.is_empty() {
             return Ok(());
         }
-        Err(BakeError::NameInUse { name: name.to_owned(), image, users })
+        Err(BakeError::NameInUse { name: name.to_owned(), image: image.into(), users })
     }
 
     /// Lets the AMI that has the name give it up to a copy of it.
     pub(super) async fn free_the_name(&mut self, name: &str) -> Result<(), BakeError> {
-        let BakeRequest { cloud, namespace, template, observer, .. } = self.request;
+        let Context { cloud, namespace, observer, .. } = &self.request.context;
+        let BakeRequest { template, .. } = self.request;
         let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
         if let Some(doubt) = fleet.in_doubt(&template.name) {
             return Err(BakeError::Refused(Refusal::InDoubt(doubt)));
@@ -157,13 +166,17 @@ impl Bake<'_> {
         let copy = match &backup.copy {
             Copy::Begun(copy) => {
                 let claim = self.marks.claim();
-                adopt(cloud, Target::Image(copy), &claim, self.request.is_gone).await?;
+                adopt(cloud, Target::Image(copy), &claim, self.request.context.actor.is_gone)
+                    .await?;
                 copy.clone()
             }
             Copy::Named(name) => {
                 let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
                 let gone = || {
-                    CloudError::answer(Action::DescribeImages, format!("{} is gone", original.ami))
+                    CloudError::answer(
+                        Action::DescribeImages,
+                        format!("{} no longer exists", original.ami),
+                    )
                 };
                 let facts = facts.ok_or_else(gone)?;
                 // A quarantined one is disabled, and EC2 copies no such.
@@ -189,15 +202,15 @@ impl Bake<'_> {
         };
         self.note(format!("copy of {}: {copy}", original.ami));
         self.wait_until_available(&copy, None).await?;
-        if self.request.cancel.is_cancelled() {
+        if self.request.context.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }
         let kept = tags::of([(tags::LEASE, tags::NO_LEASE.to_owned())]);
-        adopt(cloud, Target::Image(&copy), &kept, self.request.is_gone).await?;
+        adopt(cloud, Target::Image(&copy), &kept, self.request.context.actor.is_gone).await?;
         self.undo.keep_backup();
         let deletion = Deletion::of_namespace(original);
         let deleted =
-            delete::delete(cloud, &deletion, self.request.actor(), observer.as_ref()).await?;
+            delete::delete(cloud, &deletion, self.request.context.actor, observer.as_ref()).await?;
         if original.status == Status::Quarantined {
             hide(self.site(), &copy).await;
         }
@@ -205,7 +218,7 @@ impl Bake<'_> {
             self.current = Some(copy);
         }
         for (snapshot, error) in deleted.failed {
-            self.warn(format!("{snapshot} is left: {error}; `amiable sweep` removes it"));
+            self.warn(format!("{snapshot} was not removed: {error}; `amiable sweep` removes it"));
         }
         Ok(())
     }

@@ -11,9 +11,12 @@ use crate::ec2::recover::found_all_the_same;
 use crate::model::event::Stage;
 use crate::model::facts::ImageFacts;
 use crate::model::fingerprint::record;
+use crate::model::id::AmiId;
 use crate::model::resume;
 use crate::model::tags::{self, Tags};
 use crate::operations::bake::request::BakeRequest;
+use crate::operations::claim::Actor;
+use crate::operations::context::Context;
 use crate::operations::error::BakeError;
 use crate::operations::image_wait::until_available;
 
@@ -24,7 +27,8 @@ impl Bake<'_> {
         plan: &Plan,
     ) -> Result<ImageFacts, BakeError> {
         self.enter(Stage::Image);
-        let BakeRequest { cloud, template, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let BakeRequest { template, .. } = *self.request;
         let tags = self.image_tags(plan, provisioned);
         let description = template.description.as_deref();
         let instance = &provisioned.instance;
@@ -48,8 +52,8 @@ impl Bake<'_> {
 
     /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
     /// has the name and is another bake's shows who was quicker.
-    async fn made_all_the_same(&self, error: CloudError, name: &str) -> Result<String, BakeError> {
-        let cloud = self.request.cloud;
+    async fn made_all_the_same(&self, error: CloudError, name: &str) -> Result<AmiId, BakeError> {
+        let cloud = self.request.context.cloud;
         if error.code.as_deref() == Some("InvalidAMIName.Duplicate")
             && let Some(other) = self.who_has(name).await?
         {
@@ -65,7 +69,7 @@ impl Bake<'_> {
         if !self.undo.is_awaiting() {
             return;
         }
-        let cloud = self.request.cloud;
+        let cloud = self.request.context.cloud;
         let cut_off = CloudError::answer(Action::CreateImage, "it was cut off");
         let of_bake = filter(&format!("tag:{}", tags::BAKE), &self.marks.bake);
         let look = async || {
@@ -81,10 +85,12 @@ impl Bake<'_> {
     /// Whose the image of a name is, if it is not this bake's.
     async fn who_has(&self, name: &str) -> Result<Option<BakeError>, CloudError> {
         let filters = vec![filter("name", name)];
-        let images = self.request.cloud.images(Some("self"), filters).await?;
+        let images = self.request.context.cloud.images(Some("self"), filters).await?;
         let is_own = |image: &ImageFacts| image.tags.get(tags::BAKE) == Some(&self.marks.bake);
         let image = images.into_iter().find(|image| !is_own(image));
-        let BakeRequest { namespace, template, is_gone, .. } = *self.request;
+        let Context { namespace, .. } = self.request.context;
+        let Actor { is_gone, .. } = self.request.context.actor;
+        let BakeRequest { template, .. } = *self.request;
         Ok(image.map(|image| quicker(&image, namespace, template, is_gone)))
     }
 
@@ -94,7 +100,8 @@ impl Bake<'_> {
         ami: &str,
         expected: Option<Duration>,
     ) -> Result<(ImageFacts, Duration), BakeError> {
-        let BakeRequest { cloud, template, cancel, .. } = self.request;
+        let Context { cloud, cancel, .. } = &self.request.context;
+        let BakeRequest { template, .. } = self.request;
         let limit = template.timeouts.image;
         until_available(cloud, ami, expected, limit, cancel, "the creation of the image").await
     }
@@ -107,7 +114,7 @@ impl Bake<'_> {
             (tags::STAGE, resume::IMAGED.to_owned()),
             (tags::SYSTEM, template.system.clone()),
             (tags::OS, template.os.clone()),
-            (tags::BASE, plan.base.id.clone()),
+            (tags::BASE, plan.base.id.clone().into()),
             (tags::SOURCE_KIND, template.source.kind().into()),
             (tags::SOURCE_URL, template.source.recorded_url()),
             (tags::SOURCE_REVISION, provisioned.revision.clone()),

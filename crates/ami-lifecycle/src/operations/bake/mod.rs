@@ -31,6 +31,7 @@ use tokio::sync::watch;
 
 use self::request::{BakeRequest, Baked, OnFailure};
 use crate::ec2::error::CloudError;
+use crate::ec2::instances::BootImage;
 use crate::guest::Guest;
 use crate::guest::kept_login::KeptLogin;
 use crate::guest::site::Site;
@@ -39,15 +40,18 @@ use crate::model::event::{Event, Stage};
 use crate::model::facts::ImageFacts;
 use crate::model::fingerprint::fingerprint;
 use crate::model::fleet::Fleet;
+use crate::model::id::{AmiId, InstanceId};
 use crate::model::other_source::other_source;
-use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
+use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Adopted, Takeover};
 use crate::model::tags;
 use crate::model::template::{CheckoutOn, Repository};
 use crate::operations::bake::name::check_name;
 use crate::operations::base;
+use crate::operations::claim::Actor;
+use crate::operations::context::Context;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
-use crate::operations::launch::{self, LaunchSpec, Started};
+use crate::operations::launch::{self, Order, Started};
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::verify::{hide, prove, quarantine, tell_what_is_left};
 use crate::source::{self, Checkout};
@@ -61,20 +65,12 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     let template = request.template;
     let whole = template.timeouts.whole();
     let mut bake = Bake {
-        marks: OwnershipTags {
-            namespace: request.namespace,
-            template: &template.name,
-            bake: new_bake(),
-            lease: lease_end(Timestamp::now(), whole),
-            owner: request.owner,
-            operator: request.operator,
-            version: request.version,
-        },
+        marks: request.context.new_marks(template),
         stage: None,
         took: BTreeMap::new(),
         login: None,
         current: None,
-        undo: Undo::new(request.holdings.clone()),
+        undo: Undo::new(request.context.holdings.clone()),
         request: &request,
     };
     bake.undo.set_bake(&bake.marks.bake);
@@ -98,7 +94,7 @@ struct Bake<'a> {
     /// How to log in to the builder, once there was a login.
     login: Option<KeptLogin>,
     /// The template's current AMI when the bake began.
-    current: Option<String>,
+    current: Option<AmiId>,
     undo: Undo,
     request: &'a BakeRequest<'a>,
 }
@@ -116,7 +112,7 @@ struct Plan {
 
 /// A builder that has nothing left to do but to stop.
 struct Provisioned {
-    instance: String,
+    instance: InstanceId,
     revision: String,
     /// What no instance of the AMI may have in common with it.
     identity: String,
@@ -153,7 +149,7 @@ impl<'a> Bake<'a> {
             }
         };
         let promoted = self.prove_and_promote(&image, &plan).await?;
-        tell_what_is_left(self.site(), self.undo.close_access(self.request.cloud).await);
+        tell_what_is_left(self.site(), self.undo.close_access(self.request.context.cloud).await);
         self.close();
         let previous = self.current.clone().filter(|_| promoted);
         let NewImage { facts, generation } = image;
@@ -162,14 +158,15 @@ impl<'a> Bake<'a> {
     }
 
     fn site(&self) -> Site<'a> {
-        let BakeRequest { cloud, template, observer, cancel, .. } = self.request;
-        Site { cloud, template, observer, cancel }
+        self.request.context.site(self.request.template)
     }
 
     /// Reads and decides; changes nothing.
     async fn plan(&mut self) -> Result<Plan, BakeError> {
         self.enter(Stage::Resolve);
-        let BakeRequest { cloud, namespace, template, mode, is_gone, .. } = *self.request;
+        let Context { cloud, namespace, .. } = self.request.context;
+        let Actor { is_gone, .. } = self.request.context.actor;
+        let BakeRequest { template, mode, .. } = *self.request;
         let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
         let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
         self.current = fleet.current(&template.name).map(|current| current.ami.clone());
@@ -224,19 +221,23 @@ impl<'a> Bake<'a> {
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
         self.enter(Stage::Launch);
         let template = self.request.template;
-        let order = LaunchSpec {
-            site: self.site(),
-            marks: &self.marks,
-            image: (&plan.base.id, &plan.base.root_device_name),
+        let image = BootImage {
+            id: &plan.base.id,
+            root_device: &plan.base.root_device_name,
             encrypts: self.encrypts(plan),
             lasting: &plan.base.lasting_devices,
+        };
+        let order = Order {
+            site: self.site(),
+            marks: &self.marks,
+            image,
+            spec: template.launch.clone(),
             name: format!("amiable {}", plan.name),
             stage: resume::BUILDING,
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
-            volume_size: template.volume_size,
             user_data: template.user_data.as_deref(),
             alone: true,
-            is_gone: self.request.is_gone,
+            is_gone: self.request.context.actor.is_gone,
             is_first: plan.fleet.amis().is_empty(),
         };
         let started = launch::start(&order, &mut self.undo).await?;
@@ -271,7 +272,7 @@ impl<'a> Bake<'a> {
             (tags::SOURCE_REVISION, revision.clone()),
             (tags::BUILDER, identity.clone()),
         ]);
-        self.request.cloud.tag(std::slice::from_ref(&id), &tags).await?;
+        self.request.context.cloud.tag(std::slice::from_ref(&id), &tags).await?;
         Ok(Provisioned { instance: id, revision, identity, hung_up })
     }
 
@@ -303,7 +304,7 @@ impl<'a> Bake<'a> {
         }
         let facts = self.image(&provisioned, plan).await?;
         if self.request.template.distribution.encrypt.is_some() && !facts.encrypted {
-            return Err(BakeError::NotEncrypted(facts.id));
+            return Err(BakeError::NotEncrypted(facts.id.into()));
         }
         self.terminate(&provisioned.instance).await;
         Ok(NewImage { facts, generation: plan.generation })
@@ -315,7 +316,9 @@ impl<'a> Bake<'a> {
         image: &NewImage,
         plan: &Plan,
     ) -> Result<bool, BakeError> {
-        let BakeRequest { cloud, template, operator, verify, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let Actor { operator, .. } = self.request.context.actor;
+        let BakeRequest { template, verify, .. } = *self.request;
         let id = [image.facts.id.clone()];
         if !verify {
             let reason = format!("baked by {operator}, not verified");
@@ -330,7 +333,7 @@ impl<'a> Bake<'a> {
         }
         self.verify(image, plan).await?;
         self.enter(Stage::Promote);
-        if self.request.cancel.is_cancelled() {
+        if self.request.context.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }
         let now = Timestamp::now();
@@ -345,7 +348,8 @@ impl<'a> Bake<'a> {
 
     async fn verify(&mut self, image: &NewImage, plan: &Plan) -> Result<(), BakeError> {
         self.enter(Stage::Verify);
-        let BakeRequest { cloud, operator, is_gone, .. } = *self.request;
+        let Context { cloud, .. } = self.request.context;
+        let Actor { operator, is_gone, .. } = self.request.context.actor;
         let ami = Ami::read(image.facts.clone(), cloud.region());
         let (site, checkout) = (self.site(), plan.checkout.as_ref());
         let failures = prove(site, &self.marks, &ami, checkout, is_gone, &mut self.undo).await?;
@@ -356,7 +360,7 @@ impl<'a> Bake<'a> {
         cloud.tag(std::slice::from_ref(&image.facts.id), &tags).await?;
         self.undo.keep_image();
         hide(site, &image.facts.id).await;
-        Err(BakeError::Quarantined { ami: image.facts.id.clone(), failures })
+        Err(BakeError::Quarantined { ami: image.facts.id.clone().into(), failures })
     }
 
     /// What it has waited for, as later bakes read it.
@@ -368,9 +372,9 @@ impl<'a> Bake<'a> {
     /// Asked for, not waited for. By now the AMI stands, so a failure is only told.
     async fn terminate(&mut self, instance: &str) {
         self.enter(Stage::Terminate);
-        match self.request.cloud.terminate(instance).await {
+        match self.request.context.cloud.terminate(instance).await {
             Ok(_) => self.undo.forget_instance(instance),
-            Err(error) => self.warn(format!("the instance {instance} is left: {error}")),
+            Err(error) => self.warn(format!("the instance {instance} was not terminated: {error}")),
         }
     }
 
@@ -384,11 +388,11 @@ impl<'a> Bake<'a> {
         let is_usable = self.undo.has_image() && error.spares_the_image();
         let pending = if is_usable { self.undo.keep_image() } else { None };
         // That goes without saying: it ends with each bake.
-        let closed = self.undo.close_access(self.request.cloud).await.into_iter();
+        let closed = self.undo.close_access(self.request.context.cloud).await.into_iter();
         let mut left: Vec<(String, CloudError)> = closed.filter_map(Undone::left).collect();
         if !self.undo.is_empty() {
             self.enter(Stage::Undo);
-            for undone in self.undo.run_all(self.request.cloud).await {
+            for undone in self.undo.run_all(self.request.context.cloud).await {
                 match undone {
                     Undone::Done(what) => self.note(what),
                     Undone::Left { id, error } => left.push((id, error)),
@@ -404,8 +408,8 @@ impl<'a> Bake<'a> {
         let instance = self.undo.keep_instance()?;
         let tags = tags::of([(tags::STAGE, resume::KEPT.to_owned())]);
         let mut kept = vec![instance.clone()];
-        kept.extend(self.undo.keep_access(self.request.cloud).await);
-        if let Err(error) = self.request.cloud.tag(&kept, &tags).await {
+        kept.extend(self.undo.keep_access(self.request.context.cloud).await);
+        if let Err(error) = self.request.context.cloud.tag(&kept, &tags).await {
             self.warn(format!("{instance} could not be marked as kept: {error}"));
         }
         let until = self.marks.lease;
@@ -416,20 +420,20 @@ impl<'a> Bake<'a> {
     fn enter(&mut self, stage: Stage) {
         self.close();
         self.stage = Some((stage, Instant::now()));
-        self.request.observer.event(Event::Stage(stage));
+        self.request.context.observer.event(Event::Stage(stage));
     }
 
     fn close(&mut self) {
         if let Some((stage, began)) = self.stage.take() {
-            self.request.observer.event(Event::Done(stage, began.elapsed()));
+            self.request.context.observer.event(Event::Done(stage, began.elapsed()));
         }
     }
 
     fn note(&self, text: String) {
-        self.request.observer.event(Event::Note(text));
+        self.request.context.observer.event(Event::Note(text));
     }
 
     fn warn(&self, text: String) {
-        self.request.observer.event(Event::Warning(text));
+        self.request.context.observer.event(Event::Warning(text));
     }
 }

@@ -149,7 +149,7 @@ pub(super) fn quicker(
         operator: tag(tags::OPERATOR),
         since: image.created.clone(),
         lease,
-        resource: image.id.clone(),
+        resource: image.id.clone().into(),
     })
 }
 
@@ -201,7 +201,7 @@ mod tests {
             "the name x-1 is taken: ami-1 has it, an AMI of template agent in namespace c";
         for pattern in [recurs, counts] {
             assert_eq!(in_way(&other, pattern).as_deref(), Some(of_other));
-            let nobody = "the name x-1 is taken: ami-1 has it, which amiable has not made";
+            let nobody = "the name x-1 is taken: ami-1 has it, which amiable did not make";
             assert_eq!(in_way(&[], pattern).as_deref(), Some(nobody));
         }
     }

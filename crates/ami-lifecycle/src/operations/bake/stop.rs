@@ -9,6 +9,7 @@ use crate::guest::error::GuestError;
 use crate::model::event::Stage;
 use crate::model::facts::InstanceFacts;
 use crate::operations::bake::request::BakeRequest;
+use crate::operations::context::Context;
 use crate::operations::error::BakeError;
 
 impl Bake<'_> {
@@ -19,7 +20,8 @@ impl Bake<'_> {
         plan: &Plan,
     ) -> Result<(), BakeError> {
         self.enter(Stage::Stop);
-        let BakeRequest { cloud, template, cancel, namespace, .. } = self.request;
+        let Context { cloud, cancel, namespace, .. } = &self.request.context;
+        let BakeRequest { template, .. } = self.request;
         cloud.stop(instance).await?;
         let expected = plan.fleet.experience(&template.name, "stop");
         let rhythm = Rhythm::within(expected, template.timeouts.stop);

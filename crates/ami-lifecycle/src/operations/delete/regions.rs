@@ -10,6 +10,7 @@ use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::event::Observer;
 use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::operations::claim::{Actor, NotDeleted};
 use crate::operations::objection::Objection;
@@ -23,7 +24,7 @@ pub struct DeleteRequest<'a> {
     /// The templates with their consumers, which may name one.
     pub consumers: Consumers<'a>,
     /// The AMIs, by id, in any region of the templates.
-    pub amis: &'a [String],
+    pub amis: &'a [AmiId],
     /// Tells whether the process of an owner has ended for certain.
     pub is_gone: IsGone<'a>,
 }
@@ -47,14 +48,14 @@ pub struct DeletePlan {
     /// In each region, in the order in which it is done.
     pub regions: Vec<RegionDeletions>,
     /// The AMIs that are not there: gone already, or never there.
-    pub missing: Vec<String>,
+    pub missing: Vec<AmiId>,
 }
 
 /// Why nothing can be deleted.
 #[derive(Debug)]
 pub enum NoDeletePlan {
     /// None of the AMIs is there, in no region.
-    Missing(Vec<String>),
+    Missing(Vec<AmiId>),
     /// A call failed.
     Cloud(InRegion<CloudError>),
 }
@@ -72,9 +73,10 @@ impl From<CloudError> for NoDeletePlan {
 /// When none of them is there, or a call fails.
 pub async fn plan_delete(request: &DeleteRequest<'_>) -> Result<DeletePlan, NoDeletePlan> {
     let plan = look(request).await?;
-    match plan.missing.len() == request.amis.len() {
-        true => Err(NoDeletePlan::Missing(plan.missing)),
-        false => Ok(plan),
+    if plan.missing.len() == request.amis.len() {
+        Err(NoDeletePlan::Missing(plan.missing))
+    } else {
+        Ok(plan)
     }
 }
 
@@ -99,9 +101,10 @@ pub async fn carry_out_delete(
     for RegionDeletions { place, fleet, deletions, .. } in &plan.regions {
         for deletion in deletions {
             let found = now.iter().find(|it| it.ami == deletion.ami);
-            let why = match left.contains(deletion.ami.as_str()) {
-                true => Some(NotDeleted::CopiesLeft),
-                false => speaks_against(deletion, found.copied(), force).map(NotDeleted::Objected),
+            let why = if left.contains(deletion.ami.as_str()) {
+                Some(NotDeleted::CopiesLeft)
+            } else {
+                speaks_against(deletion, found.copied(), force).map(NotDeleted::Objected)
             };
             let done = match why {
                 Some(why) => Err(why),

@@ -88,7 +88,8 @@ mod tests {
             Step::Refused(ami) => format!("refused {}", ami.ami),
             Step::Tampered(tampered) => tampered.to_string(),
             Step::Copy { failed } => {
-                let ids: Vec<String> = failed.into_iter().map(|ami| ami.ami).collect();
+                let ids: Vec<crate::model::id::AmiId> =
+                    failed.into_iter().map(|ami| ami.ami).collect();
                 format!("copy {}", ids.join(" ")).trim_end().to_owned()
             }
         }

@@ -47,7 +47,7 @@ impl Check {
 impl Check {
     /// What an answer says of the right to an action.
     pub(super) fn right(action: Action, answer: Result<(), CloudError>) -> Check {
-        let name = format!("right: {action}");
+        let name = format!("permission: {action}");
         let Err(error) = answer else {
             return Check::ok(&name, "allowed");
         };

@@ -30,7 +30,7 @@ impl Room {
 
     pub(crate) fn text(&self) -> String {
         let Room { of, limit, used, needed } = self;
-        format!("{used} of {limit} {of} are used, and a bake needs {needed}")
+        format!("{used} of {limit} {of} are in use, and a bake needs {needed}")
     }
 }
 
@@ -50,7 +50,8 @@ pub(crate) async fn amis(cloud: &Cloud) -> Result<Room, CloudError> {
 /// When a call fails.
 pub(crate) async fn vcpus(cloud: &Cloud, templates: &[Template]) -> Result<Room, CloudError> {
     let limit = cloud.quota(STANDARD_VCPUS).await?;
-    let mut types: Vec<String> = templates.iter().map(|it| it.instance_type.clone()).collect();
+    let mut types: Vec<String> =
+        templates.iter().map(|it| it.launch.instance_type.clone()).collect();
     types.retain(|name| is_standard(name));
     let needed = cloud.vcpus_of(&types).await?.into_iter().max().unwrap_or(0);
     let running = cloud.running_machines().await?;
@@ -92,6 +93,6 @@ mod tests {
         let room = Room { of: "vCPUs", limit: 8.0, used: 6.0, needed: 2.0 };
         assert!(room.is_enough());
         assert!(!Room { used: 7.0, ..room.clone() }.is_enough());
-        assert_eq!(room.text(), "6 of 8 vCPUs are used, and a bake needs 2");
+        assert_eq!(room.text(), "6 of 8 vCPUs are in use, and a bake needs 2");
     }
 }

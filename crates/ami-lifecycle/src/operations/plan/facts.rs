@@ -53,9 +53,10 @@ impl Facts {
             fleets_elsewhere(cloud, namespace, templates)
         );
         let fleet = fleet?;
-        let consumers = match request.with_consumers {
-            true => moves(request, &fleet, &elsewhere).await,
-            false => BTreeMap::new(),
+        let consumers = if request.with_consumers {
+            moves(request, &fleet, &elsewhere).await
+        } else {
+            BTreeMap::new()
         };
         let names = names_taken(cloud, &fleet, namespace, pattern, templates).await?;
         let names = names.into_iter().map(|(template, taken)| {

@@ -10,7 +10,7 @@ pub enum Reason {
     #[error("there is no current AMI")]
     NoCurrent,
     /// Nothing can be started from the AMI that was made current last.
-    #[error("{ami}, which was made current last, is {state}")]
+    #[error("{ami}, which became current last, is {state}")]
     Unavailable {
         /// The AMI.
         ami: String,
@@ -28,7 +28,7 @@ pub enum Reason {
         name: Option<String>,
     },
     /// The template that it is based on is baked anew.
-    #[error("base: template {template} is baked anew")]
+    #[error("base: template {template} is rebaked")]
     BaseTemplate {
         /// That template.
         template: String,
@@ -48,7 +48,7 @@ pub enum Reason {
         keys: Vec<String>,
     },
     /// It is older than it may grow.
-    #[error("age: {} days, and max_age is {}", seconds / DAY, days(*most))]
+    #[error("age: {} days; max_age is {}", seconds / DAY, days(*most))]
     Age {
         /// How old it is, in seconds.
         seconds: u64,
@@ -65,7 +65,7 @@ pub enum Reason {
     },
     /// A region has a copy of the current AMI, and something else is current there.
     #[error(
-        "in region {region} {} is current, not generation {generation}",
+        "in region {region}, {} is current instead of generation {generation}",
         current.map_or("nothing".into(), |it| format!("generation {it}"))
     )]
     NotCurrentIn {
@@ -77,7 +77,7 @@ pub enum Reason {
         current: Option<u64>,
     },
     /// The AMI is given to others on other terms than the configuration says.
-    #[error("in region {region} it is not as configured: {}", keys.join(", "))]
+    #[error("in region {region}, it is not as configured: {}", keys.join(", "))]
     Terms {
         /// The region.
         region: String,

@@ -21,7 +21,7 @@ pub(super) fn lacks(
         let found = match elsewhere.get(region) {
             Some(Ok(there)) => lack(current, template, region, there),
             Some(Err(error)) => Err(error.to_string()),
-            None => Err("it was not looked at".into()),
+            None => Err("it was not checked".into()),
         };
         match found {
             Ok(reason) => reasons.extend(reason),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::ami::Status;
+use crate::model::id::AmiId;
 use crate::model::retirement::{RetireStep, RetiredStage};
 use crate::model::tampering::{InDoubt, Tampering};
 use crate::operations::objection::Objection;
@@ -11,7 +12,7 @@ use crate::operations::objection::Objection;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// The AMI.
-    pub ami: String,
+    pub ami: AmiId,
     /// Its name.
     pub name: String,
     /// Its template.
@@ -70,7 +71,7 @@ pub enum KeepReason {
     #[error("it is the current one")]
     Current,
     /// It is among the last that were current before.
-    #[error("it is number {number} of the {of} before the current one that are kept")]
+    #[error("it is number {number} of the {of} previous AMIs that are kept")]
     Before {
         /// Counted from the current one.
         number: u64,
@@ -81,7 +82,7 @@ pub enum KeepReason {
     #[error("it is what `rollback` goes back to")]
     WayBack,
     /// It is young.
-    #[error("it is {} old, and what is younger than {} is kept", age(*seconds), age(*limit))]
+    #[error("it is {} old, and AMIs younger than {} are kept", age(*seconds), age(*limit))]
     Young {
         /// Its age, in seconds.
         seconds: u64,
@@ -90,7 +91,7 @@ pub enum KeepReason {
     },
     /// An instance was started from it lately.
     #[error(
-        "an instance was started from it {} ago, and what was launched within {} is kept",
+        "an instance was started from it {} ago, and AMIs launched within {} are kept",
         age(*seconds),
         age(*limit)
     )]
@@ -117,13 +118,13 @@ pub enum KeepReason {
         limit: u64,
     },
     /// A bake that lives makes it.
-    #[error("{0}: that bake makes it")]
+    #[error("{0}: that bake is making it")]
     UnderWay(String),
     /// It waits to be verified.
-    #[error("it waits to be verified")]
+    #[error("it is waiting to be verified")]
     Waits,
     /// Nothing is current, so that any may be needed.
-    #[error("template {0} has no current AMI, so that any may be needed")]
+    #[error("template {0} has no current AMI, so any may be needed")]
     NoCurrent(String),
     /// Another hand has copied it, or edited its tags.
     #[error("{0}")]
@@ -141,7 +142,7 @@ pub enum KeepReason {
     #[error("{0}")]
     Objected(Objection),
     /// So many go in one run.
-    #[error("{0} go in one run: it goes in the next")]
+    #[error("one run removes at most {0}; the next run removes it")]
     Limit(usize),
 }
 

@@ -89,7 +89,7 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> De
             kept.extend(by_rule);
             goes = reason;
             let way_back = history.ways_back.get(ami.template.as_str());
-            if template.keep.before > 0 && way_back.is_some_and(|it| *it == ami.ami) {
+            if template.keep.before > 0 && way_back.is_some_and(|it| ami.ami == *it) {
                 kept.push(KeepReason::WayBack);
             }
             if goes != Some(DeleteReason::Dead) {

@@ -10,6 +10,7 @@ use crate::consumer::Consumers;
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::event::Observer;
+use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::model::leftover::{LeftKind, Leftover};
 use crate::model::retirement::{RetireStep, RetiredStage};
@@ -43,7 +44,7 @@ pub enum Pruned<'a> {
     /// An AMI that is retired, or taken back.
     Retired(&'a Retirement, Result<(), NotDeleted>),
     /// What a dead bake has left; the images that use its snapshots.
-    Leftover(&'a Leftover, Result<Vec<String>, NotDeleted>),
+    Leftover(&'a Leftover, Result<Vec<AmiId>, NotDeleted>),
 }
 
 /// Why nothing is pruned.
@@ -110,7 +111,7 @@ async fn plan_among(
 pub fn check_prune(plans: &[RegionPrune]) -> Result<(), NotPruned> {
     let unknown = plans.iter().flat_map(|plan| {
         let text = |(what, why): &(String, String)| {
-            format!("whether {what} use an AMI could not be determined: {why}")
+            format!("whether AMIs are used by {what} could not be determined: {why}")
         };
         plan.unknown.iter().map(move |it| plan.place.failed(text(it)))
     });
@@ -143,17 +144,19 @@ pub async fn carry_out_prune(
             now.retirements.iter().any(|now| now.ami.ami == it.ami.ami && now.step == it.step)
         };
         for retirement in retirements {
-            let done = match same(retirement) {
-                true => carry_out(&request.consumers, place, retirement, actor).await,
-                false => Err(why_it_stays(&now, &retirement.ami.ami)),
+            let done = if same(retirement) {
+                carry_out(&request.consumers, place, retirement, actor).await
+            } else {
+                Err(why_it_stays(&now, &retirement.ami.ami))
             };
             told(place, Pruned::Retired(retirement, done));
         }
         for deletion in deletions {
             let still = now.deletions.iter().any(|it| it.ami == deletion.ami);
-            let done = match still {
-                true => delete(&place.cloud, deletion, actor, observer).await,
-                false => Err(why_it_stays(&now, &deletion.ami)),
+            let done = if still {
+                delete(&place.cloud, deletion, actor, observer).await
+            } else {
+                Err(why_it_stays(&now, &deletion.ami))
             };
             told(place, Pruned::Ami(deletion, done));
         }

@@ -236,7 +236,7 @@ fn bases(templates: &[Template]) -> BTreeSet<String> {
 /// The ARNs of the parameters that are consumers.
 fn consumers(templates: &[Template]) -> BTreeSet<String> {
     let arn = |consumer: &Consumer| match consumer {
-        Consumer::Ssm(name) => Some(parameter(name, "*")),
+        Consumer::Ssm(it) => Some(parameter(&it.name, "*")),
         _ => None,
     };
     all_consumers(templates).filter_map(arn).collect()
@@ -246,8 +246,8 @@ fn consumers(templates: &[Template]) -> BTreeSet<String> {
 /// which is named by its name stands for all.
 fn launch_templates(templates: &[Template]) -> BTreeSet<String> {
     let arn = |consumer: &Consumer| match consumer {
-        Consumer::LaunchTemplate(id) if id.starts_with("lt-") => {
-            Some(format!("arn:aws:ec2:*:*:launch-template/{id}"))
+        Consumer::LaunchTemplate(it) if it.key.starts_with("lt-") => {
+            Some(format!("arn:aws:ec2:*:*:launch-template/{}", it.key))
         }
         Consumer::LaunchTemplate(_) => Some("arn:aws:ec2:*:*:launch-template/*".into()),
         _ => None,
@@ -262,6 +262,8 @@ fn parameter(name: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::consumer::{ChannelTag, LaunchTemplate, SsmParameter};
+    use crate::model::launch_spec::LaunchSpec;
     use crate::model::reach::{Connect, Reach};
     use crate::model::template::tests::template;
     use crate::model::template::{HostKey, KeyPair};
@@ -280,7 +282,7 @@ mod tests {
         let rich = Template {
             key_pair: KeyPair::Temporary,
             host_key: HostKey::Console,
-            instance_profile: Some("p".into()),
+            launch: LaunchSpec { instance_profile: Some("p".into()), ..template().launch },
             base: Base::Ssm("/aws/service/debian/x".into()),
             ..template()
         };
@@ -319,9 +321,9 @@ mod tests {
     #[test]
     fn consumers_add_rights_on_what_they_are_and_on_nothing_else() {
         let consumers = vec![
-            Consumer::Ssm("/ci/x".into()),
-            Consumer::LaunchTemplate("lt-1".into()),
-            Consumer::Tag { key: "a".into(), value: "b".into() },
+            Consumer::Ssm(SsmParameter { name: "/ci/x".into() }),
+            Consumer::LaunchTemplate(LaunchTemplate { key: "lt-1".into() }),
+            Consumer::Tag(ChannelTag { key: "a".into(), value: "b".into() }),
         ];
         let request = PolicyRequest {
             region: "us-east-1",
@@ -400,15 +402,13 @@ mod tests {
         );
         let doctor = of(by(Connect::InstanceConnect), Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints"]);
-        let in_subnet =
-            Template { subnet: Some("subnet-1".into()), ..by(Connect::InstanceConnect) };
+        let mut in_subnet = by(Connect::InstanceConnect);
+        in_subnet.launch.subnet = Some("subnet-1".into());
         let doctor = of(in_subnet, Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints", "ec2:DescribeSubnets"]);
-        let by_name = Template {
-            security_groups: vec!["ssh".into()],
-            reach: Reach { public_ip: Some(true), ..Reach::default() },
-            ..template()
-        };
+        let mut by_name = template();
+        by_name.launch.security_groups = vec!["ssh".into()];
+        by_name.launch.public_ip = Some(true);
         let bake = Operation::Bake.actions(&[by_name], &pattern("a-{generation}"));
         assert!(
             bake.contains(&Action::DescribeSecurityGroups) && bake.contains(&Action::DescribeVpcs)

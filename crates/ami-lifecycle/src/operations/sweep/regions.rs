@@ -7,6 +7,7 @@ use super::{Found, find_leftovers, remove_leftover};
 use crate::consumer::{Consumers, Holders};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
+use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::model::leftover::{LeftKind, Leftover};
 use crate::operations::claim::{Actor, NotDeleted};
@@ -74,7 +75,7 @@ pub async fn carry_out_sweep(
     request: &SweepRequest<'_>,
     plan: &SweepPlan,
     actor: Actor<'_>,
-    mut told: impl FnMut(&Place, &Leftover, Result<Vec<String>, NotDeleted>),
+    mut told: impl FnMut(&Place, &Leftover, Result<Vec<AmiId>, NotDeleted>),
 ) -> Result<(), CloudError> {
     let all = plan.regions.iter().flat_map(|(_, left)| left);
     let holders = holders(request, all).await?;

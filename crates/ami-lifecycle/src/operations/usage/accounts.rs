@@ -9,7 +9,7 @@ use crate::ec2::client::Cloud;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::usage_reports::UsageReport;
 
-/// How old a report may be: who prunes every week finds the one that was asked for the week before. EC2
+/// How old a report may be: who prunes every week finds the one that was requested the week before. EC2
 /// itself leaves out what began in the last day, and what launch templates say since some days.
 const OLDEST: SignedDuration = SignedDuration::from_hours(8 * 24);
 

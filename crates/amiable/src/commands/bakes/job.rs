@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    BakeError, BakeRequest, Baked, CancellationToken, Cloud, FailedIn, Fleet, Holdings,
-    JenkinsServer, KeptInstance, Mode, OnFailure, RollTarget, Template,
+    Actor, AmiId, BakeError, BakeRequest, Baked, CancellationToken, Cloud, Context, FailedIn,
+    Fleet, Holdings, JenkinsServer, KeptInstance, Mode, OnFailure, RollTarget, Template,
 };
 
 use crate::commands::finish::{Finish, Finished};
@@ -42,14 +42,25 @@ impl Job<'_> {
     pub(crate) async fn bake(
         &self,
         template: &Template,
-        below: Option<String>,
+        below: Option<AmiId>,
     ) -> Result<Baked, Failure> {
         let (log, log_path) = open_log(&template.name)?;
         let view = Arc::new(BakeView::new(&template.name, self.console, log));
         let is_gone = |owner: &str| self.take_over || surroundings::is_gone(owner);
         let outcome = ami_lifecycle::bake(BakeRequest {
-            cloud: self.cloud,
-            namespace: &self.config.namespace,
+            context: Context {
+                cloud: self.cloud,
+                namespace: &self.config.namespace,
+                actor: Actor {
+                    operator: &surroundings::operator(),
+                    owner: &surroundings::owner(),
+                    is_gone: &is_gone,
+                },
+                version: env!("CARGO_PKG_VERSION"),
+                observer: view.clone(),
+                holdings: self.holdings.clone(),
+                cancel: self.cancel.clone(),
+            },
             pattern: &self.config.pattern,
             template,
             consumers: connect::consumers(self.config, self.jenkins),
@@ -57,13 +68,6 @@ impl Job<'_> {
             mode: self.mode,
             on_failure: self.on_failure,
             verify: self.verify,
-            operator: &surroundings::operator(),
-            owner: &surroundings::owner(),
-            is_gone: &is_gone,
-            version: env!("CARGO_PKG_VERSION"),
-            observer: view.clone(),
-            holdings: self.holdings.clone(),
-            cancel: self.cancel.clone(),
         })
         .await;
         let outcome = outcome.map_err(|failed| self.failed(template, &failed, &log_path));
@@ -101,13 +105,15 @@ impl Job<'_> {
             failure.details.extend(kept_text(kept, log));
         }
         if let Some(pending) = &failed.pending {
-            let text = "stays pending: the same command goes on with it, `amiable delete` has it baked anew";
+            let text = "stays pending: the same command resumes from it; delete it with `amiable delete` to bake from scratch";
             failure.details.push(format!("{pending} {text}"));
         }
         if let Some(current) = &failed.current
             && !matches!(failed.error, BakeError::Refused(_) | BakeError::Busy(_))
         {
-            failure.details.push(format!("{current} stays the current AMI of {}", template.name));
+            failure
+                .details
+                .push(format!("{current} is still the current AMI of {}", template.name));
         }
         failure
     }
@@ -127,8 +133,7 @@ pub(crate) fn target_of(template: &Template, baked: &Baked) -> RollTarget {
 fn done_text(template: &str, baked: &Baked) -> String {
     if !baked.promoted {
         return format!(
-            "{template}: {} (generation {}) is pending; `amiable verify {template}` proves it \
-             and makes it current",
+            "{template}: {} (generation {}) is pending; `amiable verify {template}` verifies it and makes it current",
             baked.ami, baked.generation
         );
     }
@@ -142,7 +147,7 @@ fn done_text(template: &str, baked: &Baked) -> String {
 /// How to look at an instance that was kept. The bake's key is written beside the log,
 /// and the host key too, so that this login is as strict as the bake's own.
 fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
-    let mut lines = vec![format!("kept as asked for: {}", kept.instance)];
+    let mut lines = vec![format!("kept as requested: {}", kept.instance)];
     if let Some(login) = &kept.login {
         let (key, known) = (log.with_extension("key"), log.with_extension("known_hosts"));
         let host = match login.port {
@@ -166,10 +171,13 @@ fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
     }
     lines.push(format!(
         "it shuts down by itself at {}. To keep it longer, run `sudo systemctl stop \
-         amiable-deadline.timer` on it; after that time `amiable sweep` removes it",
+         amiable-deadline.timer` on it; after that, `amiable sweep` removes it",
         kept.until.strftime("%Y-%m-%d %H:%M UTC")
     ));
-    lines.push(format!("and end it: aws ec2 terminate-instances --instance-ids {}", kept.instance));
+    lines.push(format!(
+        "to terminate it: aws ec2 terminate-instances --instance-ids {}",
+        kept.instance
+    ));
     lines
 }
 

@@ -39,7 +39,7 @@ fn changed_ids(name: &str, before: &str, after: &str) -> String {
         text += &format!("line {line}, column {column}: {from} -> {to}\n");
     }
     if without(before, &old) != without(after, &new) {
-        text += "more than ids changes, in lines that are too long to be shown\n";
+        text += "more than ids would change, in lines too long to show\n";
     }
     text
 }
@@ -87,6 +87,6 @@ mod tests {
         let text = changed_ids("f", "a\n{é \"ami-1\", \"ami-2\"}", "a\n{é \"ami-33\", \"ami-2\"}");
         assert_eq!(text, "--- f\n+++ f\nline 2, column 5: ami-1 -> ami-33\n");
         let text = changed_ids("f", "{ami-ami-1 x}", "{ami-ami-1 y}");
-        assert!(text.ends_with("more than ids changes, in lines that are too long to be shown\n"));
+        assert!(text.ends_with("more than ids would change, in lines too long to show\n"));
     }
 }

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ami_lifecycle::{Cloud, Fleet, Template};
+use ami_lifecycle::{AmiId, Cloud, Fleet, Template};
 
-use crate::ami_id::is_ami_id;
 use crate::config::settings::Config;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -59,10 +58,11 @@ pub(super) async fn places<'a>(
 
 /// An AMI that is named by its id is of one region.
 pub(super) fn choose(places: &mut Vec<Consumed<'_>>, to: Option<&str>) {
-    let Some(id) = to.filter(|to| is_ami_id(to)) else { return };
-    let has_it = |place: &Consumed<'_>| place.fleet.get(id).is_some();
-    match places.iter().any(has_it) {
-        true => places.retain(has_it),
-        false => places.retain(|place| place.region.is_none()),
+    let Some(id) = to.and_then(AmiId::parse) else { return };
+    let has_it = |place: &Consumed<'_>| place.fleet.get(&id).is_some();
+    if places.iter().any(has_it) {
+        places.retain(has_it)
+    } else {
+        places.retain(|place| place.region.is_none())
     }
 }

@@ -1,0 +1,32 @@
+//! Who names which AMI.
+
+use crate::consumer::change::Naming;
+
+/// Who names which AMI, and what could not be read.
+#[derive(Debug, Clone, Default)]
+pub struct Holders {
+    /// All that is named.
+    pub namings: Vec<Naming>,
+    /// What could not be read, and why.
+    pub unknown: Vec<(String, String)>,
+}
+
+impl Holders {
+    /// The places that name an AMI, each once.
+    pub fn of<'h>(&'h self, ami: &'h str) -> impl Iterator<Item = &'h Naming> {
+        self.namings.iter().filter(move |naming| naming.ami == ami)
+    }
+
+    pub(super) fn add(&mut self, naming: Naming) {
+        if !self.namings.contains(&naming) {
+            self.namings.push(naming);
+        }
+    }
+
+    pub(super) fn add_unknown(&mut self, what: String, why: String) {
+        let unknown = (what, why);
+        if !self.unknown.contains(&unknown) {
+            self.unknown.push(unknown);
+        }
+    }
+}
