@@ -29,6 +29,8 @@ lint:
 # Everything on simulated machines: no virtual machine is started. Inputs that tests make up are
 # the same in each run, so that a failure is a change's own; weekly-test looks at others.
 fast-test: export PROPTEST_RNG_SEED ?= 1
+# Most of these tests wait for simulated machines.
+fast-test: export RUST_TEST_THREADS ?= $(shell expr 4 \* $$(nproc))
 fast-test:
 	cargo test --locked --workspace
 

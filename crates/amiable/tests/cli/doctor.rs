@@ -56,5 +56,5 @@ fn a_base_that_the_account_does_not_allow_itself_is_named() {
     let text = farm.amiable(&["doctor"]);
     assert!(text.contains("only AMIs of this account are found"), "{text}");
     let text = farm.amiable(&["create", "agent"]);
-    assert!(text.contains("whether the account allows itself such AMIs"), "{text}");
+    assert!(text.contains("whether the account's settings allow such AMIs"), "{text}");
 }

@@ -44,7 +44,7 @@ fn a_second_interrupt_ends_at_once_and_says_how_to_find_what_is_left() {
     wait_for_line(&mut child, "interrupted: rolling back");
     interrupt(&child);
     let text = wait_for_line(&mut child, "`amiable sweep` removes it");
-    assert!(text.contains("ended at once"), "{text}");
+    assert!(text.contains("stopped. Left behind: "), "{text}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 

@@ -285,7 +285,7 @@ fn two_controllers_do_not_share_a_namespace() {
             &told,
             &[
                 "which is current, was baked by [OPERATOR] from path [FARM]/A/init, not from path [FARM]/C/init",
-                "give one of the two a namespace of its own",
+                "give one of them its own namespace",
             ],
         );
     }
@@ -420,7 +420,7 @@ fn placeholders_are_named_and_never_written() {
         lacks(&told, &["only the first subnet"]);
         lacks(&config, &["{{", "<%"]);
         let (told, _) = import("jenkins.yaml", &agent("root", user));
-        has(&told, &["the region of its cloud is ", "say which it is, with --region"]);
+        has(&told, &["the region of its cloud is ", "give it with --region"]);
     }
     let xml = file!("xstream-reference-config.xml")
         .replace("<remoteAdmin>ubuntu<", "<remoteAdmin>{{ user }}<");

@@ -218,7 +218,8 @@ impl Case {
             }
             _ => first.status == Some(1),
         };
-        let told = ["error: ", "ended at once"].map(|word| first.messages.contains(word));
+        let told = ["error: ", "stopped. Left behind", "stopped; nothing"]
+            .map(|word| first.messages.contains(word));
         let is_told = matches!(first.status, None | Some(0)) || told.contains(&true);
         if !right || !is_told || first.messages.contains("panicked") {
             return Err("not the right exit status or message".into());
