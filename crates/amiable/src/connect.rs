@@ -55,7 +55,8 @@ pub(crate) async fn cloud(config: &Config, console: &Console) -> Result<Cloud, F
         if let Some(first) = first.filter(|first| *first != cloud.region()) {
             let (name, region) = (&template.name, cloud.region());
             let text = format!(
-                "template {name}: the first of its regions is {first}, but AMIs are baked in {region}"
+                "template {name}: the first of its regions is {first}, but AMIs are baked in \
+                 {region}"
             );
             return Err(Failure::usage(text)
                 .hint("`region` under [cloud], AWS_REGION or the AWS profile decides where"));

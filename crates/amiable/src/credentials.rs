@@ -48,15 +48,16 @@ impl Profiles {
                 let mut known: Vec<&str> = set.profiles().collect();
                 known.sort_unstable();
                 let hint = if known.is_empty() {
-"`aws configure --profile NAME` creates one".to_owned()
-} else {
-format!("there are {}", known.join(", "))
-};
+                    "`aws configure --profile NAME` creates one".to_owned()
+                } else {
+                    format!("there are {}", known.join(", "))
+                };
                 Err(Failure::usage(format!("there is no AWS profile `{name}`")).hint(hint))
             }
             (Err(error), named) if named.is_some() || !has_region || !has_keys => {
                 Err(Failure::usage(error.clone()).hint(
-                    "in AWS' configuration files a line is `[profile NAME]` or `key = value`; a line that begins with a space continues the one above it",
+                    "in AWS' configuration files a line is `[profile NAME]` or `key = value`; a \
+                     line that begins with a space continues the one above it",
                 ))
             }
             _ => Ok(()),

@@ -102,7 +102,8 @@ impl From<WrongAccount> for Failure {
         match error {
             WrongAccount::Cloud(error) => error.into(),
             other => Failure::usage(other.to_string()).hint(
-                "check `profile` and `account` under [cloud], and the AWS_… variables of the environment",
+                "check `profile` and `account` under [cloud], and the AWS_… variables of the \
+                 environment",
             ),
         }
     }

@@ -18,7 +18,10 @@ pub(crate) fn cancel_on_signals(console: &Console, holdings: &Holdings) -> Cance
             () = next_signal() => {}
             () = next_hang_up() => {}
         }
-        console.complain("interrupted: rolling back; press Ctrl-C again to stop now and leave it");
+        console.complain(
+            "interrupted: cleaning up; press Ctrl-C again to stop now and leave the \
+                          rest",
+        );
         cancelled.cancel();
         next_signal().await;
         console.complain(&match holdings.list() {

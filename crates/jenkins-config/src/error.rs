@@ -89,7 +89,8 @@ pub enum Remark {
     },
     /// Jenkins does not find them there either.
     #[error(
-        "cloud {cloud} (line {line}) has `templates` where Jenkins does not look: it must be a list below the cloud's own keys"
+        "cloud {cloud} (line {line}) has `templates` where Jenkins does not look: it must be a \
+         list below the cloud's own keys"
     )]
     Astray {
         /// How it is called.
@@ -130,7 +131,8 @@ impl ReadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             ReadError::Program { .. } => Some(
-                "give amiable the file generated from it, or let it take its AMI from an SSM parameter or a tag that amiable's consumers set; a `command` consumer can edit it",
+                "give amiable the file generated from it, or let it take its AMI from an SSM \
+                 parameter or a tag that amiable's consumers set; a `command` consumer can edit it",
             ),
             ReadError::Text { error, .. } => error.hint(),
             _ => None,

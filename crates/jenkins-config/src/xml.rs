@@ -338,7 +338,8 @@ mod tests {
             ("<r><a>x</a></r>", "<r><a>a &amp;&amp; \"b\" &gt; 'c' ]]&gt;\n</a></r>"),
             (
                 "<r><a>x</a><b>&quot;&apos;</b></r>",
-                "<r><a>a &amp;&amp; &quot;b&quot; &gt; &apos;c&apos; ]]&gt;\n</a><b>&quot;&apos;</b></r>",
+                "<r><a>a &amp;&amp; &quot;b&quot; &gt; &apos;c&apos; \
+                 ]]&gt;\n</a><b>&quot;&apos;</b></r>",
             ),
             (
                 "<r><a>x</a>\r\n<b>></b></r>",

@@ -424,7 +424,8 @@ mod tests {
 
     #[test]
     fn aliases_and_merges_are_followed() {
-        let text = "x: &d {ami: ami-1, zone: z}\nl:\n- <<: *d\n  zone: y\n- <<: [*d, {k: v}]\n- *d\n---\n- n\n";
+        let text = "x: &d {ami: ami-1, zone: z}\nl:\n- <<: *d\n  zone: y\n- <<: [*d, {k: v}]\n- \
+                    *d\n---\n- n\n";
         for (path, expected) in [
             ("0.l.0.ami", "ami-1"),
             ("0.l.0.zone", "y"),

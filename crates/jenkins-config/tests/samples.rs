@@ -113,7 +113,8 @@ fn configuration_as_code_is_found_whole_and_in_parts() {
 
 #[test]
 fn an_agent_without_description_is_named_by_its_labels() {
-    let text = "- amazonEC2:\n    templates:\n    - description:\n      ami: \"ami-5678\"\n      labelString: \"linux clear\"\n    - amiFilters: []\n";
+    let text = "- amazonEC2:\n    templates:\n    - description:\n      ami: \"ami-5678\"\n      \
+                labelString: \"linux clear\"\n    - amiFilters: []\n";
     let document = parse(text);
     let agent = AgentName::Labels("clear  linux".into());
     assert_eq!(document.find(&Selector { cloud: None, agent: &agent }), Ok(0));
@@ -121,7 +122,8 @@ fn an_agent_without_description_is_named_by_its_labels() {
     let error = document.find(&Selector { cloud: None, agent: &agent }).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no agent template `clear`; there is labels \"linux clear\", an agent template without description"
+        "there is no agent template `clear`; there is labels \"linux clear\", an agent template \
+         without description"
     );
     let refused = document.edit(&[to(1, "ami-9")]).unwrap_err();
     assert!(matches!(refused, EditError::NoAmi { line: 6, .. }), "{refused}");
@@ -149,7 +151,8 @@ fn what_others_share_by_an_anchor_changes_with_them_or_not_at_all() {
 
 #[test]
 fn a_variable_of_configuration_as_code_is_not_overwritten() {
-    let text = "- amazonEC2:\n    templates:\n    - {ami: \"${AMI}\", description: a, initScript: \"x ^${y}\"}\n";
+    let text = "- amazonEC2:\n    templates:\n    - {ami: \"${AMI}\", description: a, initScript: \
+                \"x ^${y}\"}\n";
     let document = parse(text);
     let refused = document.edit(&[to(0, "ami-2")]).unwrap_err();
     assert_eq!(refused.to_string(), "a (line 3) takes it from ${AMI}, which is set elsewhere");
@@ -293,7 +296,8 @@ fn a_script_comes_back_as_it_was_written() {
         ("a\nb\n", "|\n          a\r\n          b\n"),
     ] {
         let text = format!(
-            "jenkins:\n  clouds:\n  - amazonEC2:\n      templates:\n      - ami: ami-1\n        initScript: {written}        mode: NORMAL\n"
+            "jenkins:\n  clouds:\n  - amazonEC2:\n      templates:\n      - ami: ami-1\n        \
+             initScript: {written}        mode: NORMAL\n"
         );
         let document = parse(&text);
         assert_eq!(document.agents()[0].init_script.as_deref(), Some(script), "{text}");
@@ -333,7 +337,8 @@ fn what_is_left_alone_is_told() {
     let remarks = |text: &str| -> Vec<String> {
         parse(text).remarks().iter().map(Remark::to_string).collect()
     };
-    let fleet = "a cloud of the EC2 Fleet plugin names no AMI: its auto scaling group or fleet starts agents from a launch template, which a `launch_template` consumer follows";
+    let fleet = "a cloud of the EC2 Fleet plugin names no AMI: its auto scaling group or fleet \
+                 starts agents from a launch template, which a `launch_template` consumer follows";
     let astray =
         "has `templates` where Jenkins does not look: it must be a list below the cloud's own keys";
     for (text, expected) in [
@@ -392,7 +397,8 @@ fn templates_and_programs_are_called_what_they_are() {
             "it is a template (Go, as Helm's charts have them), not a file that Jenkins reads",
         ),
         (
-            "variable \"ami\" {\n  default = \"ami-1\"\n}\nlocals {\n  casc = \"amazonEC2: {}\"\n}\n",
+            "variable \"ami\" {\n  default = \"ami-1\"\n}\nlocals {\n  casc = \"amazonEC2: \
+             {}\"\n}\n",
             "it is a configuration of Terraform, not a file that Jenkins reads",
         ),
     ] {
@@ -406,7 +412,8 @@ fn what_finds_amis_beside_their_ids_is_read() {
         <amiFilters><hudson.plugins.ec2.EC2Filter><name>name</name><values>a* &apos;b c&apos;</values></hudson.plugins.ec2.EC2Filter>\
         <hudson.plugins.ec2.EC2Filter><values>x</values><name>tag:k</name></hudson.plugins.ec2.EC2Filter></amiFilters>\
         </hudson.plugins.ec2.SlaveTemplate></templates></hudson.plugins.ec2.EC2Cloud>";
-    let yaml = "- amazonEC2:\n    templates:\n    - amiOwners: self 1\n      amiFilters:\n      - name: name\n        values: \"a* 'b c'\"\n      - {values: x, name: \"tag:k\"}\n";
+    let yaml = "- amazonEC2:\n    templates:\n    - amiOwners: self 1\n      amiFilters:\n      - \
+                name: name\n        values: \"a* 'b c'\"\n      - {values: x, name: \"tag:k\"}\n";
     for text in [xml, yaml] {
         let search = parse(text).agents()[0].search.clone();
         assert_eq!(search.keys(), ["amiOwners", "amiFilters"]);

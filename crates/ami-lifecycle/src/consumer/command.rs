@@ -217,7 +217,7 @@ async fn ask(command: &ConsumerCommand) -> Result<Option<Vec<Naming>>, RollError
 fn ids(text: &str) -> Vec<AmiId> {
     let found = text.match_indices(AmiId::PREFIX).filter_map(|(at, prefix)| {
         let digits = text[at + prefix.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
-        AmiId::parse(&text[at..at + prefix.len() + digits])
+        (digits > 0).then(|| AmiId::answered(&text[at..at + prefix.len() + digits]))
     });
     found.collect()
 }

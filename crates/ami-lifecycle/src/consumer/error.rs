@@ -50,7 +50,8 @@ pub enum RollError {
     Stranded(String),
     /// The plugin asks for more than the id, and would find no AMI.
     #[error(
-        "{agent} asks EC2 for an AMI by its id and by {keys}, which {ami} does not match: Jenkins could not start an agent"
+        "{agent} asks EC2 for an AMI by its id and by {keys}, which {ami} does not match: Jenkins \
+         could not start an agent"
     )]
     NotFound {
         /// The agent template.
@@ -87,7 +88,7 @@ pub enum RollError {
         source: std::io::Error,
     },
     /// The running Jenkins does not follow.
-    #[error("Jenkins did not reload its file")]
+    #[error("the running Jenkins does not match its file")]
     Server(#[source] ServerError),
     /// The running Jenkins cannot be asked.
     #[error("failed to query the running Jenkins")]
@@ -103,7 +104,8 @@ pub enum RollError {
     },
     /// SSM looks at the AMI before it takes the value.
     #[error(
-        "it has not taken {ami} within {} s, though SSM has accepted it: the AMI must be available in this region, and SSM must be allowed to see it", limit.as_secs()
+        "it has not taken {ami} within {} s, though SSM has accepted it: the AMI must be available \
+         in this region, and SSM must be allowed to see it", limit.as_secs()
     )]
     ParameterNotTaken {
         /// The AMI.
@@ -162,13 +164,15 @@ impl RollError {
                      { labels = \"…\" }"
                         .into()
                 }
-                _ => "`agents` names agent templates by their description, or by { labels = \"…\" }".into(),
+                _ => "`agents` names agent templates by their description, or by { labels = \"…\" \
+                      }".into(),
             },
             RollError::UnknownScript { .. } => {
                 "keep it in one of the two files, or let `amiable roll --force` replace it".into()
             }
             RollError::NotFound { keys, .. } => format!(
-                "remove {keys} from the agent template, or make them match; `amiable roll --force` writes the AMI anyway"
+                "remove {keys} from the agent template, or make them match; `amiable roll --force` \
+                 writes the AMI anyway"
             ),
             RollError::Unsearchable { key, .. } => format!(
                 "remove {key} from the agent template; `amiable roll --force` writes the AMI anyway"

@@ -1,5 +1,8 @@
 //! Who names which AMI.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use crate::consumer::change::Naming;
 
 /// Who names which AMI, and what could not be read.
@@ -9,12 +12,19 @@ pub struct Holders {
     pub namings: Vec<Naming>,
     /// What could not be read, and why.
     pub unknown: Vec<(String, String)>,
+    /// The files that were looked through.
+    seen: BTreeSet<PathBuf>,
 }
 
 impl Holders {
     /// The places that name an AMI, each once.
     pub fn of<'h>(&'h self, ami: &'h str) -> impl Iterator<Item = &'h Naming> {
         self.namings.iter().filter(move |naming| naming.ami == ami)
+    }
+
+    /// Whether a file is looked through for the first time.
+    pub(super) fn is_new(&mut self, file: &Path) -> bool {
+        self.seen.insert(file.to_owned())
     }
 
     pub(super) fn add(&mut self, naming: Naming) {

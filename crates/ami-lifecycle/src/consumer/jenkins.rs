@@ -376,6 +376,9 @@ impl Kind for JenkinsAgents {
 
     /// All agent templates of its file.
     fn neighbours(&self, tags: &[(&str, &str)], holders: &mut Holders) {
+        if !holders.is_new(&self.file) {
+            return;
+        }
         let document = match document(self) {
             Ok(document) => document,
             Err(error) => return holders.add_unknown(self.shown.clone(), chain(&error)),

@@ -94,26 +94,36 @@ impl ServerError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             ServerError::Status { status: 300..=399, .. } => {
-                "is `url` under [jenkins] Jenkins' root, and does it not redirect to a login elsewhere?".into()
+                "is `url` under [jenkins] Jenkins' root, and does it not redirect to a login \
+                 elsewhere?"
+                    .into()
             }
             ServerError::Status { status: 401, .. } => {
-                "check `user` under [jenkins], and that the variable has an API token of that user".into()
+                "check `user` under [jenkins], and that the variable has an API token of that user"
+                    .into()
             }
             ServerError::Status { status: 403, .. } => {
                 "the user needs the permission Overall/Administer".into()
             }
-            ServerError::Status { status: 404, url, .. } if url.contains("configuration-as-code") => {
-                "the configuration-as-code plugin is not installed, or `url` under [jenkins] is not Jenkins' root"
+            ServerError::Status { status: 404, url, .. }
+                if url.contains("configuration-as-code") =>
+            {
+                "the configuration-as-code plugin is not installed, or `url` under [jenkins] is \
+                 not Jenkins' root"
                     .into()
             }
             ServerError::Stays { has_read: true, .. } => {
                 "does Jenkins read this very file? CASC_JENKINS_CONFIG says which it reads".into()
             }
             ServerError::NoToken(variable) => {
-                format!("set {variable}, or leave the running Jenkins alone with `reload = false` beside `agents`")
+                format!(
+                    "set {variable}, or leave the running Jenkins alone with `reload = false` \
+                         beside `agents`"
+                )
             }
             ServerError::Unreachable { .. } => {
-                "run the same command to resume; `reload = false` beside `agents` leaves the running Jenkins alone"
+                "run the same command to resume; `reload = false` beside `agents` leaves the \
+                 running Jenkins alone"
                     .into()
             }
             _ => return None,

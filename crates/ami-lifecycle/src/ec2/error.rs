@@ -157,7 +157,8 @@ impl CloudError {
                  `region` under [cloud] and the clock of this machine"
             }
             CloudErrorKind::NotAuthorized => {
-                "the identity in use lacks the permission for this action: `amiable iam-policy` prints the policy it needs"
+                "the identity in use lacks the permission for this action: `amiable iam-policy` \
+                 prints the policy it needs"
             }
             CloudErrorKind::Region => {
                 "check `region` under [cloud]; some regions must be enabled for the account first \

@@ -96,6 +96,7 @@ impl Cloud {
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
         let request = placed(request, (subnet.clone(), *public_ip), launch.security_groups);
+        tracing::debug!("RunInstances {}", launch.image.id);
         let send = async || request.clone().send().await;
         let answer = self.until_seen(Action::RunInstances, send).await?;
         let id = answer

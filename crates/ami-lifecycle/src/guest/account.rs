@@ -41,11 +41,14 @@ impl AccountFault {
     pub fn hint(&self) -> String {
         match self {
             AccountFault::NoRoot { .. } => {
-                "`ssh_user` must be root, or a user who can use sudo without a password or terminal: NOPASSWD, and no requiretty, in the base's sudoers"
+                "`ssh_user` must be root, or a user who can use sudo without a password or \
+                 terminal: NOPASSWD, and no requiretty, in the base's sudoers"
                     .into()
             }
             AccountFault::NoUser(_) => {
-                "`run_as` must be a user that the base has; the script can switch to users that it adds with `sudo -u`".into()
+                "`run_as` must be a user that the base has; the script can switch to users that it \
+                 adds with `sudo -u`"
+                    .into()
             }
             AccountFault::NotAs { .. } => {
                 "`run_as` must be a user that `ssh_user` may run programs as (sudoers)".into()

@@ -168,11 +168,14 @@ impl GuestError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             GuestError::NoLogin { by_program: true, .. } => {
-                "check `connect`, and try its program by hand; `amiable doctor` checks that the programs and the endpoint exist, and \"instance-connect\" needs version 2.12 of `aws` or newer"
+                "check `connect`, and try its program by hand; `amiable doctor` checks that the \
+                 programs and the endpoint exist, and \"instance-connect\" needs version 2.12 of \
+                 `aws` or newer"
                     .into()
             }
             GuestError::NoLogin { port, .. } => format!(
-                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port {port} can be reached from here (security groups, `public_ip`, `connect`)"
+                "check `ssh_user` and `ssh_port`, that the base runs cloud-init, and that port \
+                 {port} can be reached from here (security groups, `public_ip`, `connect`)"
             ),
             GuestError::Account(fault) => fault.hint(),
             GuestError::Script { status: 137, .. } => {
@@ -187,7 +190,8 @@ impl GuestError {
                     .into()
             }
             GuestError::ScriptTimedOut { .. } => {
-                "set a longer wait in the template's `timeouts`; a program that prompts without a terminal waits forever: `-y`, DEBIAN_FRONTEND=noninteractive"
+                "set a longer wait in the template's `timeouts`; a program that prompts without a \
+                 terminal waits forever: `-y`, DEBIAN_FRONTEND=noninteractive"
                     .into()
             }
             _ => return None,

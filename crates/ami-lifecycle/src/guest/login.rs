@@ -146,7 +146,8 @@ async fn explain(awaited: &Awaited<'_>, error: &SshError) -> String {
             format!("{error}: the machine is up, but no sshd listens on that port")
         }
         SshError::HostKey(address) => format!(
-            "{address} has a different host key from the one this machine was given: cloud-init has not set it, or another machine answers"
+            "{address} has a different host key from the one this machine was given: cloud-init \
+             has not set it, or another machine answers"
         ),
         SshError::Refused { user } => {
             let usual = usual_user(&awaited.site.template.base).filter(|usual| usual != user);
@@ -166,7 +167,8 @@ fn without_public(awaited: &Awaited<'_>) -> &'static str {
     if awaited.is_public || reach.address.is_some() || reach.connect.is_some() {
         return "";
     }
-    "; the instance has no public address: `public_ip = true` requests one, `connect` sets another way in, and `address = \"private\"` confirms that the private one can be reached (by a VPN)"
+    "; the instance has no public address: `public_ip = true` requests one, `connect` sets another \
+     way in, and `address = \"private\"` confirms that the private one can be reached (by a VPN)"
 }
 
 /// What the security groups say of a port that does not answer; `None` when EC2 does not tell.
@@ -180,7 +182,8 @@ async fn firewall(awaited: &Awaited<'_>) -> Option<String> {
     let rules = ingress::describe(&groups, port);
     Some(if ingress::admits(&groups, port, own) {
         format!(
-            "the security groups allow {own} on port {port} ({rules}), so the machine is not up yet, or a route, network ACL or firewall blocks the way"
+            "the security groups allow {own} on port {port} ({rules}), so the machine is not up \
+             yet, or a route, network ACL or firewall blocks the way"
         )
     } else {
         format!("no rule allows {own} on port {port}: {rules}")

@@ -102,7 +102,8 @@ impl Guest {
         let ssh = site.or_cancel(login::log_in(&awaited)).await??;
         if template.host_key == HostKey::FirstContact {
             site.warn(format!(
-                "{instance} at {address} is trusted without proof, with the host key {}, because of host_key = \"first-contact\"",
+                "{instance} at {address} is trusted without proof, with the host key {}, because \
+                 of host_key = \"first-contact\"",
                 fingerprint(&ssh.host_key)
             ));
         }
@@ -172,7 +173,8 @@ impl Guest {
         if told.is_noexec {
             let folder = self.session.template.workdir.as_deref().unwrap_or(remote::WORKDIR);
             self.session.observer.event(Event::Warning(format!(
-                "nothing in {folder} can be executed on the instance (mounted noexec): programs that the script runs from there will fail; set `workdir` to another folder"
+                "nothing in {folder} can be executed on the instance (mounted noexec): programs \
+                 that the script runs from there will fail; set `workdir` to another folder"
             )));
         }
         told.fault.map_or(Ok(()), |fault| Err(fault.into()))

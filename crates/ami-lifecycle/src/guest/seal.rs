@@ -40,11 +40,13 @@ const HISTORIES: &str = ".bash_history .ash_history .sh_history .zsh_history .hi
 
 /// Prints the home of everyone who has one, a line each.
 const HOMES: &str = "homes() { { getent passwd 2>/dev/null || cat /etc/passwd; } | cut -d: -f6 | sort -u | \
-                     while read -r home; do [ \"$home\" = / ] || [ ! -d \"$home\" ] || echo \"$home\"; done; }\n";
+                     while read -r home; do [ \"$home\" = / ] || [ ! -d \"$home\" ] || echo \
+                                        \"$home\"; done; }\n";
 
 /// Prints digests of machine-id and host keys, a line each.
 const IDENTITY: &str = "identity() { for file in /etc/machine-id /etc/ssh/ssh_host_*_key.pub; do \
-                        [ ! -s \"$file\" ] || cut -d' ' -f1,2 \"$file\" | sha256sum | cut -c1-12; done; }\n";
+                        [ ! -s \"$file\" ] || cut -d' ' -f1,2 \"$file\" | sha256sum | cut -c1-12; \
+                                 done; }\n";
 
 /// Prints what tells one boot of the machine from the others (proc_sys_kernel(5)).
 const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id 2>/dev/null";
@@ -94,7 +96,8 @@ pub(crate) fn seal(work: &str, login_key: &str, seal: &Seal) -> String {
 /// cloud-init may have begun anew: then it fails.
 pub(crate) fn close_the_door(login_key: &str, seal: &Seal, boot: &str) -> String {
     let begin = format!(
-        "[ \"$({BOOT_ID})\" = {} ] || {{ echo 'the machine was rebooted while it was sealed' >&2; exit 1; }}\n",
+        "[ \"$({BOOT_ID})\" = {} ] || {{ echo 'the machine was rebooted while it was sealed' >&2; \
+         exit 1; }}\n",
         quote(boot)
     );
     part(&begin, login_key, seal, closes_the_door)
@@ -188,7 +191,8 @@ fn step_text(step: SealStep, login_key: &str) -> String {
 
 fn in_homes(names: &str) -> String {
     format!(
-        "homes | while read -r home; do for name in {names}; do wipe \"${{home:?}}/$name\"; done; done\n"
+        "homes | while read -r home; do for name in {names}; do wipe \"${{home:?}}/$name\"; done; \
+         done\n"
     )
 }
 
@@ -215,7 +219,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) fn checks(expected: &Expected<'_>) -> String {
     let mut root = format!(
         "set -u\nstatus=0\nfail() {{ echo \"{FAILED_LINE}$*\"; status=1; }}\n{HOMES}{IDENTITY}\
-         for work in {workdir}/amiable-*; do [ ! -e \"$work\" ] || fail \"the checkout is still there: $work\"; done\n{ROOM}",
+         for work in {workdir}/amiable-*; do [ ! -e \"$work\" ] || fail \"the checkout is still \
+                                        there: $work\"; done\n{ROOM}",
         workdir = quote(expected.workdir)
     );
     let seal = expected.seal;
@@ -268,11 +273,13 @@ fn jenkins_checks(agent: &JenkinsAgent) -> String {
     let root = agent.remote_root.as_deref().map_or("\"$HOME\"".to_owned(), quote);
     let mark = if agent.init_has_run {
         format!(
-            "[ -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would run its init script: ~/{INIT_HAS_RUN} is missing'\n"
+            "[ -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would run its init script: ~/{INIT_HAS_RUN} \
+             is missing'\n"
         )
     } else {
         format!(
-            "[ ! -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would not run its init script: ~/{INIT_HAS_RUN} is there'\n"
+            "[ ! -e ~/{INIT_HAS_RUN} ] || fail 'Jenkins would not run its init script: \
+             ~/{INIT_HAS_RUN} is there'\n"
         )
     };
     format!(

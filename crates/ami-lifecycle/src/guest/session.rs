@@ -108,7 +108,8 @@ impl Session {
                     ))
                 }
                 GuestError::Connection(text) => cut(format!(
-                    "{text}: the script may have changed the network, a firewall or sshd, or the machine is slow to come back after a reboot"
+                    "{text}: the script may have changed the network, a firewall or sshd, or the \
+                     machine is slow to come back after a reboot"
                 )),
                 other => other,
             })?;
@@ -261,7 +262,8 @@ impl Session {
                         Ended::Signal => "a signal ended the command".into(),
                     };
                     let text = format!(
-                        "whether the instance's own package work is over could not be determined: {how}"
+                        "whether the instance's own package work is over could not be determined: \
+                         {how}"
                     );
                     self.observer.event(Event::Warning(text));
                     return Ok(());

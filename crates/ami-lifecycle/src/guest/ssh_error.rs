@@ -18,7 +18,8 @@ pub(crate) enum SshError {
     #[error("{0} accepts connections, but no SSH server answers within {limit} s", limit = LOGIN_LIMIT.as_secs())]
     Silent(SocketAddr),
     #[error(
-        "{0} accepts connections and closes them: no sshd is running behind it, or it refuses this machine"
+        "{0} accepts connections and closes them: no sshd is running behind it, or it refuses this \
+         machine"
     )]
     Closed(SocketAddr),
     #[error("the host at {0} has a different host key from the expected one")]

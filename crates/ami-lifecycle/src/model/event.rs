@@ -58,7 +58,7 @@ impl Stage {
             Stage::Promote => "making it current",
             Stage::Terminate => "terminating the instance",
             Stage::Distribute => "distributing the AMI",
-            Stage::Undo => "rolling back",
+            Stage::Undo => "cleaning up",
         }
     }
 }

@@ -40,7 +40,8 @@ impl NameTaken {
                     .into()
             }
             NameHolder::Template { template } => format!(
-                "`amiable list --template {template}` shows it; with {{template}} and {{generation}} in `pattern` under [naming], names do not recur"
+                "`amiable list --template {template}` shows it; with {{template}} and \
+                 {{generation}} in `pattern` under [naming], names do not recur"
             ),
             NameHolder::Others => format!(
                 "choose another `pattern` under [naming], or delete {} if it is yours",

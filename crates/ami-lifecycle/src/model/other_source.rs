@@ -24,7 +24,8 @@ impl OtherSource {
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> &'static str {
-        "if another configuration bakes this template too, give one of them its own namespace: their AMIs replace each other"
+        "if another configuration bakes this template too, give one of them its own namespace: \
+         their AMIs replace each other"
     }
 }
 

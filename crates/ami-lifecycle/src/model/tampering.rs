@@ -64,7 +64,8 @@ impl Tampering {
     pub fn hint(&self, ami: &str) -> String {
         match self {
             Tampering::CopyOf(_) => format!(
-                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes amiable ignore it; a copy without tags is never mistaken for amiable's own"
+                "`aws ec2 delete-tags --resources {ami} --tags Key=amiable:namespace` makes \
+                 amiable ignore it; a copy without tags is never mistaken for amiable's own"
             ),
             Tampering::Unreadable(tag) => mend(ami, tag),
         }

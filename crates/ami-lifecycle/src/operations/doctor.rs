@@ -99,7 +99,8 @@ async fn base_of(cloud: &Cloud, fleet: &Fleet, template: &Template) -> (Check, O
     match resolve_base(cloud, fleet, template).await {
         Ok(base) if base.allowed == Some(false) => {
             let text = format!(
-                "{} ({}) belongs to {}, whose AMIs the account's Allowed AMIs settings do not allow",
+                "{} ({}) belongs to {}, whose AMIs the account's Allowed AMIs settings do not \
+                 allow",
                 base.id, base.name, base.owner
             );
             let hint = "in audit mode EC2 only reports this; once the settings are enabled, EC2 no longer \
@@ -320,7 +321,13 @@ async fn allowed_images(cloud: &Cloud) -> Option<Check> {
     };
     match state.as_str() {
         "enabled" => Some(Check::ok(name, format!("only AMIs {of} are found"))),
-        "audit-mode" => Some(Check::ok(name, format!("AMIs {of} only; others are only marked"))),
+        "audit-mode" => Some(Check::ok(
+            name,
+            format!(
+                "AMIs {of} are allowed; others are only \
+                                        marked"
+            ),
+        )),
         _ => None,
     }
 }

@@ -32,7 +32,8 @@ pub enum BakeError {
     BaseNotBaked(String),
     /// The base cannot be used.
     #[error(
-        "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped to make an image"
+        "the base AMI {id} ({name}) is backed by instance store, not by EBS: it cannot be stopped \
+         to make an image"
     )]
     InstanceStoreBase {
         /// Its id.
@@ -255,22 +256,29 @@ impl BakeError {
                 format!("run `amiable create {template}` first")
             }
             BakeError::NoBase(_) => {
-                "check `base`: an AMI that its owner has deprecated is found only by its id, and `amiable doctor` shows whether the account's settings allow such AMIs; a local endpoint has what `amiable local import FILE` imported"
+                "check `base`: an AMI that its owner has deprecated is found only by its id, and \
+                 `amiable doctor` shows whether the account's settings allow such AMIs; a local \
+                 endpoint has what `amiable local import FILE` imported"
                     .into()
             }
             BakeError::Cloud(error) if is_about_groups(error) => {
-                "if amiable may not create security groups, name one that allows this machine (`security_groups`)"
+                "if amiable may not create security groups, name one that allows this machine \
+                 (`security_groups`)"
                     .into()
             }
             BakeError::Cloud(error) => error.hint()?,
             BakeError::OwnAddress(_) => {
-                "set `ssh_from = [\"203.0.113.9/32\"]` to the addresses to allow; nothing is looked up then".into()
+                "set `ssh_from = [\"203.0.113.9/32\"]` to the addresses to allow; nothing is \
+                 looked up then"
+                    .into()
             }
             BakeError::Busy(Busy { template, lease, resource, .. })
                 if lease.parse::<jiff::Timestamp>().is_err() =>
             {
                 format!(
-                    "the tag amiable:lease of {resource} is {lease:?}, which is not a time, so when that bake ends is unknown; `amiable update {template} --take-over` does not wait for it"
+                    "the tag amiable:lease of {resource} is {lease:?}, which is not a time, so \
+                     when that bake ends is unknown; `amiable update {template} --take-over` does \
+                     not wait for it"
                 )
             }
             BakeError::Busy(Busy { template, lease, .. }) => format!(
@@ -287,9 +295,7 @@ impl BakeError {
                 format!("look at it with `amiable info {ami}`; `amiable verify {ami}` tries again")
             }
             BakeError::Guest(error) => error.hint()?,
-            BakeError::TimedOut { .. } => {
-                "set a longer wait in the template's `timeouts`".into()
-            }
+            BakeError::TimedOut { .. } => "set a longer wait in the template's `timeouts`".into(),
             BakeError::Source(SourceError::NoClient { .. }) => {
                 "install it, or set `on = \"instance\"` to check out on the instance".into()
             }

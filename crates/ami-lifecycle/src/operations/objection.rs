@@ -40,7 +40,8 @@ pub enum Objection {
     Used(User),
     /// EC2 still counts who uses it in other accounts.
     #[error(
-        "which other accounts use it is not known yet: EC2 is preparing the usage report {0}; run the same command again later"
+        "which other accounts use it is not known yet: EC2 is preparing the usage report {0}; run \
+         the same command again later"
     )]
     NotReported(String),
     /// Who uses it in other accounts could not be looked up.

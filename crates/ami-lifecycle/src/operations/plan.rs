@@ -195,7 +195,8 @@ fn differences(
         }
         // An abbreviated commit that is what was checked out.
         Some(Ok(None)) if !is_abbreviated(template, &ami.source.revision) => {
-            let text = "its revision is known only after a checkout; use a branch, a tag or a full commit id";
+            let text = "its revision is known only after a checkout; use a branch, a tag or a full \
+                        commit id";
             unknown.push(Unknown::Source(text.into()));
         }
         Some(Ok(_)) | None => {}
@@ -242,10 +243,12 @@ fn decided_against(
     let (generation, id, name) = (ami.generation, &ami.ami, &template.name);
     Some(match ami.status {
         Status::Pending => format!(
-            "what generation {generation} ({id}) was made from, and it waits for `amiable verify {name}`"
+            "what generation {generation} ({id}) was made from, and it waits for `amiable verify \
+             {name}`"
         ),
         _ => format!(
-            "what generation {generation} ({id}) was made from, and it was rolled back; `amiable update {name}` bakes anyway"
+            "what generation {generation} ({id}) was made from, and it was rolled back; `amiable \
+             update {name}` bakes anyway"
         ),
     })
 }

@@ -246,7 +246,8 @@ mod tests {
         assert_eq!(of("ami-bad"), "goes: it is quarantined, and old enough");
         assert_eq!(
             of("ami-prev"),
-            "it is number 1 of the 1 previous AMIs that are kept; it is what `rollback` goes back to"
+            "it is number 1 of the 1 previous AMIs that are kept; it is what `rollback` goes back \
+             to"
         );
         assert_eq!(of("ami-old"), "goes: it was current, and newer ones are kept");
         assert_eq!(of("ami-used"), "the instance i-1 (running) was started from it");

@@ -311,7 +311,8 @@ mod tests {
         };
         let unreadable: Vec<String> =
             unreadable_leases(&all).iter().map(|(id, tag)| format!("{id}: {tag}")).collect();
-        let said = "i-broken: tag amiable:lease is \"soon\", which is not a time as in 2026-11-29T12:00:00Z";
+        let said = "i-broken: tag amiable:lease is \"soon\", which is not a time as in \
+                    2026-11-29T12:00:00Z";
         assert_eq!(unreadable, [said]);
         let left = leftovers(&fleet, &all, &is_gone, now);
         let ids: Vec<&str> = left.iter().map(|it| it.id.as_str()).collect();

@@ -212,7 +212,8 @@ pub(crate) async fn hide(site: Site<'_>, id: &str) {
         Ok(()) => {}
         Err(error) if error.kind == CloudErrorKind::NoSuchAction => {}
         Err(error) => site.observer.event(Event::Warning(format!(
-            "{id} is quarantined, and could not be disabled: tools that pick the newest AMI by name may find it: {error}"
+            "{id} is quarantined, and could not be disabled: tools that pick the newest AMI by \
+             name may find it: {error}"
         ))),
     }
 }

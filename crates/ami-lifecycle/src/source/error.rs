@@ -59,7 +59,8 @@ pub enum SourceError {
     },
     /// Content is elsewhere, and its client is not installed here.
     #[error(
-        "{file} is a Git LFS pointer, and git-lfs, which fetches its content, is not installed on this machine (Debian and Ubuntu: apt-get install git-lfs)"
+        "{file} is a Git LFS pointer, and git-lfs, which fetches its content, is not installed on \
+         this machine (Debian and Ubuntu: apt-get install git-lfs)"
     )]
     NoLfs {
         /// The file's path.

@@ -9,12 +9,14 @@ use std::path::Path;
 pub enum ScriptFault {
     /// Linux looks for an interpreter whose name has a carriage return at its end.
     #[error(
-        "line 1 ends with CRLF, which Linux treats as part of its last word: save it with LF line endings"
+        "line 1 ends with CRLF, which Linux treats as part of its last word: save it with LF line \
+         endings"
     )]
     CrLf,
     /// Linux does not see the `#!` behind it.
     #[error(
-        "line 1 begins with a byte order mark, which disables its `#!`: save it as UTF-8 without one"
+        "line 1 begins with a byte order mark, which disables its `#!`: save it as UTF-8 without \
+         one"
     )]
     ByteOrderMark,
     /// Each character has two bytes.

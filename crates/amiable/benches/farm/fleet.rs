@@ -190,7 +190,12 @@ async fn register(client: &aws_sdk_ec2::Client, count: usize) {
 pub(crate) fn many(report: &mut Report) {
     report.section("Many bakes at once", &[
         "Without verification, with experience from earlier bakes, one run after the other on one endpoint. The floor is that of the slowest instance. Targets: a ratio of at most 1.05; looks for 64 at \
-         most 1.5 times those for one; peak memory of all processes together under 64 MiB. In rows marked \"throttled\", the endpoint throttles as EC2 documents: it accepts 5 RunInstances calls at once and then 2 a second, so the last of 64 starts half a minute later.",
+         most 1.5 times those for one; peak memory of all processes together under 64 MiB. In rows marked \"throttled\", the endpoint \
+                                        throttles as EC2 documents: it \
+                                        accepts 5 RunInstances calls \
+                                        at once and then 2 a second, \
+                                        so the last of 64 starts half \
+                                        a minute later.",
     ]);
     let (farm, seed) = (start(delays(200)), 200);
     configure(&farm, 1);
@@ -242,7 +247,8 @@ pub(crate) fn many(report: &mut Report) {
             wanted: 1.05,
             got: ratios,
             decimals: 3,
-            why: "Rounds of looks for many bakes are up to 4 s apart, and each stage of the slowest bake ends between two rounds.",
+            why: "Rounds of looks for many bakes are up to 4 s apart, and each stage of the \
+                  slowest bake ends between two rounds.",
         },
         Target {
             what: "Looks for 64 over those for one",

@@ -120,7 +120,9 @@ fn boots(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
         println!("boots, round {round}: {rows:?}");
     }
     report.section("The local endpoint: from RunInstances to SSH, beside bare QEMU", &[
-        "The time until sshd sends its greeting, in three interleaved rounds. The first two rows use the same disk, a Debian 12 with cloud-init switched off, 2 CPUs and 2 GiB. The third row is the base image with cloud-init and its metadata.",
+        "The time until sshd sends its greeting, in three interleaved rounds. The first two rows \
+         use the same disk, a Debian 12 with cloud-init switched off, 2 CPUs and 2 GiB. The third \
+         row is the base image with cloud-init and its metadata.",
     ]);
     let machines = farm.status()["machines"].as_str().unwrap_or_default().to_owned();
     report.line(&format!("Machines: {machines}.\n"));
@@ -236,9 +238,12 @@ fn greets(address: SocketAddr) -> bool {
 
 /// From CreateImage of a stopped instance to an available image, by the size of its disk.
 fn images(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
-    report.section("The local endpoint: CreateImage", &[
-        "The time from a stopped instance until the image is available, three runs each. \"Written\" is how much the guest filled with random bytes beforehand. The base image has 2 GiB: it boots from no smaller disk.",
-    ]);
+    report.section(
+        "The local endpoint: CreateImage",
+        &["The time from a stopped instance until the image is available, three runs each. \
+         \"Written\" is how much the guest filled with random bytes beforehand. The base image has \
+         2 GiB: it boots from no smaller disk."],
+    );
     report.line("| disk | written | each |");
     report.line("|---|---|---|");
     let client = client(farm);
@@ -247,7 +252,8 @@ fn images(report: &mut Report, farm: &Farm, base: &str, runtime: &Runtime) {
         let agent = Agent::start_with(farm, base, &["--block-device-mappings", &mapping]);
         agent.ask("cloud-init status --wait");
         let fill = format!(
-            "head -c {mib}M /dev/urandom | sudo dd of=/filled bs=1M status=none; sync; stat -c %s /filled"
+            "head -c {mib}M /dev/urandom | sudo dd of=/filled bs=1M status=none; sync; stat -c %s \
+             /filled"
         );
         assert_eq!(agent.ask(&fill), (mib << 20).to_string(), "all of it is written");
         aws(farm, &["ec2", "stop-instances", "--instance-ids", &agent.id]);

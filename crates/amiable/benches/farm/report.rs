@@ -76,7 +76,14 @@ impl Report {
         let model = machine.lines().find_map(|it| it.strip_prefix("model name")?.split_once(": "));
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let text = format!(
-            "# Benchmarks\n\n`make bench` wrote this file; running it again measures again. All sections except the last two ran on the simulated endpoint. There, each call takes 50 ms. An instance is running after about 10 s, its sshd answers 15 s later, it is stopped after 8 s, an image is available after 30 s, and an instance is terminated after 20 s. Each of these delays is drawn from a normal distribution with a deviation of 10 %, using the seed that is shown. \"Looks\" are DescribeInstances and DescribeImages calls, including those before the bake (three for amiable).\n\n- {}, {cores} cores, {:.0} GiB, {}\n- amiable {} ({}), {}, {}, {}\n",
+            "# Benchmarks\n\n`make bench` wrote this file; running it again measures again. All \
+             sections except the last two ran on the simulated endpoint. There, each call takes 50 \
+             ms. An instance is running after about 10 s, its sshd answers 15 s later, it is \
+             stopped after 8 s, an image is available after 30 s, and an instance is terminated \
+             after 20 s. Each of these delays is drawn from a normal distribution with a deviation \
+             of 10 %, using the seed that is shown. \"Looks\" are DescribeInstances and \
+             DescribeImages calls, including those before the bake (three for amiable).\n\n- {}, \
+             {cores} cores, {:.0} GiB, {}\n- amiable {} ({}), {}, {}, {}\n",
             model.map_or("unknown", |it| it.1),
             memory(),
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
@@ -126,7 +133,10 @@ impl Report {
     }
 
     pub(crate) fn rows(&mut self, rows: &[Row]) {
-        self.line("| tool | seed | floor | wall | ratio | calls | looks | refused | connections | peak | calls by action |");
+        self.line(
+            "| tool | seed | floor | wall | ratio | calls | looks | refused | connections | \
+                   peak | calls by action |",
+        );
         self.line("|---|---|---|---|---|---|---|---|---|---|---|");
         for row in rows {
             self.line(&format!("| {} |", row.join(" | ")));

@@ -43,7 +43,9 @@ pub(crate) fn rounds(report: &mut Report) {
          16 calls over one connection.",
     ]);
     report.rows(&rows);
-    let why = "Looking sooner means more looks: 11 calls are needed before and in addition to waiting, and only luck lets five looks catch within half a second something that takes 30 s with a deviation of 3 s.";
+    let why = "Looking sooner means more looks: 11 calls are needed before and in addition to \
+               waiting, and only luck lets five looks catch within half a second something that \
+               takes 30 s with a deviation of 3 s.";
     report.targets(&[
         Target { what: "Wall over floor", wanted: 1.02, got: ratios, decimals: 3, why },
         Target {

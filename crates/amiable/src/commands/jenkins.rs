@@ -165,7 +165,8 @@ fn refuse_anothers(plan: &Plan, namespace: &Namespace, there: &BTreeSet<String>)
     }
     let text = format!("namespace {namespace} already has AMIs of {}", both.join(", "));
     Err(Failure::failed(text).hint(format!(
-        "if they belong to this controller, confirm with --namespace {namespace}; if not, choose another namespace"
+        "if they belong to this controller, confirm with --namespace {namespace}; if not, choose \
+         another namespace"
     )))
 }
 
@@ -224,7 +225,10 @@ fn settings(
             && wanted != own
         {
             let text = format!("{} is for {own}", config.path.display());
-            return Err(Failure::usage(text).hint("use --into another folder for another region"));
+            return Err(Failure::usage(text).hint(
+                "choose another folder with --into for another \
+                                        region",
+            ));
         }
         let region = own.or_else(|| args.region.clone()).or_else(|| first_region(files));
         return Ok(CloudSettings { region, ..config.cloud.clone() });

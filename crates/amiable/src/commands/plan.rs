@@ -132,7 +132,8 @@ fn summary(planned: &[Planned]) -> String {
     match (bake, distribute.as_str(), roll) {
         (0, "", 0) => format!("no changes for {} of {all}", count(Todo::Nothing)),
         _ => format!(
-            "{bake} of {all} to bake, {distribute}{roll} to roll; run `amiable update --all` to apply"
+            "{bake} of {all} to bake, {distribute}{roll} to roll; run `amiable update --all` to \
+             apply"
         ),
     }
 }

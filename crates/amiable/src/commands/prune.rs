@@ -179,7 +179,8 @@ fn not_pruned(error: NotPruned, console: &Console) -> Failure {
         console.complain(&format!("error: {region}{error}"));
     }
     Failure::failed("nothing is deleted").hint(
-        "what cannot be looked up may use any of them; `amiable delete --force` deletes an AMI anyway",
+        "what cannot be looked up may use any of them; `amiable delete --force` deletes an AMI \
+         anyway",
     )
 }
 
@@ -231,11 +232,10 @@ fn show(args: &PruneArgs, plans: &[RegionPrune], console: &Console) {
     left().for_each(|(place, it)| console.result(&line(place, it)));
     let going = fates().filter(|(_, it)| it.is_deleted()).count();
     let retired = fates().filter(|(_, it)| it.is_going()).count() - going;
-    let retired =
-        if retired > 0 { format!(", {retired} of them retired first") } else { String::new() };
+    let retired = if retired > 0 { format!(", {retired} to retire first") } else { String::new() };
     let (all, left) = (fates().count(), left().count());
     console.message(&format!(
-        "{going} of {all} AMIs to remove{retired}; {left} leftovers of dead bakes"
+        "{going} of {all} AMIs to delete{retired}; {left} leftovers of dead bakes"
     ));
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct RollArgs {
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "diff")]
     write: bool,
-    /// Accept an AMI of another template, or one that was never current; replace an init script
+    /// Accept an AMI of another template or namespace, or one that was never current; replace an init script
     /// that exists nowhere else
     #[arg(long)]
     force: bool,
@@ -270,10 +270,10 @@ fn target(template: &Template, args: &RollArgs, fleet: &Fleet) -> Result<RollTar
     };
     match odd {
         Some(odd) if !args.force => Err(Failure::failed(format!(
-            "consumers of {name} are not notified of {}: {odd}",
+            "consumers of {name} are not rolled to {}: {odd}",
             found.ami
         ))
-        .hint("--force notifies them anyway")),
+        .hint("--force rolls them anyway")),
         _ => Ok(RollTarget::of(found)),
     }
 }

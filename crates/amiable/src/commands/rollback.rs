@@ -69,7 +69,8 @@ fn refused(template: &Template, refusal: &NoRollback) -> Failure {
     let name = &template.name;
     match refusal {
         NoRollback::NothingBefore { .. } if !template.consumers.is_empty() => failure.hint(format!(
-            "`amiable roll {name} --to AMI --force` makes its consumers name any other AMI, such as the one they named before"
+            "`amiable roll {name} --to AMI --force` makes its consumers name any other AMI, such \
+             as the one they named before"
         )),
         NoRollback::InDoubt(doubt) => failure.hint(doubt.hint()),
         NoRollback::NoCurrent(_) => {

@@ -152,7 +152,10 @@ fn tell(ami: &Ami, verified: &Verified, log: &Path, console: &Console) -> Outcom
         AmiStatus::Current => failure.hint(format!(
             "it stays current; `amiable rollback {template}` makes the previous one current"
         )),
-        _ => failure.hint("it is quarantined and will not become current"),
+        _ => failure.hint(
+            "it is quarantined, and not current unless a later `amiable verify` \
+                           passes",
+        ),
     })
 }
 

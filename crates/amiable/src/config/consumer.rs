@@ -56,7 +56,7 @@ impl<'a> TemplateReader<'_, 'a> {
             section.get(key);
         }
         let [kind] = given[..] else {
-            let message = "a consumer must be exactly one of these";
+            let message = "a consumer must be of exactly one kind";
             self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
             return None;
         };
@@ -90,7 +90,8 @@ impl<'a> TemplateReader<'_, 'a> {
     fn jenkins(&self, section: &Section<'a>) -> Option<Consumer> {
         let file = section.string("file");
         if !section.has("file") {
-            let hint = "config.xml or a file of configuration as code, such as file = \"jenkins/config.xml\"";
+            let hint = "config.xml or a file of configuration as code, such as file = \
+                        \"jenkins/config.xml\"";
             section.missing("file", Some(hint.into()));
         }
         let agents = self.agents(section);
@@ -321,7 +322,8 @@ pub(super) fn check_consumers(
         let name = template.name.as_str();
         if names_recur && template.all_consumers().next().is_some() {
             let message = format!(
-                "[template.{name}] has consumers, and the names of its AMIs recur: the AMI they name would be gone before the next one exists"
+                "[template.{name}] has consumers, and the names of its AMIs recur: the AMI they \
+                 name would be gone before the next one exists"
             );
             let hint = "add {generation} to `pattern` under [naming]";
             mistakes.add(span.clone(), message, Some(hint.into()));

@@ -88,7 +88,8 @@ impl<'a> TemplateReader<'_, 'a> {
             DeValue::Boolean(false) => None,
             DeValue::Boolean(true) if is_shared => wrong(
                 "AMIs encrypted with the account's own key cannot be shared",
-                "name a KMS key that the other accounts may use: encrypt = \"alias/…\" or a table by region",
+                "name a KMS key that the other accounts may use: encrypt = \"alias/…\" or a table \
+                 by region",
             ),
             DeValue::Boolean(true) => Some(Encryption::AccountKey),
             DeValue::String(key) if key.starts_with("arn:") && regions.len() > 1 => wrong(

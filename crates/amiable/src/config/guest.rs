@@ -119,7 +119,8 @@ impl<'a> TemplateReader<'_, 'a> {
             DeValue::String(kind) if kind == "jenkins" => return Some(plain),
             DeValue::Table(table) => table,
             _ => {
-                let hint = "write \"jenkins\", or { kind = \"jenkins\", java = …, remote_root = …, init_has_run = … }";
+                let hint = "write \"jenkins\", or { kind = \"jenkins\", java = …, remote_root = …, \
+                            init_has_run = … }";
                 self.mistakes.add(
                     value.span(),
                     "`agent` does not name a kind of agent",

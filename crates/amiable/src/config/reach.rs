@@ -51,7 +51,8 @@ impl<'a> TemplateReader<'_, 'a> {
             }
             _ => {
                 let message = "`connect` must be a string or a table";
-                let hint = "\"session-manager\", \"instance-connect\", { bastion = … } or { command = [ … ] }";
+                let hint = "\"session-manager\", \"instance-connect\", { bastion = … } or { \
+                            command = [ … ] }";
                 self.mistakes.add(value.span(), message, Some(hint.into()));
                 None
             }

@@ -171,7 +171,8 @@ fn read_jenkins(root: &Section<'_>, mistakes: &Mistakes) -> Option<JenkinsSettin
     let user = text("user", "a user that may administer Jenkins");
     let token_env = text(
         "token_env",
-        "the environment variable that has that user's API token, such as token_env = \"JENKINS_TOKEN\"",
+        "the environment variable that has that user's API token, such as token_env = \
+         \"JENKINS_TOKEN\"",
     );
     section.refuse_others();
     let (url, user, token_env) = (url?, user?, token_env?);
@@ -193,7 +194,8 @@ fn read_naming<'a>(
     let section = root.section("naming", "[naming]");
     let namespace = match section.string("namespace") {
         Some(text) if text.value.contains(['*', '?', '\\']) => {
-            let message = "`namespace` must not have `*`, `?` or `\\`, which EC2's filters treat as wildcards";
+            let message = "`namespace` must not have `*`, `?` or `\\`, which EC2's filters treat \
+                           as wildcards";
             mistakes.add(text.span, message.to_owned(), None);
             None
         }
@@ -207,7 +209,8 @@ fn read_naming<'a>(
         }
         None => {
             if !section.has("namespace") {
-                let hint = "it tells these AMIs apart from all others in the account, such as namespace = \"ci\"";
+                let hint = "it tells these AMIs apart from all others in the account, such as \
+                            namespace = \"ci\"";
                 section.missing("namespace", Some(hint.into()));
             }
             None

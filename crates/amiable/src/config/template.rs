@@ -158,7 +158,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     fn base(&self) -> Option<Base> {
         let section = self.of("base");
         let Some(value) = section.get("base") else {
-            let hint = "an AMI to start from, such as base = \"ami-…\" or { owner = \"136693071363\", name = \"debian-12-amd64-*\" }";
+            let hint = "an AMI to start from, such as base = \"ami-…\" or { owner = \
+                        \"136693071363\", name = \"debian-12-amd64-*\" }";
             self.own.missing("base", Some(hint.into()));
             return None;
         };
@@ -184,7 +185,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         if let Some(id) = AmiId::parse(id) {
             return Some(Base::Ami(id));
         }
-        let hint = "an id is `ami-` and 8 or 17 hexadecimal digits; a name goes into { owner = \"…\", name = \"…\" }";
+        let hint = "an id is `ami-` and 8 or 17 hexadecimal digits; a name goes into { owner = \
+                    \"…\", name = \"…\" }";
         self.mistakes.add(span, format!("`{id}` is not an AMI id"), Some(hint.into()));
         None
     }
@@ -200,7 +202,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             (None, None, Some(parameter), None) => Some(Base::Ssm(parameter)),
             (None, None, None, Some(name)) => Some(Base::Template(name)),
             (None, Some(_), None, None) => {
-                let hint = "anyone may publish an AMI under any name: add owner = an account id, \"amazon\" or \"self\"";
+                let hint = "anyone may publish an AMI under any name: add owner = an account id, \
+                            \"amazon\" or \"self\"";
                 section.missing("owner", Some(hint.into()));
                 None
             }
@@ -219,7 +222,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     fn source(&self) -> Option<Source> {
         let parent = self.of("source");
         if !parent.has("source") {
-            let hint = "where the init script is, such as source = { git = \"https://…\" } or { path = \"DIR\" }";
+            let hint = "where the init script is, such as source = { git = \"https://…\" } or { \
+                        path = \"DIR\" }";
             self.own.missing("source", Some(hint.into()));
             return None;
         }
@@ -402,7 +406,8 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             Some(text) if text.value == "allowed" => true,
             Some(text) => {
                 let message = format!("`reboot` cannot be `{}`", text.value);
-                let hint = "the only value is `allowed`: a script that reboots the machine is then run again";
+                let hint = "the only value is `allowed`: a script that reboots the machine is then \
+                            run again";
                 self.mistakes.add(text.span, message, Some(hint.into()));
                 false
             }

@@ -128,10 +128,12 @@ fn candidate(file: &ImportFile, number: usize, wanted: &Wanted<'_>) -> Result<Ca
 fn elsewhere(region: &Region, wanted: &Wanted<'_>) -> Option<String> {
     match region {
         Region::Named(region) if region != wanted.region => Some(format!(
-            "its cloud is in {region}: import it into a configuration of its own, with --region {region}"
+            "its cloud is in {region}: import it into a configuration of its own, with --region \
+             {region}"
         )),
         Region::Variable(unknown) if !wanted.region_is_given => Some(format!(
-            "the region of its cloud is {unknown}, whose value only Jenkins knows: give it with --region"
+            "the region of its cloud is {unknown}, whose value only Jenkins knows: give it with \
+             --region"
         )),
         Region::Named(_) | Region::Variable(_) | Region::None => None,
     }
@@ -202,9 +204,11 @@ fn by_filters(agent: &Agent) -> String {
     });
     match tag {
         Some(tag) => format!(
-            "it finds its AMI by filters: a consumer {tag} sets that tag on the current AMI, and only there"
+            "it finds its AMI by filters: a consumer {tag} sets that tag on the current AMI, and \
+             only there"
         ),
-        None => "it finds its AMI by filters: let it filter by a tag, which a consumer `tag = { … }` sets on the current AMI"
+        None => "it finds its AMI by filters: let it filter by a tag, which a consumer `tag = { … \
+                 }` sets on the current AMI"
             .into(),
     }
 }
@@ -213,7 +217,8 @@ fn by_filters(agent: &Agent) -> String {
 fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, String> {
     let Some(written) = &agent.init_script else {
         return Err(format!(
-            "it has no init script: it boots {ami} as it is, so there is nothing to bake. To roll it too, write a template with a script for it"
+            "it has no init script: it boots {ami} as it is, so there is nothing to bake. To roll \
+             it too, write a template with a script for it"
         ));
     };
     let script = match agent.format {
@@ -232,7 +237,8 @@ fn script(agent: &Agent, ami: &str, wanted: &Wanted<'_>) -> Result<String, Strin
     };
     match line_with_secret(&script) {
         Some(line) if !wanted.with_secrets => Err(format!(
-            "line {line} of its init script seems to contain a secret, which no AMI should have: remove it, or copy it anyway with --with-secrets"
+            "line {line} of its init script seems to contain a secret, which no AMI should have: \
+             remove it, or copy it anyway with --with-secrets"
         )),
         _ => Ok(script),
     }

@@ -198,7 +198,9 @@ impl<'a> Fields<'a> {
             self.notes.add("initScript", text);
         }
         for key in self.agent.search.keys().into_iter().filter(|_| self.agent.ami.is_some()) {
-            let text = "the plugin asks EC2 for an AMI by its id and by this, and starts no agent where a new AMI does not match: remove it; `amiable roll` refuses such an AMI";
+            let text = "the plugin asks EC2 for an AMI by its id and by this, and starts no agent \
+                        where a new AMI does not match: remove it; `amiable roll` refuses such an \
+                        AMI";
             self.notes.add(key, text);
         }
     }
@@ -242,7 +244,8 @@ impl<'a> Fields<'a> {
             let user = self.run_as(user.as_deref()).unwrap_or_else(|| "root".into());
             let port = self.ssh_port().unwrap_or(22);
             return Some(format!(
-                "it runs macOS, which amiable does not bake (its script as {user}, SSH at port {port})"
+                "it runs macOS, which amiable does not bake (its script as {user}, SSH at port \
+                 {port})"
             ));
         }
         None

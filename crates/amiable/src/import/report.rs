@@ -91,24 +91,28 @@ pub(crate) fn without_base(plan: &Plan, amis: &BTreeMap<AmiId, KnownAmi>) -> usi
 fn verdict(ami: &KnownAmi) -> String {
     let name = ami.name.as_deref().unwrap_or("without name");
     if !ami.exists {
-        return "does not exist in this region, or is not shared with you: nothing can be baked from it, and no new agent can boot from it"
+        return "does not exist in this region, or is not shared with you: nothing can be baked \
+                from it, and no new agent can boot from it"
             .into();
     }
     if !ami.is_ebs {
         return format!(
-            "{name} is backed by instance store: move off such AMIs, because nothing can be baked from them"
+            "{name} is backed by instance store: move off such AMIs, because nothing can be baked \
+             from them"
         );
     }
     if let Some((template, generation)) = &ami.baked_as {
         return format!(
-            "{name} was baked by amiable for template {template} (generation {generation}): choose its base instead, so that AMIs do not stack up on each other"
+            "{name} was baked by amiable for template {template} (generation {generation}): choose \
+             its base instead, so that AMIs do not stack up on each other"
         );
     }
     if ami.is_own {
         format!("{name} is yours")
     } else {
         format!(
-            "{name} is public and belongs to account {}, which may withdraw it; what you bake from it is yours",
+            "{name} is public and belongs to account {}, which may withdraw it; what you bake from \
+             it is yours",
             ami.owner
         )
     }
@@ -211,6 +215,10 @@ fn not_carried(plan: &Plan, lines: &mut Vec<String>) {
             "stays in Jenkins, because it concerns agents and not their AMI: {}",
             fields.join(", ")
         ));
-        lines.push("stays in Jenkins: the clouds with their credentials and keys; amiable uses AWS' usual credential chain".into());
+        lines.push(
+            "stays in Jenkins: the clouds with their credentials and keys; amiable uses \
+                    AWS' usual credential chain"
+                .into(),
+        );
     }
 }

@@ -88,7 +88,8 @@ fn table(group: &Group, amis: &BTreeMap<AmiId, KnownAmi>, has_defaults: bool) ->
     let root =
         if root.is_empty() { String::new() } else { format!(", remote_root = {}", quoted(root)) };
     text += &format!("# agent = {{ kind = \"jenkins\"{root} }}   # verify what Jenkins needs\n");
-    text += "# boot_script = \"init/boot\"   # what agents still run at boot, once the rest is in the AMI\n";
+    text += "# boot_script = \"init/boot\"   # what agents still run at boot, once the rest is in \
+             the AMI\n";
     text + &consumers(group, &name)
 }
 

@@ -122,7 +122,8 @@ fn a_session_that_is_missing_is_told_with_the_command_that_begins_it() {
     let account = Account::new("profile = \"ci\"");
     let sso = "[profile sso]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = ci\n\
                [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n";
-    let role = "[profile ci]\nrole_arn = arn:aws:iam::111111111111:role/ci\nsource_profile = sso\nregion = us-east-1\n";
+    let role = "[profile ci]\nrole_arn = arn:aws:iam::111111111111:role/ci\nsource_profile = \
+                sso\nregion = us-east-1\n";
     let login =
         "[profile ci]\nlogin_session = arn:aws:iam::111111111111:user/ci\nregion = us-east-1\n";
     for (config, command) in [

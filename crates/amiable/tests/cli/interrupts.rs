@@ -41,7 +41,7 @@ fn a_second_interrupt_ends_at_once_and_says_how_to_find_what_is_left() {
     let mut child = farm.spawn(&["create", "agent"]);
     wait_for_line(&mut child, "  instance i-");
     interrupt(&child);
-    wait_for_line(&mut child, "interrupted: rolling back");
+    wait_for_line(&mut child, "interrupted: cleaning up");
     interrupt(&child);
     let text = wait_for_line(&mut child, "`amiable sweep` removes it");
     assert!(text.contains("stopped. Left behind: "), "{text}");

@@ -37,7 +37,8 @@ fn configuration_in_other_programs_files_is_taken_over_and_rolled_in_place() {
 #[test]
 fn templates_and_programs_are_refused_as_what_they_are() {
     let (told, _) = import("clouds.yaml.erb", file!("erb-template-clouds.yaml.erb"));
-    let hint = "hint: give amiable the file generated from it, or let it take its AMI from an SSM parameter or a tag";
+    let hint = "hint: give amiable the file generated from it, or let it take its AMI from an SSM \
+                parameter or a tag";
     has(&told, &["it is a template (ERB), not a file that Jenkins reads", hint]);
 }
 
@@ -77,7 +78,8 @@ fn a_boot_script_comes_back_as_it_was_written() {
         farm.edit("amiable.toml", "script = \"setup-agent\"", boot);
         let config = read(&farm, "amiable.toml");
         let consumer = format!(
-            "[[template.agent.consumer]]\njenkins = {{ file = \"jenkins.yaml\", agents = [\"{agent}\"] }}\n"
+            "[[template.agent.consumer]]\njenkins = {{ file = \"jenkins.yaml\", agents = \
+             [\"{agent}\"] }}\n"
         );
         farm.write("amiable.toml", &format!("{config}\n{consumer}"));
         let ami = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
@@ -132,7 +134,9 @@ fn clouds_of_all_places_of_a_file_are_seen() {
     let fleet =
         "data:\n  casc: |\n    jenkins:\n      clouds:\n      - eC2Fleet:\n          name: f\n";
     has(&import("map.yaml", fleet).0, &["line 6: a cloud of the EC2 Fleet plugin names no AMI"]);
-    let json = "data:\n  casc: |\n    {\"jenkins\": {\"clouds\": [{\"amazonEC2\": {\"templates\": [{\"ami\": \"ami-12345678\", \"description\": \"a\", \"initScript\": \"x\"}]}}]}}\n";
+    let json = "data:\n  casc: |\n    {\"jenkins\": {\"clouds\": [{\"amazonEC2\": {\"templates\": \
+                [{\"ami\": \"ami-12345678\", \"description\": \"a\", \"initScript\": \
+                \"x\"}]}}]}}\n";
     has(&import("map.yaml", json).1, &["[template.a]"]);
     for (twice, name) in [
         (

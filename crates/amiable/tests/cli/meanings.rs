@@ -74,7 +74,8 @@ fn an_ami_that_the_plugin_would_not_find_is_not_rolled_to() {
     let (farm, ami) = farm_with("jenkins.yaml", text, "\"builder\"");
     for command in [&["roll", "agent", "--write"][..], &["roll", "agent", "--diff"], &["plan"]] {
         let told = farm.amiable(command);
-        let why = "builder asks EC2 for an AMI by its id and by amiOwners, amiFilters, which [AMI 1] does not match: Jenkins could not start an agent";
+        let why = "builder asks EC2 for an AMI by its id and by amiOwners, amiFilters, which [AMI \
+                   1] does not match: Jenkins could not start an agent";
         has(&told, &[why]);
         lacks(&told, &["status: 0"]);
         assert_eq!(read(&farm, "jenkins.yaml"), text);
@@ -96,13 +97,14 @@ fn an_ami_that_the_plugin_would_not_find_is_not_rolled_to() {
 #[test]
 fn what_is_found_by_a_tag_alone_is_for_a_tag_consumer() {
     let text = "jenkins:\n  clouds:\n  - amazonEC2:\n      templates:\n      - description: a\n        amiFilters:\n        \
-                - {name: state, values: available}\n        - {name: \"tag:channel\", values: stable}\n        initScript: x\n";
+                - {name: state, values: available}\n        - {name: \"tag:channel\", values: \
+                                        stable}\n        initScript: \
+                                        x\n";
     let (told, config) = import("jenkins.yaml", text);
     has(
         &told,
-        &[
-            "a consumer `tag = { \"channel\" = \"stable\" }` sets that tag on the current AMI, and only there",
-        ],
+        &["a consumer `tag = { \"channel\" = \"stable\" }` sets that tag on the current AMI, and \
+             only there"],
     );
     assert_eq!(config, "");
 }
@@ -123,7 +125,8 @@ fn variables_are_named_and_never_written() {
         has(
             &told,
             &[&format!(
-                "not taken over: {field} of builder: line {line} has ${{{variable}}}, whose value only Jenkins knows: set `{key}`"
+                "not taken over: {field} of builder: line {line} has ${{{variable}}}, whose value \
+                 only Jenkins knows: set `{key}`"
             )],
         );
     }
@@ -132,9 +135,8 @@ fn variables_are_named_and_never_written() {
     let (told, config) = import("jenkins.yaml", escaped);
     has(
         &told,
-        &[
-            "the region of its cloud is ${REGION}, whose value only Jenkins knows: give it with --region",
-        ],
+        &["the region of its cloud is ${REGION}, whose value only Jenkins knows: give it with \
+             --region"],
     );
     assert_eq!(config, "");
     let (told, config) = import_with("jenkins.yaml", escaped, &["--region", "eu-west-1"]);
@@ -153,9 +155,8 @@ fn lists_are_split_where_the_plugin_splits_them() {
             import("jenkins.yaml", &text.replace("1,subnet", &format!("1{separator}subnet")));
         has(
             &told,
-            &[
-                "not taken over: subnetId of builder: only the first subnet is used: a bake runs in one",
-            ],
+            &["not taken over: subnetId of builder: only the first subnet is used: a bake runs \
+                 in one"],
         );
         has(&config, &["subnet = \"subnet-0aaaaaaaaaaaaaaa1\"\n"]);
     }
@@ -284,7 +285,8 @@ fn two_controllers_do_not_share_a_namespace() {
         has(
             &told,
             &[
-                "which is current, was baked by [OPERATOR] from path [FARM]/A/init, not from path [FARM]/C/init",
+                "which is current, was baked by [OPERATOR] from path [FARM]/A/init, not from path \
+                 [FARM]/C/init",
                 "give one of them its own namespace",
             ],
         );
@@ -371,7 +373,8 @@ fn examples_of_documentations_are_taken_or_told() {
     has(&config, &["ssh_port = 2200", "agents = [\"small\", \"large\"]"]);
     let agent = |more: &str| {
         format!(
-            "- amazonEC2:\n    name: production\n    templates:\n    - labelString: linux\n      {more}\n"
+            "- amazonEC2:\n    name: production\n    templates:\n    - labelString: linux\n      \
+             {more}\n"
         )
     };
     for (text, why) in [

@@ -115,8 +115,13 @@ impl Case {
     /// Whether the run may have left something running: it was killed, or says so itself.
     /// What the operation begins with counts too.
     fn may_leave(&self, first: &Ended) -> bool {
-        let told =
-            ["left behind: ", "was not removed", "was not terminated", "stopped. Left behind: "];
+        let told = [
+            "left behind: ",
+            "was not removed",
+            "was not deleted",
+            "was not terminated",
+            "stopped. Left behind: ",
+        ];
         first.status.is_none()
             || told.iter().any(|word| first.messages.contains(word))
             || self.prepared.before.nothing_runs().is_err()

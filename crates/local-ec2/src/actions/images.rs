@@ -121,7 +121,8 @@ impl Action for DescribeImages {
             "usage-operation",
             "virtualization-type",
         ],
-        notes: "Images of other owners come from `amiable local import --owner`. Deprecated images of others, and one's own disabled images, are included on request.",
+        notes: "Images of other owners come from `amiable local import --owner`. Deprecated images \
+                of others, and one's own disabled images, are included on request.",
         ..Reference::NONE
     };
 

@@ -175,7 +175,8 @@ impl Action for TerminateInstances {
 
 fn protected(id: &str) -> ApiError {
     let message = format!(
-        "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+        "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance \
+         attribute and try again."
     );
     ApiError::new("OperationNotPermitted", message)
 }

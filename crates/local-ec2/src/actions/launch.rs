@@ -170,7 +170,8 @@ impl RunInstances {
             }
             Some(_) => Err(ApiError::new(
                 "IdempotentParameterMismatch",
-                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+                "Arguments on this idempotent request are inconsistent with arguments used in \
+                 previous request(s).",
             )),
         }
     }
@@ -335,7 +336,8 @@ impl RunInstances {
             let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
             if size_gib < mapping.size_gib {
                 let message = format!(
-                    "Volume of size {size_gib}GB is smaller than snapshot '{}', expect size >= {}GB",
+                    "Volume of size {size_gib}GB is smaller than snapshot '{}', expect size >= \
+                     {}GB",
                     mapping.snapshot_id, mapping.size_gib
                 );
                 return Err(ApiError::new("InvalidBlockDeviceMapping", message));

@@ -259,7 +259,8 @@ impl Action for CopyImage {
             "KmsKeyId",
             "TagSpecification",
         ],
-        notes: "The copy shares its disk layers with the source, and outlives it. Encryption is reported, not performed.",
+        notes: "The copy shares its disk layers with the source, and outlives it. Encryption is \
+                reported, not performed.",
         ..Reference::NONE
     };
 
@@ -333,7 +334,8 @@ impl CopyImage {
             .sum::<usize>();
         if under_way + source.mappings.len() > COPIES_AT_ONCE {
             let message = format!(
-                "Too many snapshot copies in progress. The limit is {COPIES_AT_ONCE} for this destination region."
+                "Too many snapshot copies in progress. The limit is {COPIES_AT_ONCE} for this \
+                 destination region."
             );
             return Err(ApiError::new("ResourceLimitExceeded", message));
         }

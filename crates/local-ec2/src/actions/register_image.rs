@@ -57,7 +57,8 @@ impl Action for RegisterImage {
             "TagSpecification",
         ],
         defaults: &[("BlockDeviceMapping.Ebs.Encrypted", "false")],
-        notes: "With ImageLocation the image exists by name only and cannot be launched: there is no S3 here.",
+        notes: "With ImageLocation the image exists by name only and cannot be launched: there is \
+                no S3 here.",
         ..Reference::NONE
     };
 

@@ -65,7 +65,7 @@ pub enum Reason {
     },
     /// A region has a copy of the current AMI, and something else is current there.
     #[error(
-        "in region {region}, {} is current instead of generation {generation}",
+        "in region {region}, generation {generation} is not current, but {}",
         current.map_or("nothing".into(), |it| format!("generation {it}"))
     )]
     NotCurrentIn {

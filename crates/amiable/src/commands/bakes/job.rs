@@ -105,7 +105,8 @@ impl Job<'_> {
             failure.details.extend(kept_text(kept, log));
         }
         if let Some(pending) = &failed.pending {
-            let text = "stays pending: the same command resumes from it; delete it with `amiable delete` to bake from scratch";
+            let text = "stays pending: the same command resumes from it; delete it with `amiable \
+                        delete` to bake from scratch";
             failure.details.push(format!("{pending} {text}"));
         }
         if let Some(current) = &failed.current
@@ -133,7 +134,8 @@ pub(crate) fn target_of(template: &Template, baked: &Baked) -> RollTarget {
 fn done_text(template: &str, baked: &Baked) -> String {
     if !baked.promoted {
         return format!(
-            "{template}: {} (generation {}) is pending; `amiable verify {template}` verifies it and makes it current",
+            "{template}: {} (generation {}) is pending; `amiable verify {template}` verifies it \
+             and makes it current",
             baked.ami, baked.generation
         );
     }
@@ -158,7 +160,8 @@ fn kept_text(kept: &KeptInstance, log: &Path) -> Vec<String> {
             write_private(&key, &login.private_key).and_then(|()| write_private(&known, &host));
         lines.push(match written {
             Ok(()) => format!(
-                "log in: ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={}{} -p {} {}@{}",
+                "log in: ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o \
+                 UserKnownHostsFile={}{} -p {} {}@{}",
                 key.display(),
                 known.display(),
                 login.proxy_option(),
