@@ -284,6 +284,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_unpacked_belongs_to_who_unpacks_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o644);
+        // The operator's, who is somebody else here.
+        header.set_uid(4321);
+        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+            Vec::new(),
+            flate2::Compression::fast(),
+        ));
+        archive.append_data(&mut header, "setup", std::io::empty()).unwrap();
+        let bytes = archive.into_inner().unwrap().finish().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", &unpack(&dir.path().to_string_lossy())])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), &bytes).unwrap();
+        assert!(child.wait().unwrap().success());
+        let owner = |path: &Path| std::os::unix::fs::MetadataExt::uid(&path.metadata().unwrap());
+        assert_eq!(owner(&dir.path().join("checkout/setup")), owner(dir.path()));
+    }
+
+    #[test]
     fn a_script_runs_in_its_own_folder_with_its_own_status() {
         let output = run("#!/bin/sh\npwd; echo $DEBIAN_FRONTEND; exit 3\n", 0o755);
         assert_eq!(output.status.code(), Some(3));

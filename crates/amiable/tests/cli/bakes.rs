@@ -38,6 +38,17 @@ fn json_is_alone_on_standard_output() {
 }
 
 #[test]
+fn a_log_is_for_its_owner_alone() {
+    let farm = Farm::with_example(&[]);
+    farm.stdout(&["create", "agent", "-q"]);
+    let folder = farm.path("home/.local/state/amiable/log");
+    let logs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap()).collect();
+    assert_eq!(logs.len(), 1);
+    let mode = std::os::unix::fs::MetadataExt::mode(&logs[0].metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn a_failing_script_fails_the_bake_and_leaves_nothing() {
     let farm = Farm::with_example(&["--answer", "file=./setup-agent=3"]);
     insta::assert_snapshot!(farm.amiable(&["create", "agent"]));
