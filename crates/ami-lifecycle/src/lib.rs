@@ -88,6 +88,10 @@ pub use crate::operations::rights::{Operation, PolicyRequest, policy};
 pub use crate::operations::rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use crate::operations::sweep::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
 pub use crate::operations::undo::Holdings;
+pub use crate::operations::update::{
+    NotUpdated, Selection, UpdateError, UpdateEvent, UpdateObserver, UpdateRequest, Updated,
+    UpdatedHow, update,
+};
 pub use crate::operations::usage::User;
 pub use crate::operations::verify::{NotVerified, Verified, VerifyRequest, verify};
 pub use crate::source::baked_from_another_source;

@@ -1,8 +1,12 @@
 //! From the `[cloud]` table to a connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ami_lifecycle::{Cloud, Consumers, JenkinsServer, Place, Programs};
+use ami_lifecycle::{
+    Actor, CancellationToken, Cloud, Consumers, Context, Holdings, JenkinsServer, Observer, Place,
+    Programs,
+};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -178,6 +182,19 @@ pub(crate) fn jenkins(config: &Config) -> Option<JenkinsServer> {
         token: surroundings::variable(&settings.token_env),
         token_env: settings.token_env.clone(),
     })
+}
+
+/// Who works where, for what makes an AMI or lets something follow it.
+pub(crate) fn context<'c>(
+    config: &'c Config,
+    cloud: &'c Cloud,
+    actor: Actor<'c>,
+    observer: Arc<dyn Observer>,
+    (holdings, cancel): (&Holdings, &CancellationToken),
+) -> Context<'c> {
+    let (namespace, version) = (&config.namespace, env!("CARGO_PKG_VERSION"));
+    let (holdings, cancel) = (holdings.clone(), cancel.clone());
+    Context { cloud, namespace, actor, version, observer, holdings, cancel }
 }
 
 /// All consumers of the configuration.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -67,14 +66,13 @@ pub(crate) async fn together<T, U, E: IsTransient + From<CloudError>>(
     limit: Duration,
     cancel: &CancellationToken,
     waiting: &mut Waiting<'_, T>,
-    mut sign: Option<&mut watch::Receiver<bool>>,
     ask: impl AsyncFn(Vec<String>) -> Result<Vec<T>, CloudError>,
     mut judge: impl FnMut(&[T]) -> Result<Option<U>, E>,
 ) -> Result<U, WaitError<E>> {
     let mut last = None;
     let look = async {
         loop {
-            match waiting.look(&ask, sign.as_deref_mut()).await {
+            match waiting.look(&ask).await {
                 Ok(round) => match judge(&round.found) {
                     Ok(Some(found)) => return Ok(found),
                     Ok(None) => last = None,

@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use russh::keys::PublicKey;
 use tokio::io::AsyncSeekExt;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use account::AccountFault;
@@ -286,19 +285,6 @@ impl Guest {
 
     pub(crate) async fn log_out(self) {
         self.session.ssh.close().await;
-    }
-
-    /// Stays logged in, and gives a sign when the machine hangs up.
-    pub(crate) fn until_it_hangs_up(self) -> watch::Receiver<bool> {
-        let (send, sign) = watch::channel(false);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = self.session.ssh.until_closed() => drop(send.send_replace(true)),
-                // Nobody waits for it any more.
-                () = send.closed() => {}
-            }
-        });
-        sign
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Ssh {
     /// The host key that was shown.
     pub(crate) host_key: PublicKey,
     /// What carries it.
-    tunnel: Option<Tunnel>,
+    _tunnel: Option<Tunnel>,
 }
 
 struct ExpectHostKey {
@@ -118,7 +118,7 @@ impl Ssh {
     async fn connect_by(route: &Route, login: &Login) -> Result<Ssh, SshError> {
         let (tunnel, stream) = route.open()?;
         match tokio::time::timeout(LOGIN_LIMIT, Ssh::log_in(login, stream)).await {
-            Ok(Ok(ssh)) => Ok(Ssh { tunnel: Some(tunnel), ..ssh }),
+            Ok(Ok(ssh)) => Ok(Ssh { _tunnel: Some(tunnel), ..ssh }),
             Ok(Err(error @ (SshError::HostKey(_) | SshError::Refused { .. }))) => Err(error),
             Ok(Err(_)) | Err(_) => Err(tunnel.failure().await),
         }
@@ -151,7 +151,7 @@ impl Ssh {
             return Err(SshError::Refused { user: login.user.clone() });
         }
         let host_key = shown.get().cloned().ok_or(SshError::Lost)?;
-        Ok(Ssh { handle, host_key, tunnel: None })
+        Ok(Ssh { handle, host_key, _tunnel: None })
     }
 
     /// Runs a command, sends it `input`, and hands out its output line by line.
@@ -220,12 +220,6 @@ impl Ssh {
             () = send => receive.await,
         };
         ended.ok_or(SshError::Lost)
-    }
-
-    /// Ends with the connection.
-    pub(crate) async fn until_closed(self) {
-        let _open = self.tunnel;
-        let _ = self.handle.await;
     }
 
     /// Says goodbye; a connection that is lost already is no error.

@@ -132,9 +132,6 @@ pub struct Ami {
     /// Which keys of its template did, with digests of their values.
     #[serde(skip)]
     pub(crate) config: String,
-    /// How long its bake waited for EC2.
-    #[serde(skip)]
-    pub(crate) took: String,
     /// Digests of the builder's machine-id and host keys.
     #[serde(skip)]
     pub(crate) builder: String,
@@ -213,7 +210,6 @@ impl Ami {
             recipe: tag(tags::RECIPE),
             standing: Standing::of(&image.tags),
             config: tag(tags::CONFIG),
-            took: tag(tags::TOOK),
             builder: tag(tags::BUILDER),
             protected: image.protected,
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),

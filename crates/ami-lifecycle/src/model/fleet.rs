@@ -1,16 +1,12 @@
 //! What a namespace has, and what follows from it. Pure: it looks at facts and decides.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::ami::{Ami, Status};
 use crate::model::id::AmiId;
 use crate::model::tampering::{InDoubt, Tampered, tell_twins_apart};
-
-/// So many earlier bakes tell how long a wait takes.
-const EXPERIENCES: usize = 8;
 
 /// All AMIs of a namespace, each with its status.
 #[derive(Debug, Clone, Default)]
@@ -137,28 +133,6 @@ impl Fleet {
         let promoted = mine.filter(|ami| ami.promoted_at().is_some() && ami.quarantined.is_none());
         let promoted = promoted.filter(|ami| ami.status != Status::Foreign);
         promoted.max_by_key(|ami| (ami.promoted_at(), ami.generation, &ami.ami))
-    }
-
-    /// How long a wait of a template's bakes has taken lately, by the name that it has in the
-    /// tag: the mean of the last few, of other templates where the template has none.
-    pub(crate) fn experience(&self, template: &str, wait: &str) -> Option<Duration> {
-        let took = |ami: &Ami| {
-            let mut parts = ami.took.split(' ').filter_map(|part| part.split_once('='));
-            let (_, seconds) = parts.find(|(name, _)| *name == wait)?;
-            seconds.parse::<f64>().ok().filter(|it| (0.0..1e6).contains(it))
-        };
-        let mut known: Vec<(bool, &str, f64)> = self
-            .amis
-            .iter()
-            .filter_map(|ami| Some((ami.template == template, ami.created.as_str(), took(ami)?)))
-            .collect();
-        known.sort_by(|left, right| (right.0, right.1).cmp(&(left.0, left.1)));
-        known.truncate(EXPERIENCES);
-        let own = known.iter().any(|(own, ..)| *own);
-        let counted: Vec<f64> =
-            known.iter().filter(|(is_own, ..)| *is_own || !own).map(|(.., took)| *took).collect();
-        let mean = counted.iter().sum::<f64>() / counted.len().max(1) as f64;
-        (!counted.is_empty()).then(|| Duration::from_secs_f64(mean))
     }
 
     /// The generation that a template's next AMI gets: one more than any that still

@@ -184,10 +184,9 @@ impl<'a> Elsewhere<'a> {
         }
         let step = decide(&self.origin.id, template, &there);
         self.remove_the_dead(&there, &step).await?;
-        let expected = there.experience(&template.name, "copy");
-        let (ami, how, took) = match step {
-            Step::Stays(ami) => (*ami, How::AsItWas, None),
-            Step::Promote(ami) => (*ami, How::Promoted, None),
+        let (ami, how) = match step {
+            Step::Stays(ami) => (*ami, How::AsItWas),
+            Step::Promote(ami) => (*ami, How::Promoted),
             Step::Refused(ami) => {
                 let failures = ami.reason.clone().into_iter().collect();
                 return Err(BakeError::Quarantined { ami: ami.ami.into(), failures });
@@ -196,16 +195,14 @@ impl<'a> Elsewhere<'a> {
             Step::Await(ami) => {
                 self.note(format!("resuming with {}, which is being copied", ami.ami));
                 self.claim(&ami, &there).await?;
-                let (ami, how, _) = self.until_available(&ami.ami, expected).await?;
-                // How long it took since it was begun nobody knows.
-                (ami, how, None)
+                (self.until_available(&ami.ami).await?, How::Copied)
             }
             Step::Copy { .. } => {
                 let tags = self.tags();
                 let id = self.copy(&tags).await?;
-                let copied = self.until_available(&id, expected).await?;
-                self.check_tags(&copied.0, &tags).await?;
-                copied
+                let copy = self.until_available(&id).await?;
+                self.check_tags(&copy, &tags).await?;
+                (copy, How::Copied)
             }
         };
         // From here on a repeat finds it whole.
@@ -221,7 +218,6 @@ impl<'a> Elsewhere<'a> {
             self.check_still_current().await?;
             let time = there.promotion_time(&template.name, Timestamp::now());
             written.extend(tags::promotion(time, self.reason()));
-            written.extend(took.map(|took| (tags::TOOK.to_owned(), took)));
         }
         promote(&self.cloud, &ami, &written, self.request.context.actor.is_gone).await?;
         if how == How::Promoted {
@@ -385,14 +381,8 @@ impl<'a> Elsewhere<'a> {
         let Actor { operator, owner, .. } = self.request.context.actor;
         let DistributeRequest { template, .. } = self.request;
         let mut tags = self.origin.tags.clone();
-        let own = [
-            tags::PROMOTED,
-            tags::TOOK,
-            tags::DISTRIBUTION,
-            tags::QUARANTINED,
-            tags::RETIRED,
-            tags::DELETING,
-        ];
+        let own =
+            [tags::PROMOTED, tags::DISTRIBUTION, tags::QUARANTINED, tags::RETIRED, tags::DELETING];
         tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
         for consumer in &template.consumers {
             if let Some((key, value)) = kind(consumer).tag()
@@ -421,24 +411,17 @@ impl<'a> Elsewhere<'a> {
         Ok(self.cloud.tag(&ids, tags).await?)
     }
 
-    async fn until_available(
-        &self,
-        id: &str,
-        expected: Option<Duration>,
-    ) -> Result<(Ami, How, Option<String>), BakeError> {
+    async fn until_available(&self, id: &str) -> Result<Ami, BakeError> {
         let Context { cancel, .. } = &self.request.context;
         let DistributeRequest { template, .. } = self.request;
         let limit = template.timeouts.copy;
-        let waited =
-            until_available(&self.cloud, id, expected, limit, cancel, "the copy of the image")
-                .await;
-        let (facts, took) = waited?;
+        let what = "the copy of the image";
+        let facts = until_available(&self.cloud, id, limit, cancel, what).await?;
         let is_plain = !facts.encrypted;
         if template.distribution.encrypt.is_some() && is_plain {
             return Err(BakeError::NotEncrypted(id.to_owned()));
         }
-        let took = format!("copy={:.2}", took.as_secs_f64());
-        Ok((Ami::read(facts, self.cloud.region()), How::Copied, Some(took)))
+        Ok(Ami::read(facts, self.cloud.region()))
     }
 
     /// Why the copy is current: because its original is.

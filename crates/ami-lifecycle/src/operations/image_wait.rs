@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::ec2::client::Cloud;
-use crate::ec2::poll::Rhythm;
 use crate::ec2::wait;
 use crate::model::facts::ImageFacts;
 use crate::operations::error::BakeError;
@@ -13,18 +12,15 @@ use crate::operations::error::BakeError;
 /// An image that nobody has seen for so long is gone: EC2's descriptions lag by less.
 const UNSEEN_LIMIT: Duration = Duration::from_secs(60);
 
-/// Waits for an image, and tells how long that took; `expected` is what it took before, and
-/// `what` what is waited for.
+/// Waits for an image; `what` is waited for.
 pub(crate) async fn until_available(
     cloud: &Cloud,
     ami: &str,
-    expected: Option<Duration>,
     limit: Duration,
     cancel: &CancellationToken,
     what: &'static str,
-) -> Result<(ImageFacts, Duration), BakeError> {
-    let rhythm = Rhythm::within(expected, limit);
-    let mut waiting = cloud.images_awaited().wait_for(ami, rhythm);
+) -> Result<ImageFacts, BakeError> {
+    let mut waiting = cloud.images_awaited().wait_for(ami);
     // Looks may be minutes apart: what counts is for how long it is missing in them.
     let mut missing: Option<Instant> = None;
     let judge = |found: &[ImageFacts]| {
@@ -53,7 +49,6 @@ pub(crate) async fn until_available(
         }
     };
     let ask = async |ids| cloud.images_with(ids).await;
-    let waited = wait::together(limit, cancel, &mut waiting, None, ask, judge).await;
-    let facts = waited.map_err(|error| BakeError::waiting(what, error))?;
-    Ok((facts, waiting.took()))
+    let waited = wait::together(limit, cancel, &mut waiting, ask, judge).await;
+    waited.map_err(|error| BakeError::waiting(what, error))
 }

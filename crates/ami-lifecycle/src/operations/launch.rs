@@ -12,7 +12,6 @@ use crate::ec2::action::Action;
 use crate::ec2::client::filter;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::instances::{BootImage, Launch};
-use crate::ec2::poll::Rhythm;
 use crate::ec2::recover::found_all_the_same;
 use crate::ec2::wait;
 use crate::guest::error::ended;
@@ -186,7 +185,7 @@ async fn launch(
 /// bakes the template. Returns the address, and whether it is the public one.
 async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool), BakeError> {
     let Order { site, .. } = order;
-    let mut waiting = site.cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let mut waiting = site.cloud.machines_awaited().wait_for(id);
     let judge = |found: &[InstanceFacts]| {
         // EC2 may not show it yet.
         let Some(facts) = judge(order, id, found)? else { return Ok(None) };
@@ -200,7 +199,7 @@ async fn wait_for_address(order: &Order<'_>, id: &str) -> Result<(IpAddr, bool),
     };
     let ask = async |ids| site.cloud.machines_with(order.marks.namespace, ids).await;
     let limit = site.template.timeouts.boot;
-    let waited = wait::together(limit, site.cancel, &mut waiting, None, ask, judge).await;
+    let waited = wait::together(limit, site.cancel, &mut waiting, ask, judge).await;
     waited.map_err(|error| BakeError::waiting("the start of the instance", error))
 }
 
@@ -244,9 +243,9 @@ async fn what_ends_it(order: &Order<'_>, id: &str, looked: &AtomicBool) -> BakeE
 /// One more look at a machine that should come up, shared with others.
 async fn look_again(order: &Order<'_>, id: &str) -> Result<(), BakeError> {
     let cloud = order.site.cloud;
-    let mut waiting = cloud.machines_awaited().wait_for(id, Rhythm::default());
+    let mut waiting = cloud.machines_awaited().wait_for(id);
     let ask = async |ids| cloud.machines_with(order.marks.namespace, ids).await;
-    match waiting.look(ask, None).await {
+    match waiting.look(ask).await {
         Ok(round) => judge(order, id, &round.found).map(drop),
         Err(error) if error.is_transient() => Ok(()),
         Err(error) => Err(error.into()),

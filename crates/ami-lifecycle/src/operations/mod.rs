@@ -24,5 +24,6 @@ pub(crate) mod ssh_from;
 pub(crate) mod sweep;
 pub(crate) mod terms;
 pub(crate) mod undo;
+pub(crate) mod update;
 pub(crate) mod usage;
 pub(crate) mod verify;

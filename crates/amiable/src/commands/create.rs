@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use ami_lifecycle::{
-    Holdings, JenkinsServer, Mode, OnFailure, PlanRequest, Planned, Template, Todo, Unknown,
-};
+use ami_lifecycle::{Event, Holdings, Mode, NotUpdated, OnFailure, Selection, UpdateRequest};
 use clap::{ArgGroup, Args, ValueEnum};
-use jiff::Timestamp;
 
-use super::bakes;
-use super::plan::why;
 use crate::args::{Global, Output};
-use crate::commands::bakes::job::Job;
+use crate::commands::bakes::Telling;
 use crate::commands::support::{chosen, load_config};
 use crate::console::Console;
 use crate::failure::{self, Failure, Outcome, Status};
-use crate::{connect, interrupt};
+use crate::{connect, interrupt, surroundings};
 
 /// Bake the first AMI of a template
 ///
@@ -84,143 +79,78 @@ enum OnFailureArg {
     Keep,
 }
 
+impl From<OnFailureArg> for OnFailure {
+    fn from(arg: OnFailureArg) -> OnFailure {
+        match arg {
+            OnFailureArg::Terminate => OnFailure::Terminate,
+            OnFailureArg::Keep => OnFailure::Keep,
+        }
+    }
+}
+
 pub(crate) async fn create(args: CreateArgs, global: &Global, console: &Console) -> Outcome {
-    let which = Which::Named(args.templates);
+    let which = (Selection::Named, args.templates);
     bake_all(args.bake, which, Mode::Create, global, console).await
 }
 
 pub(crate) async fn update(args: UpdateArgs, global: &Global, console: &Console) -> Outcome {
-    let which = match (args.all, args.force) {
-        (false, _) => Which::Named(args.templates),
-        (true, false) => Which::OutOfDate,
-        (true, true) => Which::All,
+    let selection = match (args.all, args.force) {
+        (false, _) => Selection::Named,
+        (true, false) => Selection::OutOfDate,
+        (true, true) => Selection::All,
     };
-    bake_all(args.bake, which, Mode::Update, global, console).await
+    bake_all(args.bake, (selection, args.templates), Mode::Update, global, console).await
 }
 
-/// Which templates are baked.
-#[derive(Debug)]
-enum Which {
-    /// These.
-    Named(Vec<String>),
-    /// Those of which a plan says so.
-    OutOfDate,
-    /// Every one.
-    All,
-}
-
+/// Which templates are baked: some of these names, or of all.
 async fn bake_all(
     args: BakeArgs,
-    which: Which,
+    (selection, names): (Selection, Vec<String>),
     mode: Mode,
     global: &Global,
     console: &Console,
 ) -> Outcome {
     let config = load_config(global)?;
-    let templates = match &which {
-        Which::Named(names) => chosen(names, &config)?,
-        Which::OutOfDate | Which::All => config.templates.iter().collect(),
+    let templates = match selection {
+        Selection::Named => chosen(&names, &config)?,
+        Selection::OutOfDate | Selection::All => config.templates.iter().collect(),
     };
     let jenkins = connect::jenkins(&config);
     let holdings = Holdings::default();
     let cancel = interrupt::cancel_on_signals(console, &holdings);
-    let interrupted = || Failure::told(Status::Interrupted);
     let cloud = tokio::select! {
-        () = cancel.cancelled() => return Err(interrupted()),
+        () = cancel.cancelled() => return Err(Failure::told(Status::Interrupted)),
         cloud = connect::cloud(&config, console) => cloud?,
     };
-    let request = PlanRequest {
-        cloud: &cloud,
-        namespace: &config.namespace,
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = surroundings::actor(&operator, &owner);
+    let unheard = Arc::new(|_: Event| {});
+    let request = UpdateRequest {
+        context: connect::context(&config, &cloud, actor, unheard, (&holdings, &cancel)),
         pattern: &config.pattern,
         templates: &templates,
-        jenkins: jenkins.as_ref(),
-        with_consumers: !args.no_roll,
-        now: Timestamp::now(),
-    };
-    let planned = async |request: &PlanRequest<'_>| {
-        tokio::select! {
-            () = cancel.cancelled() => {
-                let text = "interrupted during planning: nothing was started";
-                Err(Failure::new(Status::Interrupted, text))
-            }
-            plan = ami_lifecycle::plan(request) => Ok(plan?),
-        }
-    };
-    let plan = match (which, mode) {
-        (Which::OutOfDate, _) => Some(planned(&request).await?),
-        (Which::Named(_), Mode::Update) => unfinished(&request, planned, console).await?,
-        (Which::Named(_), Mode::Create) | (Which::All, _) => None,
-    };
-    let BakeArgs { no_verify, no_roll, take_over, output, jobs, .. } = args;
-    if !no_roll {
-        let has_work = |template: &&&Template| {
-            let planned = plan.as_ref().map(|plan| plan.iter());
-            let planned = planned.and_then(|mut all| all.find(|it| it.template == template.name));
-            planned.is_none_or(|it| matches!(it.todo, Todo::Bake | Todo::Distribute | Todo::Roll))
-        };
-        let mut concerned = templates.iter().filter(has_work);
-        concerned.try_for_each(|template| check_consumers(template, jenkins.as_ref()))?;
-    }
-    let job = Job {
-        config: &config,
-        cloud: &cloud,
+        selection,
+        consumers: connect::consumers(&config, jenkins.as_ref()),
         mode,
-        on_failure: match args.on_failure {
-            OnFailureArg::Terminate => OnFailure::Terminate,
-            OnFailureArg::Keep => OnFailure::Keep,
-        },
-        verify: !no_verify,
-        rolls: !no_roll,
-        take_over,
-        jenkins: jenkins.as_ref(),
-        holdings,
-        cancel,
-        console,
-        one_roll: Arc::default(),
+        on_failure: args.on_failure.into(),
+        verify: !args.no_verify,
+        rolls: !args.no_roll,
+        take_over: args.take_over,
+        jobs: args.jobs.into(),
     };
-    bakes::run(&job, &templates, plan.as_deref(), jobs.into(), output).await
+    let telling = Telling::new(&templates, cloud.region(), &cancel, args.output, console);
+    ami_lifecycle::update(&request, &telling).await.map_err(not_updated)?;
+    telling.end()
 }
 
-/// Of templates that are distributed: those that are not baked, as only that was not finished.
-async fn unfinished(
-    request: &PlanRequest<'_>,
-    planned: impl AsyncFn(&PlanRequest<'_>) -> Result<Vec<Planned>, Failure>,
-    console: &Console,
-) -> Result<Option<Vec<Planned>>, Failure> {
-    let mut distributed = request.templates.to_vec();
-    distributed.retain(|template| template.distribution.is_something());
-    if distributed.is_empty() {
-        return Ok(None);
+fn not_updated(error: NotUpdated) -> Failure {
+    let text = failure::chain(&error);
+    match error {
+        NotUpdated::Cancelled => Failure::new(Status::Interrupted, text),
+        NotUpdated::Cloud(error) => error.into(),
+        NotUpdated::NotRollable { error, .. } => {
+            let hint = error.hint().unwrap_or_else(|| "--no-roll bakes anyway".into());
+            Failure::usage(text).hint(hint)
+        }
     }
-    let request = PlanRequest { templates: &distributed, with_consumers: false, ..*request };
-    let mut plan = planned(&request).await?;
-    // A region that cannot be asked is no reason to bake: it would be one at each repeat.
-    let is_unknown = |it: &Planned| {
-        let of_region = |unknown: &Unknown| matches!(unknown, Unknown::Region { .. });
-        it.todo == Todo::Unknown && it.unknown.iter().all(of_region)
-    };
-    plan.retain(|it| it.todo == Todo::Distribute || is_unknown(it));
-    for it in plan.iter().filter(|it| is_unknown(it)) {
-        console.message(&format!(
-            "{}: no new AMI is baked while a region cannot be reached; `amiable update --all --force` \
-             bakes all templates anyway",
-            it.template
-        ));
-    }
-    for it in plan.iter().filter(|it| it.todo == Todo::Distribute) {
-        let why = why(it).join("; ");
-        console
-            .message(&format!("{}: no new AMI is needed; only this remains: {why}", it.template));
-    }
-    Ok(Some(plan))
-}
-
-/// Refuses to bake what could not be rolled in the end.
-fn check_consumers(template: &Template, jenkins: Option<&JenkinsServer>) -> Outcome {
-    let failed = ami_lifecycle::examine_consumers(template, jenkins);
-    let Some((consumer, error)) = failed.first() else { return Ok(()) };
-    let text = format!("{}: {consumer}: {}", template.name, failure::chain(error));
-    let hint = error.hint().unwrap_or_else(|| "--no-roll bakes anyway".into());
-    Err(Failure::usage(text).hint(hint))
 }

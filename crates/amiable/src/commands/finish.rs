@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use ami_lifecycle::{
-    BakeError, CancellationToken, Cloud, Context, Distributed, Event, Fleet, FollowRequest,
-    Followed, Holdings, How, Observer, RollTarget, Template,
+    BakeError, CancellationToken, Cloud, Distributed, Event, Fleet, FollowRequest, Followed,
+    Holdings, How, Observer, RollTarget, Template,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::render::BakeView;
 use crate::render::log::open_log;
 use crate::{connect, surroundings};
 
-/// What is common to all that a call makes current.
+/// For a call that makes one AMI current.
 pub(super) struct Finish<'a> {
     pub(super) config: &'a Config,
     pub(super) cloud: &'a Cloud,
@@ -26,9 +26,6 @@ pub(super) struct Finish<'a> {
     pub(super) holdings: &'a Holdings,
     /// Whether consumers are rolled.
     pub(super) rolls: bool,
-    /// Held while consumers are rolled: several templates and regions may be in one file.
-    /// Those who finish at the same time share it.
-    pub(super) one_roll: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What became of it all.
@@ -58,9 +55,12 @@ pub(super) fn with_regions(mut value: Value, regions: Vec<Value>) -> Value {
     value
 }
 
-/// What became of the regions so far.
-#[derive(Default)]
-struct Progress {
+/// What has followed an AMI that became current, so far.
+pub(super) struct Progress {
+    template: String,
+    target: RollTarget,
+    /// The region in which it became current first.
+    first: String,
     regions: Vec<Value>,
     consumers: Vec<Value>,
     also_in: Vec<String>,
@@ -72,18 +72,6 @@ struct Progress {
 }
 
 impl<'a> Finish<'a> {
-    /// For a call that makes one AMI current.
-    pub(super) fn alone(
-        config: &'a Config,
-        cloud: &'a Cloud,
-        cancel: &'a CancellationToken,
-        console: &'a Console,
-        holdings: &'a Holdings,
-        rolls: bool,
-    ) -> Finish<'a> {
-        Finish { config, cloud, cancel, console, holdings, rolls, one_roll: Arc::default() }
-    }
-
     /// Distributes and rolls; `again` is the command that does what is left. `fleet` is what
     /// there is in the first region, where that is known.
     pub(super) async fn run(
@@ -94,7 +82,7 @@ impl<'a> Finish<'a> {
         again: &str,
     ) -> Finished {
         match self.follow(template, target, fleet).await {
-            Ok(progress) => self.finished(template, target, progress, again),
+            Ok(progress) => progress.finished(again, self.cancel, self.console),
             Err(failure) => Finished {
                 outcome: Err(failure.hint(format!("run `{again}` to finish"))),
                 ..Finished::nothing()
@@ -108,7 +96,7 @@ impl<'a> Finish<'a> {
         target: &RollTarget,
         fleet: Option<&Fleet>,
     ) -> Result<Progress, Failure> {
-        let Finish { config, cloud, cancel, console, holdings, rolls, one_roll } = self;
+        let Finish { config, cloud, cancel, console, holdings, rolls } = self;
         let known = fleet.and_then(|fleet| fleet.get(&target.ami));
         // Only a distribution takes time, and has a log of its own.
         let view = if ami_lifecycle::is_distributed(template, known) {
@@ -123,27 +111,19 @@ impl<'a> Finish<'a> {
         };
         let jenkins = connect::jenkins(config);
         let (operator, owner) = (surroundings::operator(), surroundings::owner());
+        let actor = surroundings::actor(&operator, &owner);
         let request = FollowRequest {
-            context: Context {
-                cloud,
-                namespace: &config.namespace,
-                actor: surroundings::actor(&operator, &owner),
-                version: env!("CARGO_PKG_VERSION"),
-                observer,
-                holdings: (*holdings).clone(),
-                cancel: (*cancel).clone(),
-            },
+            context: connect::context(config, cloud, actor, observer, (holdings, cancel)),
             consumers: connect::consumers(config, jenkins.as_ref()),
             template,
             target,
             fleet,
             rolls: *rolls,
-            one_roll,
+            one_roll: &tokio::sync::Mutex::default(),
         };
-        let progress = Mutex::new(Progress::default());
+        let progress = Mutex::new(Progress::new(&template.name, target, cloud.region()));
         let told = |followed: Followed<'_>| {
-            let mut progress = progress.lock().expect("no panic holds this lock");
-            self.told(template, target, followed, &mut progress);
+            progress.lock().expect("no panic holds this lock").told(followed, console);
         };
         let followed = ami_lifecycle::follow(&request, &told).await;
         if let Some(view) = &view {
@@ -152,108 +132,114 @@ impl<'a> Finish<'a> {
         followed.map_err(|error| Failure::from(error).about(&template.name))?;
         Ok(progress.into_inner().expect("no panic holds this lock"))
     }
+}
+
+impl Progress {
+    pub(super) fn new(template: &str, target: &RollTarget, first: &str) -> Progress {
+        let (regions, consumers, also_in, failed) = Default::default();
+        let (unrolled, not_rolled) = Default::default();
+        let (template, target, first) = (template.to_owned(), target.clone(), first.to_owned());
+        Progress {
+            template,
+            target,
+            first,
+            regions,
+            consumers,
+            also_in,
+            failed,
+            unrolled,
+            not_rolled,
+        }
+    }
 
     /// Tells what became of a part.
-    fn told(
-        &self,
-        template: &Template,
-        target: &RollTarget,
-        followed: Followed<'_>,
-        progress: &mut Progress,
-    ) {
+    pub(super) fn told(&mut self, followed: Followed<'_>, console: &Console) {
+        let template = &self.template;
         match followed {
-            Followed::Region(region, outcome) => {
-                self.told_of_region(template, target, region, &outcome, progress);
-            }
+            Followed::Region(region, outcome) => self.told_of_region(region, &outcome, console),
             Followed::Output(region, line) => {
-                self.console.message(&format!("{} | {line}", title(template, region)));
+                console.message(&format!("{} | {line}", title(template, region)));
             }
             Followed::Rolled(region, rolled) => {
                 let title = title(template, region);
-                lines(&title, &rolled).iter().for_each(|line| self.console.message(line));
-                complain(&title, &rolled, self.console);
+                lines(&title, &rolled).iter().for_each(|line| console.message(line));
+                complain(&title, &rolled, console);
                 if rolled.error.is_some() {
-                    progress.unrolled.insert(title);
+                    self.unrolled.insert(title);
                 }
-                progress.consumers.push(as_json(template, region, &target.ami, &rolled));
+                self.consumers.push(as_json(template, region, &self.target.ami, &rolled));
             }
             Followed::NotRolled(region, error) => {
                 let failure = Failure::from(error);
                 let message = format!("consumers are not rolled: {}", failure.message);
                 let failure = Failure { message, ..failure }.about(title(template, region));
-                progress.not_rolled.push(failure);
+                self.not_rolled.push(failure);
             }
         }
     }
 
     fn told_of_region(
-        &self,
-        template: &Template,
-        target: &RollTarget,
+        &mut self,
         region: &str,
         outcome: &Result<Distributed, BakeError>,
-        progress: &mut Progress,
+        console: &Console,
     ) {
-        let is_first = region == self.cloud.region();
         match outcome {
             Ok(done) => {
-                for text in texts(&template.name, target, region, done) {
-                    self.console.message(&text);
+                for text in texts(&self.template, &self.target, region, done) {
+                    console.message(&text);
                 }
-                if !is_first {
-                    progress.also_in.push(region.to_owned());
+                if region != self.first {
+                    self.also_in.push(region.to_owned());
                 }
-                progress.regions.push(row(region, done));
+                self.regions.push(row(region, done));
             }
             Err(error) => {
                 let why = chain(error);
-                progress.regions.push(json!({ "region": region, "ami": null, "error": why }));
-                progress.failed.push(region.to_owned());
+                self.regions.push(json!({ "region": region, "ami": null, "error": why }));
+                self.failed.push(region.to_owned());
                 if !matches!(error, BakeError::Cancelled) {
-                    let failure = Failure::failed(format!("{region}: {why}")).about(&template.name);
+                    let failure = Failure::failed(format!("{region}: {why}")).about(&self.template);
                     let failure = Failure { hint: error.hint(), ..failure };
-                    self.console.complain(&failure.text());
+                    console.complain(&failure.text());
                 }
             }
         }
     }
 
-    fn finished(
-        &self,
-        template: &Template,
-        target: &RollTarget,
-        progress: Progress,
+    /// What became of it all; `again` is the command that does what is left.
+    pub(super) fn finished(
+        mut self,
         again: &str,
+        cancel: &CancellationToken,
+        console: &Console,
     ) -> Finished {
-        let Progress { mut regions, consumers, mut also_in, mut failed, .. } = progress;
-        let unrolled = progress.unrolled.iter().map(|title| self.unrolled(title, template, target));
-        let mut unrolled: Vec<Failure> = progress.not_rolled.into_iter().chain(unrolled).collect();
-        let last = if failed.is_empty() { unrolled.pop() } else { None };
-        unrolled.iter().for_each(|failure| self.console.complain(&failure.text()));
-        regions.sort_by_key(|row| row["region"].to_string());
-        also_in.sort();
-        failed.sort();
-        let left = format!("run `{again}` to finish");
-        let outcome = match (failed.is_empty(), last) {
+        let status = if cancel.is_cancelled() { Status::Interrupted } else { Status::Failed };
+        let mut unrolled = std::mem::take(&mut self.not_rolled);
+        unrolled.extend(self.unrolled.iter().map(|title| self.not_all_rolled(title, status)));
+        let last = if self.failed.is_empty() { unrolled.pop() } else { None };
+        unrolled.iter().for_each(|failure| console.complain(&failure.text()));
+        self.regions.sort_by_key(|row| row["region"].to_string());
+        self.also_in.sort();
+        self.failed.sort();
+        let outcome = match (self.failed.is_empty(), last) {
             (true, None) => Ok(()),
             (true, Some(unrolled)) => Err(unrolled),
             (false, _) => {
-                let (name, ami, regions) = (&template.name, &target.ami, failed.join(", "));
+                let (ami, regions) = (&self.target.ami, self.failed.join(", "));
                 let text = format!("{ami} is current, but not as configured in {regions}");
-                let is_cancelled = self.cancel.is_cancelled();
-                let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-                Err(Failure::new(status, text).about(name).hint(left))
+                let failure = Failure::new(status, text).about(&self.template);
+                Err(failure.hint(format!("run `{again}` to finish")))
             }
         };
+        let Progress { regions, consumers, also_in, .. } = self;
         Finished { regions, consumers, also_in, outcome }
     }
 
     /// Each consumer that failed was told of already.
-    fn unrolled(&self, title: &str, template: &Template, target: &RollTarget) -> Failure {
-        let text = format!("{} is current, but not all consumers name it", target.ami);
-        let is_cancelled = self.cancel.is_cancelled();
-        let status = if is_cancelled { Status::Interrupted } else { Status::Failed };
-        let hint = format!("run `amiable roll {}` to finish", template.name);
+    fn not_all_rolled(&self, title: &str, status: Status) -> Failure {
+        let text = format!("{} is current, but not all consumers name it", self.target.ami);
+        let hint = format!("run `amiable roll {}` to finish", self.template);
         Failure::new(status, text).about(title).hint(hint)
     }
 }

@@ -148,7 +148,7 @@ async fn look(
         let plan = site.plan(template, target, files).await;
         looked.well &= plan.iter().all(|rolled| rolled.error.is_none());
         looked.differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
-        let as_json = |rolled| as_json(template, place.region, &target.ami, rolled);
+        let as_json = |rolled| as_json(&template.name, place.region, &target.ami, rolled);
         plans.extend(plan.iter().map(as_json));
     }
     if args.output == Output::Text {
@@ -342,7 +342,7 @@ impl<'a> Site<'a> {
         target: &RollTarget,
         files: &mut Files,
     ) -> Vec<Rolled> {
-        let title = title(template, self.region);
+        let title = title(&template.name, self.region);
         let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let all = ami_lifecycle::plan_roll(&request, files).await;
@@ -361,7 +361,7 @@ impl<'a> Site<'a> {
         files: &mut Files,
         print: &dyn Fn(&str),
     ) -> (bool, Vec<serde_json::Value>) {
-        let title = title(template, self.region);
+        let title = title(&template.name, self.region);
         let observer = CommandOutput { template: &title, console: self.console };
         let request = self.request(template, target, &observer);
         let (mut well, mut results) = (true, Vec::new());
@@ -369,7 +369,7 @@ impl<'a> Site<'a> {
             lines(&title, &rolled).iter().for_each(|line| print(line));
             complain(&title, &rolled, self.console);
             well &= rolled.error.is_none();
-            results.push(as_json(template, self.region, &target.ami, &rolled));
+            results.push(as_json(&template.name, self.region, &target.ami, &rolled));
         };
         ami_lifecycle::roll(&request, files, told).await;
         (well, results)
@@ -377,10 +377,10 @@ impl<'a> Site<'a> {
 }
 
 /// How a template is called in messages.
-pub(super) fn title(template: &Template, region: Option<&str>) -> String {
+pub(super) fn title(template: &str, region: Option<&str>) -> String {
     match region {
-        Some(region) => format!("{} in {region}", template.name),
-        None => template.name.clone(),
+        Some(region) => format!("{template} in {region}"),
+        None => template.to_owned(),
     }
 }
 
@@ -414,7 +414,7 @@ pub(super) fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
 }
 
 pub(super) fn as_json(
-    template: &Template,
+    template: &str,
     region: Option<&str>,
     ami: &str,
     rolled: &Rolled,
@@ -428,7 +428,7 @@ pub(super) fn as_json(
         serde_json::json!({ "place": it.place, "value": value, "from": it.from, "to": it.to })
     });
     let mut value = serde_json::json!({
-        "template": template.name,
+        "template": template,
         "ami": ami,
         "consumer": rolled.consumer,
         "moves": moves.collect::<Vec<serde_json::Value>>(),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ami_lifecycle::{
-    Actor, Ami, AmiId, Context, Fleet, Holdings, NotVerified, RollTarget, Status as AmiStatus,
-    Verified, VerifyRequest,
+    Actor, Ami, AmiId, Fleet, Holdings, NotVerified, RollTarget, Status as AmiStatus, Verified,
+    VerifyRequest,
 };
 use clap::Args;
 
@@ -59,20 +59,10 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     let (log, log_path) = open_log(&template.name)?;
     let view = Arc::new(BakeView::new(&template.name, console, log));
     let is_gone = |owner: &str| args.take_over || surroundings::is_gone(owner);
+    let (operator, owner) = (surroundings::operator(), surroundings::owner());
+    let actor = Actor { is_gone: &is_gone, ..surroundings::actor(&operator, &owner) };
     let outcome = ami_lifecycle::verify(VerifyRequest {
-        context: Context {
-            cloud: &cloud,
-            namespace: &config.namespace,
-            actor: Actor {
-                operator: &surroundings::operator(),
-                owner: &surroundings::owner(),
-                is_gone: &is_gone,
-            },
-            version: env!("CARGO_PKG_VERSION"),
-            observer: view.clone(),
-            holdings: holdings.clone(),
-            cancel: cancel.clone(),
-        },
+        context: connect::context(&config, &cloud, actor, view.clone(), (&holdings, &cancel)),
         template,
         fleet: &fleet,
         ami,
@@ -89,7 +79,8 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
         view.log_failure(failure);
     }
     let rolls = !args.no_roll;
-    let finish = Finish::alone(&config, &cloud, &cancel, console, &holdings, rolls);
+    let (config, cloud, cancel, holdings) = (&config, &cloud, &cancel, &holdings);
+    let finish = Finish { config, cloud, cancel, console, holdings, rolls };
     let again = format!("amiable update {}", template.name);
     let finished = if verified.promoted {
         finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await

@@ -66,7 +66,7 @@ impl Bake<'_> {
             "resuming with {} ({}), which {} started",
             ami.ami, ami.name, ami.operator
         ));
-        let facts = self.wait_until_available(&ami.ami, None).await?.0;
+        let facts = self.wait_until_available(&ami.ami).await?;
         Ok(NewImage { facts, generation: ami.generation })
     }
 

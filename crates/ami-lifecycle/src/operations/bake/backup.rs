@@ -201,7 +201,7 @@ impl Bake<'_> {
             }
         };
         self.note(format!("copy of {}: {copy}", original.ami));
-        self.wait_until_available(&copy, None).await?;
+        self.wait_until_available(&copy).await?;
         if self.request.context.cancel.is_cancelled() {
             return Err(BakeError::Cancelled);
         }

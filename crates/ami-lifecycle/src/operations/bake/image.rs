@@ -1,7 +1,5 @@
 //! The image of a bake: asked for once, found again when the answer was lost, and waited for.
 
-use std::time::Duration;
-
 use super::name::quicker;
 use super::{Bake, Plan, Provisioned};
 use crate::ec2::action::Action;
@@ -44,10 +42,7 @@ impl Bake<'_> {
         let ami = ami?;
         self.undo.image(&ami);
         self.note(format!("image {ami} ({})", plan.name));
-        let expected = plan.fleet.experience(&template.name, "image");
-        let (facts, took) = self.wait_until_available(&ami, expected).await?;
-        self.took.insert("image", took);
-        Ok(facts)
+        self.wait_until_available(&ami).await
     }
 
     /// The image of a CreateImage whose answer was lost, found by the bake's tag. One that
@@ -94,16 +89,11 @@ impl Bake<'_> {
         Ok(image.map(|image| quicker(&image, namespace, template, is_gone)))
     }
 
-    /// Waits for an image, and tells how long that took; `expected` is what it took before.
-    pub(super) async fn wait_until_available(
-        &mut self,
-        ami: &str,
-        expected: Option<Duration>,
-    ) -> Result<(ImageFacts, Duration), BakeError> {
+    pub(super) async fn wait_until_available(&self, ami: &str) -> Result<ImageFacts, BakeError> {
         let Context { cloud, cancel, .. } = &self.request.context;
         let BakeRequest { template, .. } = self.request;
         let limit = template.timeouts.image;
-        until_available(cloud, ami, expected, limit, cancel, "the creation of the image").await
+        until_available(cloud, ami, limit, cancel, "the creation of the image").await
     }
 
     /// The tags of the image and its snapshots.

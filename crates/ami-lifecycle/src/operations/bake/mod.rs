@@ -22,12 +22,10 @@ pub(crate) mod name;
 pub(crate) mod request;
 mod stop;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
 
 use self::request::{BakeRequest, Baked, OnFailure};
 use crate::ec2::error::CloudError;
@@ -67,7 +65,6 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     let mut bake = Bake {
         marks: request.context.new_marks(template),
         stage: None,
-        took: BTreeMap::new(),
         login: None,
         current: None,
         undo: Undo::new(request.context.holdings.clone()),
@@ -89,8 +86,6 @@ struct Bake<'a> {
     marks: OwnershipTags<'a>,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
-    /// How long it has waited for EC2, and for what.
-    took: BTreeMap<&'static str, Duration>,
     /// How to log in to the builder, once there was a login.
     login: Option<KeptLogin>,
     /// The template's current AMI when the bake began.
@@ -116,8 +111,6 @@ struct Provisioned {
     revision: String,
     /// What no instance of the AMI may have in common with it.
     identity: String,
-    /// Says that it has hung up.
-    hung_up: Option<watch::Receiver<bool>>,
 }
 
 /// An image that EC2 has made.
@@ -137,7 +130,6 @@ impl<'a> Bake<'a> {
                     instance: id.clone(),
                     revision: revision.clone(),
                     identity: identity.clone(),
-                    hung_up: None,
                 };
                 self.adopt_machine(id, bake).await?;
                 self.image_of(provisioned, &plan).await?
@@ -266,14 +258,14 @@ impl<'a> Bake<'a> {
         // From here on the bake's key lets nobody in.
         self.login = None;
         let identity = self.site().or_cancel(guest.seal()).await??;
-        let hung_up = Some(guest.until_it_hangs_up());
+        guest.log_out().await;
         let tags = tags::of([
             (tags::STAGE, resume::PROVISIONED.to_owned()),
             (tags::SOURCE_REVISION, revision.clone()),
             (tags::BUILDER, identity.clone()),
         ]);
         self.request.context.cloud.tag(std::slice::from_ref(&id), &tags).await?;
-        Ok(Provisioned { instance: id, revision, identity, hung_up })
+        Ok(Provisioned { instance: id, revision, identity })
     }
 
     /// Brings the source to the guest and returns the revision that was checked out.
@@ -294,11 +286,10 @@ impl<'a> Bake<'a> {
     /// Stops the builder, makes the image, and ends the builder.
     async fn image_of(
         &mut self,
-        mut provisioned: Provisioned,
+        provisioned: Provisioned,
         plan: &Plan,
     ) -> Result<NewImage, BakeError> {
-        let hung_up = provisioned.hung_up.take();
-        self.stop(&provisioned.instance, hung_up, plan).await?;
+        self.stop(&provisioned.instance).await?;
         if self.request.pattern.names_recur() {
             self.free_the_name(&plan.name).await?;
         }
@@ -322,11 +313,7 @@ impl<'a> Bake<'a> {
         let id = [image.facts.id.clone()];
         if !verify {
             let reason = format!("baked by {operator}, not verified");
-            let tags = tags::of([
-                (tags::LEASE, tags::NO_LEASE.into()),
-                (tags::REASON, reason),
-                (tags::TOOK, self.took()),
-            ]);
+            let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
             cloud.tag(&id, &tags).await?;
             self.undo.keep_image();
             return Ok(false);
@@ -340,7 +327,6 @@ impl<'a> Bake<'a> {
         let time = plan.fleet.promotion_time(&template.name, now);
         let mut tags = tags::promotion(time, format!("baked by {operator}"));
         tags.insert(tags::VERIFIED.to_owned(), now.to_string());
-        tags.insert(tags::TOOK.to_owned(), self.took());
         cloud.tag(&id, &tags).await?;
         self.undo.keep_image();
         Ok(true)
@@ -361,12 +347,6 @@ impl<'a> Bake<'a> {
         self.undo.keep_image();
         hide(site, &image.facts.id).await;
         Err(BakeError::Quarantined { ami: image.facts.id.clone().into(), failures })
-    }
-
-    /// What it has waited for, as later bakes read it.
-    fn took(&self) -> String {
-        let part = |(wait, took): (&&str, &Duration)| format!("{wait}={:.2}", took.as_secs_f64());
-        self.took.iter().map(part).collect::<Vec<String>>().join(" ")
     }
 
     /// Asked for, not waited for. By now the AMI stands, so a failure is only told.
