@@ -46,6 +46,7 @@ pub use crate::model::launch_spec::LaunchSpec;
 pub use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
 pub use crate::model::name_taken::{NameHolder, NameTaken};
 pub use crate::model::naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};
+pub use crate::model::operation::Operation;
 pub use crate::model::other_source::OtherSource;
 pub use crate::model::reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Programs, Reach};
 pub use crate::model::resume::Busy;
@@ -84,7 +85,7 @@ pub use crate::operations::prune::{
     NotPruned, PruneRequest, Pruned, carry_out_prune, check_prune, plan_prune,
 };
 pub use crate::operations::restore::{NotRestored, Restored, restore};
-pub use crate::operations::rights::{Operation, PolicyRequest, policy};
+pub use crate::operations::rights::{PolicyRequest, policy};
 pub use crate::operations::rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use crate::operations::sweep::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
 pub use crate::operations::undo::Holdings;

@@ -15,7 +15,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use crate::config::settings::{CloudEndpoint, CloudSettings, Config};
@@ -88,14 +88,7 @@ pub(crate) async fn cloud_of(
     settings: &CloudSettings,
     console: &Console,
 ) -> Result<Cloud, Failure> {
-    let http = match &settings.endpoint {
-        // It has no TLS, and reading the trusted certificates would cost each command time. No
-        // proxy leads to it.
-        CloudEndpoint::Local => Builder::new().build_http(),
-        CloudEndpoint::Aws | CloudEndpoint::Url(_) => {
-            Builder::new().build_with_connector_fn(through_proxy)
-        }
-    };
+    let http = http_client(&settings.endpoint);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
         .retry_config(retries())
@@ -118,17 +111,12 @@ pub(crate) async fn cloud_of(
         }
         CloudEndpoint::Local => {
             let endpoint = local::ensure_running(console).await?;
-            let key = Credentials::new(
-                &endpoint.access_key_id,
-                &endpoint.secret_access_key,
-                None,
-                None,
-                "local",
-            );
+            let (id, secret) = (&endpoint.access_key_id, &endpoint.secret_access_key);
+            let key = Credentials::new(id, secret, None, None, "local");
             variables = vec![
                 (ENDPOINT, Some(endpoint.url())),
-                ("AWS_ACCESS_KEY_ID", Some(endpoint.access_key_id.clone())),
-                ("AWS_SECRET_ACCESS_KEY", Some(endpoint.secret_access_key.clone())),
+                ("AWS_ACCESS_KEY_ID", Some(id.clone())),
+                ("AWS_SECRET_ACCESS_KEY", Some(secret.clone())),
                 ("AWS_SESSION_TOKEN", None),
                 ("AWS_PROFILE", None),
             ];
@@ -156,6 +144,17 @@ pub(crate) async fn cloud_of(
         variables: variables.collect(),
     };
     Ok(Cloud::new(&config, settings.limits, programs))
+}
+
+fn http_client(endpoint: &CloudEndpoint) -> SharedHttpClient {
+    match endpoint {
+        // It has no TLS, and reading the trusted certificates would cost each command time. No
+        // proxy leads to it.
+        CloudEndpoint::Local => Builder::new().build_http(),
+        CloudEndpoint::Aws | CloudEndpoint::Url(_) => {
+            Builder::new().build_with_connector_fn(through_proxy)
+        }
+    }
 }
 
 /// Connects by way of the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, in capitals or

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use crate::ec2::actions::for_each_action;
+use crate::model::operation::Operation;
+
 /// What an action does to resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -36,9 +39,14 @@ const READS: Pace = pace(100, 20);
 const WRITES: Pace = pace(50, 5);
 const FREQUENT: Pace = pace(100, 5);
 const TAGS: Pace = pace(100, 10);
+const COPIES: Pace = pace(100, 1);
+const LAUNCHES: Pace = pace(5, 2);
 
 macro_rules! actions {
-    ($($service:literal $name:ident $effect:ident $pace:expr;)*) => {
+    ($(
+        $service:literal $name:ident $effect:ident $pace:ident
+        [$($operation:ident)*] $probe:tt;
+    )*) => {
         /// An action, by its name in the API or, where there is none, in IAM.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action {
@@ -84,80 +92,18 @@ macro_rules! actions {
                     $(Action::$name => $pace,)*
                 }
             }
+
+            /// The commands that call it, whatever the templates say.
+            pub(crate) fn operations(self) -> &'static [Operation] {
+                match self {
+                    $(Action::$name => &[$(Operation::$operation),*],)*
+                }
+            }
         }
     };
 }
 
-actions! {
-    "autoscaling" DescribeAutoScalingGroups Reads READS;
-    "autoscaling" DescribeLaunchConfigurations Reads READS;
-    "ec2-instance-connect" OpenTunnel Reads READS;
-    "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES;
-    "ec2" CopyImage Makes pace(100, 1);
-    "ec2" CreateImage Makes WRITES;
-    // It counts, and changes no resource.
-    "ec2" CreateImageUsageReport Reads WRITES;
-    "ec2" CreateLaunchTemplateVersion Changes WRITES;
-    "ec2" CreateSecurityGroup Makes WRITES;
-    "ec2" CreateTags Changes TAGS;
-    "ec2" DeleteKeyPair Changes WRITES;
-    "ec2" DeleteSecurityGroup Changes WRITES;
-    "ec2" DeleteSnapshot Changes FREQUENT;
-    "ec2" DeleteTags Changes TAGS;
-    "ec2" DeleteVolume Changes WRITES;
-    "ec2" DeregisterImage Changes FREQUENT;
-    "ec2" DescribeAvailabilityZones Reads READS;
-    "ec2" DescribeImageAttribute Reads READS;
-    "ec2" DescribeImageReferences Reads READS;
-    "ec2" DescribeImageUsageReportEntries Reads READS;
-    "ec2" DescribeImageUsageReports Reads READS;
-    "ec2" DescribeImages Reads READS;
-    "ec2" DescribeInstanceConnectEndpoints Reads READS;
-    "ec2" DescribeInstanceTypes Reads READS;
-    "ec2" DescribeInstances Reads READS;
-    "ec2" DescribeKeyPairs Reads READS;
-    "ec2" DescribeLaunchTemplateVersions Reads READS;
-    "ec2" DescribeRegions Reads READS;
-    "ec2" DescribeSecurityGroupRules Reads READS;
-    "ec2" DescribeSecurityGroups Reads READS;
-    "ec2" DescribeSnapshots Reads READS;
-    "ec2" DescribeSubnets Reads READS;
-    "ec2" DescribeVolumes Reads READS;
-    "ec2" DescribeVpcs Reads READS;
-    "ec2" DisableImage Changes WRITES;
-    "ec2" DisableImageDeprecation Changes WRITES;
-    "ec2" DisableImageDeregistrationProtection Changes WRITES;
-    "ec2" EnableImage Changes WRITES;
-    "ec2" EnableImageDeprecation Changes WRITES;
-    "ec2" EnableImageDeregistrationProtection Changes WRITES;
-    "ec2" GetAllowedImagesSettings Reads READS;
-    "ec2" GetConsoleOutput Reads READS;
-    "ec2" ImportKeyPair Makes WRITES;
-    "ec2" ListImagesInRecycleBin Reads READS;
-    "ec2" ListSnapshotsInRecycleBin Reads READS;
-    "ec2" ModifyImageAttribute Changes FREQUENT;
-    "ec2" ModifyLaunchTemplate Changes WRITES;
-    "ec2" RestoreImageFromRecycleBin Changes WRITES;
-    "ec2" RestoreSnapshotFromRecycleBin Changes WRITES;
-    "ec2" RevokeSecurityGroupIngress Changes WRITES;
-    "ec2" RunInstances Makes pace(5, 2);
-    "ec2" StopInstances Changes WRITES;
-    "ec2" TerminateInstances Changes FREQUENT;
-    "iam" PassRole Reads READS;
-    "kms" CreateGrant Makes WRITES;
-    "kms" Decrypt Reads READS;
-    "kms" DescribeKey Reads READS;
-    "kms" GenerateDataKeyWithoutPlaintext Reads READS;
-    "kms" ReEncryptFrom Reads READS;
-    "kms" ReEncryptTo Reads READS;
-    "servicequotas" GetAWSDefaultServiceQuota Reads READS;
-    "servicequotas" GetServiceQuota Reads READS;
-    "ssm" GetParameter Reads READS;
-    "ssm" GetParameters Reads READS;
-    "ssm" PutParameter Changes WRITES;
-    "ssm" StartSession Makes WRITES;
-    "sts" GetCallerIdentity Reads READS;
-}
+for_each_action!(actions);
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod action;
+pub(crate) mod actions;
 mod call;
 pub(crate) mod client;
 mod convert;

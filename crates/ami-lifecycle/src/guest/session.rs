@@ -67,11 +67,6 @@ impl Session {
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
         let output = Mutex::new(ScriptOutput::new(self.observer.clone()));
         let output = &output;
-        let cut = |reason: String| GuestError::ScriptCut {
-            what,
-            reason,
-            tail: locked(output).tail.clone().into_lines(),
-        };
         let status = loop {
             let follow = detached::follow(&detached, locked(output).lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
@@ -99,19 +94,13 @@ impl Session {
                     });
                 }
             };
-            self.reconnect(&limits, &lost).await.map_err(|error| match error {
-                GuestError::InstanceEnded { instance, reason } => {
-                    let reason = reason.map(|it| format!(" ({it})")).unwrap_or_default();
-                    cut(format!(
-                        "the instance {instance} ended{reason}: a script that shuts the machine down \
-                         ends the bake, too"
-                    ))
+            let reconnected = self.reconnect(&limits, &lost).await;
+            reconnected.map_err(|error| match why_cut(&error) {
+                Some(reason) => {
+                    let tail = locked(output).tail.clone().into_lines();
+                    GuestError::ScriptCut { what, reason, tail }
                 }
-                GuestError::Connection(text) => cut(format!(
-                    "{text}: the script may have changed the network, a firewall or sshd, or the \
-                     machine is slow to come back after a reboot"
-                )),
-                other => other,
+                None => error,
             })?;
         };
         let mut output = locked(output);
@@ -391,6 +380,24 @@ impl Tail {
 
     fn into_lines(self) -> Vec<String> {
         self.0.into()
+    }
+}
+
+/// Why a script was cut off, where a connection that was lost did not come back.
+fn why_cut(error: &GuestError) -> Option<String> {
+    match error {
+        GuestError::InstanceEnded { instance, reason } => {
+            let reason = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+            Some(format!(
+                "the instance {instance} ended{reason}: a script that shuts the machine down ends \
+                 the bake, too"
+            ))
+        }
+        GuestError::Connection(text) => Some(format!(
+            "{text}: the script may have changed the network, a firewall or sshd, or the machine \
+             is slow to come back after a reboot"
+        )),
+        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod lease;
 pub(crate) mod leftover;
 pub(crate) mod name_taken;
 pub(crate) mod naming;
+pub(crate) mod operation;
 pub(crate) mod other_source;
 pub(crate) mod ownership;
 pub(crate) mod reach;

@@ -15,6 +15,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::model::fleet::Fleet;
 use crate::model::ingress;
 use crate::model::naming::Pattern;
+use crate::model::operation::Operation;
 use crate::model::reach::Connect;
 use crate::model::tampering::{Tampered, Tampering};
 use crate::model::template::{Namespace, Template};
@@ -22,7 +23,6 @@ use crate::operations::bake::name::{check_name, next_name};
 use crate::operations::base::resolve_base;
 use crate::operations::doctor::check::{Check, Verdict};
 use crate::operations::doctor::quotas::Room;
-use crate::operations::rights::Operation;
 use crate::operations::ssh_from;
 use crate::source::baked_from_another_source;
 

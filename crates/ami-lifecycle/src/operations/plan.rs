@@ -102,32 +102,7 @@ fn decide(templates: &[&Template], facts: &Facts) -> Vec<Planned> {
 fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
     let name = &template.name;
     let current = facts.fleet.current(name);
-    let mut unknown = Vec::new();
-    let mut reasons = Vec::new();
-    let last = facts.fleet.promoted_last(name);
-    if let Some(last) = last.filter(|last| last.state != "available") {
-        reasons
-            .push(Reason::Unavailable { ami: last.ami.clone().into(), state: last.state.clone() });
-    }
-    let mut held = None;
-    match (current, facts.fleet.in_doubt(name)) {
-        (None, Some(doubt)) => unknown.push(Unknown::InDoubt(doubt)),
-        (None, None) => {
-            reasons.push(Reason::NoCurrent);
-            // It will be baked in any case, and what stands in its way is told before.
-            let base = facts.bases.of(template, &facts.fleet);
-            let waits = below.is_some_and(|below| below.todo == Todo::Bake);
-            unknown.extend(base.err().filter(|_| !waits).map(Unknown::Base));
-        }
-        (Some(current), _) => {
-            let mut against = differences(current, template, below, facts, &mut unknown);
-            against.extend(too_old(current, template, facts.now));
-            if !against.is_empty() && unknown.is_empty() {
-                held = decided_against(current, template, below, facts);
-            }
-            reasons.extend(against);
-        }
-    }
+    let Against { mut reasons, mut unknown, held } = against(template, below, facts);
     let bakes = held.is_none() && !reasons.is_empty();
     // What is about to be baked is distributed then.
     let lacks = match current.filter(|_| !bakes) {
@@ -167,6 +142,43 @@ fn one(template: &Template, below: Option<&Planned>, facts: &Facts) -> Planned {
         tampered: facts.fleet.tampered(Some(name)).collect(),
         held,
     }
+}
+
+/// What speaks against the current AMI.
+struct Against {
+    reasons: Vec<Reason>,
+    unknown: Vec<Unknown>,
+    /// Why nothing is baked for these reasons.
+    held: Option<String>,
+}
+
+fn against(template: &Template, below: Option<&Planned>, facts: &Facts) -> Against {
+    let name = &template.name;
+    let (mut reasons, mut unknown, mut held) = (Vec::new(), Vec::new(), None);
+    let last = facts.fleet.promoted_last(name);
+    if let Some(last) = last.filter(|last| last.state != "available") {
+        reasons
+            .push(Reason::Unavailable { ami: last.ami.clone().into(), state: last.state.clone() });
+    }
+    match (facts.fleet.current(name), facts.fleet.in_doubt(name)) {
+        (None, Some(doubt)) => unknown.push(Unknown::InDoubt(doubt)),
+        (None, None) => {
+            reasons.push(Reason::NoCurrent);
+            // It will be baked in any case, and what stands in its way is told before.
+            let base = facts.bases.of(template, &facts.fleet);
+            let waits = below.is_some_and(|below| below.todo == Todo::Bake);
+            unknown.extend(base.err().filter(|_| !waits).map(Unknown::Base));
+        }
+        (Some(current), _) => {
+            let mut against = differences(current, template, below, facts, &mut unknown);
+            against.extend(too_old(current, template, facts.now));
+            if !against.is_empty() && unknown.is_empty() {
+                held = decided_against(current, template, below, facts);
+            }
+            reasons.extend(against);
+        }
+    }
+    Against { reasons, unknown, held }
 }
 
 /// How an AMI differs from what would be baked now.

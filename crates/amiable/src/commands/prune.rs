@@ -96,29 +96,36 @@ pub(crate) async fn prune(args: PruneArgs, global: &Global, console: &Console) -
     }
     let (operator, owner) = (surroundings::operator(), surroundings::owner());
     let actor = surroundings::actor(&operator, &owner);
-    let told = |place: &Place, pruned: Pruned<'_>| match pruned {
+    let told = |place: &Place, pruned: Pruned<'_>| well &= tell_of(place, pruned, console);
+    let carried_out = ami_lifecycle::carry_out_prune(&request, &plans, actor, console, told).await;
+    carried_out.map_err(refused)?;
+    ended(well)
+}
+
+/// Tells what became of a part; `false` where it failed.
+fn tell_of(place: &Place, pruned: Pruned<'_>, console: &Console) -> bool {
+    match pruned {
         // That is what the second look is for.
-        Pruned::Ami(deletion, Err(NotDeleted::InUse)) => {
-            let ami = &deletion.ami;
+        Pruned::Ami(Deletion { ami, .. }, Err(NotDeleted::InUse)) => {
             console.complain(&format!("{ami} is kept: it has come into use meanwhile"));
+            true
         }
         Pruned::Ami(Deletion { ami, .. }, Err(NotDeleted::Objected(Objection::Used(user))))
         | Pruned::Retired(
             Retirement { ami: Ami { ami, .. }, .. },
             Err(NotDeleted::Objected(Objection::Used(user))),
-        ) => console.complain(&format!("{ami} is unchanged: {user}")),
+        ) => {
+            console.complain(&format!("{ami} is unchanged: {user}"));
+            true
+        }
         Pruned::Retired(Retirement { ami, .. }, Err(NotDeleted::InUse)) => {
             console.complain(&format!("{} is unchanged: it has come into use meanwhile", ami.ami));
+            true
         }
-        Pruned::Retired(retirement, done) => {
-            well &= tell_of_retirement(place, retirement, done, console);
-        }
-        Pruned::Ami(deletion, done) => well &= tell(place, &deletion.ami, done, console),
-        Pruned::Leftover(leftover, done) => well &= tell_leftover(place, leftover, done, console),
-    };
-    let carried_out = ami_lifecycle::carry_out_prune(&request, &plans, actor, console, told).await;
-    carried_out.map_err(refused)?;
-    ended(well)
+        Pruned::Retired(retirement, done) => tell_of_retirement(place, retirement, done, console),
+        Pruned::Ami(deletion, done) => tell(place, &deletion.ami, done, console),
+        Pruned::Leftover(leftover, done) => tell_leftover(place, leftover, done, console),
+    }
 }
 
 fn tell_of_retirement(

@@ -8,10 +8,12 @@ mod diagnostic;
 mod distribution;
 mod guest;
 mod keep;
+mod launch;
 mod reach;
 mod reader;
 mod schema;
 pub(crate) mod settings;
+mod source;
 mod template;
 
 use std::path::{Path, PathBuf};

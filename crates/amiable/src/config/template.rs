@@ -5,21 +5,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use ami_lifecycle::{
-    AmiId, Architecture, Base, CheckoutOn, HostKey, IpNet, LaunchSpec, Repository, Source,
-    Template, Timeouts, VcsKind, tags,
-};
+use ami_lifecycle::{AmiId, Architecture, Base, HostKey, IpNet, Template, Timeouts, tags};
 use jiff::SignedDuration;
 use toml::de::DeValue;
 
 use super::diagnostic::did_you_mean;
 use super::reader::{At, Mistakes, Section};
 
-const DEFAULT_INSTANCE_TYPE: &str = "m5.large";
 /// Where the local endpoint forwards its instances' sshd.
 const LOCAL_SSH_PORT: u16 = 2222;
-/// An EBS volume's largest size, in GiB.
-const LARGEST_VOLUME: u64 = 65536;
 
 /// Waits, unless the template says otherwise: far beyond what EC2 usually takes, so
 /// that they end only what will never end by itself.
@@ -63,7 +57,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         Some(text)
     }
 
-    fn required(&self, key: &'static str, hint: &str) -> Option<At<&'a str>> {
+    pub(super) fn required(&self, key: &'static str, hint: &str) -> Option<At<&'a str>> {
         if !self.of(key).has(key) {
             self.own.missing(key, Some(hint.into()));
         }
@@ -118,20 +112,6 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             script: script?,
         };
         (system.is_some() && os.is_some() && ssh_user.is_some()).then_some(template)
-    }
-
-    /// How its machines are launched.
-    fn launch(&self) -> LaunchSpec {
-        let text = |key| self.text(key).map(|text| text.value.to_owned());
-        let volume_size = self.of("volume_size").number("volume_size", LARGEST_VOLUME);
-        LaunchSpec {
-            instance_type: text("instance_type").unwrap_or_else(|| DEFAULT_INSTANCE_TYPE.into()),
-            security_groups: self.security_groups(),
-            subnet: text("subnet"),
-            public_ip: self.of("public_ip").boolean("public_ip"),
-            instance_profile: text("instance_profile"),
-            volume_size: volume_size.map(|it| it.value),
-        }
     }
 
     fn arch(&self) -> Option<Architecture> {
@@ -217,135 +197,6 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 None
             }
         }
-    }
-
-    fn source(&self) -> Option<Source> {
-        let parent = self.of("source");
-        if !parent.has("source") {
-            let hint = "where the init script is, such as source = { git = \"https://…\" } or { \
-                        path = \"DIR\" }";
-            self.own.missing("source", Some(hint.into()));
-            return None;
-        }
-        let section = parent.section("source", "`source`");
-        let git = section.string("git");
-        let bzr = section.string("bzr");
-        let path = section.string("path");
-        let revision = section.string("revision");
-        let on = section.string("on");
-        section.refuse_others();
-        let revision = self.revision(revision);
-        let vcs = |kind, url: &str| Repository::Vcs {
-            kind,
-            url: self.local_repository(url).unwrap_or_else(|| url.to_owned()),
-            revision: revision.clone(),
-        };
-        let repository = match (&git, &bzr, &path) {
-            (Some(url), None, None) => vcs(VcsKind::Git, url.value),
-            (None, Some(url), None) => vcs(VcsKind::Bzr, url.value),
-            (None, None, Some(path)) => self.source_folder(path)?,
-            _ => {
-                let hint = "give one of git, bzr and path";
-                self.mistakes.add(
-                    section.span.clone(),
-                    "`source` does not name exactly one place",
-                    Some(hint.into()),
-                );
-                return None;
-            }
-        };
-        let on = self.checkout_on(on, &repository)?;
-        Some(Source { repository, on })
-    }
-
-    /// A repository that is a folder of this machine; like all paths it is relative to
-    /// the configuration file.
-    fn local_repository(&self, url: &str) -> Option<String> {
-        let folder = self.folder.join(url).canonicalize().ok().filter(|folder| folder.is_dir())?;
-        Some(folder.to_string_lossy().into_owned())
-    }
-
-    /// A revision goes to the client as an argument, and must not be taken for an option.
-    fn revision(&self, revision: Option<At<&str>>) -> Option<String> {
-        let revision = revision?;
-        if revision.value.is_empty() || revision.value.starts_with('-') {
-            let message = format!("`{}` is not a revision", revision.value);
-            self.mistakes.add(revision.span, message, None);
-            return None;
-        }
-        Some(revision.value.to_owned())
-    }
-
-    fn source_folder(&self, path: &At<&str>) -> Option<Repository> {
-        let folder = self.folder.join(path.value);
-        if folder.is_dir() {
-            return Some(Repository::Path(folder));
-        }
-        let message = format!("there is no folder {}", folder.display());
-        let hint = "paths are relative to the configuration file";
-        self.mistakes.add_missing_file(path.span.clone(), message, Some(hint.into()));
-        Some(Repository::Path(folder))
-    }
-
-    fn checkout_on(&self, on: Option<At<&str>>, repository: &Repository) -> Option<CheckoutOn> {
-        let Some(on) = on else { return Some(CheckoutOn::Operator) };
-        match (on.value, repository) {
-            ("operator", _) => Some(CheckoutOn::Operator),
-            ("instance", Repository::Path(_)) => {
-                let hint = "a folder on this machine can only be sent: remove `on`";
-                self.mistakes.add(
-                    on.span,
-                    "a path cannot be checked out on the instance",
-                    Some(hint.into()),
-                );
-                None
-            }
-            ("instance", Repository::Vcs { url, .. }) if Path::new(url).is_absolute() => {
-                let hint = "the instance cannot reach folders on this machine: remove `on`";
-                let message = format!("{url} cannot be checked out on the instance");
-                self.mistakes.add(on.span, message, Some(hint.into()));
-                None
-            }
-            ("instance", Repository::Vcs { .. }) => Some(CheckoutOn::Instance),
-            (other, _) => {
-                let hint = did_you_mean(other, &["operator", "instance"]);
-                self.mistakes.add(on.span, format!("`on` cannot be `{other}`"), Some(hint));
-                None
-            }
-        }
-    }
-
-    fn script(&self, source: Option<&Source>) -> Option<String> {
-        let hint = "the init script's path in the source, such as script = \"node/setup\"";
-        self.script_in_source(self.required("script", hint), source)
-    }
-
-    /// A path in the source, which must be there where the source is a folder.
-    pub(super) fn script_in_source(
-        &self,
-        script: Option<At<&str>>,
-        source: Option<&Source>,
-    ) -> Option<String> {
-        let script = script?;
-        let path = Path::new(script.value);
-        let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !inside {
-            let hint = "it is relative to the checkout, without `..`";
-            self.mistakes.add(
-                script.span,
-                format!("`{}` is not a path inside the source", script.value),
-                Some(hint.into()),
-            );
-            return None;
-        }
-        if let Some(Source { repository: Repository::Path(folder), .. }) = source
-            && folder.is_dir()
-            && !folder.join(path).is_file()
-        {
-            let message = format!("there is no file {}", folder.join(path).display());
-            self.mistakes.add_missing_file(script.span, message, None);
-        }
-        Some(script.value.to_owned())
     }
 
     /// The path of a folder on the instance.
@@ -443,24 +294,6 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             net.map(|net| net.trunc())
         };
         texts.into_iter().filter_map(parse).collect()
-    }
-
-    fn security_groups(&self) -> Vec<String> {
-        let groups = self.of("security_groups").strings("security_groups").unwrap_or_default();
-        if let Some(subnet) = self.text("subnet")
-            && let Some(group) = groups.iter().find(|group| !group.value.starts_with("sg-"))
-        {
-            let message = format!(
-                "the security group `{}` is given by name together with a subnet",
-                group.value
-            );
-            let hint = format!(
-                "with a subnet ({}), EC2 accepts groups only by their sg-… id",
-                subnet.value
-            );
-            self.mistakes.add(group.span.clone(), message, Some(hint));
-        }
-        groups.into_iter().map(|group| group.value.to_owned()).collect()
     }
 
     fn timeouts(&self) -> Timeouts {

@@ -17,7 +17,7 @@ use crate::actions::query::find_group;
 use crate::ec2::{Call, Ec2};
 use crate::instance_type::InstanceType;
 use crate::model::{
-    Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
+    Attachment, Image, ImageMapping, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
     RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, new_id,
 };
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
@@ -322,26 +322,7 @@ impl RunInstances {
         let mut attachments = Vec::new();
         for mapping in &image.mappings {
             let device = self.devices.get(&mapping.device);
-            if let Some(id) = device.and_then(|device| device.snapshot_id.as_ref())
-                && *id != mapping.snapshot_id
-            {
-                find(&state.snapshots, id)?;
-                let message = format!(
-                    "The device {} is of the snapshot '{}' of its image: another one is not \
-                     supported here",
-                    mapping.device, mapping.snapshot_id
-                );
-                return Err(ApiError::new("InvalidBlockDeviceMapping", message));
-            }
-            let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
-            if size_gib < mapping.size_gib {
-                let message = format!(
-                    "Volume of size {size_gib}GB is smaller than snapshot '{}', expect size >= \
-                     {}GB",
-                    mapping.snapshot_id, mapping.size_gib
-                );
-                return Err(ApiError::new("InvalidBlockDeviceMapping", message));
-            }
+            let size_gib = checked_size(mapping, device, state)?;
             let snapshot = state.snapshots.get(&mapping.snapshot_id);
             let parent_layer = snapshot
                 .and_then(|snapshot| snapshot.layer.clone())
@@ -377,6 +358,30 @@ impl RunInstances {
         attachments.sort_by_key(|attachment| attachment.device != image.root_device_name);
         Ok(attachments)
     }
+}
+
+/// The size of a device's volume in GiB: at least that of its snapshot, which is the image's.
+fn checked_size(mapping: &ImageMapping, device: Option<&Device>, state: &State) -> ApiResult<u64> {
+    let snapshot = &mapping.snapshot_id;
+    let refused = |message| Err(ApiError::new("InvalidBlockDeviceMapping", message));
+    if let Some(id) = device.and_then(|device| device.snapshot_id.as_ref())
+        && id != snapshot
+    {
+        find(&state.snapshots, id)?;
+        return refused(format!(
+            "The device {} is of the snapshot '{snapshot}' of its image: another one is not \
+             supported here",
+            mapping.device
+        ));
+    }
+    let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
+    if size_gib < mapping.size_gib {
+        return refused(format!(
+            "Volume of size {size_gib}GB is smaller than snapshot '{snapshot}', expect size >= {}GB",
+            mapping.size_gib
+        ));
+    }
+    Ok(size_gib)
 }
 
 /// A locally administered address (the second bit of the first byte), as EC2 uses.

@@ -170,35 +170,7 @@ impl Bake<'_> {
                     .await?;
                 copy.clone()
             }
-            Copy::Named(name) => {
-                let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
-                let gone = || {
-                    CloudError::answer(
-                        Action::DescribeImages,
-                        format!("{} no longer exists", original.ami),
-                    )
-                };
-                let facts = facts.ok_or_else(gone)?;
-                // A quarantined one is disabled, and EC2 copies no such.
-                if facts.state == DISABLED {
-                    cloud.enable(&facts.id).await?;
-                }
-                let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
-                let token = format!("amiable-{}", new_bake());
-                let key = template.distribution.encrypt.as_ref();
-                let key = key.and_then(|encryption| encryption.key_in(cloud.region()));
-                let copy = match cloud.copy_image(&facts, name, &token, key, &tags).await {
-                    Ok(copy) => copy,
-                    Err(error) => {
-                        let look =
-                            async || cloud.own_images(name, tags::BACKUP_OF, &original.ami).await;
-                        found_all_the_same(error, look).await?
-                    }
-                };
-                // One that an earlier bake has begun may be all that is left of the original.
-                self.undo.backup(&copy, &original.ami);
-                copy
-            }
+            Copy::Named(name) => self.copy_as(original, name).await?,
         };
         self.note(format!("copy of {}: {copy}", original.ami));
         self.wait_until_available(&copy).await?;
@@ -221,6 +193,35 @@ impl Bake<'_> {
             self.warn(format!("{snapshot} was not removed: {error}; `amiable sweep` removes it"));
         }
         Ok(())
+    }
+
+    /// Copies an AMI under another name, to be undone until the bake has gone on.
+    async fn copy_as(&mut self, original: &Ami, name: &str) -> Result<AmiId, BakeError> {
+        let Context { cloud, .. } = self.request.context;
+        let facts = self.site().or_cancel(cloud.image(&original.ami)).await??;
+        let gone = || {
+            let text = format!("{} no longer exists", original.ami);
+            CloudError::answer(Action::DescribeImages, text)
+        };
+        let facts = facts.ok_or_else(gone)?;
+        // A quarantined one is disabled, and EC2 copies no such.
+        if facts.state == DISABLED {
+            cloud.enable(&facts.id).await?;
+        }
+        let tags = tags_of_copy(&facts.tags, &original.ami, name, &self.marks);
+        let token = format!("amiable-{}", new_bake());
+        let key = self.request.template.distribution.encrypt.as_ref();
+        let key = key.and_then(|encryption| encryption.key_in(cloud.region()));
+        let copy = match cloud.copy_image(&facts, name, &token, key, &tags).await {
+            Ok(copy) => copy,
+            Err(error) => {
+                let look = async || cloud.own_images(name, tags::BACKUP_OF, &original.ami).await;
+                found_all_the_same(error, look).await?
+            }
+        };
+        // One that an earlier bake has begun may be all that is left of the original.
+        self.undo.backup(&copy, &original.ami);
+        Ok(copy)
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Operation, all_consumers};
+use super::all_consumers;
 use crate::ec2::action::{Action, Effect};
 use crate::model::consumer::Consumer;
 use crate::model::naming::Pattern;
+use crate::model::operation::Operation;
 use crate::model::tags;
 use crate::model::template::{Base, Namespace, Template};
 

@@ -1,0 +1,43 @@
+//! What a template says of how its machines are launched.
+
+use ami_lifecycle::LaunchSpec;
+
+use super::template::TemplateReader;
+
+const DEFAULT_INSTANCE_TYPE: &str = "m5.large";
+/// An EBS volume's largest size, in GiB.
+const LARGEST_VOLUME: u64 = 65536;
+
+impl TemplateReader<'_, '_> {
+    /// How its machines are launched.
+    pub(super) fn launch(&self) -> LaunchSpec {
+        let text = |key| self.text(key).map(|text| text.value.to_owned());
+        let volume_size = self.of("volume_size").number("volume_size", LARGEST_VOLUME);
+        LaunchSpec {
+            instance_type: text("instance_type").unwrap_or_else(|| DEFAULT_INSTANCE_TYPE.into()),
+            security_groups: self.security_groups(),
+            subnet: text("subnet"),
+            public_ip: self.of("public_ip").boolean("public_ip"),
+            instance_profile: text("instance_profile"),
+            volume_size: volume_size.map(|it| it.value),
+        }
+    }
+
+    fn security_groups(&self) -> Vec<String> {
+        let groups = self.of("security_groups").strings("security_groups").unwrap_or_default();
+        if let Some(subnet) = self.text("subnet")
+            && let Some(group) = groups.iter().find(|group| !group.value.starts_with("sg-"))
+        {
+            let message = format!(
+                "the security group `{}` is given by name together with a subnet",
+                group.value
+            );
+            let hint = format!(
+                "with a subnet ({}), EC2 accepts groups only by their sg-… id",
+                subnet.value
+            );
+            self.mistakes.add(group.span.clone(), message, Some(hint));
+        }
+        groups.into_iter().map(|group| group.value.to_owned()).collect()
+    }
+}
