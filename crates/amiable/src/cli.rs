@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::args::Global;
 use crate::commands::{
     create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, restore, roll,
-    rollback, sweep, validate, verify,
+    rollback, shell, sweep, validate, verify,
 };
 use crate::local;
 
@@ -40,6 +40,9 @@ pub(crate) enum Command {
     IamPolicy(iam_policy::IamPolicyArgs),
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+    Schema(shell::SchemaArgs),
     #[command(subcommand)]
     Jenkins(jenkins::JenkinsCommand),
     /// The EC2-compatible endpoint of this machine

@@ -8,6 +8,7 @@ mod args;
 mod ask;
 mod cli;
 mod commands;
+mod complete;
 mod config;
 mod connect;
 mod console;
@@ -22,9 +23,10 @@ mod surroundings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::Cli;
+use crate::commands::shell::COMPLETE;
 use crate::console::Console;
 
 fn main() -> ExitCode {
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
     if let Some(outcome) = guard::guard_if_asked() {
         return outcome;
     }
+    // A shell asks what could follow what was typed.
+    clap_complete::CompleteEnv::with_factory(Cli::command).var(COMPLETE).complete();
     let cli = Cli::parse();
     let console = Console::new(cli.global.quiet);
     start_tracing(cli.global.verbose);

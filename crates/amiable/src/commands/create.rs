@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use ami_lifecycle::{Event, Holdings, Mode, NotUpdated, OnFailure, Selection, UpdateRequest};
 use clap::{ArgGroup, Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::{Global, Output};
 use crate::commands::bakes::Telling;
 use crate::commands::support::{chosen, load_config};
+use crate::complete;
 use crate::console::Console;
 use crate::failure::{self, Failure, Outcome, Status};
 use crate::{connect, interrupt, surroundings};
@@ -21,7 +23,7 @@ use crate::{connect, interrupt, surroundings};
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// Templates of the configuration
-    #[arg(required = true, value_name = "TEMPLATE")]
+    #[arg(required = true, value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     #[command(flatten)]
     bake: BakeArgs,
@@ -37,7 +39,7 @@ pub(crate) struct CreateArgs {
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct UpdateArgs {
     /// Templates of the configuration
-    #[arg(value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     /// All templates that `amiable plan` finds out of date
     #[arg(long)]

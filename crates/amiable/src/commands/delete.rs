@@ -5,11 +5,13 @@ use ami_lifecycle::{
     RegionDeletions,
 };
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::ami_id::parse_ami_ids;
 use crate::args::{Global, Output};
 use crate::ask::confirm;
 use crate::commands::support::load_config_for;
+use crate::complete;
 use crate::config::settings::Need;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status};
@@ -26,7 +28,7 @@ use crate::{connect, surroundings};
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// Ids of AMIs
-    #[arg(required = true, value_name = "AMI")]
+    #[arg(required = true, value_name = "AMI", add = ArgValueCompleter::new(complete::amis))]
     amis: Vec<String>,
     /// Do not ask for confirmation
     #[arg(long, short)]

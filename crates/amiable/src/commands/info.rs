@@ -4,9 +4,11 @@ use ami_lifecycle::{
     AmiId, Ancestor, ConsumerState, Info, InfoRequest, Naming, Place, RegionalCopy, Sight, User,
 };
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::{Global, Output};
 use crate::commands::support::load_config_for;
+use crate::complete;
 use crate::config::settings::Need;
 use crate::connect;
 use crate::console::Console;
@@ -17,7 +19,7 @@ use crate::render::json::json;
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
     /// An AMI's id, or a template's name
-    #[arg(value_name = "AMI|TEMPLATE")]
+    #[arg(value_name = "AMI|TEMPLATE", add = ArgValueCompleter::new(complete::amis_or_templates))]
     subject: String,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use futures::future::join_all;
 
 use crate::args::{Global, Output};
 use crate::commands::support::{load_config_for, no_template};
+use crate::complete;
 use crate::config::settings::{Config, Need};
 use crate::connect;
 use crate::console::Console;
@@ -20,7 +22,7 @@ use crate::render::table;
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Only AMIs of this template
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::templates))]
     template: Option<String>,
     /// Only AMIs for this build system
     #[arg(long, value_name = "NAME")]

@@ -15,6 +15,7 @@ pub(crate) mod prune;
 pub(crate) mod restore;
 pub(crate) mod roll;
 pub(crate) mod rollback;
+pub(crate) mod shell;
 mod support;
 pub(crate) mod sweep;
 pub(crate) mod validate;
@@ -45,6 +46,9 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::IamPolicy(args) => iam_policy::iam_policy(args, global, console),
         Command::Init(args) => init::init(args, global, console),
         Command::Validate(args) => validate::validate(args, global, console).await,
+        Command::Completions(args) => shell::completions(&args, console),
+        Command::Man(args) => shell::man(&args, console),
+        Command::Schema(args) => shell::schema(&args, console),
         Command::Jenkins(command) => jenkins::run(command, global, console).await,
         Command::Local(command) => local::run(command, console).await,
     }

@@ -2,10 +2,12 @@
 
 use ami_lifecycle::{AmiId, PlanRequest, Planned, Template, Todo};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 
 use crate::args::{Global, Output};
 use crate::commands::support::{chosen, load_config};
+use crate::complete;
 use crate::config::settings::Config;
 use crate::connect;
 use crate::console::Console;
@@ -23,7 +25,7 @@ use crate::render::table;
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Templates of the configuration [default: all]
-    #[arg(value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     /// All templates
     #[arg(long, conflicts_with = "templates")]

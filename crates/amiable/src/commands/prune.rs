@@ -5,12 +5,14 @@ use ami_lifecycle::{
     PruneRequest, Pruned, RegionPrune, RetireStep, Retirement,
 };
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::delete::{complain_left, tell};
 use super::sweep::{as_json, line, tell_leftover};
 use crate::args::{Global, Output};
 use crate::ask::confirm;
 use crate::commands::support::{chosen, load_config_for};
+use crate::complete;
 use crate::config::parse_days;
 use crate::config::settings::{Config, Need};
 use crate::connect::{self, mark};
@@ -28,7 +30,7 @@ use crate::surroundings;
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
     /// Only AMIs of these templates [default: all]
-    #[arg(value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     /// How many AMIs to keep before the current one; overrides the configuration
     #[arg(long, value_name = "N")]

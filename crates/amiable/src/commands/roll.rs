@@ -8,12 +8,14 @@ use ami_lifecycle::{
     RollRequest, RollTarget, Rolled, Status as AmiStatus, Template, Value,
 };
 use clap::{ArgGroup, Args};
+use clap_complete::engine::ArgValueCompleter;
 
 use self::diff::show_diffs;
 use self::places::{Consumed, choose, places};
 use crate::args::{Global, Output};
 use crate::ask::confirm;
 use crate::commands::support::{chosen, load_config_for};
+use crate::complete;
 use crate::config::settings::{Config, Need};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status, chain};
@@ -31,13 +33,13 @@ use crate::{connect, interrupt, surroundings};
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct RollArgs {
     /// Templates of the configuration
-    #[arg(value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     /// All templates that have consumers
     #[arg(long, conflicts_with = "to")]
     all: bool,
     /// AMI or generation that consumers are to name [default: the current one]
-    #[arg(long, value_name = "AMI|GENERATION")]
+    #[arg(long, value_name = "AMI|GENERATION", add = ArgValueCompleter::new(complete::amis))]
     to: Option<String>,
     /// Show the changes, files as a unified diff; change nothing
     #[arg(long)]

@@ -2,10 +2,12 @@
 
 use ami_lifecycle::{Holdings, NoRollback, RollTarget, RollbackError, RolledBack, Template};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::{Global, Output};
 use crate::commands::finish::{Finish, with_regions};
 use crate::commands::support::{load_config_for, no_template};
+use crate::complete;
 use crate::config::settings::Need;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
@@ -21,6 +23,7 @@ use crate::{connect, interrupt, surroundings};
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// A template of the configuration
+    #[arg(add = ArgValueCompleter::new(complete::templates))]
     template: String,
     /// Generation to make current
     #[arg(long, value_name = "GENERATION")]

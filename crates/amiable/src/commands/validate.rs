@@ -4,9 +4,11 @@ use ami_lifecycle::{
     BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template,
 };
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::{Global, Output};
 use crate::commands::support::{load_config, no_template};
+use crate::complete;
 use crate::config::settings::Config;
 use crate::connect;
 use crate::console::Console;
@@ -19,7 +21,7 @@ use crate::render::json::json;
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Only these templates
-    #[arg(value_name = "TEMPLATE")]
+    #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
     templates: Vec<String>,
     /// Also look up the base AMI, the source's revision and the next generation
     #[arg(long)]

@@ -8,10 +8,12 @@ use ami_lifecycle::{
     VerifyRequest,
 };
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::{Global, Output};
 use crate::commands::finish::{Finish, Finished, with_regions};
 use crate::commands::support::{load_config, no_template};
+use crate::complete;
 use crate::config::settings::Config;
 use crate::console::Console;
 use crate::failure::{self, Failure, Outcome, Status};
@@ -30,7 +32,7 @@ use crate::{connect, interrupt, surroundings};
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// An AMI's id, or a template's name
-    #[arg(value_name = "AMI|TEMPLATE")]
+    #[arg(value_name = "AMI|TEMPLATE", add = ArgValueCompleter::new(complete::amis_or_templates))]
     subject: String,
     /// Continue even though the AMI seems to belong to a running bake: it is dead
     #[arg(long)]

@@ -13,6 +13,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::did_you_mean;
 use super::distribution::Placed;
+use super::keys;
 use super::reader::{At, Mistakes, Section};
 use super::template::{TemplateReader, parse_duration};
 
@@ -32,7 +33,7 @@ impl<'a> TemplateReader<'_, 'a> {
         self.each_table(array.value)
             .into_iter()
             .filter_map(|table| {
-                let section = Section::new(table.value, table.span, "a consumer", self.mistakes);
+                let section = Section::new(table.value, table.span, &keys::CONSUMER, self.mistakes);
                 let region = section.string("region");
                 let consumer = self.consumer(&section);
                 section.refuse_others();
@@ -51,10 +52,6 @@ impl<'a> TemplateReader<'_, 'a> {
     fn consumer(&self, section: &Section<'a>) -> Option<Consumer> {
         let known = ["jenkins", "ssm", "launch_template", "tag", "command"];
         let given: Vec<&str> = known.into_iter().filter(|key| section.has(key)).collect();
-        // Asked for, so that `refuse_others` knows them.
-        for key in known.into_iter().chain(["query", "timeout"]) {
-            section.get(key);
-        }
         let [kind] = given[..] else {
             let message = "a consumer must be of exactly one kind";
             self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
@@ -67,14 +64,14 @@ impl<'a> TemplateReader<'_, 'a> {
             }
         }
         match kind {
-            "jenkins" => self.jenkins(&section.section("jenkins", "`jenkins`")),
+            "jenkins" => self.jenkins(&section.section("jenkins", &keys::JENKINS_AGENTS)),
             "ssm" => self.parameter(section.string("ssm")?),
             "launch_template" => {
                 let text = section.string("launch_template")?;
                 self.filled(&text, "launch_template")?;
                 Some(Consumer::LaunchTemplate(LaunchTemplate { key: text.value.to_owned() }))
             }
-            "tag" => self.tag(&section.section("tag", "`tag`")),
+            "tag" => self.tag(&section.map("tag")),
             _ => self.command(section),
         }
     }
@@ -123,7 +120,7 @@ impl<'a> TemplateReader<'_, 'a> {
             match item.get_ref() {
                 DeValue::String(text) => agents.push(AgentName::Description(text.to_string())),
                 DeValue::Table(table) => {
-                    let item = Section::new(table, item.span(), "an agent", self.mistakes);
+                    let item = Section::new(table, item.span(), &keys::AGENT_NAME, self.mistakes);
                     let labels = item.string("labels");
                     if !item.has("labels") {
                         item.missing("labels", None);
@@ -187,9 +184,7 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     fn metadata_has(&self, key: &str) -> bool {
-        [self.own, self.defaults]
-            .iter()
-            .any(|section| section.section("metadata", "`metadata`").has(key))
+        [self.own, self.defaults].iter().any(|section| section.map("metadata").has(key))
     }
 
     fn command(&self, section: &Section<'a>) -> Option<Consumer> {
@@ -264,7 +259,7 @@ impl<'a> TemplateReader<'_, 'a> {
                 (Some(file), whole.map(|path| At { value: path, span: value.span() }))
             }
             DeValue::Table(table) => {
-                let section = Section::new(table, value.span(), "`boot_script`", self.mistakes);
+                let section = Section::new(table, value.span(), &keys::BOOT_SCRIPT, self.mistakes);
                 let (small, whole) = (section.string("baked"), section.string("otherwise"));
                 for key in ["baked", "otherwise"].into_iter().filter(|key| !section.has(key)) {
                     section.missing(key, None);

@@ -98,10 +98,7 @@ impl<'a> TemplateReader<'_, 'a> {
             ),
             DeValue::String(key) if key.trim().is_empty() => wrong("`encrypt` is empty", KEYS),
             DeValue::String(key) => Some(Encryption::Key(key.to_string())),
-            DeValue::Table(table) => {
-                let section = Section::new(table, value.span(), "`encrypt`", self.mistakes);
-                self.keys(&section, regions)
-            }
+            DeValue::Table(_) => self.keys(&section.map("encrypt"), regions),
             _ => wrong("`encrypt` must be true, a key or a table", KEYS),
         }
     }

@@ -7,6 +7,7 @@ use ami_lifecycle::{HostKey, JenkinsAgent, KeyPair, Seal, SealStep, Source};
 use toml::de::DeValue;
 
 use super::diagnostic::did_you_mean;
+use super::keys;
 use super::reader::{At, Section};
 use super::template::TemplateReader;
 
@@ -83,7 +84,7 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     pub(super) fn seal(&self, source: Option<&Source>) -> Seal {
-        let section = self.of("seal").section("seal", "`seal`");
+        let section = self.of("seal").section("seal", &keys::SEAL);
         let script = section.string("script");
         let mut keep = BTreeSet::new();
         for name in section.strings("keep").unwrap_or_default() {
@@ -129,7 +130,7 @@ impl<'a> TemplateReader<'_, 'a> {
                 return None;
             }
         };
-        let section = Section::new(table, value.span(), "`agent`", self.mistakes);
+        let section = Section::new(table, value.span(), &keys::AGENT, self.mistakes);
         match section.string("kind") {
             Some(kind) if kind.value == "jenkins" => {}
             Some(kind) => {

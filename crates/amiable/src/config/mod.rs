@@ -7,10 +7,14 @@ mod consumer;
 mod diagnostic;
 mod distribution;
 mod guest;
+mod json_schema;
 mod keep;
+mod keys;
 mod launch;
 mod reach;
 mod reader;
+#[cfg(test)]
+mod reference;
 mod schema;
 pub(crate) mod settings;
 mod source;
@@ -21,6 +25,7 @@ use std::path::{Path, PathBuf};
 use ami_lifecycle::Template;
 
 pub(crate) use diagnostic::{Diagnostic, render};
+pub(crate) use json_schema::json_schema;
 pub(crate) use keep::parse_days;
 
 use crate::config::settings::{Config, Need};

@@ -4,6 +4,7 @@ use ami_lifecycle::{AddressKind, Connect, Reach};
 use toml::de::DeValue;
 
 use super::diagnostic::did_you_mean;
+use super::keys;
 use super::reader::Section;
 use super::template::TemplateReader;
 
@@ -46,7 +47,7 @@ impl<'a> TemplateReader<'_, 'a> {
                 }
             },
             DeValue::Table(table) => {
-                let section = Section::new(table, value.span(), "`connect`", self.mistakes);
+                let section = Section::new(table, value.span(), &keys::CONNECT, self.mistakes);
                 self.connect_table(&section)
             }
             _ => {

@@ -2,13 +2,13 @@
 //! stopping at the first.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, did_you_mean};
+use super::keys::Table;
 
 /// The mistakes found so far.
 #[derive(Debug, Default)]
@@ -52,46 +52,42 @@ impl<T> At<T> {
     }
 }
 
-/// A table that is being read; keys that nobody asked for are unknown.
+/// A table that is being read.
 pub(super) struct Section<'a> {
     table: Option<&'a DeTable<'a>>,
     /// Where to point at when a key is missing.
     pub(super) span: Range<usize>,
     /// How the table is called, such as `[cloud]`.
     pub(super) title: String,
+    /// Its keys; `None` where it may have any.
+    keys: Option<&'static Table>,
     mistakes: &'a Mistakes,
-    asked: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> Section<'a> {
     pub(super) fn new(
         table: &'a DeTable<'a>,
         span: Range<usize>,
-        title: impl Into<String>,
+        keys: &'static Table,
         mistakes: &'a Mistakes,
     ) -> Self {
         Section {
             table: Some(table),
             span,
-            title: title.into(),
+            title: keys.title.to_owned(),
+            keys: Some(keys),
             mistakes,
-            asked: RefCell::default(),
         }
     }
 
-    /// A table that is not there: every key is missing.
-    fn absent(title: impl Into<String>, mistakes: &'a Mistakes) -> Self {
-        Section {
-            table: None,
-            span: 0..0,
-            title: title.into(),
-            mistakes,
-            asked: RefCell::default(),
-        }
+    /// The table under another title.
+    pub(super) fn titled(self, title: String) -> Self {
+        Section { title, ..self }
     }
 
     pub(super) fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().insert(key);
+        let described = self.keys.is_none_or(|keys| keys.key(key).is_some());
+        debug_assert!(described, "keys.rs does not describe `{key}` of {}", self.title);
         self.table?.get(key)
     }
 
@@ -142,13 +138,23 @@ impl<'a> Section<'a> {
     }
 
     /// A table below this one; an absent one counts as empty.
-    pub(super) fn section(&self, key: &'static str, title: impl Into<String>) -> Section<'a> {
-        let title = title.into();
-        let Some(value) = self.get(key) else { return Section::absent(title, self.mistakes) };
-        match self.typed(key, value, "a table", DeValue::as_table) {
-            Some(table) => Section::new(table.value, table.span, title, self.mistakes),
-            None => Section::absent(title, self.mistakes),
-        }
+    pub(super) fn section(&self, key: &'static str, keys: &'static Table) -> Section<'a> {
+        self.below(key, keys.title, Some(keys))
+    }
+
+    /// A table below this one that may have any keys; an absent one counts as empty.
+    pub(super) fn map(&self, key: &'static str) -> Section<'a> {
+        self.below(key, &format!("`{key}`"), None)
+    }
+
+    fn below(&self, key: &'static str, title: &str, keys: Option<&'static Table>) -> Section<'a> {
+        let value = self.get(key);
+        let table = value.and_then(|it| self.typed(key, it, "a table", DeValue::as_table));
+        let (table, span) = match table {
+            Some(table) => (Some(table.value), table.span),
+            None => (None, 0..0),
+        };
+        Section { table, span, title: title.to_owned(), keys, mistakes: self.mistakes }
     }
 
     /// All keys with their values, whatever they are called.
@@ -179,12 +185,12 @@ impl<'a> Section<'a> {
         self.mistakes.add(self.span.clone(), message, hint);
     }
 
-    /// Reports the keys that nobody has asked for.
+    /// Reports the keys that it cannot have.
     pub(super) fn refuse_others(&self) {
-        let asked = self.asked.borrow();
-        let known: Vec<&str> = asked.iter().copied().collect();
+        let Some(keys) = self.keys else { return };
+        let known: Vec<&str> = keys.names().collect();
         for (key, _) in self.entries() {
-            if !asked.contains(key.value) {
+            if !known.contains(&key.value) {
                 let message = format!("{} has no key `{}`", self.title, key.value);
                 self.mistakes.add(key.span, message, Some(did_you_mean(key.value, &known)));
             }

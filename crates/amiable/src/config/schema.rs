@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::consumer::check_consumers;
 use super::diagnostic::{Diagnostic, did_you_mean, nearest};
 use super::distribution::check_names_recur;
+use super::keys;
 use super::reader::{At, Mistakes, Section};
 use super::template::TemplateReader;
 use crate::config::settings::{CloudEndpoint, CloudSettings, Config, JenkinsSettings, Need};
@@ -43,18 +44,19 @@ fn document_config<'a>(
     document: &'a DeTable<'a>,
     mistakes: &'a Mistakes,
 ) -> Option<Config> {
-    let root = Section::new(document, 0..0, "the file", mistakes);
+    let root = Section::new(document, 0..0, &keys::FILE, mistakes);
     let jenkins = read_jenkins(&root, mistakes);
-    let cloud = read_cloud(&root.section("cloud", "[cloud]"), mistakes);
+    let cloud = read_cloud(&root.section("cloud", &keys::CLOUD), mistakes);
     let (namespace, pattern) = read_naming(&root, mistakes);
-    let defaults = root.section("defaults", "[defaults]");
-    let tables = root.section("template", "[template]");
+    let defaults = root.section("defaults", &keys::DEFAULTS);
+    let tables = root.map("template").titled("[template]".into());
     let mut named = Vec::new();
     for (name, value) in tables.entries() {
         check_template_name(&name, mistakes);
         let title = format!("[template.{}]", name.value);
         if let Some(table) = tables.typed(name.value, value, "a table", DeValue::as_table) {
-            let section = Section::new(table.value, name.span.clone(), title, mistakes);
+            let section = Section::new(table.value, name.span.clone(), &keys::TEMPLATE, mistakes)
+                .titled(title);
             named.push((name, section));
         }
     }
@@ -77,7 +79,8 @@ fn document_config<'a>(
         };
         templates.extend(reader.read(name.value).map(|template| (name.span.clone(), template)));
     }
-    refuse_unknown_keys(&defaults, &named);
+    defaults.refuse_others();
+    named.iter().for_each(|(_, section)| section.refuse_others());
     check_bases(&named, &templates, mistakes);
     let (namespace, pattern) = (namespace?, pattern?);
     check_names(&namespace, &pattern, &templates, mistakes);
@@ -157,10 +160,9 @@ fn read_accounts(section: &Section<'_>, mistakes: &Mistakes) -> Vec<String> {
 /// The running Jenkins, where there is one to follow its files.
 fn read_jenkins(root: &Section<'_>, mistakes: &Mistakes) -> Option<JenkinsSettings> {
     if !root.has("jenkins") {
-        root.get("jenkins");
         return None;
     }
-    let section = root.section("jenkins", "[jenkins]");
+    let section = root.section("jenkins", &keys::JENKINS);
     let text = |key: &'static str, hint: &str| {
         if !section.has(key) {
             section.missing(key, Some(hint.to_owned()));
@@ -191,7 +193,7 @@ fn read_naming<'a>(
     root: &Section<'a>,
     mistakes: &'a Mistakes,
 ) -> (Option<Namespace>, Option<Pattern>) {
-    let section = root.section("naming", "[naming]");
+    let section = root.section("naming", &keys::NAMING);
     let namespace = match section.string("namespace") {
         Some(text) if text.value.contains(['*', '?', '\\']) => {
             let message = "`namespace` must not have `*`, `?` or `\\`, which EC2's filters treat \
@@ -228,17 +230,6 @@ fn read_naming<'a>(
     };
     section.refuse_others();
     (namespace, pattern)
-}
-
-/// Unknown keys are looked for once all templates were read, as only then are all
-/// known that `[defaults]` may have.
-fn refuse_unknown_keys(defaults: &Section<'_>, named: &[(At<&str>, Section<'_>)]) {
-    for (_, section) in named {
-        section.refuse_others();
-    }
-    if !named.is_empty() {
-        defaults.refuse_others();
-    }
 }
 
 /// A base that is a template must be one, and must not lead back to itself.

@@ -5,6 +5,7 @@ use std::path::Path;
 use ami_lifecycle::{CheckoutOn, Repository, Source, VcsKind};
 
 use super::diagnostic::did_you_mean;
+use super::keys;
 use super::reader::At;
 use super::template::TemplateReader;
 
@@ -17,7 +18,7 @@ impl<'a> TemplateReader<'_, 'a> {
             self.own.missing("source", Some(hint.into()));
             return None;
         }
-        let section = parent.section("source", "`source`");
+        let section = parent.section("source", &keys::SOURCE);
         let git = section.string("git");
         let bzr = section.string("bzr");
         let path = section.string("path");

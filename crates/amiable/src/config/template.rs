@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use toml::de::DeValue;
 
 use super::diagnostic::did_you_mean;
+use super::keys;
 use super::reader::{At, Mistakes, Section};
 
 /// Where the local endpoint forwards its instances' sshd.
@@ -41,10 +42,8 @@ pub(super) struct TemplateReader<'s, 'a> {
 }
 
 impl<'s, 'a> TemplateReader<'s, 'a> {
-    /// The section that decides on a key. Asking both makes the key known in both.
+    /// The section that decides on a key.
     pub(super) fn of(&self, key: &'static str) -> &'s Section<'a> {
-        self.own.get(key);
-        self.defaults.get(key);
         if self.own.has(key) { self.own } else { self.defaults }
     }
 
@@ -146,7 +145,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         match value.get_ref() {
             DeValue::String(id) => self.base_id(id, value.span()),
             DeValue::Table(table) => {
-                let section = Section::new(table, value.span(), "`base`", self.mistakes);
+                let section = Section::new(table, value.span(), &keys::BASE, self.mistakes);
                 self.base_table(&section)
             }
             _ => {
@@ -227,7 +226,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     fn metadata(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         for section in [self.defaults, self.own] {
-            let table = section.section("metadata", "`metadata`");
+            let table = section.map("metadata");
             for (key, value) in table.entries() {
                 let Some(text) = table.typed(key.value, value, "a string", DeValue::as_str) else {
                     continue;
@@ -300,7 +299,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let mut timeouts = DEFAULT_TIMEOUTS;
         let mut bake = Duration::ZERO;
         for section in [self.defaults, self.own] {
-            let table = section.section("timeouts", "`timeouts`");
+            let table = section.section("timeouts", &keys::TIMEOUTS);
             for (key, slot) in [
                 ("boot", &mut timeouts.boot),
                 ("script", &mut timeouts.script),

@@ -191,3 +191,136 @@ proptest! {
         }
     }
 }
+
+/// The tables of keys.rs, each with a file that has one where `{}` stands.
+fn tables() -> Vec<(&'static keys::Table, String)> {
+    let file = |cloud: &str, naming: &str, jenkins: &str, defaults: &str, template: &str| {
+        format!(
+            "[cloud]\nendpoint = \"local\"\n{cloud}\n[naming]\nnamespace = \"ci\"\n{naming}\n{jenkins}\n\
+             [defaults]\n{defaults}\n[template.agent]\nsystem = \"jenkins\"\nos = \"debian-12\"\n\
+             base = \"ami-0123456789abcdef0\"\nsource = {{ git = \"https://host/x.git\" }}\n\
+             script = \"setup\"\nssh_user = \"admin\"\n{template}\n"
+        )
+    };
+    let template = |text: &str| file("", "", "", "", text);
+    let consumer = |text: &str| template(&format!("[[template.agent.consumer]]\n{text}"));
+    vec![
+        (&keys::CLOUD, file("{}", "", "", "", "")),
+        (&keys::NAMING, file("", "{}", "", "", "")),
+        (&keys::JENKINS, file("", "", "[jenkins]\n{}", "", "")),
+        (&keys::DEFAULTS, file("", "", "", "{}", "")),
+        (&keys::TEMPLATE, template("{}")),
+        (&keys::BASE, template("base = { {} }")),
+        (&keys::SOURCE, template("source = { {} }")),
+        (&keys::TIMEOUTS, template("timeouts = { {} }")),
+        (&keys::CONNECT, template("connect = { {} }")),
+        (&keys::SEAL, template("seal = { {} }")),
+        (&keys::AGENT, template("agent = { {} }")),
+        (&keys::BOOT_SCRIPT, template("boot_script = { {} }")),
+        (&keys::CONSUMER, consumer("{}")),
+        (&keys::JENKINS_AGENTS, consumer("jenkins = { {} }")),
+        (&keys::AGENT_NAME, consumer("jenkins = { file = \"x\", agents = [{ {} }] }")),
+    ]
+}
+
+/// The file with a key of that table, and with what the table needs besides.
+fn with(table: &keys::Table, file: &str, key: &str, value: &str) -> String {
+    let mut lines = vec![format!("{key} = {value}")];
+    match (table.title, key) {
+        ("a consumer", "query" | "timeout") => lines.push("command = [\"x\"]".into()),
+        ("a consumer", "region") => lines.push("ssm = \"/ci/x\"".into()),
+        _ => {}
+    }
+    let is_needed = |it: &&keys::Key| it.default == keys::Default::Required && it.name != key;
+    let needed = table.keys.iter().filter(is_needed);
+    let is_given = |it: &&keys::Key| file.contains(&format!("\n{} = ", it.name));
+    lines.extend(
+        needed.filter(|it| !is_given(it)).map(|it| format!("{} = {}", it.name, it.example)),
+    );
+    let is_inline = file.contains("{ {} }");
+    let file = file.replace("{}", &lines.join(if is_inline { ", " } else { "\n" }));
+    // A template has no key of its own whose default is asked for; of two lines with one key in a
+    // table, the last counts.
+    let name_of = |line: &str| line.split_once(" = ").map(|(name, _)| name.to_owned());
+    let (before, template) = file.split_once("[template.agent]").unwrap();
+    let is_shadow = |it: &&str| table.title == "[defaults]" && name_of(it).as_deref() == Some(key);
+    let template = template.lines().filter(|it| !is_shadow(it)).collect::<Vec<&str>>().join("\n");
+    let file = format!("{before}[template.agent]{template}");
+    let all: Vec<&str> = file.lines().collect();
+    let is_last = |index: usize| {
+        let name = name_of(all[index]);
+        let mut later = all[index + 1..].iter().take_while(|it| !it.starts_with('['));
+        name.is_none() || later.all(|it| name_of(it) != name)
+    };
+    (0..all.len()).filter(|it| is_last(*it)).map(|it| all[it]).collect::<Vec<&str>>().join("\n")
+}
+
+/// A date is no value of any key, so whoever reads the key refuses it.
+#[test]
+fn every_key_that_is_described_is_read() {
+    for (table, file) in tables() {
+        for key in table.keys {
+            let text = with(table, &file, key.name, "1979-05-27");
+            let found = messages(&text);
+            let is_refused = |it: &String| it.contains(key.name) && !it.contains("has no key");
+            assert!(
+                found.iter().any(is_refused),
+                "{} {}: {found:?}\n{text}",
+                table.title,
+                key.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_example_is_of_the_type_that_is_described() {
+    let schema = json_schema::json_schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (table, file) in tables() {
+        for key in table.keys {
+            let text = with(table, &file, key.name, key.example);
+            let is_type = |it: &&String| it.contains("must be") || it.contains("has no key");
+            if let Err(mistakes) = read(&text) {
+                let found: Vec<String> = mistakes.into_iter().map(|it| it.message).collect();
+                assert_eq!(found.iter().find(is_type), None, "{text}");
+            }
+            let value: serde_json::Value = toml::from_str(&text).expect(&text);
+            let described = validator.iter_errors(&value).map(|it| it.to_string());
+            let described: Vec<String> =
+                described.filter(|it| !it.contains("required property")).collect();
+            assert_eq!(described, Vec::<String>::new(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_takes_good_files_and_refuses_bad_ones() {
+    let validator = jsonschema::validator_for(&json_schema::json_schema()).unwrap();
+    let errors = |text: &str| -> Vec<String> {
+        let value: serde_json::Value = toml::from_str(text).unwrap();
+        validator.iter_errors(&value).map(|it| format!("{}: {it}", it.instance_path)).collect()
+    };
+    assert_eq!(errors(GOOD), Vec::<String>::new());
+    for (from, to, place) in [
+        ("instance_type", "instance_typ", "/defaults"),
+        ("namespace = \"ci\"", "namespace = 5", "/naming/namespace"),
+        ("on = \"instance\"", "on = \"there\"", "/template/tools/source/on"),
+        ("namespace = \"ci\"\n", "", "/naming"),
+    ] {
+        let found = errors(&GOOD.replacen(from, to, 1));
+        assert!(found.iter().any(|it| it.starts_with(&format!("{place}: "))), "{to}: {found:?}");
+    }
+}
+
+/// docs/reference/configuration.md is written by this test.
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/configuration.md");
+    let text = reference::markdown();
+    if std::env::var_os("AMIABLE_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(written, text, "docs/reference/configuration.md is to be written anew");
+}

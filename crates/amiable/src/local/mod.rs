@@ -21,6 +21,7 @@ use self::server::{RELAY, Settings};
 use crate::args::Output;
 use crate::ask::confirm;
 use crate::config::parse_days;
+use crate::config::settings::{CloudEndpoint, CloudSettings};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::local::control::{ask, is_running, other_answer, read_endpoint};
@@ -190,6 +191,17 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
 
 fn folder() -> Result<Folder, Failure> {
     Ok(Folder::new(surroundings::local_folder()?))
+}
+
+/// Whether the endpoint of a configuration could be asked without starting the local one.
+pub(crate) async fn is_ready_for(cloud: &CloudSettings) -> bool {
+    if cloud.endpoint != CloudEndpoint::Local {
+        return true;
+    }
+    match folder() {
+        Ok(folder) => is_running(&folder).await,
+        Err(_) => false,
+    }
 }
 
 /// The endpoint, started if need be with the settings of its last start.
