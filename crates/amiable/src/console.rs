@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
 
 use ami_lifecycle::{Event, Observer};
+use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
 /// Where output goes, and how much of it.
@@ -21,6 +22,13 @@ impl Console {
         Console { quiet, progress: live.then(MultiProgress::new), unwritten: Arc::default() }
     }
 
+    /// How wide the terminal is that results go to; `None` where that is none.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let stdout = std::io::stdout();
+        let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok())??;
+        Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+    }
+
     /// The live display, where there is a terminal to show it on.
     pub(crate) fn progress(&self) -> Option<&MultiProgress> {
         self.progress.as_ref()
@@ -29,7 +37,7 @@ impl Console {
     /// A result. A reader that has gone away, such as `head`, is no failure.
     pub(crate) fn result(&self, text: &str) {
         let written = self.suspended(|| {
-            let mut stdout = std::io::stdout();
+            let mut stdout = anstream::stdout();
             writeln!(stdout, "{text}").and_then(|()| stdout.flush())
         });
         match written {
@@ -54,7 +62,7 @@ impl Console {
 
     /// A message that --quiet does not silence.
     pub(crate) fn complain(&self, text: &str) {
-        self.suspended(|| drop(writeln!(std::io::stderr(), "{text}")));
+        self.suspended(|| drop(writeln!(anstream::stderr(), "{}", painted(text))));
     }
 
     fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
@@ -77,6 +85,20 @@ impl Console {
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
+
+/// Colours the word that says what a text is. It is taken out again where no colours are wanted.
+fn painted(text: &str) -> String {
+    let word = |word: &str, style: Style| {
+        let rest = text.strip_prefix(word)?;
+        let rest = rest.replace("\nhint:", &format!("\n{HINT}hint:{HINT:#}"));
+        Some(format!("{style}{word}{style:#}{rest}"))
+    };
+    word("error:", ERROR).or_else(|| word("warning:", WARNING)).unwrap_or_else(|| text.to_owned())
+}
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// What happens outside of bakes: whoever acts says what is done.
 impl Observer for Console {

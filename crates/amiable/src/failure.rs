@@ -165,7 +165,7 @@ impl From<ConfigError> for Failure {
                 .hint("run `amiable init` to write one, or use --config for one that is elsewhere"),
             ConfigError::Unreadable { .. } => failure,
             ConfigError::Mistakes { path, text, diagnostics } => failure
-                .details(vec![String::new(), config::render(&path, &text, &diagnostics, false)]),
+                .details(vec![String::new(), config::render(&path, &text, &diagnostics, true)]),
         }
     }
 }

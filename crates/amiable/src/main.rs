@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     // A shell asks what could follow what was typed.
     clap_complete::CompleteEnv::with_factory(Cli::command).var(COMPLETE).complete();
     let cli = Cli::parse();
+    anstream::ColorChoice::write_global(cli.global.color.into());
     let console = Console::new(cli.global.quiet);
     start_tracing(cli.global.verbose);
     let runtime = match tokio::runtime::Runtime::new() {

@@ -9,7 +9,7 @@ use crate::model::tags::{self, Tags};
 
 /// What kind of resource was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum LeftKind {
     /// A builder that has not ended.
     Instance,

@@ -82,7 +82,8 @@ fn text(check: &Check) -> String {
         Verdict::Failed => "FAILED",
         Verdict::Unknown => "unknown",
     };
-    let text = format!("{verdict:<8}{:<44}{}", check.name, check.detail);
+    let name = format!("{:<42}  ", check.name);
+    let text = format!("{verdict:<8}{name}{}", check.detail);
     match &check.hint {
         Some(hint) => format!("{text}\n        hint: {hint}"),
         None => text,

@@ -12,7 +12,7 @@ use crate::config::FILE_NAME;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 
-/// The example, which is what the README shows too.
+/// The example.
 const EXAMPLE: &str = include_str!("init/amiable.toml");
 const SCRIPT: &str = include_str!("init/setup-agent");
 

@@ -1,12 +1,16 @@
 //! `amiable list`.
 
-use std::collections::BTreeSet;
+mod column;
+
 use std::sync::Arc;
 
 use ami_lifecycle::{Ami, Cloud, Fleet, Holders};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::join_all;
+use jiff::Timestamp;
+
+use self::column::Column;
 
 use crate::args::{Global, Output};
 use crate::commands::support::{load_config_for, no_template};
@@ -16,7 +20,7 @@ use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status};
 use crate::render::json::json;
-use crate::render::table;
+use crate::render::{fit, table};
 
 /// List the AMIs of the namespace, by template, newest first
 #[derive(Debug, Args)]
@@ -33,6 +37,15 @@ pub(crate) struct ListArgs {
     /// AMIs in all regions that the account may use
     #[arg(long)]
     all_regions: bool,
+    /// Columns of the table, separated by commas
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with = "output"
+    )]
+    columns: Vec<Column>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
@@ -78,7 +91,10 @@ pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> 
         }
         Output::Text => {
             let holders = holders(&config, &cloud, &fleet, console).await;
-            console.result(&as_table(&amis, args.all_regions, holders.as_ref()));
+            let usual = || usual_columns(args.all_regions, holders.is_some());
+            let columns = if args.columns.is_empty() { usual() } else { args.columns };
+            let width = console.width().unwrap_or(usize::MAX);
+            console.result(&as_table(&amis, &columns, holders.as_ref(), width));
         }
     }
     for fleet in std::iter::once(&fleet).chain(&others) {
@@ -150,46 +166,22 @@ fn with_consumers(amis: &[&Ami], holders: Option<&Holders>) -> Vec<serde_json::V
     amis.iter().map(value).collect()
 }
 
-/// An unreadable one is no number.
-fn generation(ami: &Ami) -> String {
-    if ami.unreadable.iter().any(|tag| tag.key == "amiable:generation") {
-        "?".into()
-    } else {
-        ami.generation.to_string()
-    }
+fn as_table(amis: &[&Ami], columns: &[Column], holders: Option<&Holders>, width: usize) -> String {
+    let titles: Vec<&str> = columns.iter().map(|it| it.title()).collect();
+    let now = Timestamp::now();
+    let row = |ami: &&Ami| columns.iter().map(|it| it.cell(ami, holders, now)).collect();
+    let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
+    fit(&titles, &mut rows, width);
+    table(&titles, &rows)
 }
 
-fn as_table(amis: &[&Ami], with_region: bool, holders: Option<&Holders>) -> String {
-    let mut titles =
-        vec!["AMI", "TEMPLATE", "GEN", "STATUS", "STATE", "CREATED (UTC)", "SIZE", "NAME"];
-    let row = |ami: &&Ami| {
-        vec![
-            ami.ami.to_string(),
-            ami.template.clone(),
-            generation(ami),
-            ami.status.as_str().into(),
-            ami.state.clone(),
-            ami.created.get(..16).unwrap_or(&ami.created).replace('T', " "),
-            format!("{} GiB", ami.size_gib),
-            ami.name.clone(),
-        ]
+/// The columns without `--columns`.
+fn usual_columns(with_region: bool, with_holders: bool) -> Vec<Column> {
+    let is_usual = |it: &Column| match it {
+        Column::Region => with_region,
+        Column::UsedBy => with_holders,
+        Column::Base | Column::Source => false,
+        _ => true,
     };
-    let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
-    if with_region {
-        titles.insert(1, "REGION");
-        for (row, ami) in rows.iter_mut().zip(amis) {
-            row.insert(1, ami.region.clone());
-        }
-    }
-    if let Some(holders) = holders {
-        titles.push("USED BY");
-        for (row, ami) in rows.iter_mut().zip(amis) {
-            // One agent template may be in several files.
-            let mut seen = BTreeSet::new();
-            let places = holders.of(&ami.ami).map(|it| it.short.as_str());
-            let places: Vec<&str> = places.filter(|place| seen.insert(*place)).collect();
-            row.push(places.join(", "));
-        }
-    }
-    table(&titles, &rows)
+    Column::value_variants().iter().copied().filter(is_usual).collect()
 }

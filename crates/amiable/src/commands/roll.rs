@@ -196,7 +196,7 @@ fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template
         Some(Template { name, .. }) => Err(Failure::usage(format!(
             "template {name} has no consumer"
         ))
-        .hint(format!("add a [[template.{name}.consumer]] table; the README shows all kinds"))),
+        .hint(format!("add a [[template.{name}.consumer]] table; docs/reference/configuration.md has all kinds"))),
     }
 }
 

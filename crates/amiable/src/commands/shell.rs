@@ -52,7 +52,7 @@ pub(crate) fn completions(args: &CompletionsArgs, console: &Console) -> Outcome 
 }
 
 pub(crate) fn man(args: &ManArgs, console: &Console) -> Outcome {
-    let program = Cli::command();
+    let program = Cli::command().disable_help_subcommand(true);
     let Some(folder) = &args.folder else {
         let mut page = Vec::new();
         let written = clap_mangen::Man::new(program).render(&mut page);

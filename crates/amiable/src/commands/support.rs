@@ -41,7 +41,10 @@ pub(super) fn no_template(config: &Config, name: &str, meant: Option<&str>) -> F
         None => {
             let names: Vec<&str> =
                 config.templates.iter().map(|template| template.name.as_str()).collect();
-            failure.hint(format!("there are {}", names.join(", ")))
+            match names[..] {
+                [only] => failure.hint(format!("the only one is {only}")),
+                _ => failure.hint(format!("there are {}", names.join(", "))),
+            }
         }
     }
 }

@@ -55,14 +55,8 @@ pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Cons
     }
     match args.output {
         Output::Json => {
-            let value: serde_json::Map<String, serde_json::Value> = all
-                .into_iter()
-                .map(|(name, facts)| {
-                    let facts =
-                        facts.into_iter().map(|(key, value)| (key.to_owned(), value.into()));
-                    (name.to_owned(), serde_json::Value::Object(facts.collect()))
-                })
-                .collect();
+            let value: serde_json::Map<String, serde_json::Value> =
+                all.into_iter().map(|(name, facts)| (name.to_owned(), as_json(facts))).collect();
             console.result(&json(&value));
         }
         Output::Text => {
@@ -87,6 +81,22 @@ fn check_scripts(template: &Template, console: &Console) -> Outcome {
         console.message(&format!("{}: {note}", template.name));
     }
     Ok(())
+}
+
+/// What is said several times, such as metadata, is an array.
+fn as_json(facts: Facts) -> serde_json::Value {
+    let mut object = serde_json::Map::new();
+    for (key, value) in facts {
+        let value = if key == "metadata" {
+            let mut all = object.remove(key).unwrap_or_else(|| serde_json::json!([]));
+            all.as_array_mut().expect("it is one").push(value.into());
+            all
+        } else {
+            value.into()
+        };
+        object.insert(key.to_owned(), value);
+    }
+    object.into()
 }
 
 fn as_text(name: &str, facts: &Facts) -> String {

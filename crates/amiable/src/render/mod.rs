@@ -6,4 +6,4 @@ pub(crate) mod log;
 mod table;
 
 pub(crate) use bake::BakeView;
-pub(crate) use table::table;
+pub(crate) use table::{age, fit, table};

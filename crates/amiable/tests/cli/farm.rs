@@ -232,7 +232,7 @@ fn normalise(text: &str, folder: &Path, seen: &mut Seen) -> String {
             });
             // Times differ even where nothing does, so they have no number.
             match prefix {
-                "TIME" | "DATE" | "ADDRESS" | "SECONDS" => result += &format!("[{prefix}]"),
+                "TIME" | "DATE" | "ADDRESS" | "SECONDS" | "AGE" => result += &format!("[{prefix}]"),
                 _ => result += &format!("[{prefix} {number}]"),
             }
             rest = &rest[length..];
@@ -260,6 +260,10 @@ fn volatile(text: &str) -> Option<(&'static str, usize)> {
     let number = text.bytes().take_while(|it| b".0123456789".contains(it)).count();
     if number > 2 && text[number..].starts_with(" s") && text[..number].contains('.') {
         return Some(("SECONDS", number + 2));
+    }
+    // How old something is that a test has just made.
+    if number > 0 && text[number..].starts_with(" min  ") {
+        return Some(("AGE", number + 4));
     }
     if let Some(rest) = text.strip_prefix("seconds\": ") {
         let number = rest.bytes().take_while(|it| b".0123456789".contains(it)).count();

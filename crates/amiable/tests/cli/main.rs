@@ -30,6 +30,7 @@ mod reference;
 mod regions;
 mod rollbacks;
 mod rolls;
+mod shells;
 mod sweeps;
 mod takeovers;
 mod tampering;
