@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build setup setup-test lint fast-test fault-sample fault-test real-test weekly-test bench
+.PHONY: demo test build install setup setup-test lint book fast-test fault-sample fault-test real-test weekly-test bench
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -14,7 +14,13 @@ build: setup
 	@mkdir -p $(CARGO_TARGET_DIR) && touch $(CARGO_TARGET_DIR)/.demo-began
 	cargo build --locked --workspace
 
-test: setup-test lint fast-test fault-sample real-test
+# The program, completions and manual pages below PREFIX. DESTDIR is for packages.
+PREFIX ?= /usr/local
+install:
+	cargo install --locked --path crates/amiable --root "$(DESTDIR)$(PREFIX)" --force --no-track
+	scripts/install-extras "$(DESTDIR)$(PREFIX)"
+
+test: setup-test lint book fast-test fault-sample real-test
 
 setup:
 	scripts/setup
@@ -25,6 +31,10 @@ setup-test:
 lint:
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# The documents as a book, in target/book.
+book:
+	mdbook build --dest-dir "$(CARGO_TARGET_DIR)/book"
 
 # Everything on simulated machines: no virtual machine is started. Inputs that tests make up are
 # the same in each run, so that a failure is a change's own; weekly-test looks at others.

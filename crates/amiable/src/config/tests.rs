@@ -324,3 +324,47 @@ fn the_reference_is_what_the_code_says() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(written, text, "docs/reference/configuration.md is to be written anew");
 }
+
+/// The fenced blocks of a page that have this info string, each with the line it begins in.
+fn blocks(page: &str, info: &str) -> Vec<(usize, String)> {
+    let (mut found, mut block): (Vec<(usize, String)>, Option<(bool, usize, Vec<&str>)>) =
+        (Vec::new(), None);
+    for (number, line) in page.lines().enumerate() {
+        match (line.strip_prefix("```"), &mut block) {
+            (Some(opened), None) => block = Some((opened == info, number + 2, Vec::new())),
+            (Some(_), Some((wanted, begins, lines))) => {
+                found.extend(wanted.then(|| (*begins, lines.join("\n"))));
+                block = None;
+            }
+            (None, Some((_, _, lines))) => lines.push(line),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+/// Every configuration of the documents; a part of one is marked as a fragment.
+#[test]
+fn every_configuration_of_the_documents_is_valid() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let mut folders = vec![docs];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let page = std::fs::read_to_string(&path).unwrap();
+            for (line, text) in blocks(&page, "toml") {
+                count += 1;
+                let file = Path::new("/nowhere/amiable.toml");
+                if let Err(mistakes) = schema::read(file, &text, Need::Look) {
+                    panic!("{}:{line}: {}", path.display(), render(file, &text, &mistakes, false));
+                }
+            }
+        }
+    }
+    assert!(count > 5, "{count}");
+}

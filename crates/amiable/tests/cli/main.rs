@@ -11,6 +11,7 @@ mod configuration;
 mod credentials;
 mod deletions;
 mod doctor;
+mod documents;
 mod farm;
 mod imports;
 mod interrupts;
