@@ -84,6 +84,7 @@ pub use crate::operations::prune::region_plan::{RegionPrune, Retirement};
 pub use crate::operations::prune::{
     NotPruned, PruneRequest, Pruned, carry_out_prune, check_prune, plan_prune,
 };
+pub use crate::operations::report::{RegionReport, Report, ReportRequest, report};
 pub use crate::operations::restore::{NotRestored, Restored, restore};
 pub use crate::operations::rights::{PolicyRequest, policy};
 pub use crate::operations::rollback::{NoRollback, RollbackError, RolledBack, rollback};

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::args::Global;
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, restore, roll,
-    rollback, shell, sweep, validate, verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, report, restore,
+    roll, rollback, shell, sweep, validate, verify,
 };
 use crate::local;
 
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Roll(roll::RollArgs),
     Prune(prune::PruneArgs),
     Restore(restore::RestoreArgs),
+    Report(report::ReportArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
     IamPolicy(iam_policy::IamPolicyArgs),

@@ -19,6 +19,7 @@ mod import;
 mod interrupt;
 mod local;
 mod render;
+mod report;
 mod surroundings;
 
 use std::process::ExitCode;

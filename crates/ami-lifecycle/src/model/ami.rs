@@ -1,5 +1,7 @@
 //! An AMI as amiable sees it: what EC2 answers, with the tags read.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -132,6 +134,9 @@ pub struct Ami {
     /// Which keys of its template did, with digests of their values.
     #[serde(skip)]
     pub(crate) config: String,
+    /// How long each stage of its bake took, by the stage's name, as far as that is known.
+    #[serde(skip)]
+    pub durations: Vec<(String, Duration)>,
     /// Digests of the builder's machine-id and host keys.
     #[serde(skip)]
     pub(crate) builder: String,
@@ -210,6 +215,7 @@ impl Ami {
             recipe: tag(tags::RECIPE),
             standing: Standing::of(&image.tags),
             config: tag(tags::CONFIG),
+            durations: durations(&tag(tags::DURATIONS)),
             builder: tag(tags::BUILDER),
             protected: image.protected,
             backup_of: image.tags.get(tags::BACKUP_OF).cloned(),
@@ -265,4 +271,14 @@ impl Ami {
     pub(crate) fn promoted_at(&self) -> Option<Timestamp> {
         self.promoted.as_ref()?.parse().ok()
     }
+}
+
+/// `launch=31.4 script=205.0`; what is written otherwise is left out.
+fn durations(text: &str) -> Vec<(String, Duration)> {
+    let parts = text.split(' ').filter_map(|part| part.split_once('='));
+    let read = |(stage, seconds): (&str, &str)| {
+        let seconds = seconds.parse::<f64>().ok().filter(|it| (0.0..1e7).contains(it))?;
+        Some((stage.to_owned(), Duration::from_secs_f64(seconds)))
+    };
+    parts.filter_map(read).collect()
 }

@@ -40,6 +40,28 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Its name, as `amiable:durations` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Resolve => "resolve",
+            Stage::Checkout => "checkout",
+            Stage::Launch => "launch",
+            Stage::CloudInit => "cloud-init",
+            Stage::Deliver => "deliver",
+            Stage::Script => "script",
+            Stage::Seal => "seal",
+            Stage::Stop => "stop",
+            Stage::Backup => "backup",
+            Stage::Image => "image",
+            Stage::Verify => "verify",
+            Stage::Promote => "promote",
+            Stage::Terminate => "terminate",
+            Stage::Distribute => "distribute",
+            Stage::Undo => "undo",
+        }
+    }
+
     /// A few words for people.
     #[must_use]
     pub fn label(self) -> &'static str {

@@ -11,6 +11,7 @@
 //! | `amiable:owner` | all | the process that bakes, so that its end is noticed on its own machine |
 //! | `amiable:recipe` | all | a digest of all that decides on what is in the AMI |
 //! | `amiable:config` | image, snapshot | the keys of the template that do, each with a digest of its value |
+//! | `amiable:durations` | image | how long each stage of its bake took, in seconds: `launch=31.4 script=205.0` |
 //! | `amiable:builder` | image, snapshot | digests of the builder's machine-id and host keys |
 //! | `amiable:lease` | all | until when it may belong to a bake that lives (RFC 3339, UTC) |
 //! | `amiable:generation` | image, snapshot | counts up from 1, for each template |
@@ -84,6 +85,8 @@ pub const OWNER: &str = "amiable:owner";
 pub const RECIPE: &str = "amiable:recipe";
 /// The keys of the template that decide on the contents, each with a digest of its value.
 pub const CONFIG: &str = "amiable:config";
+/// How long each stage of the bake took.
+pub const DURATIONS: &str = "amiable:durations";
 /// What a new instance must not have in common with the builder, as digests.
 pub const BUILDER: &str = "amiable:builder";
 /// When it passed verification last.

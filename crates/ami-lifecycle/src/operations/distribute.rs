@@ -381,8 +381,14 @@ impl<'a> Elsewhere<'a> {
         let Actor { operator, owner, .. } = self.request.context.actor;
         let DistributeRequest { template, .. } = self.request;
         let mut tags = self.origin.tags.clone();
-        let own =
-            [tags::PROMOTED, tags::DISTRIBUTION, tags::QUARANTINED, tags::RETIRED, tags::DELETING];
+        let own = [
+            tags::PROMOTED,
+            tags::DURATIONS,
+            tags::DISTRIBUTION,
+            tags::QUARANTINED,
+            tags::RETIRED,
+            tags::DELETING,
+        ];
         tags.retain(|key, _| !tags::is_reserved(key) && !own.contains(&key.as_str()));
         for consumer in &template.consumers {
             if let Some((key, value)) = kind(consumer).tag()

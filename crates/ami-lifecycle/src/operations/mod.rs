@@ -16,6 +16,7 @@ pub(crate) mod objection;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod prune;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod retire;
 pub(crate) mod rights;

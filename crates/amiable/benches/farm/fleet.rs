@@ -99,6 +99,7 @@ pub(crate) fn list(report: &mut Report) {
         &["sweep", "--dry-run"],
         &["doctor"],
         &["validate", "--resolve"],
+        &["report", "--html", "report.html"],
     ] {
         let taken = measure(&farm, farm.command("amiable", command));
         report.line(&of(&format!("amiable {}", command.join(" ")), &taken));

@@ -12,6 +12,7 @@ pub(crate) mod jenkins;
 pub(crate) mod list;
 pub(crate) mod plan;
 pub(crate) mod prune;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod roll;
 pub(crate) mod rollback;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Rollback(args) => rollback::rollback(args, global, console).await,
         Command::Roll(args) => roll::roll(args, global, console).await,
         Command::Prune(args) => prune::prune(args, global, console).await,
+        Command::Report(args) => report::report(args, global, console).await,
         Command::Restore(args) => restore::restore(args, global, console).await,
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Doctor(args) => doctor::doctor(args, global, console).await,

@@ -107,7 +107,7 @@ fn as_table(planned: &[Planned]) -> String {
 }
 
 /// Why something is to be done for a template, or could not be determined, a line each.
-pub(super) fn why(planned: &Planned) -> Vec<String> {
+pub(crate) fn why(planned: &Planned) -> Vec<String> {
     let reasons = planned.reasons.iter().map(ToString::to_string);
     let unknown = planned.unknown.iter();
     let unknown =

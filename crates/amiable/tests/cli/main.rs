@@ -29,6 +29,7 @@ mod prunes;
 mod races;
 mod reference;
 mod regions;
+mod reports;
 mod rollbacks;
 mod rolls;
 mod shells;

@@ -23,7 +23,7 @@ pub(crate) mod request;
 mod stop;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -65,6 +65,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
     let mut bake = Bake {
         marks: request.context.new_marks(template),
         stage: None,
+        durations: Vec::new(),
         login: None,
         current: None,
         undo: Undo::new(request.context.holdings.clone()),
@@ -86,6 +87,8 @@ struct Bake<'a> {
     marks: OwnershipTags<'a>,
     /// The stage under way, and since when.
     stage: Option<(Stage, Instant)>,
+    /// How long the stages before took.
+    durations: Vec<(Stage, Duration)>,
     /// How to log in to the builder, once there was a login.
     login: Option<KeptLogin>,
     /// The template's current AMI when the bake began.
@@ -313,7 +316,11 @@ impl<'a> Bake<'a> {
         let id = [image.facts.id.clone()];
         if !verify {
             let reason = format!("baked by {operator}, not verified");
-            let tags = tags::of([(tags::LEASE, tags::NO_LEASE.into()), (tags::REASON, reason)]);
+            let tags = tags::of([
+                (tags::LEASE, tags::NO_LEASE.into()),
+                (tags::REASON, reason),
+                (tags::DURATIONS, self.durations()),
+            ]);
             cloud.tag(&id, &tags).await?;
             self.undo.keep_image();
             return Ok(false);
@@ -327,6 +334,7 @@ impl<'a> Bake<'a> {
         let time = plan.fleet.promotion_time(&template.name, now);
         let mut tags = tags::promotion(time, format!("baked by {operator}"));
         tags.insert(tags::VERIFIED.to_owned(), now.to_string());
+        tags.insert(tags::DURATIONS.to_owned(), self.durations());
         cloud.tag(&id, &tags).await?;
         self.undo.keep_image();
         Ok(true)
@@ -397,6 +405,14 @@ impl<'a> Bake<'a> {
     }
 
     /// Begins a stage; the one before has ended well then.
+    /// How long its stages took, as the tag has it.
+    fn durations(&self) -> String {
+        let one = |(stage, took): &(Stage, Duration)| {
+            format!("{}={:.1}", stage.name(), took.as_secs_f64())
+        };
+        self.durations.iter().map(one).collect::<Vec<String>>().join(" ")
+    }
+
     fn enter(&mut self, stage: Stage) {
         self.close();
         self.stage = Some((stage, Instant::now()));
@@ -405,7 +421,9 @@ impl<'a> Bake<'a> {
 
     fn close(&mut self) {
         if let Some((stage, began)) = self.stage.take() {
-            self.request.context.observer.event(Event::Done(stage, began.elapsed()));
+            let took = began.elapsed();
+            self.durations.push((stage, took));
+            self.request.context.observer.event(Event::Done(stage, took));
         }
     }
 

@@ -1,0 +1,120 @@
+//! All that a report of a fleet shows, looked up once. Nothing is changed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::consumer::Consumers;
+use crate::ec2::client::Cloud;
+use crate::ec2::error::CloudError;
+use crate::model::ami::{Ami, Status};
+use crate::model::fleet::Fleet;
+use crate::model::id::AmiId;
+use crate::model::lease::IsGone;
+use crate::model::naming::Pattern;
+use crate::model::template::Template;
+use crate::operations::place::InRegion;
+use crate::operations::plan::request::PlanRequest;
+use crate::operations::plan::{Planned, plan};
+use crate::operations::prune::region_plan::RegionPrune;
+use crate::operations::prune::{PruneRequest, plan_prune};
+use crate::operations::usage::{self, User};
+
+/// Of how many AMIs the users are looked for at once.
+const AT_ONCE: usize = 100;
+
+/// A report to be made.
+#[derive(Clone, Copy)]
+pub struct ReportRequest<'a> {
+    /// The account in the first region.
+    pub cloud: &'a Cloud,
+    /// How AMIs are named.
+    pub pattern: &'a Pattern,
+    /// The templates with their consumers.
+    pub consumers: Consumers<'a>,
+    /// Tells whether the process of an owner has ended for certain.
+    pub is_gone: IsGone<'a>,
+    /// So many AMIs `prune` deletes at most.
+    pub limit: usize,
+}
+
+/// A fleet as it is now.
+#[derive(Debug)]
+pub struct Report {
+    /// When it was looked up.
+    pub time: Timestamp,
+    /// What is to be done for each template, and why.
+    pub planned: Vec<Planned>,
+    /// The regions of the configuration, the first one first.
+    pub regions: Vec<RegionReport>,
+}
+
+/// What there is in a region.
+#[derive(Debug)]
+pub struct RegionReport {
+    /// Its name.
+    pub region: String,
+    /// Its AMIs.
+    pub fleet: Arc<Fleet>,
+    /// What `prune` would do.
+    pub prune: RegionPrune,
+    /// Who uses the AMIs that are current, or were.
+    pub users: Vec<(AmiId, User)>,
+    /// Who may, as that could not be looked up, and why.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// Looks up all of a fleet.
+///
+/// # Errors
+/// When a call fails without which nothing can be told of a region.
+pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<CloudError>> {
+    let ReportRequest { cloud, pattern, consumers, is_gone, limit } = *request;
+    let Consumers { namespace, templates, jenkins, .. } = consumers;
+    let at_home = |error| InRegion { region: None, error };
+    let time = Timestamp::now();
+    let all: Vec<&Template> = templates.iter().collect();
+    let request = PlanRequest {
+        cloud,
+        namespace,
+        pattern,
+        templates: &all,
+        jenkins,
+        with_consumers: true,
+        now: time,
+    };
+    let planned = plan(&request).await.map_err(at_home)?;
+    let prunes = plan_prune(&PruneRequest { cloud, consumers, only: &[], is_gone, limit }).await?;
+    let mut regions = Vec::new();
+    for prune in prunes {
+        let there = &prune.place.cloud;
+        let fleet = there.fleet(namespace).await.map_err(|error| prune.place.failed(error))?;
+        let (users, unknown) = users(there, consumers, &fleet).await;
+        let region = there.region().to_owned();
+        regions.push(RegionReport { region, fleet, prune, users, unknown });
+    }
+    // The first region is the last that is pruned.
+    regions.rotate_right(1);
+    Ok(Report { time, planned, regions })
+}
+
+/// Who uses the AMIs that agents may have been launched from.
+async fn users(
+    cloud: &Cloud,
+    consumers: Consumers<'_>,
+    fleet: &Fleet,
+) -> (Vec<(AmiId, User)>, Vec<(String, String)>) {
+    let is_asked = |ami: &&Ami| matches!(ami.status, Status::Current | Status::Previous);
+    let amis: Vec<AmiId> = fleet.amis().iter().filter(is_asked).map(|it| it.ami.clone()).collect();
+    let holders = consumers.holders(cloud, fleet).await;
+    let (mut users, mut unknown) = (Vec::new(), Vec::new());
+    for some in amis.chunks(AT_ONCE) {
+        let mut usage = usage::of(cloud, some).await;
+        usage.add_holders(&holders, some);
+        users.extend(usage.users);
+        unknown.extend(usage.unknown);
+    }
+    unknown.sort();
+    unknown.dedup();
+    (users, unknown)
+}

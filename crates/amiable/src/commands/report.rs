@@ -1,0 +1,82 @@
+//! `amiable report`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ami_lifecycle::{Report, ReportRequest};
+use clap::Args;
+
+use crate::args::Global;
+use crate::commands::support::load_config_for;
+use crate::config::settings::{Config, Need};
+use crate::console::Console;
+use crate::failure::{Failure, Outcome};
+use crate::report::{Settings, page};
+use crate::{connect, surroundings};
+
+/// Write a page about the whole fleet: what there is, what is out of date, who uses what
+///
+/// The page is one HTML file without scripts or anything from the network: for a browser, Jenkins' HTML
+/// Publisher or a static site. It shows the templates with the age of their AMIs, what each AMI is based
+/// on, who uses it, what `amiable prune` would delete, and how long bakes took. Nothing is changed.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+    /// Open it in the browser
+    #[arg(long)]
+    open: bool,
+    /// What storage costs, to show what `prune` would save, for each GiB and month, such as 0.05
+    #[arg(long, value_name = "PRICE")]
+    gib_month: Option<f64>,
+}
+
+/// So many deletions are planned at most.
+const LIMIT: usize = 1000;
+
+pub(crate) async fn report(args: ReportArgs, global: &Global, console: &Console) -> Outcome {
+    let config = load_config_for(global, Need::Look)?;
+    let found = look(&config, console).await?;
+    let settings = Settings { namespace: &config.namespace.0, gib_month: args.gib_month };
+    let html = page(&found, &config.templates, &settings);
+    write_whole(&args.html, &html).map_err(|error| {
+        Failure::failed(format!("failed to write {}: {error}", args.html.display()))
+    })?;
+    console.message(&format!("wrote {}", args.html.display()));
+    if args.open { open(&args.html) } else { Ok(()) }
+}
+
+async fn look(config: &Config, console: &Console) -> Result<Report, Failure> {
+    let cloud = connect::cloud(config, console).await?;
+    let jenkins = connect::jenkins(config);
+    let request = ReportRequest {
+        cloud: &cloud,
+        pattern: &config.pattern,
+        consumers: connect::consumers(config, jenkins.as_ref()),
+        is_gone: &surroundings::is_gone,
+        limit: LIMIT,
+    };
+    Ok(ami_lifecycle::report(&request).await?)
+}
+
+/// Whoever reads it meanwhile sees the old page or the new one.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    // It is for others, too.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn open(path: &Path) -> Outcome {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let started = std::process::Command::new(program).arg(path).status();
+    match started {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::failed(format!("{program} ended with {status}"))),
+        Err(error) => Err(Failure::failed(format!("failed to run {program}: {error}"))),
+    }
+}

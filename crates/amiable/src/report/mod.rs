@@ -1,0 +1,90 @@
+//! A page about a fleet. It is one file, without scripts, and readable as plain tables. What EC2 and
+//! other people have named is data and never markup: `maud` escapes it.
+
+mod durations;
+mod fleet;
+mod lineage;
+mod prune;
+
+use ami_lifecycle::{Report, Template};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// What the page is to say besides.
+pub(crate) struct Settings<'a> {
+    pub(crate) namespace: &'a str,
+    /// What a GiB of storage costs in a month.
+    pub(crate) gib_month: Option<f64>,
+}
+
+/// The page.
+pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<'_>) -> String {
+    let time = report.time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let regions: Vec<&str> = report.regions.iter().map(|it| it.region.as_str()).collect();
+    let title = format!("AMIs of {}", settings.namespace);
+    let parts = [
+        ("fleet", "Templates", fleet::templates(report, templates)),
+        ("lineage", "Lineage", lineage::lineage(report)),
+        ("use", "In use", fleet::users(report)),
+        ("prune", "What prune would delete", prune::prune(report, settings)),
+        ("quarantine", "Quarantined", fleet::quarantined(report)),
+        ("durations", "Durations", durations::durations(report)),
+        ("amis", "All AMIs", fleet::amis(report)),
+    ];
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content={ "amiable " (env!("CARGO_PKG_VERSION")) };
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) }
+                    p { (regions.join(", ")) " · " time { (time) } }
+                    nav {
+                        @for (id, title, _) in &parts { a href={ "#" (id) } { (title) } " " }
+                    }
+                }
+                main {
+                    @for (id, title, part) in &parts {
+                        section id=(id) {
+                            h2 { (title) }
+                            (part)
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// A table; `None` where there is nothing to show.
+fn table(titles: &[&str], rows: &[Vec<Markup>], otherwise: &str) -> Markup {
+    html! {
+        @if rows.is_empty() {
+            p.none { (otherwise) }
+        } @else {
+            div.wide tabindex="0" {
+                table {
+                    thead { tr { @for title in titles { th scope="col" { (title) } } } }
+                    tbody {
+                        @for row in rows {
+                            tr { @for cell in row { td { (cell) } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A word with a colour that says whether something is to be done.
+fn badge(word: &str, kind: &str) -> Markup {
+    html! { span class={ "badge " (kind) } { (word) } }
+}
+
+const STYLE: &str = include_str!("style.css");

@@ -1,0 +1,138 @@
+//! The page about a fleet, as a browser shows it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::farm::{DEFAULTS, Farm, JENKINS};
+
+/// What follows the defaults: templates on templates, a second region, an AMI of each state.
+const FLEET: &str = r#"keep = 1
+keep_younger = "1s"
+[template.agent]
+regions = ["us-east-1", "eu-west-1"]
+[[template.agent.consumer]]
+jenkins = { file = "config.xml", agents = ["linux"] }
+[template.bad]
+[template.never]
+[template.tools]
+base = { template = "agent" }
+[template.waiting]
+"#;
+
+/// Current, previous, quarantined, pending and copied AMIs; some that go.
+fn fleet() -> Farm {
+    let farm = Farm::new(&["--answer", "file=./verify=4"]);
+    // What people name is data.
+    let defaults = DEFAULTS.replace("namespace = \"ci\"", "namespace = \"<b>ci\"");
+    farm.write("amiable.toml", &format!("{defaults}{FLEET}"));
+    farm.write("init/setup", "#!/bin/sh\n");
+    farm.write("init/verify", "#!/bin/sh\n");
+    farm.write("config.xml", JENKINS);
+    let update = |names: &[&str]| drop(farm.stdout(&[&["update", "-q"], names].concat()));
+    for _ in 0..4 {
+        update(&["agent"]);
+    }
+    update(&["bad", "tools"]);
+    update(&["waiting", "--no-verify"]);
+    farm.edit("amiable.toml", "[template.bad]\n", "[template.bad]\nverify = \"verify\"\n");
+    assert!(farm.amiable(&["update", "bad", "-q"]).contains("is quarantined"));
+    let run =
+        format!("ec2 run-instances --instance-type t3.micro --image-id {}", farm.current("tools"));
+    crate::regions::aws(&farm, "us-east-1", &run);
+    farm
+}
+
+/// What Chromium makes of a file, without a network.
+struct Browser<'f> {
+    farm: &'f Farm,
+    program: PathBuf,
+}
+
+impl Browser<'_> {
+    fn run(&self, args: &[&str], file: &Path) -> String {
+        let profile = self.farm.path("chromium");
+        let mut command: Command = self.farm.command(self.program.to_str().unwrap(), &[]);
+        let output = command
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg("--host-resolver-rules=MAP * ~NOTFOUND")
+            .args(args)
+            .arg(format!("file://{}", file.display()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn screenshot(&self, name: &str, size: &str, more: &[&str], file: &Path) {
+        let folder = artifacts();
+        std::fs::create_dir_all(&folder).unwrap();
+        let picture = folder.join(name);
+        let _ = std::fs::remove_file(&picture);
+        let to = format!("--screenshot={}", picture.display());
+        let size = format!("--window-size={size}");
+        self.run(&[&[to.as_str(), size.as_str()], more].concat(), file);
+        assert!(std::fs::metadata(&picture).unwrap().len() > 5_000, "{name}");
+    }
+}
+
+/// Where pictures of the pages are kept.
+fn artifacts() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("report")
+}
+
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|it| it.join("chromium")).find(|it| it.exists())
+}
+
+#[test]
+fn a_browser_shows_a_fleet_of_every_state() {
+    let farm = fleet();
+    farm.stdout(&["report", "--html", "report.html", "--gib-month", "0.05"]);
+    let file = farm.path("report.html");
+    let html = std::fs::read_to_string(&file).unwrap();
+    assert!(!html.contains("<b>"), "names are data");
+    assert!(!html.contains("<script") && !html.contains("javascript:"), "there are none");
+    assert!(!html.contains("http:") && !html.contains("https:"), "nothing comes from a network");
+    for text in [
+        "AMIs of &lt;b&gt;ci",
+        "us-east-1, eu-west-1",
+        "there is no current AMI",
+        "config.xml",
+        "was started from it",
+        "quarantined",
+        "exit status 4",
+        "a month at 0.05",
+        "it was current, and newer ones are kept",
+        "What each AMI was baked from",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    let Some(program) = chromium() else { panic!("chromium is not installed: make setup-test") };
+    let browser = Browser { farm: &farm, program };
+    let dom = browser.run(&["--dump-dom"], &file);
+    for id in ["fleet", "lineage", "use", "prune", "quarantine", "durations", "amis"] {
+        assert!(dom.contains(&format!("<section id=\"{id}\">")), "{id}");
+    }
+    let boxes = dom.matches("<rect").count();
+    // The base, three templates with up to two AMIs each, and the copies.
+    assert!((6..=9).contains(&boxes), "{boxes}");
+    browser.screenshot("desktop.png", "1280,1600", &[], &file);
+    browser.screenshot("phone.png", "390,1600", &[], &file);
+    let dark = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"];
+    browser.screenshot("dark.png", "1280,1600", &dark, &file);
+    let printed = artifacts().join("printed.pdf");
+    let to = format!("--print-to-pdf={}", printed.display());
+    browser.run(&[to.as_str(), "--no-pdf-header-footer"], &file);
+    assert!(std::fs::read(&printed).unwrap().starts_with(b"%PDF"));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told_and_the_old_one_stays() {
+    let farm = Farm::with_example(&[]);
+    let text = farm.amiable(&["report", "--html", "nowhere/report.html"]);
+    assert!(text.contains("failed to write nowhere/report.html"), "{text}");
+    farm.stdout(&["report", "--html", "report.html"]);
+    assert!(std::fs::read_to_string(farm.path("report.html")).unwrap().contains("AMIs of ci"));
+}
