@@ -73,6 +73,7 @@ pub use crate::operations::distribute::{Distributed, How};
 pub use crate::operations::doctor::check::{Check, Verdict};
 pub use crate::operations::doctor::examine_readiness;
 pub use crate::operations::error::{BakeError, FailedIn, KeptInstance};
+pub use crate::operations::first_look::{FirstLook, FoundNetwork, first_look};
 pub use crate::operations::follow::{FollowRequest, Followed, Told, follow, is_distributed};
 pub use crate::operations::info::{Ancestor, Info, InfoRequest, RegionalCopy, info};
 pub use crate::operations::objection::Objection;

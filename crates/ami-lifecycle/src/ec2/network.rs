@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{Filter, Vpc};
+use aws_sdk_ec2::types::{Filter, Subnet, Vpc};
 use ipnet::IpNet;
 
 use crate::ec2::action::Action;
@@ -67,6 +67,14 @@ impl Cloud {
         let criteria = answer.image_criteria.unwrap_or_default().into_iter();
         let providers = criteria.flat_map(|it| it.image_providers.unwrap_or_default()).collect();
         Ok((answer.state.unwrap_or_default(), providers))
+    }
+
+    /// The subnets in which instances can start, each with whether it gives them a public address.
+    pub(crate) async fn subnets(&self) -> Result<Vec<(String, bool)>, CloudError> {
+        let request = self.ec2.describe_subnets().filters(filter("state", "available"));
+        let answer = self.call(Action::DescribeSubnets, "", request.send()).await?;
+        let of = |it: Subnet| Some((it.subnet_id?, it.map_public_ip_on_launch.unwrap_or(false)));
+        Ok(answer.subnets.unwrap_or_default().into_iter().filter_map(of).collect())
     }
 
     /// The VPC that a subnet is in.

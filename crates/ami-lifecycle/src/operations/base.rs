@@ -10,7 +10,7 @@ use crate::model::facts::ImageFacts;
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::id::AmiId;
 use crate::model::naming::matches_wildcards;
-use crate::model::template::{Base, Template};
+use crate::model::template::{Architecture, Base, Template};
 use crate::operations::error::BakeError;
 
 /// Finds the base of a template and checks that it can be baked on.
@@ -35,7 +35,10 @@ pub(super) async fn resolve(
 ) -> Result<ImageFacts, BakeError> {
     let image = match &template.base {
         Base::Ami(id) => by_id(cloud, id, &template.base).await?,
-        Base::Newest { owner, name } => newest(cloud, owner, name, template).await?,
+        Base::Newest { owner, name } => {
+            let found = newest(cloud, owner, name, template.arch).await?;
+            found.ok_or_else(|| none_of(cloud, owner, name, template.arch))?
+        }
         Base::Ssm(parameter) => {
             let id = cloud.parameter(parameter).await?;
             by_id(cloud, &id, &template.base).await?
@@ -169,27 +172,28 @@ async fn by_id(cloud: &Cloud, id: &str, base: &Base) -> Result<ImageFacts, BakeE
     cloud.shared_image(id).await?.ok_or_else(missing)
 }
 
-/// The newest available image of the template's architecture.
-async fn newest(
+/// The newest available image of an architecture.
+pub(super) async fn newest(
     cloud: &Cloud,
     owner: &str,
     name: &str,
-    template: &Template,
-) -> Result<ImageFacts, BakeError> {
+    arch: Architecture,
+) -> Result<Option<ImageFacts>, CloudError> {
     let filters = vec![
         matching("name", name),
         filter("state", "available"),
-        filter("architecture", template.arch.as_str()),
+        filter("architecture", arch.as_str()),
     ];
-    let question = format!("{owner} {name} {}", template.arch);
+    let question = format!("{owner} {name} {arch}");
     let read = async || Ok(pick_newest(cloud.offered_images(owner, filters).await?));
-    cloud.newest_images().get(&question, read).await?.ok_or_else(|| {
-        BakeError::NoBase(format!(
-            "owner {owner} has no available {} image whose name matches {name} in {}",
-            template.arch,
-            cloud.region()
-        ))
-    })
+    cloud.newest_images().get(&question, read).await
+}
+
+fn none_of(cloud: &Cloud, owner: &str, name: &str, arch: Architecture) -> BakeError {
+    BakeError::NoBase(format!(
+        "owner {owner} has no available {arch} image whose name matches {name} in {}",
+        cloud.region()
+    ))
 }
 
 /// The newest one. Where both kinds are published, only the EBS-backed ones count.

@@ -8,6 +8,7 @@ pub(crate) mod delete;
 pub(crate) mod distribute;
 pub(crate) mod doctor;
 pub(crate) mod error;
+pub(crate) mod first_look;
 pub(crate) mod follow;
 pub(crate) mod image_wait;
 pub(crate) mod info;

@@ -21,7 +21,7 @@ use crate::{connect, surroundings};
 pub(crate) struct DoctorArgs {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    output: Output,
+    pub(super) output: Output,
 }
 
 pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console) -> Outcome {

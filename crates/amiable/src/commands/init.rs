@@ -1,5 +1,7 @@
 //! `amiable init`.
 
+mod aws;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::args::Global;
+use self::aws::{Os, look};
+use crate::args::{Global, Output};
+use crate::commands::doctor::{DoctorArgs, doctor};
 use crate::config::FILE_NAME;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
@@ -17,26 +21,52 @@ const EXAMPLE: &str = include_str!("init/amiable.toml");
 const SCRIPT: &str = include_str!("init/setup-agent");
 
 /// Write a commented amiable.toml that works as is with the local endpoint
+///
+/// With --aws, write one for the AWS account of the credentials in use: its id and region, a current base
+/// AMI, and a subnet where there is no default VPC. Then check it as `amiable doctor` does.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
     /// Folder to write to
     #[arg(default_value = ".", value_name = "DIR")]
     folder: PathBuf,
+    /// Write one for the AWS account of the credentials in use
+    #[arg(long)]
+    aws: bool,
+    /// With --aws: the operating system of the base
+    #[arg(long, value_enum, default_value = "debian-13", requires = "aws")]
+    os: Os,
+    /// With --aws: an AWS profile, which the configuration then names
+    #[arg(long, value_name = "NAME", requires = "aws")]
+    profile: Option<String>,
+    /// With --aws: the region [default: that of the AWS profile or AWS_REGION]
+    #[arg(long, value_name = "REGION", requires = "aws")]
+    region: Option<String>,
 }
 
-pub(crate) fn init(args: InitArgs, _global: &Global, console: &Console) -> Outcome {
+pub(crate) async fn init(args: InitArgs, global: &Global, console: &Console) -> Outcome {
     let config = args.folder.join(FILE_NAME);
+    if config.exists() {
+        return Err(exists(&config));
+    }
+    let text = if args.aws { look(&args, console).await? } else { EXAMPLE.to_owned() };
     let script = args.folder.join("init/setup-agent");
-    write_new(&config, EXAMPLE, 0o644)?;
+    write_new(&config, &text, 0o644)?;
     if !script.exists() {
         write_new(&script, SCRIPT, 0o755)?;
     }
-    console.message(&format!(
-        "wrote {} and {}\nnext: amiable validate, then amiable create agent",
-        config.display(),
-        script.display()
-    ));
+    let next = if args.aws { "" } else { "\nnext: amiable validate, then amiable create agent" };
+    console.message(&format!("wrote {} and {}{next}", config.display(), script.display()));
+    if !args.aws {
+        return Ok(());
+    }
+    let global = Global { config: Some(config), ..*global };
+    doctor(DoctorArgs { output: Output::Text }, &global, console).await?;
+    console.message("next: amiable create agent");
     Ok(())
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::usage(format!("{} already exists and was not changed", path.display()))
 }
 
 /// Writes a file that must not exist.
@@ -47,9 +77,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Outcome {
         .and_then(|()| open())
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{} already exists and was not changed", path.display()))
-        }
+        std::io::ErrorKind::AlreadyExists => exists(path),
         _ => Failure::failed(format!("failed to write {}: {error}", path.display())),
     })
 }

@@ -46,7 +46,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Sweep(args) => sweep::sweep(args, global, console).await,
         Command::Doctor(args) => doctor::doctor(args, global, console).await,
         Command::IamPolicy(args) => iam_policy::iam_policy(args, global, console),
-        Command::Init(args) => init::init(args, global, console),
+        Command::Init(args) => init::init(args, global, console).await,
         Command::Validate(args) => validate::validate(args, global, console).await,
         Command::Completions(args) => shell::completions(&args, console),
         Command::Man(args) => shell::man(&args, console),

@@ -13,6 +13,7 @@ mod deletions;
 mod doctor;
 mod documents;
 mod farm;
+mod first_steps;
 mod imports;
 mod interrupts;
 mod jenkins_files;
