@@ -133,6 +133,8 @@ pub enum Event {
     Output(Stream, OutputLine),
     /// A line that a program wrote which connects to a machine: for the log.
     Tunnel(String),
+    /// How long each stage of the template's last bake took, by its name.
+    Expected(Vec<(String, Duration)>),
     /// A stage has ended well.
     Done(Stage, Duration),
 }

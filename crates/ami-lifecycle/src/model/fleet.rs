@@ -1,6 +1,7 @@
 //! What a namespace has, and what follows from it. Pure: it looks at facts and decides.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -133,6 +134,13 @@ impl Fleet {
         let promoted = mine.filter(|ami| ami.promoted_at().is_some() && ami.quarantined.is_none());
         let promoted = promoted.filter(|ami| ami.status != Status::Foreign);
         promoted.max_by_key(|ami| (ami.promoted_at(), ami.generation, &ami.ami))
+    }
+
+    /// How long the stages of a template's last bake took that came to its end.
+    pub(crate) fn last_durations(&self, template: &str) -> Option<&[(String, Duration)]> {
+        let mine = self.amis.iter().filter(|ami| ami.template == template);
+        let told = mine.filter(|ami| !ami.durations.is_empty() && ami.promoted.is_some());
+        told.max_by_key(|ami| ami.generation).map(|ami| ami.durations.as_slice())
     }
 
     /// The generation that a template's next AMI gets: one more than any that still

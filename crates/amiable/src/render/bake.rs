@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, Once};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock};
 use std::time::Duration;
 
 use ami_lifecycle::{Event, Observer, Stage, Stream};
@@ -19,6 +19,8 @@ pub(crate) struct BakeView {
     console: Console,
     bar: Option<ProgressBar>,
     headings: Mutex<Headings>,
+    /// How long each stage took the last time.
+    expected: OnceLock<Vec<(String, Duration)>>,
     log: Mutex<File>,
     /// That the log could not be written is told once.
     is_told: Once,
@@ -39,6 +41,7 @@ impl BakeView {
             console: console.clone(),
             bar,
             headings: Mutex::default(),
+            expected: OnceLock::new(),
             log: Mutex::new(log),
             is_told: Once::new(),
         }
@@ -78,7 +81,9 @@ impl BakeView {
     fn stage(&self, stage: Stage) {
         match &self.bar {
             Some(bar) => {
-                bar.set_message(stage.label());
+                let expected = self.expected.get().map(Vec::as_slice).unwrap_or_default();
+                let left = time_left(expected, stage).map(|it| format!(", {it} left"));
+                bar.set_message(format!("{}{}", stage.label(), left.unwrap_or_default()));
                 bar.reset_elapsed();
             }
             None => self.console.message(&format!("{}: {}", self.template, stage.label())),
@@ -98,6 +103,15 @@ impl BakeView {
             self.console.message(&format!("{}: {}", self.template, stage.label()));
         }
     }
+}
+
+/// What is left when a stage begins, if all stages take as long as the last time; whole minutes, as it is
+/// a guess.
+fn time_left(expected: &[(String, Duration)], stage: Stage) -> Option<String> {
+    let begins = expected.iter().position(|(name, _)| name == stage.name())?;
+    let left: Duration = expected[begins..].iter().map(|(_, took)| *took).sum();
+    let minutes = left.as_secs().div_ceil(60);
+    (left.as_secs() >= 10).then(|| format!("about {minutes} min"))
 }
 
 /// On a terminal a stage that prints nothing has one line, at its end; any other has its heading first.
@@ -148,6 +162,7 @@ impl Observer for BakeView {
                 self.head();
                 self.console.message(&format!("{template} {mark} {}", line.text()));
             }
+            Event::Expected(durations) => drop(self.expected.set(durations)),
             Event::Tunnel(line) => self.write_log(&format!("connection: {line}")),
             Event::Done(stage, time) => {
                 self.write_log(&format!(
@@ -181,6 +196,17 @@ mod tests {
         view.event(Event::Note("one".into()));
         view.event(Event::Note("two".into()));
         assert!(view.is_told.is_completed());
+    }
+
+    #[test]
+    fn the_time_left_is_what_the_stages_took_the_last_time() {
+        let took = |name: &str, seconds| (name.to_owned(), Duration::from_secs(seconds));
+        let expected = [took("launch", 30), took("script", 200), took("image", 5)];
+        let left = |stage| time_left(&expected, stage);
+        assert_eq!(left(Stage::Launch).as_deref(), Some("about 4 min"));
+        assert_eq!(left(Stage::Script).as_deref(), Some("about 4 min"));
+        assert_eq!(left(Stage::Image), None, "it is over soon");
+        assert_eq!(left(Stage::Verify), None, "there was none the last time");
     }
 
     #[test]

@@ -165,6 +165,9 @@ impl<'a> Bake<'a> {
         let fleet = self.site().or_cancel(cloud.fleet(namespace)).await??;
         let machines = self.site().or_cancel(cloud.machines(namespace, &template.name)).await??;
         self.current = fleet.current(&template.name).map(|current| current.ami.clone());
+        if let Some(durations) = fleet.last_durations(&template.name) {
+            self.request.context.observer.event(Event::Expected(durations.to_vec()));
+        }
         let generation = fleet.decide(&template.name, mode)?;
         let now = Timestamp::now();
         if let Some(busy) = resume::busy(&fleet, &machines, &template.name, is_gone, now) {
