@@ -1,7 +1,7 @@
 //! Asking before something is destroyed.
 
 use crate::console::Console;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, Status};
 
 /// Asks before something is destroyed, unless `yes` was said already. `otherwise` is
 /// what is true when it does not come to that.
@@ -14,7 +14,10 @@ pub(crate) fn confirm(console: &Console, yes: bool, question: &str, otherwise: &
     }
     match console.ask(question) {
         Some(true) => Ok(()),
-        Some(false) => Err(Failure::failed(otherwise)),
+        Some(false) => {
+            console.message(otherwise);
+            Err(Failure::told(Status::Failed))
+        }
         None => Err(Failure::usage(format!(
             "cannot ask for confirmation without a terminal, so {otherwise}"
         ))

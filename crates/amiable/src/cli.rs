@@ -50,3 +50,48 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Local(local::LocalCommand),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// docs/reference/commands.md is written by this test.
+    #[test]
+    fn the_reference_is_what_the_command_line_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/commands.md");
+        let text = reference();
+        if std::env::var_os("AMIABLE_UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, text, "docs/reference/commands.md is to be written anew");
+    }
+
+    /// The help of each command.
+    fn reference() -> String {
+        let mut program = Cli::command().term_width(90);
+        program.build();
+        let mut text = String::from(
+            "# Commands\n\nThe tests write this page from the program: each part is what `--help` \
+             prints.\n",
+        );
+        add(&mut program, &mut text);
+        text
+    }
+
+    fn add(command: &mut clap::Command, text: &mut String) {
+        let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+        let help = command.render_long_help().to_string();
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        *text += &format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
+        for below in command.get_subcommands_mut() {
+            if below.get_name() != "help" && !below.is_hide_set() {
+                add(below, text);
+            }
+        }
+    }
+}

@@ -9,8 +9,8 @@
 macro_rules! for_each_action {
     ($then:ident) => {
         $then! {
-            "autoscaling" DescribeAutoScalingGroups Reads READS [Info Delete Prune Sweep] ByUse;
-            "autoscaling" DescribeLaunchConfigurations Reads READS [Info Delete Prune Sweep] ByUse;
+            "autoscaling" DescribeAutoScalingGroups Reads READS [Info Delete Prune Report Sweep] ByUse;
+            "autoscaling" DescribeLaunchConfigurations Reads READS [Info Delete Prune Report Sweep] ByUse;
             "ec2-instance-connect" OpenTunnel Reads READS [] Never;
             "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES [] (|ec2, _at|
                 ec2.authorize_security_group_ingress().group_id(NO_GROUP).ip_protocol("tcp")
@@ -55,7 +55,7 @@ macro_rules! for_each_action {
             "ec2" DescribeImageAttribute Reads READS [Info Delete Prune] (|ec2, at|
                 ec2.describe_image_attribute().image_id(at.image)
                     .attribute(ImageAttributeName::LaunchPermission));
-            "ec2" DescribeImageReferences Reads READS [Info Delete Prune Sweep] (|ec2, at|
+            "ec2" DescribeImageReferences Reads READS [Info Delete Prune Report Sweep] (|ec2, at|
                 ec2.describe_image_references().image_ids(at.image)
                     .include_all_resource_types(true));
             "ec2" DescribeImageUsageReportEntries Reads READS [] (|ec2, _at|
@@ -63,24 +63,24 @@ macro_rules! for_each_action {
             "ec2" DescribeImageUsageReports Reads READS [] (|ec2, _at|
                 ec2.describe_image_usage_reports());
             "ec2" DescribeImages Reads READS [Bake Verify Plan Roll Look Info
-                Rollback Delete Prune Restore Sweep Doctor] ByUse;
+                Rollback Delete Prune Report Restore Sweep Doctor] ByUse;
             "ec2" DescribeInstanceConnectEndpoints Reads READS [] (|ec2, _at|
                 ec2.describe_instance_connect_endpoints());
             "ec2" DescribeInstanceTypes Reads READS [Doctor] ByUse;
-            "ec2" DescribeInstances Reads READS [Bake Verify Info Delete Prune Sweep Doctor] (|ec2, _at|
+            "ec2" DescribeInstances Reads READS [Bake Verify Info Delete Prune Report Sweep Doctor] (|ec2, _at|
                 ec2.describe_instances());
-            "ec2" DescribeKeyPairs Reads READS [Prune Sweep] (|ec2, _at| ec2.describe_key_pairs());
-            "ec2" DescribeLaunchTemplateVersions Reads READS [Info Delete Prune Sweep] (|ec2, _at|
+            "ec2" DescribeKeyPairs Reads READS [Prune Report Sweep] (|ec2, _at| ec2.describe_key_pairs());
+            "ec2" DescribeLaunchTemplateVersions Reads READS [Info Delete Prune Report Sweep] (|ec2, _at|
                 ec2.describe_launch_template_versions().versions("$Default"));
             "ec2" DescribeRegions Reads READS [Look] (|ec2, _at| ec2.describe_regions());
-            "ec2" DescribeSecurityGroupRules Reads READS [Prune Sweep] (|ec2, _at|
+            "ec2" DescribeSecurityGroupRules Reads READS [Prune Report Sweep] (|ec2, _at|
                 ec2.describe_security_group_rules());
-            "ec2" DescribeSecurityGroups Reads READS [Prune Sweep] (|ec2, _at|
+            "ec2" DescribeSecurityGroups Reads READS [Prune Report Sweep] (|ec2, _at|
                 ec2.describe_security_groups());
-            "ec2" DescribeSnapshots Reads READS [Bake Delete Prune Sweep] (|ec2, _at|
+            "ec2" DescribeSnapshots Reads READS [Bake Delete Prune Report Sweep] (|ec2, _at|
                 ec2.describe_snapshots().owner_ids("self"));
             "ec2" DescribeSubnets Reads READS [] (|ec2, _at| ec2.describe_subnets());
-            "ec2" DescribeVolumes Reads READS [Prune Sweep] (|ec2, _at| ec2.describe_volumes());
+            "ec2" DescribeVolumes Reads READS [Prune Report Sweep] (|ec2, _at| ec2.describe_volumes());
             "ec2" DescribeVpcs Reads READS [Doctor] ByUse;
             "ec2" DisableImage Changes WRITES [Bake Verify] (|ec2, _at|
                 ec2.disable_image().image_id(NO_IMAGE));

@@ -38,7 +38,8 @@ pub(crate) struct Poller<T> {
     /// How many wait for which id.
     awaited: Mutex<BTreeMap<String, usize>>,
     rounds: watch::Sender<Arc<Round<T>>>,
-    polling: tokio::sync::Mutex<()>,
+    /// When somebody polled last, whether or not that failed.
+    polled: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl<T> Default for Poller<T> {
@@ -47,7 +48,7 @@ impl<T> Default for Poller<T> {
         Poller {
             awaited: Mutex::default(),
             rounds: watch::Sender::new(Arc::new(none)),
-            polling: tokio::sync::Mutex::default(),
+            polled: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -109,11 +110,17 @@ impl<T> Waiting<'_, T> {
                 _ = rounds.changed() => continue,
                 () = tokio::time::sleep_until(due.unwrap_or(self.since)) => {}
             }
-            let _lock = self.poller.polling.lock().await;
+            let mut polled = self.poller.polled.lock().await;
             if rounds.has_changed().unwrap_or(false) {
                 continue;
             }
+            // What has failed for others a moment ago is not tried again by each of them.
+            if let Some(last) = polled.filter(|last| *last > self.seen.unwrap_or(self.since)) {
+                self.seen = Some(last);
+                continue;
+            }
             let began = Instant::now();
+            *polled = Some(began);
             // A poll that fails is not made again at once.
             self.seen = Some(began);
             let found = ask(self.poller.awaited()).await?;
@@ -173,6 +180,28 @@ mod tests {
             waiting.look(refused).await.unwrap_err();
             assert_eq!(began.elapsed().as_millis(), pause);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_that_failed_is_not_made_by_each_who_waits() {
+        let (poller, polls) = (Poller::<u8>::default(), AtomicUsize::new(0));
+        let one = async |index: usize| {
+            let mut waiting = poller.wait_for(&index.to_string());
+            let refused = async |_| {
+                polls.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(CloudError::answer(Action::DescribeInstances, "no"))
+            };
+            let limit = Duration::from_secs(2);
+            let _ = tokio::time::timeout(limit, async {
+                loop {
+                    let _ = waiting.look(refused).await;
+                }
+            })
+            .await;
+        };
+        futures::future::join_all((0..100).map(one)).await;
+        assert!(polls.load(Ordering::Relaxed) < 20, "{polls:?}");
     }
 
     #[test]

@@ -136,10 +136,11 @@ impl Fleet {
         promoted.max_by_key(|ami| (ami.promoted_at(), ami.generation, &ami.ami))
     }
 
-    /// How long the stages of a template's last bake took that came to its end.
+    /// How long the stages of a template's last bake took that one process did as a whole.
     pub(crate) fn last_durations(&self, template: &str) -> Option<&[(String, Duration)]> {
         let mine = self.amis.iter().filter(|ami| ami.template == template);
-        let told = mine.filter(|ami| !ami.durations.is_empty() && ami.promoted.is_some());
+        let is_whole = |ami: &&Ami| ami.durations.iter().any(|(stage, _)| stage == "script");
+        let told = mine.filter(|ami| ami.promoted.is_some()).filter(is_whole);
         told.max_by_key(|ami| ami.generation).map(|ami| ami.durations.as_slice())
     }
 

@@ -21,6 +21,8 @@ pub enum Operation {
     Delete,
     /// `prune`.
     Prune,
+    /// `report`.
+    Report,
     /// `restore`.
     Restore,
     /// `sweep`.
@@ -31,7 +33,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 12] = [
+    pub const ALL: [Operation; 13] = [
         Operation::Bake,
         Operation::Verify,
         Operation::Plan,
@@ -41,6 +43,7 @@ impl Operation {
         Operation::Rollback,
         Operation::Delete,
         Operation::Prune,
+        Operation::Report,
         Operation::Restore,
         Operation::Sweep,
         Operation::Doctor,

@@ -249,7 +249,10 @@ mod tests {
             "it is number 1 of the 1 previous AMIs that are kept; it is what `rollback` goes back \
              to"
         );
-        assert_eq!(of("ami-old"), "goes: it was current, and newer ones are kept");
+        assert_eq!(
+            of("ami-old"),
+            "goes: it was current, and those that were current later are kept"
+        );
         assert_eq!(of("ami-used"), "the instance i-1 (running) was started from it");
         assert_eq!(of("ami-over"), "goes: it was never current, and is older than the current one");
         assert_eq!(of("ami-dead"), "goes: the bake that made it is dead");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::consumer::Consumers;
+use crate::consumer::{Consumers, Holders};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::ami::{Ami, Status};
@@ -85,11 +85,13 @@ pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<Clou
     };
     let planned = plan(&request).await.map_err(at_home)?;
     let prunes = plan_prune(&PruneRequest { cloud, consumers, only: &[], is_gone, limit }).await?;
+    let first = cloud.fleet(namespace).await.map_err(at_home)?;
+    let holders = consumers.holders(cloud, &first).await;
     let mut regions = Vec::new();
     for prune in prunes {
         let there = &prune.place.cloud;
         let fleet = there.fleet(namespace).await.map_err(|error| prune.place.failed(error))?;
-        let (users, unknown) = users(there, consumers, &fleet).await;
+        let (users, unknown) = users(there, &holders, &fleet).await;
         let region = there.region().to_owned();
         regions.push(RegionReport { region, fleet, prune, users, unknown });
     }
@@ -101,16 +103,15 @@ pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<Clou
 /// Who uses the AMIs that agents may have been launched from.
 async fn users(
     cloud: &Cloud,
-    consumers: Consumers<'_>,
+    holders: &Holders,
     fleet: &Fleet,
 ) -> (Vec<(AmiId, User)>, Vec<(String, String)>) {
     let is_asked = |ami: &&Ami| matches!(ami.status, Status::Current | Status::Previous);
     let amis: Vec<AmiId> = fleet.amis().iter().filter(is_asked).map(|it| it.ami.clone()).collect();
-    let holders = consumers.holders(cloud, fleet).await;
     let (mut users, mut unknown) = (Vec::new(), Vec::new());
     for some in amis.chunks(AT_ONCE) {
         let mut usage = usage::of(cloud, some).await;
-        usage.add_holders(&holders, some);
+        usage.add_holders(holders, some);
         users.extend(usage.users);
         unknown.extend(usage.unknown);
     }

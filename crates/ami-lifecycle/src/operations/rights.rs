@@ -48,11 +48,13 @@ impl Operation {
             actions.insert(Action::GetParameter);
         }
         // `update --all` begins with a plan.
-        let plans = matches!(self, Operation::Bake | Operation::Plan);
+        let plans = matches!(self, Operation::Bake | Operation::Plan | Operation::Report);
         if plans && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert(Action::GetParameters);
         }
-        if matches!(self, Operation::Delete | Operation::Info | Operation::Prune) {
+        let asks_accounts =
+            [Operation::Delete, Operation::Info, Operation::Prune, Operation::Report];
+        if asks_accounts.contains(&self) {
             // What was shared once may be shared still.
             actions.extend([
                 Action::DescribeImageUsageReportEntries,

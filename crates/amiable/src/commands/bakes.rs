@@ -180,6 +180,10 @@ impl<'a> Telling<'a> {
         }
         match error {
             None => failure,
+            // What was baked is still to be distributed.
+            Some(UpdateError::NotObserved) if row.baked.is_some() => {
+                unseen.map(|it| it.about(name).hint(format!("run `{again}` to finish")))
+            }
             Some(UpdateError::NotObserved) => unseen,
             Some(UpdateError::Bake(error)) => view.map(|(view, log)| {
                 let failure = failed(&name, error, &log);

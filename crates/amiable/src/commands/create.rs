@@ -21,6 +21,9 @@ use crate::{connect, interrupt, surroundings};
 /// new AMI's id is printed on standard output. A bake that was killed is resumed where
 /// possible.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable create agent\n  amiable create agent --on-failure keep"
+)]
 pub(crate) struct CreateArgs {
     /// Templates of the configuration
     #[arg(required = true, value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]
@@ -36,6 +39,9 @@ pub(crate) struct CreateArgs {
 /// templates based on it. With --all, only the templates that `amiable plan` shows as out of
 /// date are baked.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable update agent\n  amiable update --all --jobs 8\n  amiable update --all --output json > summary.json"
+)]
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct UpdateArgs {
     /// Templates of the configuration

@@ -13,6 +13,9 @@ use crate::render::json::json;
 ///
 /// The policy is JSON and covers the templates of the configuration. No AWS call is made.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable iam-policy > policy.json\n  amiable iam-policy update doctor"
+)]
 pub(crate) struct IamPolicyArgs {
     /// Commands to allow [default: all]
     #[arg(value_enum, value_name = "COMMAND")]
@@ -35,6 +38,7 @@ enum Permitted {
     Roll,
     Delete,
     Prune,
+    Report,
     Restore,
     Verify,
     Rollback,
@@ -52,6 +56,7 @@ impl Permitted {
             Permitted::Roll => Operation::Roll,
             Permitted::Delete => Operation::Delete,
             Permitted::Prune => Operation::Prune,
+            Permitted::Report => Operation::Report,
             Permitted::Restore => Operation::Restore,
             Permitted::Verify => Operation::Verify,
             Permitted::Rollback => Operation::Rollback,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::aws::{Os, look};
+use self::aws::{Os, Wanted, look};
 use crate::args::{Global, Output};
 use crate::commands::doctor::{DoctorArgs, doctor};
 use crate::config::FILE_NAME;
@@ -25,6 +25,7 @@ const SCRIPT: &str = include_str!("init/setup-agent");
 /// With --aws, write one for the AWS account of the credentials in use: its id and region, a current base
 /// AMI, and a subnet where there is no default VPC. Then check it as `amiable doctor` does.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  amiable init\n  amiable init --aws --os ubuntu-24.04 ci")]
 pub(crate) struct InitArgs {
     /// Folder to write to
     #[arg(default_value = ".", value_name = "DIR")]
@@ -48,13 +49,15 @@ pub(crate) async fn init(args: InitArgs, global: &Global, console: &Console) -> 
     if config.exists() {
         return Err(exists(&config));
     }
-    let text = if args.aws { look(&args, console).await? } else { EXAMPLE.to_owned() };
+    let (profile, region) = (args.profile.as_deref(), args.region.as_deref());
+    let wanted = Wanted { os: args.os, profile, region };
+    let text = if args.aws { look(&wanted, console).await? } else { EXAMPLE.to_owned() };
     let script = args.folder.join("init/setup-agent");
     write_new(&config, &text, 0o644)?;
     if !script.exists() {
         write_new(&script, SCRIPT, 0o755)?;
     }
-    let next = if args.aws { "" } else { "\nnext: amiable validate, then amiable create agent" };
+    let next = if args.aws { "" } else { NEXT };
     console.message(&format!("wrote {} and {}{next}", config.display(), script.display()));
     if !args.aws {
         return Ok(());
@@ -64,6 +67,9 @@ pub(crate) async fn init(args: InitArgs, global: &Global, console: &Console) -> 
     console.message("next: amiable create agent");
     Ok(())
 }
+
+const NEXT: &str = "\nnext: `amiable local start --machines simulated` to try it without real machines (or \
+                    `amiable local import` a cloud image for real ones), then `amiable create agent`";
 
 fn exists(path: &Path) -> Failure {
     Failure::usage(format!("{} already exists and was not changed", path.display()))

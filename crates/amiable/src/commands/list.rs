@@ -24,6 +24,9 @@ use crate::render::{fit, table};
 
 /// List the AMIs of the namespace, by template, newest first
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable list --template agent\n  amiable list --columns ami,gen,age,used-by\n  amiable list --all-regions --output json"
+)]
 pub(crate) struct ListArgs {
     /// Only AMIs of this template
     #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::templates))]
@@ -171,7 +174,8 @@ fn as_table(amis: &[&Ami], columns: &[Column], holders: Option<&Holders>, width:
     let now = Timestamp::now();
     let row = |ami: &&Ami| columns.iter().map(|it| it.cell(ami, holders, now)).collect();
     let mut rows: Vec<Vec<String>> = amis.iter().map(row).collect();
-    fit(&titles, &mut rows, width);
+    let may_shrink: Vec<bool> = columns.iter().map(|it| it.may_shrink()).collect();
+    fit(&titles, &mut rows, &may_shrink, width);
     table(&titles, &rows)
 }
 

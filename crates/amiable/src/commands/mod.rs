@@ -22,6 +22,8 @@ pub(crate) mod sweep;
 pub(crate) mod validate;
 pub(crate) mod verify;
 
+use clap::CommandFactory;
+
 use crate::cli::{Cli, Command};
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -49,7 +51,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Init(args) => init::init(args, global, console).await,
         Command::Validate(args) => validate::validate(args, global, console).await,
         Command::Completions(args) => shell::completions(&args, console),
-        Command::Man(args) => shell::man(&args, console),
+        Command::Man(args) => shell::man(&args, Cli::command(), console),
         Command::Schema(args) => shell::schema(&args, console),
         Command::Jenkins(command) => jenkins::run(command, global, console).await,
         Command::Local(command) => local::run(command, console).await,

@@ -23,6 +23,9 @@ use crate::render::table;
 /// is based on is rebaked, a region lacks its copy or shares it on other terms, or a consumer
 /// names another AMI.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable plan\n  amiable plan --exit-code || amiable update --all"
+)]
 pub(crate) struct PlanArgs {
     /// Templates of the configuration [default: all]
     #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]

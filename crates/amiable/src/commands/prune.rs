@@ -28,6 +28,9 @@ use crate::surroundings;
 /// `keep_younger`, and AMIs that anything uses, names or protects. The rest is shown, and deleted
 /// after confirmation. If the users of an AMI could not be determined, nothing is deleted.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable prune --explain\n  amiable prune --keep 5 --younger 30d --yes"
+)]
 pub(crate) struct PruneArgs {
     /// Only AMIs of these templates [default: all]
     #[arg(value_name = "TEMPLATE", add = ArgValueCompleter::new(complete::templates))]

@@ -18,8 +18,12 @@ use crate::{connect, surroundings};
 ///
 /// The page is one HTML file without scripts or anything from the network: for a browser, Jenkins' HTML
 /// Publisher or a static site. It shows the templates with the age of their AMIs, what each AMI is based
-/// on, who uses it, what `amiable prune` would delete, and how long bakes took. Nothing is changed.
+/// on, who uses it, what `amiable prune` would delete, and how long bakes took. Nothing is changed, except
+/// that EC2 may be asked for a usage report of an AMI that is shared with other accounts.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable report --html fleet.html --open\n  amiable report --html public/index.html --gib-month 0.05"
+)]
 pub(crate) struct ReportArgs {
     /// File to write
     #[arg(long, value_name = "FILE")]
@@ -28,8 +32,13 @@ pub(crate) struct ReportArgs {
     #[arg(long)]
     open: bool,
     /// What storage costs, to show what `prune` would save, for each GiB and month, such as 0.05
-    #[arg(long, value_name = "PRICE")]
+    #[arg(long, value_name = "PRICE", value_parser = price)]
     gib_month: Option<f64>,
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse::<f64>().ok().filter(|it| (0.0..1e6).contains(it));
+    price.ok_or_else(|| "write a number such as 0.05".into())
 }
 
 /// So many deletions are planned at most.
@@ -60,14 +69,20 @@ async fn look(config: &Config, console: &Console) -> Result<Report, Failure> {
     Ok(ami_lifecycle::report(&request).await?)
 }
 
-/// Whoever reads it meanwhile sees the old page or the new one.
+/// Whoever reads it meanwhile sees the old page or the new one. What is no regular file, such as a pipe, is
+/// written to; what a link leads to is replaced, and not the link.
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let old = std::fs::metadata(path).ok();
+    if old.as_ref().is_some_and(|it| !it.is_file()) {
+        return std::fs::write(path, text);
+    }
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
-    // It is for others, too.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode)?;
+    // A new one is for others, too.
+    let new = || std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(old.map_or_else(new, |it| it.permissions()))?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 

@@ -30,6 +30,9 @@ use crate::{connect, interrupt, surroundings};
 /// the command again to finish. Without --diff and --write, the changes are shown and need
 /// confirmation.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable roll agent --diff\n  amiable roll --all --write\n  amiable roll agent --to 4"
+)]
 #[command(group(ArgGroup::new("which").required(true).args(["templates", "all"])))]
 pub(crate) struct RollArgs {
     /// Templates of the configuration
@@ -196,7 +199,7 @@ fn consumed<'c>(names: &[String], config: &'c Config) -> Result<Vec<&'c Template
         Some(Template { name, .. }) => Err(Failure::usage(format!(
             "template {name} has no consumer"
         ))
-        .hint(format!("add a [[template.{name}.consumer]] table; docs/reference/configuration.md has all kinds"))),
+        .hint(format!("add a [[template.{name}.consumer]] table, such as ssm = \"/ci/ami/{name}\"; `amiable schema` has all kinds"))),
     }
 }
 

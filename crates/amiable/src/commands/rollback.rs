@@ -21,6 +21,7 @@ use crate::{connect, interrupt, surroundings};
 /// as well. The AMI's copies become current in the other regions of the template, and
 /// consumers are rolled.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  amiable rollback agent\n  amiable rollback agent --to 4")]
 pub(crate) struct RollbackArgs {
     /// A template of the configuration
     #[arg(add = ArgValueCompleter::new(complete::templates))]

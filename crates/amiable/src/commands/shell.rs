@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::env::Shells;
 
-use crate::cli::Cli;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::render::json::json;
@@ -21,12 +20,17 @@ pub(crate) struct CompletionsArgs {
     shell: String,
 }
 
-/// Print the manual page, or write those of all commands to a folder
+/// Print the manual page of a command, or write those of all commands to a folder
+///
+/// To read one: amiable man update | man -l -
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Folder to write amiable.1, amiable-create.1 and so on to
-    #[arg(value_name = "DIR")]
-    folder: Option<PathBuf>,
+    /// The command, such as `update` or `local start` [default: the program as a whole]
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    command: Vec<String>,
+    /// Write amiable.1, amiable-create.1 and so on to this folder, such as /usr/local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// Print the JSON Schema of amiable.toml, for editors
@@ -51,17 +55,31 @@ pub(crate) fn completions(args: &CompletionsArgs, console: &Console) -> Outcome 
     Ok(())
 }
 
-pub(crate) fn man(args: &ManArgs, console: &Console) -> Outcome {
-    let program = Cli::command().disable_help_subcommand(true);
-    let Some(folder) = &args.folder else {
-        let mut page = Vec::new();
-        let written = clap_mangen::Man::new(program).render(&mut page);
-        written.map_err(|error| Failure::failed(error.to_string()))?;
-        console.result(String::from_utf8_lossy(&page).trim_end());
+/// `program` is the whole command line.
+pub(crate) fn man(args: &ManArgs, program: clap::Command, console: &Console) -> Outcome {
+    let program = program.disable_help_subcommand(true);
+    if let Some(folder) = &args.dir {
+        write_pages(folder, program).map_err(|error| {
+            Failure::failed(format!("failed to write {}: {error}", folder.display()))
+        })?;
+        console.message(&format!("wrote the pages of all commands to {}", folder.display()));
         return Ok(());
-    };
-    write_pages(folder, program)
-        .map_err(|error| Failure::failed(format!("failed to write {}: {error}", folder.display())))
+    }
+    let mut page = Vec::new();
+    let written = clap_mangen::Man::new(below(program, &args.command)?).render(&mut page);
+    written.map_err(|error| Failure::failed(error.to_string()))?;
+    console.result(String::from_utf8_lossy(&page).trim_end());
+    Ok(())
+}
+
+/// The command that words lead to.
+fn below(mut program: clap::Command, words: &[String]) -> Result<clap::Command, Failure> {
+    program.build();
+    for word in words {
+        let found = program.get_subcommands().find(|it| it.get_name() == word).cloned();
+        program = found.ok_or_else(|| Failure::usage(format!("there is no command `{word}`")))?;
+    }
+    Ok(program)
 }
 
 /// A page for each command, as git has them.
@@ -73,45 +91,4 @@ fn write_pages(folder: &Path, program: clap::Command) -> std::io::Result<()> {
 pub(crate) fn schema(_: &SchemaArgs, console: &Console) -> Outcome {
     console.result(&json(&crate::config::json_schema()));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// docs/reference/commands.md is written by this test.
-    #[test]
-    fn the_reference_is_what_the_command_line_says() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/commands.md");
-        let text = reference();
-        if std::env::var_os("AMIABLE_UPDATE_DOCS").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(written, text, "docs/reference/commands.md is to be written anew");
-    }
-
-    /// The help of each command.
-    fn reference() -> String {
-        let mut program = Cli::command().term_width(90);
-        program.build();
-        let mut text = String::from(
-            "# Commands\n\nThe tests write this page from the program: each part is what `--help` \
-             prints.\n",
-        );
-        add(&mut program, &mut text);
-        text
-    }
-
-    fn add(command: &mut clap::Command, text: &mut String) {
-        let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-        let help = command.render_long_help().to_string();
-        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-        *text += &format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
-        for below in command.get_subcommands_mut() {
-            if below.get_name() != "help" && !below.is_hide_set() {
-                add(below, text);
-            }
-        }
-    }
 }

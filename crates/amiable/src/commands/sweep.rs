@@ -68,7 +68,8 @@ pub(crate) async fn sweep(args: SweepArgs, global: &Global, console: &Console) -
         let regions = regions.collect::<Vec<&str>>().join(", ");
         if !regions.is_empty() {
             let namespace = &config.namespace;
-            console.message(&format!("nothing is left in namespace {namespace} in {regions}"));
+            console
+                .message(&format!("there are no leftovers in namespace {namespace} in {regions}"));
         }
         return ended(well);
     }

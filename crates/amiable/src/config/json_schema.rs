@@ -46,10 +46,12 @@ fn object(table: &Table) -> Json {
         .collect();
     let mut object = json!({
         "type": "object",
-        "description": table.text,
         "properties": properties,
         "additionalProperties": false,
     });
+    if !table.text.is_empty() {
+        object["description"] = table.text.into();
+    }
     // A template may have them from [defaults].
     if !required.is_empty()
         && !std::ptr::eq(table.keys, TEMPLATE.keys)

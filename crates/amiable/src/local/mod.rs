@@ -221,11 +221,17 @@ impl StartArgs {
         let kind = self.machines.or(last_kind).unwrap_or(Machines::Qemu);
         if last_kind.is_some_and(|last| last != kind) {
             // Disks of one kind mean nothing to the other.
+            let names = |kind| if kind == Machines::Qemu { "QEMU" } else { "simulated" };
             let message = format!(
-                "the endpoint in {} has machines of the other kind",
-                folder.path().display()
+                "the endpoint in {} has {} machines",
+                folder.path().display(),
+                names(last_kind.unwrap_or(kind))
             );
-            return Err(Failure::usage(message).hint("set AMIABLE_LOCAL_DIR to another folder"));
+            let hint = format!(
+                "for {} ones set AMIABLE_LOCAL_DIR to another folder, or remove this one",
+                names(kind)
+            );
+            return Err(Failure::usage(message).hint(hint));
         }
         Ok(Settings {
             port: self.port,

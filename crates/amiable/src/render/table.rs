@@ -19,26 +19,26 @@ pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
     lines.collect::<Vec<String>>().join("\n")
 }
 
-/// Shortens the widest cells until the lines of a table fit. The first column is never shortened:
-/// it is what other commands take.
-pub(crate) fn fit(titles: &[&str], rows: &mut [Vec<String>], width: usize) {
-    let widest = |rows: &[Vec<String>], column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.max().unwrap_or(0)
-    };
-    loop {
-        let of = |column: usize| widest(rows, column).max(titles[column].chars().count());
-        let total: usize = (0..titles.len()).map(of).sum::<usize>() + 2 * (titles.len() - 1);
-        let longest = (1..titles.len()).max_by_key(|column| widest(rows, *column));
-        let (true, Some(column)) = (total > width, longest) else { return };
-        let now = widest(rows, column);
-        let wanted = now.saturating_sub(total - width).max(titles[column].chars().count()).max(8);
-        if wanted >= now {
-            return;
+/// Shortens the widest cells of the columns that may be, until the lines of a table fit. Where that is not
+/// enough, all stay whole.
+pub(crate) fn fit(titles: &[&str], rows: &mut [Vec<String>], may_shrink: &[bool], width: usize) {
+    let mut widths: Vec<usize> = titles.iter().map(|title| title.chars().count()).collect();
+    for row in rows.iter() {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(cell.chars().count());
         }
-        for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
-            if cell.chars().count() > wanted {
-                *cell = cell.chars().take(wanted - 1).chain(['…']).collect();
+    }
+    let least = |column: usize| titles[column].chars().count().max(8);
+    let total = |widths: &[usize]| widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
+    while total(&widths) > width {
+        let shrinks = (0..widths.len()).filter(|it| may_shrink[*it] && widths[*it] > least(*it));
+        let Some(widest) = shrinks.max_by_key(|it| widths[*it]) else { return };
+        widths[widest] -= 1;
+    }
+    for row in rows {
+        for (cell, width) in row.iter_mut().zip(&widths) {
+            if cell.chars().count() > *width {
+                *cell = cell.chars().take(width - 1).chain(['…']).collect();
             }
         }
     }
@@ -64,15 +64,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wider_than_the_terminal_is_shortened_but_for_the_first_column() {
+    fn what_is_wider_than_the_terminal_is_shortened_where_that_is_enough() {
         let name = "a-name-that-is-long".to_owned();
         let mut rows = vec![vec!["ami-0123456789".into(), name.clone(), "2 GiB".into()]];
         let titles = ["AMI", "NAME", "SIZE"];
-        fit(&titles, &mut rows, 36);
+        fit(&titles, &mut rows, &[false, true, false], 36);
         assert_eq!(rows[0], ["ami-0123456789", "a-name-that-…", "2 GiB"]);
         assert!(table(&titles, &rows).lines().all(|line| line.chars().count() <= 36));
-        fit(&titles, &mut rows, 5);
-        assert_eq!(rows[0], ["ami-0123456789", "a-name-…", "2 GiB"], "no further than that");
+        fit(&titles, &mut rows, &[false, true, false], 5);
+        assert_eq!(rows[0], ["ami-0123456789", "a-name-that-…", "2 GiB"], "it would not fit");
     }
 
     #[test]

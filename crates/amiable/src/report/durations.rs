@@ -6,7 +6,7 @@ use std::time::Duration;
 use ami_lifecycle::{Ami, Report};
 use maud::{Markup, html};
 
-use super::table;
+use super::parts::table;
 
 /// So many generations of each template are shown.
 const GENERATIONS: usize = 8;

@@ -1,10 +1,10 @@
 //! Templates with their current AMIs, who uses these, and all AMIs.
 
-use ami_lifecycle::{Ami, Planned, RegionReport, Report, Status, Template, Todo};
+use ami_lifecycle::{Ami, Planned, Report, Status, Template, Todo};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{badge, table};
+use super::parts::{badge, reasons, region_of, table};
 use crate::commands::plan::why;
 use crate::render::age;
 
@@ -66,16 +66,6 @@ fn todo(todo: Todo) -> Markup {
     }
 }
 
-fn reasons(reasons: &[String]) -> Markup {
-    html! {
-        @match reasons {
-            [] => {}
-            [one] => (one),
-            more => ul { @for reason in more { li { (reason) } } }
-        }
-    }
-}
-
 /// Who uses what, by AMI.
 pub(super) fn users(report: &Report) -> Markup {
     let mut rows = Vec::new();
@@ -95,8 +85,13 @@ pub(super) fn users(report: &Report) -> Markup {
     });
     let unknown: Vec<String> = unknown.collect();
     let titles = ["AMI", "Region", "Template", "Status", "Used by"];
+    let none = if unknown.is_empty() {
+        "Nothing uses the current and previous AMIs."
+    } else {
+        "No user was found, but not everything could be asked."
+    };
     html! {
-        (table(&titles, &rows, "Nothing uses the current and previous AMIs."))
+        (table(&titles, &rows, none))
         @if !unknown.is_empty() {
             p.bad { "Could not be determined:" }
             (reasons(&unknown))
@@ -148,11 +143,7 @@ pub(super) fn amis(report: &Report) -> Markup {
     }
 }
 
-pub(super) fn region_of(region: &RegionReport) -> Markup {
-    html! { (region.region) }
-}
-
-pub(super) fn status(status: Status) -> Markup {
+fn status(status: Status) -> Markup {
     match status {
         Status::Current => badge(status.as_str(), "good"),
         Status::Previous => html! { (status.as_str()) },

@@ -4,17 +4,13 @@
 mod durations;
 mod fleet;
 mod lineage;
+mod parts;
 mod prune;
 
 use ami_lifecycle::{Report, Template};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, PreEscaped, html};
 
-/// What the page is to say besides.
-pub(crate) struct Settings<'a> {
-    pub(crate) namespace: &'a str,
-    /// What a GiB of storage costs in a month.
-    pub(crate) gib_month: Option<f64>,
-}
+pub(crate) use self::parts::Settings;
 
 /// The page.
 pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<'_>) -> String {
@@ -60,31 +56,6 @@ pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<
         }
     };
     page.into_string()
-}
-
-/// A table; `None` where there is nothing to show.
-fn table(titles: &[&str], rows: &[Vec<Markup>], otherwise: &str) -> Markup {
-    html! {
-        @if rows.is_empty() {
-            p.none { (otherwise) }
-        } @else {
-            div.wide tabindex="0" {
-                table {
-                    thead { tr { @for title in titles { th scope="col" { (title) } } } }
-                    tbody {
-                        @for row in rows {
-                            tr { @for cell in row { td { (cell) } } }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A word with a colour that says whether something is to be done.
-fn badge(word: &str, kind: &str) -> Markup {
-    html! { span class={ "badge " (kind) } { (word) } }
 }
 
 const STYLE: &str = include_str!("style.css");

@@ -3,16 +3,19 @@
 use ami_lifecycle::{Decision, Report, RetireStep};
 use maud::{Markup, html};
 
-use super::fleet::region_of;
-use super::{Settings, table};
+use super::parts::{Settings, reasons, region_of, table};
 
 pub(super) fn prune(report: &Report, settings: &Settings<'_>) -> Markup {
-    let (mut rows, mut gib) = (Vec::new(), 0);
+    let (mut rows, mut deleted, mut gib) = (Vec::new(), 0, 0);
     for region in &report.regions {
-        let going = region.prune.fates.iter().filter(|fate| fate.is_going());
-        for Decision { ami, template, generation, goes, step, .. } in going {
+        let goes = |fate: &&Decision| fate.is_going() || fate.step == Some(RetireStep::TakeBack);
+        for fate in region.prune.fates.iter().filter(goes) {
+            let Decision { ami, template, generation, goes, step, .. } = fate;
             let size = region.fleet.get(ami).map_or(0, |ami| ami.size_gib);
-            gib += size;
+            if fate.is_deleted() {
+                deleted += 1;
+                gib += size;
+            }
             rows.push(vec![
                 html! { code { (ami) } },
                 region_of(region),
@@ -24,17 +27,27 @@ pub(super) fn prune(report: &Report, settings: &Settings<'_>) -> Markup {
         }
     }
     let left: usize = report.regions.iter().map(|it| it.prune.left.len()).sum();
+    let plans = report.regions.iter().map(|it| &it.prune);
+    let unknown =
+        plans.clone().flat_map(|it| &it.unknown).map(|(what, why)| format!("{what}: {why}"));
+    let unknown: Vec<String> = unknown.collect();
+    let dangling: Vec<String> = plans.flat_map(|it| it.dangling.iter().cloned()).collect();
     let titles = ["AMI", "Region", "Template", "Step", "Size", "Why"];
     html! {
+        @if !unknown.is_empty() {
+            p.bad { "It deletes nothing at present, as not all users of AMIs could be determined:" }
+            (reasons(&unknown))
+        }
         p {
-            (rows.len()) " AMIs, at most " (gib) " GiB of snapshots"
+            (deleted) " AMIs, at most " (gib) " GiB of snapshots"
             @if let Some(price) = settings.gib_month {
                 ": up to " (format!("{:.2}", gib as f64 * price)) " a month at " (price)
                 " for each GiB"
             }
-            "; " (left) " leftovers of dead bakes."
+            "; " (left) " leftovers of dead bakes. One run deletes at most 25 AMIs (`--limit`)."
         }
         (table(&titles, &rows, "A rule keeps every AMI."))
+        (reasons(&dangling))
     }
 }
 
@@ -43,6 +56,6 @@ fn word(step: RetireStep) -> &'static str {
         RetireStep::Deprecate => "deprecate",
         RetireStep::Disable => "disable",
         RetireStep::Delete => "delete",
-        RetireStep::TakeBack => "restore",
+        RetireStep::TakeBack => "take back",
     }
 }

@@ -88,6 +88,26 @@ fn what_goes_is_retired_first_where_that_is_asked_for_and_taken_back_when_it_is_
     assert_eq!(farm.status()["images"], 3);
 }
 
+/// Without it `plan` would bake the same again, and make it current.
+#[test]
+fn what_was_rolled_back_is_kept_whatever_the_rules_say() {
+    let farm = Farm::with_example(&[]);
+    for _ in 0..2 {
+        farm.stdout(&["update", "agent", "-q"]);
+    }
+    farm.write("init/setup-agent", "#!/bin/sh\necho broken\n");
+    farm.stdout(&["update", "agent", "-q"]);
+    farm.stdout(&["rollback", "agent", "-q"]);
+    farm.wait_until_empty();
+    let told = farm.amiable(&["prune", "--yes", "--explain", "--keep", "0", "--younger", "1ms"]);
+    assert!(told.contains("it was rolled back; while it exists"), "{told}");
+    farm.stdout(&["prune", "--yes", "--keep", "0", "--younger", "1ms", "-q"]);
+    let plan = farm.amiable(&["plan"]);
+    assert!(plan.contains("on hold: this is what generation 3"), "{plan}");
+    farm.stdout(&["update", "--all", "-q"]);
+    assert!(farm.stdout(&["info", "agent"]).contains("generation    2"));
+}
+
 /// EC2 takes all launch permissions from what is disabled, and gives none back.
 #[test]
 fn what_is_taken_back_is_shared_again_and_is_not_rolled_to_before() {

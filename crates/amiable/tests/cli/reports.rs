@@ -104,7 +104,7 @@ fn a_browser_shows_a_fleet_of_every_state() {
         "quarantined",
         "exit status 4",
         "a month at 0.05",
-        "it was current, and newer ones are kept",
+        "it was current, and those that were current later are kept",
         "What each AMI was baked from",
     ] {
         assert!(html.contains(text), "{text}");
@@ -133,6 +133,15 @@ fn a_page_that_cannot_be_written_is_told_and_the_old_one_stays() {
     let farm = Farm::with_example(&[]);
     let text = farm.amiable(&["report", "--html", "nowhere/report.html"]);
     assert!(text.contains("failed to write nowhere/report.html"), "{text}");
+    // A link stays one, and what is no file is written to.
+    farm.write("old.html", "old");
+    std::os::unix::fs::symlink("old.html", farm.path("report.html")).unwrap();
     farm.stdout(&["report", "--html", "report.html"]);
+    assert!(farm.path("report.html").is_symlink());
+    assert!(std::fs::read_to_string(farm.path("old.html")).unwrap().contains("AMIs of ci"));
+    farm.stdout(&["report", "--html", "/dev/null", "-q"]);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    let text = farm.amiable(&["report", "--html", "x.html", "--gib-month", "nan"]);
+    assert!(text.contains("write a number such as 0.05"), "{text}");
     assert!(std::fs::read_to_string(farm.path("report.html")).unwrap().contains("AMIs of ci"));
 }

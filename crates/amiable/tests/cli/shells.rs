@@ -145,9 +145,11 @@ fn colours_are_used_where_they_are_wanted() {
 #[test]
 fn there_is_a_man_page_for_each_command() {
     let farm = Farm::without_endpoint();
-    farm.stdout(&["man", "man1"]);
+    farm.stdout(&["man", "--dir", "man1"]);
     let page = std::fs::read_to_string(farm.path("man1/amiable.1")).unwrap();
     assert!(page.contains(".TH amiable 1") && page.contains("amiable\\-update"), "{page}");
     assert!(farm.path("man1/amiable-local-fault.1").exists());
     assert_eq!(farm.stdout(&["man"]).trim_end(), page.trim_end());
+    assert!(farm.stdout(&["man", "local", "fault"]).contains(".TH amiable-local-fault 1"));
+    assert!(farm.amiable(&["man", "bake"]).contains("there is no command `bake`"));
 }

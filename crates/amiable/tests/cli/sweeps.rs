@@ -33,7 +33,7 @@ fn what_a_bake_under_way_owns_is_never_swept() {
     let mut bake = farm.spawn(&["update", "agent"]);
     wait_for_line(&mut bake, "image ami-");
     let swept = farm.amiable(&["sweep", "--yes"]);
-    assert!(swept.contains("nothing is left in namespace ci"), "{swept}");
+    assert!(swept.contains("there are no leftovers in namespace ci"), "{swept}");
     assert!(bake.wait().unwrap().success());
 }
 
@@ -109,7 +109,7 @@ fn an_ami_that_was_verified_or_that_an_instance_runs_from_is_not_swept() {
     untag("amiable:promoted");
     std::thread::sleep(std::time::Duration::from_millis(2100));
     let swept = farm.amiable(&["sweep", "--yes"]);
-    assert!(swept.contains("nothing is left in namespace ci"), "{swept}");
+    assert!(swept.contains("there are no leftovers in namespace ci"), "{swept}");
     untag("amiable:verified");
     let run = format!("run-instances --instance-type t2.small --image-id {first}");
     let instance = aws(&format!("{run} --query Instances[0].InstanceId"));

@@ -407,15 +407,22 @@ impl<'a> Bake<'a> {
         Some(KeptInstance { instance, login: self.login.take(), until })
     }
 
-    /// Begins a stage; the one before has ended well then.
     /// How long its stages took, as the tag has it.
     fn durations(&self) -> String {
+        let mut parts: Vec<(Stage, Duration)> = Vec::new();
+        for (stage, took) in &self.durations {
+            match parts.iter_mut().find(|(other, _)| other == stage) {
+                Some((_, whole)) => *whole += *took,
+                None => parts.push((*stage, *took)),
+            }
+        }
         let one = |(stage, took): &(Stage, Duration)| {
             format!("{}={:.1}", stage.name(), took.as_secs_f64())
         };
-        self.durations.iter().map(one).collect::<Vec<String>>().join(" ")
+        parts.iter().map(one).collect::<Vec<String>>().join(" ")
     }
 
+    /// Begins a stage; the one before has ended well then.
     fn enter(&mut self, stage: Stage) {
         self.close();
         self.stage = Some((stage, Instant::now()));

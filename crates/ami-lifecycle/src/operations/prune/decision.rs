@@ -50,7 +50,7 @@ impl Decision {
 #[serde(rename_all = "kebab-case")]
 pub enum DeleteReason {
     /// Others are kept instead.
-    #[error("it was current, and newer ones are kept")]
+    #[error("it was current, and those that were current later are kept")]
     Old,
     /// It was never any good.
     #[error("it is {0}, and old enough")]
@@ -81,6 +81,9 @@ pub enum KeepReason {
     /// Rolling back would lead to it.
     #[error("it is what `rollback` goes back to")]
     WayBack,
+    /// The current one was rolled back to from it: what it was made from is not baked again while it is there.
+    #[error("it was rolled back; while it exists, `plan` does not bake the same again")]
+    RolledBack,
     /// It is young.
     #[error("it is {} old, and AMIs younger than {} are kept", age(*seconds), age(*limit))]
     Young {

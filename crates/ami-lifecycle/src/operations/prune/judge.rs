@@ -92,6 +92,9 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> De
             if template.keep.before > 0 && way_back.is_some_and(|it| ami.ami == *it) {
                 kept.push(KeepReason::WayBack);
             }
+            if is_rolled_back(ami, current, fleet) {
+                kept.push(KeepReason::RolledBack);
+            }
             if goes != Some(DeleteReason::Dead) {
                 kept.extend(young(ami, template.keep.younger, now));
             }
@@ -122,6 +125,14 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> De
     }
 }
 
+/// Whether it is the newest generation, and an older one was made current instead.
+fn is_rolled_back(ami: &Ami, current: Option<&Ami>, fleet: &Fleet) -> bool {
+    ami.status == Status::Previous
+        && ami.can_be_had()
+        && current.is_some_and(|current| ami.generation > current.generation)
+        && ami.generation + 1 == fleet.next_generation(&ami.template)
+}
+
 fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> KeepReason {
     let passed = now.duration_since(since).max(SignedDuration::ZERO);
     let seconds = u64::try_from(passed.as_secs()).unwrap_or_default();
@@ -134,6 +145,7 @@ pub(super) fn is_needed(kept: &KeepReason) -> bool {
         KeepReason::Current
         | KeepReason::Before { .. }
         | KeepReason::WayBack
+        | KeepReason::RolledBack
         | KeepReason::Young { .. }
         | KeepReason::Launched { .. }
         | KeepReason::NoCurrent(_)

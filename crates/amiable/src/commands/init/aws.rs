@@ -3,7 +3,6 @@
 use ami_lifecycle::{FirstLook, FoundNetwork, first_look};
 use clap::ValueEnum;
 
-use super::InitArgs;
 use crate::config::settings::{CloudEndpoint, CloudSettings};
 use crate::connect;
 use crate::console::Console;
@@ -44,31 +43,47 @@ impl Os {
     }
 }
 
+/// What was asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) os: Os,
+    pub(super) profile: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
+}
+
 /// Looks at the account, and says what the configuration is.
-pub(super) async fn look(args: &InitArgs, console: &Console) -> Result<String, Failure> {
+pub(super) async fn look(wanted: &Wanted<'_>, console: &Console) -> Result<String, Failure> {
     let settings = CloudSettings {
         endpoint: CloudEndpoint::Aws,
-        region: args.region.clone(),
-        profile: args.profile.clone(),
+        region: wanted.region.map(str::to_owned),
+        profile: wanted.profile.map(str::to_owned),
         accounts: Vec::new(),
         limits: CloudEndpoint::Aws.limits(),
     };
-    let cloud = connect::cloud_of(&settings, console).await?;
-    let (owner, name, _) = args.os.base();
+    let cloud =
+        connect::cloud_of(&settings, console).await.map_err(|failure| match failure.hint {
+            Some(hint) if hint.contains("[cloud]") => Failure {
+                hint: Some(
+                    "give --region, or set AWS_REGION, or a region in the AWS profile".into(),
+                ),
+                ..failure
+            },
+            hint => Failure { hint, ..failure },
+        })?;
+    let (owner, name, _) = wanted.os.base();
     let found = first_look(&cloud, owner, name).await?;
     if found.base.is_none() {
         let text =
             format!("owner {owner} has no AMI whose name matches {name} in {}", cloud.region());
         return Err(Failure::failed(text).hint("choose another --os, or write `base` by hand"));
     }
-    Ok(text(args, &found, cloud.region()))
+    Ok(text(wanted, &found, cloud.region()))
 }
 
-fn text(args: &InitArgs, found: &FirstLook, region: &str) -> String {
-    let (owner, name, user) = args.os.base();
-    let os = args.os.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default();
-    let profile =
-        args.profile.as_ref().map(|it| format!("profile = \"{it}\"\n")).unwrap_or_default();
+fn text(wanted: &Wanted<'_>, found: &FirstLook, region: &str) -> String {
+    let (owner, name, user) = wanted.os.base();
+    let os = wanted.os.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default();
+    let profile = wanted.profile.map(|it| format!("profile = {}\n", toml::Value::from(it)));
+    let profile = profile.unwrap_or_default();
     let base = found.base.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
     let network = match &found.network {
         FoundNetwork::DefaultVpc => String::new(),
@@ -125,10 +140,8 @@ mod tests {
             (FoundNetwork::None, "\n# subnet = "),
         ] {
             let found = FirstLook { account: "123456789012".into(), base: None, network };
-            let folder = "x".into();
-            let (profile, region) = (Some("ci".into()), None);
-            let args = InitArgs { folder, aws: true, os: Os::Ubuntu2404, profile, region };
-            let text = text(&args, &found, "eu-west-1");
+            let wanted = Wanted { os: Os::Ubuntu2404, profile: Some("ci"), region: None };
+            let text = text(&wanted, &found, "eu-west-1");
             assert!(text.contains(line) && text.contains("profile = \"ci\"\n"), "{text}");
             let mistakes = check(std::path::Path::new("/nowhere/amiable.toml"), &text);
             assert!(mistakes.iter().all(|it| it.only_bakes), "{text}: {mistakes:?}");

@@ -41,6 +41,11 @@ pub(super) enum Column {
 }
 
 impl Column {
+    /// Whether it may be shortened: ids and times are of use as a whole only.
+    pub(super) fn may_shrink(self) -> bool {
+        matches!(self, Column::Template | Column::Name | Column::UsedBy)
+    }
+
     pub(super) fn title(self) -> &'static str {
         match self {
             Column::Ami => "AMI",
