@@ -99,7 +99,7 @@ fn what_was_rolled_back_is_kept_whatever_the_rules_say() {
     farm.stdout(&["update", "agent", "-q"]);
     farm.stdout(&["rollback", "agent", "-q"]);
     farm.wait_until_empty();
-    let told = farm.amiable(&["prune", "--yes", "--explain", "--keep", "0", "--younger", "1ms"]);
+    let told = farm.amiable(&["prune", "--explain", "--keep", "0", "--younger", "1ms"]);
     assert!(told.contains("it was rolled back; while it exists"), "{told}");
     farm.stdout(&["prune", "--yes", "--keep", "0", "--younger", "1ms", "-q"]);
     let plan = farm.amiable(&["plan"]);
