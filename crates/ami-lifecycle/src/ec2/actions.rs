@@ -97,7 +97,7 @@ macro_rules! for_each_action {
             "ec2" EnableImageDeregistrationProtection Changes WRITES [] (|ec2, _at|
                 ec2.enable_image_deregistration_protection().image_id(NO_IMAGE));
             "ec2" GetAllowedImagesSettings Reads READS [Doctor] ByUse;
-            "ec2" GetConsoleOutput Reads READS [] (|ec2, _at|
+            "ec2" GetConsoleOutput Reads READS [Bake Verify] (|ec2, _at|
                 ec2.get_console_output().instance_id(NO_INSTANCE));
             "ec2" ImportKeyPair Makes WRITES [] (|ec2, _at|
                 ec2.import_key_pair().key_name(NO_KEY_PAIR)

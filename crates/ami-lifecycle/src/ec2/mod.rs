@@ -17,7 +17,7 @@ pub(crate) mod instance_type;
 pub(crate) mod instances;
 pub(crate) mod launch_templates;
 pub(crate) mod lookup;
-mod network;
+pub(crate) mod network;
 pub(crate) mod own_address;
 pub(crate) mod parameters;
 mod permissions;

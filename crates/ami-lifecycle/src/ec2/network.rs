@@ -13,6 +13,16 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 const COMPLETE: [&str; 4] =
     ["create-complete", "update-in-progress", "update-failed", "update-complete"];
 
+/// A subnet of the account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FoundSubnet {
+    pub(crate) id: String,
+    /// It gives instances a public address.
+    pub(crate) is_public: bool,
+    /// It is its zone's one of the default VPC, where instances start that name none.
+    pub(crate) is_default: bool,
+}
+
 impl Cloud {
     /// The region's default VPC, by id.
     pub(crate) async fn default_vpc(&self) -> Result<Option<String>, CloudError> {
@@ -69,12 +79,21 @@ impl Cloud {
         Ok((answer.state.unwrap_or_default(), providers))
     }
 
-    /// The subnets in which instances can start, each with whether it gives them a public address.
-    pub(crate) async fn subnets(&self) -> Result<Vec<(String, bool)>, CloudError> {
+    /// The subnets in which instances can start, by their ids.
+    pub(crate) async fn subnets(&self) -> Result<Vec<FoundSubnet>, CloudError> {
         let request = self.ec2.describe_subnets().filters(filter("state", "available"));
         let answer = self.call(Action::DescribeSubnets, "", request.send()).await?;
-        let of = |it: Subnet| Some((it.subnet_id?, it.map_public_ip_on_launch.unwrap_or(false)));
-        Ok(answer.subnets.unwrap_or_default().into_iter().filter_map(of).collect())
+        let of = |it: Subnet| {
+            Some(FoundSubnet {
+                id: it.subnet_id?,
+                is_public: it.map_public_ip_on_launch.unwrap_or(false),
+                is_default: it.default_for_az.unwrap_or(false),
+            })
+        };
+        let mut found: Vec<FoundSubnet> =
+            answer.subnets.unwrap_or_default().into_iter().filter_map(of).collect();
+        found.sort();
+        Ok(found)
     }
 
     /// The VPC that a subnet is in.

@@ -2,6 +2,7 @@
 
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
+use crate::ec2::network::FoundSubnet;
 use crate::model::facts::ImageFacts;
 use crate::model::template::Architecture;
 use crate::operations::base::newest;
@@ -40,13 +41,43 @@ pub enum FoundNetwork {
 pub async fn first_look(cloud: &Cloud, owner: &str, name: &str) -> Result<FirstLook, CloudError> {
     let account = cloud.identity().await?.account;
     let base = newest(cloud, owner, name, Architecture::X86_64).await?;
-    let network = if cloud.default_vpc().await?.is_some() {
-        FoundNetwork::DefaultVpc
-    } else {
-        match cloud.subnets().await?.into_iter().max_by_key(|(_, is_public)| *is_public) {
-            Some((id, is_public)) => FoundNetwork::Subnet { id, is_public },
-            None => FoundNetwork::None,
-        }
-    };
+    let network = choose(&cloud.subnets().await?);
     Ok(FirstLook { account, base, network })
+}
+
+/// The default VPC, if it has a subnet; else the first subnet by its id, if possible one that gives public
+/// addresses. Pure.
+fn choose(subnets: &[FoundSubnet]) -> FoundNetwork {
+    if subnets.iter().any(|it| it.is_default) {
+        return FoundNetwork::DefaultVpc;
+    }
+    match subnets.iter().find(|it| it.is_public).or(subnets.first()) {
+        Some(FoundSubnet { id, is_public, .. }) => {
+            FoundNetwork::Subnet { id: id.clone(), is_public: *is_public }
+        }
+        None => FoundNetwork::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_is_named_where_there_is_no_default_one() {
+        let subnet = |id: &str, is_public, is_default| FoundSubnet {
+            id: id.to_owned(),
+            is_public,
+            is_default,
+        };
+        let of = |id: &str, is_public| FoundNetwork::Subnet { id: id.to_owned(), is_public };
+        for (subnets, expected) in [
+            (vec![], FoundNetwork::None),
+            (vec![subnet("a", false, false), subnet("b", false, false)], of("a", false)),
+            (vec![subnet("a", false, false), subnet("b", true, false)], of("b", true)),
+            (vec![subnet("a", false, false), subnet("b", true, true)], FoundNetwork::DefaultVpc),
+        ] {
+            assert_eq!(choose(&subnets), expected, "{subnets:?}");
+        }
+    }
 }

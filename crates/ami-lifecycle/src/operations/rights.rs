@@ -13,7 +13,7 @@ use crate::model::consumer::Consumer;
 use crate::model::naming::Pattern;
 use crate::model::operation::Operation;
 use crate::model::reach::{AddressKind, Connect};
-use crate::model::template::{Base, HostKey, KeyPair, Template};
+use crate::model::template::{Base, KeyPair, Template};
 
 impl Operation {
     /// What it calls for these templates.
@@ -37,9 +37,6 @@ impl Operation {
             actions.insert(Action::DescribeSubnets);
         }
         actions.extend(self.reach_actions(templates));
-        if starts && any(|it| it.host_key == HostKey::Console || it.agent.is_some()) {
-            actions.insert(Action::GetConsoleOutput);
-        }
         if starts && any(|it| it.launch.instance_profile.is_some()) {
             actions.insert(Action::PassRole);
         }

@@ -1,5 +1,7 @@
 //! `amiable prune`.
 
+use std::time::Duration;
+
 use ami_lifecycle::{
     Ami, Decision, Deletion, InRegion, KeepReason, NotDeleted, NotPruned, Objection, Place,
     PruneRequest, Pruned, RegionPrune, RetireStep, Retirement,
@@ -199,6 +201,9 @@ fn not_pruned(error: NotPruned, console: &Console) -> Failure {
 fn override_rules(args: &PruneArgs, config: &mut Config) -> Outcome {
     let younger = match &args.younger {
         None => None,
+        Some(text) if matches!(text.as_str(), "0" | "0s" | "0m" | "0h" | "0d" | "0w") => {
+            Some(Duration::ZERO)
+        }
         Some(text) => Some(parse_days(text).ok_or_else(|| {
             Failure::usage(format!("`{text}` is not an age")).hint("write 30d, 6w or 36h")
         })?),

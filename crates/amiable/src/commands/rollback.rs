@@ -27,7 +27,7 @@ pub(crate) struct RollbackArgs {
     #[arg(add = ArgValueCompleter::new(complete::templates))]
     template: String,
     /// Generation to make current
-    #[arg(long, value_name = "GENERATION")]
+    #[arg(long, value_name = "GENERATION", value_parser = generation)]
     to: Option<u64>,
     /// Do not roll: consumers keep the AMI that they name now
     #[arg(long)]
@@ -35,6 +35,10 @@ pub(crate) struct RollbackArgs {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+}
+
+fn generation(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a generation, such as 4: `amiable list` shows them".into())
 }
 
 pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Console) -> Outcome {

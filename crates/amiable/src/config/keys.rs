@@ -220,7 +220,7 @@ pub(crate) static JENKINS: Table = Table {
 pub(crate) static TEMPLATE: Table = Table {
     title: "[template.NAME]",
     text: "What goes into an AMI. All keys except `consumer` may also be in `[defaults]`, for templates that do not have their own.",
-    keys: &TEMPLATE_KEYS,
+    keys: TEMPLATE_KEYS,
 };
 
 /// What all templates have that do not have their own.
@@ -231,7 +231,7 @@ pub(crate) static DEFAULTS: Table = Table {
     keys: TEMPLATE_KEYS.split_at(TEMPLATE_KEYS.len() - 1).0,
 };
 
-static TEMPLATE_KEYS: [Key; 42] = [
+static TEMPLATE_KEYS: &[Key] = &[
     key("system", Text, Required, "\"jenkins\"", "The build system that the AMI serves."),
     key("os", Text, Required, "\"debian-12\"", "The operating system release."),
     key(

@@ -31,7 +31,7 @@ impl BakeView {
         let bar = console.progress().map(|progress| {
             let style = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})");
             let bar = progress.add(ProgressBar::new_spinner());
-            bar.set_style(style.expect("a constant template is right or wrong in every run"));
+            bar.set_style(style.expect("a constant template is valid in every run or in none"));
             bar.set_prefix(template.to_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar

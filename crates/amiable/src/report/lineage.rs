@@ -1,6 +1,7 @@
 //! What each AMI was baked from, as a graph: bases at the left, templates on templates to the right of
 //! those, copies in other regions at the end.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -24,85 +25,98 @@ struct Node {
     row: usize,
 }
 
+/// What is drawn.
+#[derive(Default)]
+struct Graph {
+    nodes: Vec<Node>,
+    /// From which box to which.
+    edges: Vec<(usize, usize)>,
+    /// By the AMI's id.
+    places: BTreeMap<String, usize>,
+    /// How many boxes each column has.
+    heights: BTreeMap<usize, usize>,
+}
+
+impl Graph {
+    /// Adds a box to a column, below those that it has, and not above a row.
+    fn add(
+        &mut self,
+        ami: &str,
+        title: &str,
+        below: &str,
+        (column, first): (usize, usize),
+    ) -> usize {
+        let height = self.heights.entry(column).or_insert(first);
+        let row = *height;
+        *height += 1;
+        let (title, below) = (title.to_owned(), below.to_owned());
+        self.nodes.push(Node { title, below, is_current: false, column, row });
+        self.places.insert(ami.to_owned(), self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    /// Adds an AMI with a line from what it was made from.
+    fn add_ami(&mut self, ami: &Ami, title: &str, from: usize, place: (usize, usize)) {
+        let to = self.add(&ami.ami, title, &ami.ami, place);
+        self.nodes[to].is_current = ami.status == Status::Current;
+        self.edges.push((from, to));
+    }
+
+    /// How many rows there are.
+    fn rows(&self) -> usize {
+        self.nodes.iter().map(|it| it.row + 1).max().unwrap_or(0)
+    }
+}
+
 pub(super) fn lineage(report: &Report) -> Markup {
     let Some(first) = report.regions.first() else { return html! {} };
-    let shown = |ami: &&Ami| matches!(ami.status, Status::Current | Status::Previous);
-    let amis: Vec<&Ami> = first.fleet.amis().iter().filter(shown).collect();
-    // The current one of each template, and the two newest.
+    let (kept, templates) = kept(first.fleet.amis());
+    if kept.is_empty() {
+        return html! { p.none { "No AMI was ever current." } };
+    }
+    if templates > MOST {
+        return html! { p.none { (templates) " templates are too many for a graph." } };
+    }
+    let mut sorted: Vec<(usize, &Ami)> =
+        kept.values().map(|ami| (depth(ami, &kept), *ami)).collect();
+    sorted.sort_by_key(|(depth, ami)| (*depth, &ami.template, Reverse(ami.generation)));
+    let mut graph = Graph::default();
+    for (column, ami) in &sorted {
+        let base = graph.places.get(&ami.base_ami).copied();
+        let base = base.unwrap_or_else(|| graph.add(&ami.base_ami, &ami.base_ami, "base", (0, 0)));
+        let title = format!("{} {}", ami.template, ami.generation);
+        graph.add_ami(ami, &title, base, (*column, 0));
+    }
+    // Below all others, so that no line to a copy runs behind a box.
+    let place = (sorted.last().map_or(1, |(depth, _)| *depth) + 1, graph.rows());
+    for region in report.regions.iter().skip(1) {
+        for ami in region.fleet.amis().iter().filter(|it| was_current(it)) {
+            let origin = ami.copy_of.as_ref().and_then(|of| graph.places.get(of)).copied();
+            if let Some(origin) = origin {
+                graph.add_ami(ami, &region.region, origin, place);
+            }
+        }
+    }
+    drawn(&graph)
+}
+
+fn was_current(ami: &Ami) -> bool {
+    matches!(ami.status, Status::Current | Status::Previous)
+}
+
+/// The current AMI of each template, and its two newest; how many templates there are. `amis` are by
+/// template, newest first.
+fn kept(amis: &[Ami]) -> (BTreeMap<&str, &Ami>, usize) {
     let mut kept: BTreeMap<&str, &Ami> = BTreeMap::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for ami in &amis {
+    for ami in amis.iter().filter(|it| was_current(it)) {
         let count = counts.entry(ami.template.as_str()).or_default();
         *count += 1;
         if *count <= 2 || ami.status == Status::Current {
             kept.insert(ami.ami.as_str(), ami);
         }
     }
-    if kept.is_empty() {
-        return html! { p.none { "No AMI was ever current." } };
-    }
-    if counts.len() > MOST {
-        return html! { p.none { (counts.len()) " templates are too many for a graph." } };
-    }
-    let (mut nodes, mut edges) = (Vec::new(), Vec::new());
-    let mut bases: BTreeMap<String, usize> = BTreeMap::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut rows: Vec<usize> = Vec::new();
-    let mut sorted: Vec<&&Ami> = kept.values().collect();
-    sorted.sort_by_key(|ami| {
-        (depth(ami, &kept), ami.template.clone(), std::cmp::Reverse(ami.generation))
-    });
-    let mut place = |column: usize| {
-        rows.resize(rows.len().max(column + 1), 0);
-        rows[column] += 1;
-        rows[column] - 1
-    };
-    for ami in &sorted {
-        let column = depth(ami, &kept);
-        let from = match places.get(&ami.base_ami) {
-            Some(index) => *index,
-            None => *bases.entry(ami.base_ami.clone()).or_insert_with(|| {
-                let row = place(0);
-                let title = ami.base_ami.clone();
-                nodes.push(Node { title, below: "base".into(), is_current: false, column: 0, row });
-                nodes.len() - 1
-            }),
-        };
-        let row = place(column);
-        nodes.push(Node {
-            title: format!("{} {}", ami.template, ami.generation),
-            below: ami.ami.to_string(),
-            is_current: ami.status == Status::Current,
-            column,
-            row,
-        });
-        places.insert(ami.ami.to_string(), nodes.len() - 1);
-        edges.push((from, nodes.len() - 1));
-    }
-    let last = sorted.iter().map(|ami| depth(ami, &kept)).max().unwrap_or(1) + 1;
-    // Below all others, so that no line to a copy runs behind a box.
-    let lowest = rows_of(&nodes);
-    for region in report.regions.iter().skip(1) {
-        for ami in region.fleet.amis().iter().filter(shown) {
-            let origin = ami.copy_of.as_ref().and_then(|of| places.get(of)).copied();
-            let Some(from) = origin else { continue };
-            let row = lowest + place(last);
-            nodes.push(Node {
-                title: region.region.clone(),
-                below: ami.ami.to_string(),
-                is_current: ami.status == Status::Current,
-                column: last,
-                row,
-            });
-            edges.push((from, nodes.len() - 1));
-        }
-    }
-    drawn(&nodes, &edges)
-}
-
-/// How many rows there are.
-fn rows_of(nodes: &[Node]) -> usize {
-    nodes.iter().map(|it| it.row + 1).max().unwrap_or(0)
+    (kept, counts.len())
 }
 
 /// How many templates it is based on, counted from 1.
@@ -119,9 +133,10 @@ fn depth(ami: &Ami, all: &BTreeMap<&str, &Ami>) -> usize {
     depth
 }
 
-fn drawn(nodes: &[Node], edges: &[(usize, usize)]) -> Markup {
+fn drawn(graph: &Graph) -> Markup {
+    let Graph { nodes, edges, .. } = graph;
     let width = nodes.iter().map(|it| it.column).max().unwrap_or(0) * ACROSS + WIDTH + 2;
-    let height = rows_of(nodes).saturating_sub(1) * DOWN + HEIGHT + 2;
+    let height = graph.rows().saturating_sub(1) * DOWN + HEIGHT + 2;
     let at = |node: &Node| (node.column * ACROSS + 1, node.row * DOWN + 1);
     let mut lines = String::new();
     for (from, to) in edges {

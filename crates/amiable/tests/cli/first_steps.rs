@@ -46,7 +46,7 @@ fn init_writes_a_configuration_for_the_account_that_it_finds() {
 #[test]
 fn what_cannot_be_found_is_told_and_nothing_is_written() {
     let farm = farm();
-    farm.stdout(&["local", "fault", "--call", "DescribeVpcs=VPCIdNotSpecified"]);
+    farm.stdout(&["local", "fault", "--call", "DescribeSubnets=UnauthorizedOperation"]);
     let failed = amiable(&farm, &["init", "--aws"]);
     assert!(failed.contains("status: 1") && !farm.path("amiable.toml").exists(), "{failed}");
     farm.stdout(&["local", "fault", "--off"]);

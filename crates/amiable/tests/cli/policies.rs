@@ -184,6 +184,8 @@ fn distributing_needs_what_its_policy_allows_and_nothing_else() {
                  deregistration_protection = true\n";
     farm.edit("amiable.toml", "[template.agent]\n", terms);
     let mut policy = restrict(&farm, "update");
+    // Only a machine that nobody can log in to is asked for its console.
+    assert!(policy.remove("GetConsoleOutput"));
     // No dead process has left a rule, or an image.
     policy.remove("DescribeSecurityGroupRules");
     for action in USERS {

@@ -298,7 +298,6 @@ mod tests {
                 &Action::CopyImage,
                 &Action::DeleteKeyPair,
                 &Action::EnableImage,
-                &Action::GetConsoleOutput,
                 &Action::ImportKeyPair,
                 &Action::ListImagesInRecycleBin,
                 &Action::PassRole,
