@@ -87,6 +87,7 @@ fn chromium() -> Option<PathBuf> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "what is left out is told")]
 fn a_browser_shows_a_fleet_of_every_state() {
     let farm = fleet();
     farm.stdout(&["report", "--html", "report.html", "--gib-month", "0.05"]);
