@@ -139,7 +139,7 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Tells of the templates for which there is nothing to do; the others are the work.
+    /// Tells of the templates that need no work; returns the others.
     fn begin(&self) -> Vec<&Template> {
         let mut work = Vec::new();
         for template in self.request.templates {

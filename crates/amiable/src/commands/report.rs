@@ -69,7 +69,7 @@ async fn look(config: &Config, console: &Console) -> Result<Report, Failure> {
     Ok(ami_lifecycle::report(&request).await?)
 }
 
-/// Whoever reads it meanwhile sees the old page or the new one. What is no regular file, such as a pipe, is
+/// Whoever reads it meanwhile sees the old page or the new one. A pipe or a device is
 /// written to; what a link leads to is replaced, and not the link.
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let old = std::fs::metadata(path).ok();
