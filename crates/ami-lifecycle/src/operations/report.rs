@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use crate::consumer::{Consumers, Holders};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
-use crate::model::ami::{Ami, Status};
 use crate::model::fleet::Fleet;
 use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::model::naming::Pattern;
 use crate::model::template::Template;
+use crate::operations::objection::Objection;
 use crate::operations::place::InRegion;
 use crate::operations::plan::request::PlanRequest;
 use crate::operations::plan::{Planned, plan};
+use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::prune::region_plan::RegionPrune;
 use crate::operations::prune::{PruneRequest, plan_prune};
 use crate::operations::usage::{self, User};
@@ -58,7 +59,7 @@ pub struct RegionReport {
     pub fleet: Arc<Fleet>,
     /// What `prune` would do.
     pub prune: RegionPrune,
-    /// Who uses the AMIs that are current, or were.
+    /// Who uses the AMIs that are current or to go back to, and those that `prune` keeps for it.
     pub users: Vec<(AmiId, User)>,
     /// Who may, as that could not be looked up, and why.
     pub unknown: Vec<(String, String)>,
@@ -83,15 +84,21 @@ pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<Clou
         with_consumers: true,
         now: time,
     };
-    let planned = plan(&request).await.map_err(at_home)?;
-    let prunes = plan_prune(&PruneRequest { cloud, consumers, only: &[], is_gone, limit }).await?;
-    let first = cloud.fleet(namespace).await.map_err(at_home)?;
+    let pruning = PruneRequest { cloud, consumers, only: &[], is_gone, limit };
+    // Who asks at the same time shares the calls.
+    let (planned, prunes, first) =
+        tokio::join!(plan(&request), plan_prune(&pruning), cloud.fleet(namespace));
+    let (planned, prunes) = (planned.map_err(at_home)?, prunes?);
+    let first = first.map_err(at_home)?;
     let holders = consumers.holders(cloud, &first).await;
     let mut regions = Vec::new();
     for prune in prunes {
         let there = &prune.place.cloud;
-        let fleet = there.fleet(namespace).await.map_err(|error| prune.place.failed(error))?;
-        let (users, unknown) = users(there, &holders, &fleet).await;
+        let fleet = match &prune.place.region {
+            None => first.clone(),
+            Some(_) => there.fleet(namespace).await.map_err(|error| prune.place.failed(error))?,
+        };
+        let (users, unknown) = users(&prune, &holders).await;
         let region = there.region().to_owned();
         regions.push(RegionReport { region, fleet, prune, users, unknown });
     }
@@ -100,17 +107,35 @@ pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<Clou
     Ok(Report { time, planned, regions })
 }
 
-/// Who uses the AMIs that agents may have been launched from.
+/// Whether it is current, or a rule keeps it to go back to.
+fn is_way_back(kept: &KeepReason) -> bool {
+    matches!(
+        kept,
+        KeepReason::Current
+            | KeepReason::Before { .. }
+            | KeepReason::WayBack
+            | KeepReason::RolledBack
+    )
+}
+
+/// Who uses the AMIs that are current or that a rule keeps as a way back; who uses others was looked for by
+/// `prune`, as far as these are to go.
 async fn users(
-    cloud: &Cloud,
+    plan: &RegionPrune,
     holders: &Holders,
-    fleet: &Fleet,
 ) -> (Vec<(AmiId, User)>, Vec<(String, String)>) {
-    let is_asked = |ami: &&Ami| matches!(ami.status, Status::Current | Status::Previous);
-    let amis: Vec<AmiId> = fleet.amis().iter().filter(is_asked).map(|it| it.ami.clone()).collect();
-    let (mut users, mut unknown) = (Vec::new(), Vec::new());
+    let (mut amis, mut users, mut unknown) = (Vec::new(), Vec::new(), plan.unknown.clone());
+    for Decision { ami, kept, .. } in &plan.fates {
+        if kept.iter().any(is_way_back) {
+            amis.push(ami.clone());
+        }
+        users.extend(kept.iter().filter_map(|kept| match kept {
+            KeepReason::Objected(Objection::Used(user)) => Some((ami.clone(), user.clone())),
+            _ => None,
+        }));
+    }
     for some in amis.chunks(AT_ONCE) {
-        let mut usage = usage::of(cloud, some).await;
+        let mut usage = usage::of(&plan.place.cloud, some).await;
         usage.add_holders(holders, some);
         users.extend(usage.users);
         unknown.extend(usage.unknown);

@@ -12,13 +12,21 @@ use clap::Args;
 use self::aws::{Os, Wanted, look};
 use crate::args::{Global, Output};
 use crate::commands::doctor::{DoctorArgs, doctor};
-use crate::config::FILE_NAME;
+use crate::config::{FILE_NAME, json_schema};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
+use crate::render::json::json;
 
 /// The example.
 const EXAMPLE: &str = include_str!("init/amiable.toml");
 const SCRIPT: &str = include_str!("init/setup-agent");
+
+const SCHEMA: &str = "amiable.schema.json";
+/// Editors with taplo look for the schema in this line.
+const FOR_EDITORS: &str = "#:schema amiable.schema.json
+# Editors with taplo complete and check keys by it; `amiable schema > amiable.schema.json` writes it anew.
+
+";
 
 /// Write a commented amiable.toml that works as is with the local endpoint
 ///
@@ -52,13 +60,18 @@ pub(crate) async fn init(args: InitArgs, global: &Global, console: &Console) -> 
     let (profile, region) = (args.profile.as_deref(), args.region.as_deref());
     let wanted = Wanted { os: args.os, profile, region };
     let text = if args.aws { look(&wanted, console).await? } else { EXAMPLE.to_owned() };
-    let script = args.folder.join("init/setup-agent");
-    write_new(&config, &text, 0o644)?;
-    if !script.exists() {
-        write_new(&script, SCRIPT, 0o755)?;
+    write_new(&config, &format!("{FOR_EDITORS}{text}"), 0o644)?;
+    let mut wrote = vec![config.display().to_string()];
+    let schema = format!("{}\n", json(&json_schema()));
+    for (name, text, mode) in [(SCHEMA, &*schema, 0o644), ("init/setup-agent", SCRIPT, 0o755)] {
+        let path = args.folder.join(name);
+        if !path.exists() {
+            write_new(&path, text, mode)?;
+            wrote.push(path.display().to_string());
+        }
     }
     let next = if args.aws { "" } else { NEXT };
-    console.message(&format!("wrote {} and {}{next}", config.display(), script.display()));
+    console.message(&format!("wrote {}{next}", wrote.join(", ")));
     if !args.aws {
         return Ok(());
     }

@@ -1,9 +1,11 @@
 //! `amiable report`.
 
+mod serve;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ami_lifecycle::{Report, ReportRequest};
+use ami_lifecycle::ReportRequest;
 use clap::Args;
 
 use crate::args::Global;
@@ -22,12 +24,15 @@ use crate::{connect, surroundings};
 /// that EC2 may be asked for a usage report of an AMI that is shared with other accounts.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  amiable report --html fleet.html --open\n  amiable report --html public/index.html --gib-month 0.05"
+    after_long_help = "Examples:\n  amiable report --html fleet.html --open\n  amiable report --html public/index.html --gib-month 0.05\n  amiable report --serve"
 )]
 pub(crate) struct ReportArgs {
     /// File to write
-    #[arg(long, value_name = "FILE")]
-    html: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "serve")]
+    html: Option<PathBuf>,
+    /// Serve the page as it is now to browsers of this machine, until Ctrl-C, on a free port or this one
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", conflicts_with = "html")]
+    serve: Option<u16>,
     /// Open it in the browser
     #[arg(long)]
     open: bool,
@@ -45,18 +50,38 @@ fn price(text: &str) -> Result<f64, String> {
 const LIMIT: usize = 1000;
 
 pub(crate) async fn report(args: ReportArgs, global: &Global, console: &Console) -> Outcome {
+    let Some(path) = &args.html else {
+        return live(&args, global, console).await;
+    };
     let config = load_config_for(global, Need::Look)?;
-    let found = look(&config, console).await?;
-    let settings = Settings { namespace: &config.namespace.0, gib_month: args.gib_month };
-    let html = page(&found, &config.templates, &settings);
-    write_whole(&args.html, &html).map_err(|error| {
-        Failure::failed(format!("failed to write {}: {error}", args.html.display()))
-    })?;
-    console.message(&format!("wrote {}", args.html.display()));
-    if args.open { open(&args.html) } else { Ok(()) }
+    let html = look(&config, args.gib_month, console).await?;
+    write_whole(path, &html)
+        .map_err(|error| Failure::failed(format!("failed to write {}: {error}", path.display())))?;
+    console.message(&format!("wrote {}", path.display()));
+    if args.open { open(path) } else { Ok(()) }
 }
 
-async fn look(config: &Config, console: &Console) -> Result<Report, Failure> {
+/// Shows what there is whenever a browser asks; the configuration is read again, too.
+async fn live(args: &ReportArgs, global: &Global, console: &Console) -> Outcome {
+    load_config_for(global, Need::Look)?;
+    let page = async || {
+        let config = load_config_for(global, Need::Look)?;
+        look(&config, args.gib_month, console).await
+    };
+    let started = |url: &str| {
+        console.result(url);
+        console.message("press Ctrl-C to stop");
+        if args.open { open(Path::new(url)) } else { Ok(()) }
+    };
+    serve::serve(args.serve.unwrap_or_default(), page, started).await
+}
+
+/// The page of what there is.
+async fn look(
+    config: &Config,
+    gib_month: Option<f64>,
+    console: &Console,
+) -> Result<String, Failure> {
     let cloud = connect::cloud(config, console).await?;
     let jenkins = connect::jenkins(config);
     let request = ReportRequest {
@@ -66,7 +91,8 @@ async fn look(config: &Config, console: &Console) -> Result<Report, Failure> {
         is_gone: &surroundings::is_gone,
         limit: LIMIT,
     };
-    Ok(ami_lifecycle::report(&request).await?)
+    let found = ami_lifecycle::report(&request).await?;
+    Ok(page(&found, &config.templates, &Settings { namespace: &config.namespace.0, gib_month }))
 }
 
 /// Whoever reads it meanwhile sees the old page or the new one. A pipe or a device is

@@ -2,14 +2,16 @@
 
 use ami_lifecycle::{AmiId, NotRestored, Place, Restored};
 use clap::Args;
+use serde_json::json;
 
 use crate::ami_id::parse_ami_ids;
-use crate::args::Global;
+use crate::args::{Global, Output};
 use crate::commands::support::load_config_for;
 use crate::config::settings::{Config, Need};
 use crate::connect;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, Status};
+use crate::render::json::json as as_json;
 
 /// Restore deleted AMIs and their snapshots from EC2's Recycle Bin
 ///
@@ -20,6 +22,9 @@ pub(crate) struct RestoreArgs {
     /// Ids of AMIs
     #[arg(required = true, value_name = "AMI")]
     amis: Vec<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
 }
 
 pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Console) -> Outcome {
@@ -29,18 +34,25 @@ pub(crate) async fn restore(args: RestoreArgs, global: &Global, console: &Consol
     let mut places = ami_lifecycle::places(&config.templates, &cloud);
     // The first region comes first here: most are there.
     places.reverse();
-    let mut well = true;
+    let (mut well, mut results) = (true, Vec::new());
     for id in &amis {
         match restore_one(id, &config, &places, console).await {
             Ok(restored) => {
-                console.result(&restored.ami.ami);
+                if args.output == Output::Text {
+                    console.result(&restored.ami.ami);
+                }
                 console.message(&text(&restored));
+                results.push(value(&restored));
             }
             Err(failure) => {
                 console.complain(&failure.text());
                 well = false;
+                results.push(json!({ "ami": id, "error": failure.message }));
             }
         }
+    }
+    if args.output == Output::Json {
+        console.result(&as_json(&results));
     }
     if well { Ok(()) } else { Err(Failure::told(Status::Failed)) }
 }
@@ -69,6 +81,17 @@ async fn restore_one(
 
 /// How to see what there is.
 const LISTS: &str = "`aws ec2 list-images-in-recycle-bin` lists it";
+
+fn value(Restored { ami, was_gone }: &Restored) -> serde_json::Value {
+    json!({
+        "ami": ami.ami,
+        "template": ami.template,
+        "generation": ami.generation,
+        "status": ami.status.as_str(),
+        "restored": was_gone,
+        "error": null,
+    })
+}
 
 fn text(restored: &Restored) -> String {
     let Restored { ami, was_gone } = restored;

@@ -35,9 +35,9 @@ pub(crate) enum LocalCommand {
     Stop,
     /// Show whether it is running and what it contains
     Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        /// Output format
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
     },
     /// Print shell exports that make any AWS client use it
     Env,
@@ -177,7 +177,7 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
             server::start(&folder, &args.into_settings(&folder)?, console).await.map(drop)
         }
         LocalCommand::Stop => stop(&folder, console).await,
-        LocalCommand::Status { json } => status(&folder, json, console).await,
+        LocalCommand::Status { output } => status(&folder, output, console).await,
         LocalCommand::Env => env(&folder, console).await,
         LocalCommand::Import(args) => import(&folder, args, console).await,
         LocalCommand::Used(args) => used(&folder, args).await,
@@ -281,7 +281,7 @@ async fn reset(folder: &Folder, yes: bool, console: &Console) -> Outcome {
     }
 }
 
-async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
+async fn status(folder: &Folder, output: Output, console: &Console) -> Outcome {
     let Reply::Status(status) = ask(folder, &Request::Status)
         .await
         .map_err(|failure| failure.hint("run `amiable local start`"))?
@@ -289,7 +289,7 @@ async fn status(folder: &Folder, json: bool, console: &Console) -> Outcome {
         return Err(other_answer());
     };
     let endpoint = read_endpoint(folder)?;
-    if json {
+    if output == Output::Json {
         let value = serde_json::json!({
             "folder": folder.path(),
             "endpoint": endpoint.url(),

@@ -8,7 +8,7 @@ mod parts;
 mod prune;
 
 use ami_lifecycle::{Report, Template};
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use self::parts::Settings;
 
@@ -26,6 +26,35 @@ pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<
         ("durations", "Durations", durations::durations(report)),
         ("amis", "All AMIs", fleet::amis(report)),
     ];
+    let body = html! {
+        header {
+            h1 { (title) }
+            p { (regions.join(", ")) " · " time { (time) } }
+            nav {
+                @for (id, title, _) in &parts { a href={ "#" (id) } { (title) } " " }
+            }
+        }
+        main {
+            @for (id, title, part) in &parts {
+                section id=(id) {
+                    h2 { (title) }
+                    (part)
+                }
+            }
+        }
+    };
+    whole(&title, body)
+}
+
+/// The page that stands for one that could not be made.
+pub(crate) fn failed_page(error: &str) -> String {
+    whole(
+        "amiable",
+        html! { main { section { h2 { "The AMIs could not be looked up" } pre { (error) } } } },
+    )
+}
+
+fn whole(title: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -36,23 +65,7 @@ pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                header {
-                    h1 { (title) }
-                    p { (regions.join(", ")) " · " time { (time) } }
-                    nav {
-                        @for (id, title, _) in &parts { a href={ "#" (id) } { (title) } " " }
-                    }
-                }
-                main {
-                    @for (id, title, part) in &parts {
-                        section id=(id) {
-                            h2 { (title) }
-                            (part)
-                        }
-                    }
-                }
-            }
+            body { (body) }
         }
     };
     page.into_string()

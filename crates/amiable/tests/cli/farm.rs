@@ -175,7 +175,7 @@ impl Farm {
 
     /// What the endpoint has, as its own status says.
     pub(crate) fn status(&self) -> serde_json::Value {
-        let text = self.stdout(&["local", "status", "--json"]);
+        let text = self.stdout(&["local", "status", "--output", "json"]);
         serde_json::from_str::<serde_json::Value>(&text).unwrap()["status"].clone()
     }
 

@@ -22,7 +22,10 @@ fn amiable(farm: &Farm, args: &[&str]) -> String {
 fn init_writes_a_configuration_for_the_account_that_it_finds() {
     let farm = farm();
     let told = amiable(&farm, &["init", "--aws", "ci"]);
-    assert!(told.contains("wrote ci/amiable.toml and ci/init/setup-agent"), "{told}");
+    assert!(
+        told.contains("wrote ci/amiable.toml, ci/amiable.schema.json, ci/init/setup-agent"),
+        "{told}"
+    );
     assert!(told.contains("next: amiable create agent"), "{told}");
     let text = std::fs::read_to_string(farm.path("ci/amiable.toml")).unwrap();
     for line in [

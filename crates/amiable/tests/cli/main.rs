@@ -12,6 +12,7 @@ mod credentials;
 mod deletions;
 mod doctor;
 mod documents;
+mod examples;
 mod farm;
 mod first_steps;
 mod imports;

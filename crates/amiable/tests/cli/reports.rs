@@ -1,5 +1,7 @@
 //! The page about a fleet, as a browser shows it.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,4 +150,51 @@ fn a_page_that_cannot_be_written_is_told_and_the_old_one_stays() {
     let text = farm.amiable(&["report", "--html", "x.html", "--gib-month", "nan"]);
     assert!(text.contains("write a number such as 0.05"), "{text}");
     assert!(std::fs::read_to_string(farm.path("report.html")).unwrap().contains("AMIs of ci"));
+}
+
+/// What the server answers to one request.
+fn ask(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("{request}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_page_that_is_served_is_live_and_only_for_this_machine() {
+    let farm = Farm::with_example(&[]);
+    let mut server = farm.spawn(&["report", "--serve"]);
+    let mut url = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
+    let address = url.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    assert!(address.starts_with("127.0.0.1:"), "{url}");
+    let get = format!("GET / HTTP/1.1\r\nHost: {address}");
+    let none = ask(&address, &get);
+    assert!(none.starts_with("HTTP/1.1 200") && none.contains("there is no current AMI"), "{none}");
+    assert!(none.contains("cache-control: no-store") && none.contains("refresh: 60"), "{none}");
+    // What is baked, and configured, meanwhile is shown.
+    farm.stdout(&["create", "agent", "-q"]);
+    let id = farm.current("agent");
+    farm.edit("amiable.toml", "namespace = \"ci\"", "namespace = \"other\"");
+    let other = ask(&address, &get);
+    assert!(other.contains("AMIs of other") && !other.contains(&id), "{other}");
+    farm.edit("amiable.toml", "namespace = \"other\"", "namespace = \"ci\"");
+    assert!(ask(&address, &get).contains(&id));
+    // A page of another site cannot read it, by whatever name it leads here.
+    let foreign = ask(&address, "GET / HTTP/1.1\r\nHost: example.org");
+    assert!(foreign.starts_with("HTTP/1.1 421") && !foreign.contains(&id), "{foreign}");
+    let post = ask(&address, &format!("POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0"));
+    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
+    // What fails is told, and ends nothing.
+    farm.stdout(&["local", "fault", "--call", "DescribeImages=UnauthorizedOperation"]);
+    let failed = ask(&address, &get);
+    assert!(
+        failed.starts_with("HTTP/1.1 502") && failed.contains("UnauthorizedOperation"),
+        "{failed}"
+    );
+    farm.stdout(&["local", "fault", "--off"]);
+    assert!(ask(&address, &get).starts_with("HTTP/1.1 200"));
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

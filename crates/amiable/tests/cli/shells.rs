@@ -42,13 +42,17 @@ impl Terminal<'_> {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// Waits for a text, and clears the line and the screen then.
-    fn shows(&self, text: &str) {
+    fn wait_for(&self, text: &str) {
         let end = Instant::now() + Duration::from_secs(60);
         while !self.screen().contains(text) {
             assert!(Instant::now() < end, "no `{text}` in:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Waits for a text, and clears the line and the screen then.
+    fn shows(&self, text: &str) {
+        self.wait_for(text);
         self.press(&["C-u"]);
         self.press(&["C-l"]);
     }
@@ -130,11 +134,7 @@ fn colours_are_used_where_they_are_wanted() {
     let terminal = Terminal::new(&farm, 90);
     for (command, colours) in [("amiable validate", true), ("NO_COLOR=1 amiable validate", false)] {
         terminal.press(&[&format!("{command} 2>&1; echo en''d"), "Enter"]);
-        let end = Instant::now() + Duration::from_secs(60);
-        while !terminal.screen().contains("\nend") {
-            assert!(Instant::now() < end, "{}", terminal.screen());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        terminal.wait_for("\nend");
         let output = terminal.command(&["capture-pane", "-p", "-e"]).output().unwrap();
         let screen = String::from_utf8(output.stdout).unwrap();
         assert_eq!(screen.contains("\u{1b}[1m\u{1b}[31m"), colours, "{command}: {screen:?}");
