@@ -8,6 +8,7 @@ use clap_complete::env::Shells;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::render::json::json;
+use crate::render::schema::{COMMANDS, of_output};
 
 /// Print the completion script of a shell
 ///
@@ -33,12 +34,19 @@ pub(crate) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-/// Print the JSON Schema of amiable.toml, for editors
+/// Print the JSON Schema of amiable.toml, or of what a command prints with `--output json`
 ///
 /// Editors with taplo check and complete amiable.toml with it: write it to a file, and put
-/// `#:schema FILE` into the first line of amiable.toml.
+/// `#:schema FILE` into the first line of amiable.toml, as `amiable init` does.
 #[derive(Debug, Args)]
-pub(crate) struct SchemaArgs {}
+#[command(
+    after_long_help = "Examples:\n  amiable schema > amiable.schema.json\n  amiable schema update"
+)]
+pub(crate) struct SchemaArgs {
+    /// The command, such as `list` or `local status` [default: the schema of amiable.toml]
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+}
 
 /// The variable by which a completion script asks for candidates.
 pub(crate) const COMPLETE: &str = "AMIABLE_COMPLETE";
@@ -88,7 +96,15 @@ fn write_pages(folder: &Path, program: clap::Command) -> std::io::Result<()> {
     clap_mangen::generate_to(program, folder)
 }
 
-pub(crate) fn schema(_: &SchemaArgs, console: &Console) -> Outcome {
-    console.result(&json(&crate::config::json_schema()));
+pub(crate) fn schema(args: &SchemaArgs, console: &Console) -> Outcome {
+    let command = args.command.join(" ");
+    let schema = match command.as_str() {
+        "" => crate::config::json_schema(),
+        command => of_output(command).ok_or_else(|| {
+            Failure::usage(format!("there is no schema for `{command}`"))
+                .hint(format!("there is one for {}", COMMANDS.join(", ")))
+        })?,
+    };
+    console.result(&json(&schema));
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod bake;
 pub(crate) mod json;
 pub(crate) mod log;
+pub(crate) mod schema;
 mod table;
 
 pub(crate) use bake::BakeView;

@@ -159,10 +159,12 @@ impl Farm {
     pub(crate) fn stdout(&self, args: &[&str]) -> String {
         let output = self.command("amiable", args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
+        hold_against_schema(args, &output.stdout);
         String::from_utf8(output.stdout).unwrap()
     }
 
     pub(crate) fn transcript(&self, args: &[&str], output: &Output) -> String {
+        hold_against_schema(args, &output.stdout);
         let status = output.status.code().map_or("signal".into(), |status| status.to_string());
         let mut text = format!("$ amiable {}\nstatus: {status}\n", args.join(" "));
         for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
@@ -211,6 +213,24 @@ impl Farm {
         let exports = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         exports.map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned())).collect()
     }
+}
+
+/// What is printed with `--output json` is as `amiable schema` says.
+fn hold_against_schema(args: &[&str], printed: &[u8]) {
+    if printed.is_empty() || !args.windows(2).any(|it| it == ["--output", "json"]) {
+        return;
+    }
+    let words = args.iter().take_while(|it| !it.starts_with('-'));
+    let words: Vec<&str> = words.take(if args[0] == "local" { 2 } else { 1 }).copied().collect();
+    let schema =
+        Command::new(env!("CARGO_BIN_EXE_amiable")).arg("schema").args(&words).output().unwrap();
+    assert!(schema.status.success(), "{schema:?}");
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    let printed: serde_json::Value = serde_json::from_slice(printed).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong = validator.iter_errors(&printed).map(|it| format!("{}: {it}", it.instance_path));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{words:?}: {wrong:#?}\n{printed:#}");
 }
 
 /// Makes equal what differs from run to run: ids by their order, times, ports, folders.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::farm::Farm;
+use crate::farm::{DEFAULTS, Farm, JENKINS, wait_for_line};
 
 /// A full disk under standard output.
 #[test]
@@ -59,4 +59,68 @@ fn control_characters_in_metadata_are_a_mistake() {
     farm.edit("amiable.toml", "ci@example.org", "one\\ntwo");
     let text = farm.amiable(&["validate"]);
     assert!(text.contains("status: 2") && text.contains("has a control character"), "{text}");
+}
+
+/// Whatever has `--output json` prints what `amiable schema` says: farm.rs holds each output against it.
+#[test]
+fn each_command_prints_what_its_schema_says() {
+    let farm = Farm::new(&["--recycle-bin", "7d", "--answer", "file=./verify=4"]);
+    let agent = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
+                 [[template.agent.consumer]]\njenkins = { file = \"config.xml\", agents = [\"linux\"] }\n";
+    let rest =
+        "[template.bad]\n[template.tools]\nbase = { template = \"agent\" }\n[template.new]\n";
+    farm.write(
+        "amiable.toml",
+        &format!("{DEFAULTS}keep = 1\nkeep_younger = \"1s\"\n{agent}{rest}"),
+    );
+    farm.write("init/setup", "#!/bin/sh\n");
+    farm.write("init/verify", "#!/bin/sh\n");
+    farm.write("config.xml", JENKINS);
+    let mut seen: Vec<String> = Vec::new();
+    let mut run = |args: &[&str]| {
+        let local = args[0] == "local";
+        seen.push(args[..if local { 2 } else { 1 }].join(" "));
+        let told = farm.amiable(&[args, &["--output", "json", "-q"]].concat());
+        assert!(told.contains("--- stdout\n"), "{told}");
+        told
+    };
+    run(&["create", "agent"]);
+    run(&["update", "agent", "bad", "tools"]);
+    run(&["update", "agent"]);
+    farm.edit("amiable.toml", "[template.bad]\n", "[template.bad]\nverify = \"verify\"\n");
+    assert!(run(&["update", "bad"]).contains("failed"));
+    assert!(run(&["verify", "bad"]).contains("\"passed\": false"));
+    assert!(run(&["verify", "agent"]).contains("\"passed\": true"));
+    run(&["list"]);
+    run(&["info", "tools"]);
+    run(&["info", "agent"]);
+    farm.edit("amiable.toml", "os = \"debian-12\"", "os = \"debian-13\"\nmax_age = \"1s\"");
+    let plan = run(&["plan"]);
+    for kind in ["config", "base-template", "age", "no-current"] {
+        assert!(plan.contains(&format!("\"kind\": \"{kind}\"")), "{kind}: {plan}");
+    }
+    run(&["rollback", "agent"]);
+    run(&["roll", "agent", "--to", "2", "--diff"]);
+    assert!(run(&["delete", "--dry-run", &farm.current("agent")]).contains("\"used\""));
+    let prune = run(&["prune", "--dry-run"]);
+    assert!(prune.contains("\"rolled-back\"") && prune.contains("\"old\""), "{prune}");
+    let gone = farm.current("bad");
+    farm.stdout(&["delete", "--force", "--yes", &gone, "-q"]);
+    let restored = run(&["restore", &gone, "ami-00000000000000000"]);
+    assert!(restored.contains("\"restored\": true") && restored.contains("Recycle Bin"));
+    let mut bake = farm.spawn(&["create", "new"]);
+    wait_for_line(&mut bake, "instance i-");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    assert!(run(&["sweep", "--dry-run"]).contains("\"instance\""));
+    run(&["doctor"]);
+    run(&["validate"]);
+    run(&["local", "status"]);
+    run(&["local", "calls"]);
+    let hint = farm.amiable(&["schema", "nothing"]);
+    let (_, all) = hint.split_once("there is one for ").unwrap();
+    for command in all.trim().split(", ") {
+        assert!(seen.iter().any(|it| it == command), "{command}");
+        farm.stdout(&["schema", command]);
+    }
 }
