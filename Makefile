@@ -4,7 +4,8 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cache/amiable/bin:$(PATH)
 AMIABLE = $(CARGO_TARGET_DIR)/debug/amiable
 
-.PHONY: demo test build install setup setup-test lint book fast-test fault-sample fault-test real-test weekly-test bench
+.PHONY: demo test build install package package-test setup setup-test setup-package lint deny advisories book
+.PHONY: fast-test fault-sample fault-test real-test weekly-test bench
 
 demo: build
 	@echo "build $$(($$(date +%s) - $$(stat -c %Y $(CARGO_TARGET_DIR)/.demo-began))) s" >&2
@@ -20,7 +21,15 @@ install:
 	cargo install --locked --path crates/amiable --root "$(DESTDIR)$(PREFIX)" --force --no-track
 	scripts/install-extras "$(DESTDIR)$(PREFIX)"
 
-test: setup-test lint book fast-test fault-sample real-test
+# An archive, a .deb and a .rpm, in target/package; and the same installed in clean Debian roots.
+package: setup-package
+	scripts/package
+
+package-test: export AMIABLE_RELEASE_URL ?= file:///tmp/package
+package-test: package
+	scripts/package-test bookworm trixie
+
+test: setup-test lint deny book fast-test fault-sample real-test
 
 setup:
 	scripts/setup
@@ -28,9 +37,20 @@ setup:
 setup-test:
 	scripts/setup test
 
+setup-package:
+	scripts/setup package
+
 lint:
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# What dependencies may be: deny.toml.
+deny:
+	cargo deny --locked check bans licenses sources
+
+# Known vulnerabilities of them, from RustSec's database.
+advisories: setup-test
+	cargo deny --locked check advisories
 
 # The documents as a book, in target/book.
 book:
@@ -53,10 +73,10 @@ fault-sample: export AMIABLE_FAULT_SAMPLE ?= $(shell date +%Y%m%d)
 fault-sample: fault-test
 
 # What is too long for each change: all of the fault matrix, other inputs that tests make up (say
-# PROPTEST_RNG_SEED=20261130 to repeat that day's), and a bake on Debian 13.
+# PROPTEST_RNG_SEED=20261130 to repeat that day's), a bake on Debian 13, and packages.
 weekly-test: export PROPTEST_RNG_SEED ?= $(shell date +%Y%m%d)
 weekly-test: export PROPTEST_CASES ?= 5000
-weekly-test: fault-test
+weekly-test: fault-test package-test
 	cargo test --locked --workspace --lib --bins --test sdk -- fuzz panic wildcard changed shape
 	cargo test --locked --workspace --test round_trips
 	image="$$(scripts/base-image first-boot@trixie)" && \
