@@ -26,13 +26,13 @@ use crate::operations::doctor::quotas::Room;
 use crate::operations::ssh_from;
 use crate::source::baked_from_another_source;
 
-/// Looks at everything that the templates need. Stops early where the credentials are
-/// no good, as nothing else could be told then.
+/// Looks at everything that the templates need, and at the permissions for some operations. Stops
+/// early where the credentials are no good, as nothing else could be told then.
 pub async fn examine_readiness(
     cloud: &Cloud,
-    namespace: &Namespace,
-    pattern: &Pattern,
+    (namespace, pattern): (&Namespace, &Pattern),
     templates: &[Template],
+    operations: &[Operation],
 ) -> Vec<Check> {
     let identity = cloud.identity().await;
     let known = identity.is_ok();
@@ -61,9 +61,13 @@ pub async fn examine_readiness(
     checks.push(quota("quota: vCPUs", quotas::vcpus(cloud, templates).await));
     checks.push(quota("quota: AMIs", quotas::amis(cloud).await));
     let image = image.as_deref().unwrap_or(NO_IMAGE);
-    checks.extend(rights(cloud, pattern, templates, image).await);
-    let tried = cloud.try_auto_scaling().await;
-    checks.extend(tried.map(|(action, answer)| Check::right(action, answer)));
+    let needed = operations.iter().flat_map(|operation| operation.actions(templates, pattern));
+    let needed: BTreeSet<Action> = needed.collect();
+    checks.extend(rights(cloud, &needed, templates, image).await);
+    if needed.contains(&Action::DescribeAutoScalingGroups) {
+        let tried = cloud.try_auto_scaling().await;
+        checks.extend(tried.map(|(action, answer)| Check::right(action, answer)));
+    }
     checks
 }
 
@@ -114,19 +118,16 @@ async fn base_of(cloud: &Cloud, fleet: &Fleet, template: &Template) -> (Check, O
     }
 }
 
-/// Each right that commands need, here and in the regions that AMIs are copied to.
+/// Each right that is needed, here and in the regions that AMIs are copied to.
 async fn rights(
     cloud: &Cloud,
-    pattern: &Pattern,
+    needed: &BTreeSet<Action>,
     templates: &[Template],
     image: &str,
 ) -> Vec<Check> {
-    let operations = Operation::ALL.iter();
-    let actions: BTreeSet<Action> =
-        operations.flat_map(|operation| operation.actions(templates, pattern)).collect();
     let mut checks = Vec::new();
     let mut unasked = Vec::new();
-    for action in actions {
+    for &action in needed {
         match cloud.dry_run(action, cloud.region(), image).await {
             Asked::ByDryRun(answer) => checks.push(Check::right(action, answer)),
             Asked::ByUse => {}
@@ -135,7 +136,8 @@ async fn rights(
     }
     for region in destinations(templates) {
         let there = cloud.in_region(region);
-        for action in [Action::CopyImage, Action::CreateTags] {
+        let there_too = [Action::CopyImage, Action::CreateTags];
+        for action in there_too.into_iter().filter(|it| needed.contains(it)) {
             if let Asked::ByDryRun(answer) = there.dry_run(action, cloud.region(), image).await {
                 let check = Check::right(action, answer);
                 checks.push(Check { name: format!("{} in {region}", check.name), ..check });

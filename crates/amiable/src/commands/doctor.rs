@@ -6,6 +6,7 @@ use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Verdict};
 use clap::Args;
 
 use crate::args::{Global, Output};
+use crate::commands::iam_policy::{Permitted, operations};
 use crate::commands::support::load_config;
 use crate::config::settings::Config;
 use crate::console::Console;
@@ -18,7 +19,13 @@ use crate::{connect, surroundings};
 /// Checks each EC2 permission that the commands need with EC2's DryRun. The exit status is 1
 /// when something needs attention.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  amiable doctor\n  amiable doctor update    # with the permissions of `amiable iam-policy update doctor`"
+)]
 pub(crate) struct DoctorArgs {
+    /// Check the permissions for these commands only [default: all]
+    #[arg(value_enum, value_name = "COMMAND")]
+    pub(super) commands: Vec<Permitted>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
@@ -28,7 +35,9 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     let config = load_config(global)?;
     let cloud = connect::cloud(&config, console).await?;
     let Config { namespace, pattern, templates, .. } = &config;
-    let mut checks = ami_lifecycle::examine_readiness(&cloud, namespace, pattern, templates).await;
+    let operations = operations(&args.commands);
+    let naming = (namespace, pattern);
+    let mut checks = ami_lifecycle::examine_readiness(&cloud, naming, templates, &operations).await;
     checks.extend(programs(templates));
     if let Ok(fleet) = cloud.fleet(namespace).await {
         let jenkins = connect::jenkins(&config);

@@ -28,8 +28,9 @@ pub(crate) struct IamPolicyArgs {
     by_tag: bool,
 }
 
+/// A command that needs permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Permitted {
+pub(super) enum Permitted {
     Create,
     Update,
     Plan,
@@ -66,13 +67,17 @@ impl Permitted {
     }
 }
 
+/// The operations of these commands; all, if there are none.
+pub(super) fn operations(commands: &[Permitted]) -> Vec<Operation> {
+    if commands.is_empty() {
+        return Operation::ALL.to_vec();
+    }
+    commands.iter().map(|command| command.operation()).collect()
+}
+
 pub(crate) fn iam_policy(args: IamPolicyArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config(global)?;
-    let mut operations: Vec<Operation> =
-        args.commands.iter().map(|command| command.operation()).collect();
-    if operations.is_empty() {
-        operations = Operation::ALL.to_vec();
-    }
+    let operations = operations(&args.commands);
     let policy = ami_lifecycle::policy(&PolicyRequest {
         operations: &operations,
         templates: &config.templates,

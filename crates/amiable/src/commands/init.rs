@@ -76,7 +76,7 @@ pub(crate) async fn init(args: InitArgs, global: &Global, console: &Console) -> 
         return Ok(());
     }
     let global = Global { config: Some(config), ..*global };
-    doctor(DoctorArgs { output: Output::Text }, &global, console).await?;
+    doctor(DoctorArgs { commands: Vec::new(), output: Output::Text }, &global, console).await?;
     console.message("next: amiable create agent");
     Ok(())
 }

@@ -20,7 +20,8 @@ const REPORTS: [&str; 3] =
 
 /// What a policy allows, without what no EC2-compatible endpoint is asked for.
 fn allowed(farm: &Farm, command: &str) -> BTreeSet<String> {
-    let text = farm.stdout(&["iam-policy", command]);
+    let commands: Vec<&str> = command.split(' ').collect();
+    let text = farm.stdout(&[&["iam-policy"], &commands[..]].concat());
     let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
     let statements = policy["Statement"].as_array().unwrap().iter();
     let actions = statements.flat_map(|it| it["Action"].as_array().unwrap());
@@ -221,4 +222,21 @@ fn policies_are_printed_for_the_commands_chosen() {
         farm.amiable(&["iam-policy", "lst"]),
     ];
     insta::assert_snapshot!(all.join("\n"));
+}
+
+/// A job that only updates needs no permissions for the other commands, and can check its own.
+#[test]
+fn doctor_checks_the_permissions_for_some_commands() {
+    let farm = demanding_farm();
+    farm.stdout(&["create", "agent", "-q"]);
+    restrict(&farm, "update doctor");
+    let all = farm.amiable(&["doctor"]);
+    assert!(all.contains("status: 1") && all.contains("FAILED  permission: "), "{all}");
+    let some = farm.amiable(&["doctor", "update"]);
+    assert!(some.contains("status: 0") && !some.contains("FAILED"), "{some}");
+    restrict(&farm, "list doctor");
+    let more = farm.amiable(&["doctor", "update"]);
+    assert!(more.contains("status: 1") && more.contains("permission: RunInstances"), "{more}");
+    let fewer = farm.amiable(&["doctor", "list"]);
+    assert!(fewer.contains("status: 0") && !fewer.contains("permission: RunInstances"), "{fewer}");
 }
