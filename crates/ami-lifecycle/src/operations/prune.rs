@@ -69,8 +69,8 @@ async fn plan_fleet(place: &Place, holders: &Holders, request: &FleetRequest<'_>
     deletions.retain(|it| deleted.contains(it.ami.as_str()));
     let created = |it: &Deletion| request.fleet.get(&it.ami).map(|ami| ami.created.clone());
     deletions.sort_by_key(created);
-    let (place, left) = (place.clone(), Vec::new());
-    RegionPrune { place, fates, deletions, retirements, left, unknown, dangling }
+    let (place, fleet, left) = (place.clone(), request.fleet.clone(), Vec::new());
+    RegionPrune { place, fleet, fates, deletions, retirements, left, unknown, dangling }
 }
 
 /// What is retired, and what is taken back.
@@ -145,6 +145,7 @@ fn object(fates: &mut [Decision], looked_at: &[Deletion], others: &[Deletion], l
 mod tests {
     use crate::model::keep::Keep;
     use jiff::SignedDuration;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -184,7 +185,7 @@ mod tests {
     }
 
     fn planned(amis: Vec<Ami>, keep: Keep, limit: usize, used: &str) -> Vec<(String, String)> {
-        let fleet = Fleet::new(amis);
+        let fleet = Arc::new(Fleet::new(amis));
         let templates = [Template { keep, ..template() }];
         let request = FleetRequest {
             fleet: &fleet,

@@ -1,13 +1,10 @@
 //! All that a report of a fleet shows, looked up once. Nothing is changed.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use crate::consumer::{Consumers, Holders};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
-use crate::model::fleet::Fleet;
 use crate::model::id::AmiId;
 use crate::model::lease::IsGone;
 use crate::model::naming::Pattern;
@@ -55,9 +52,7 @@ pub struct Report {
 pub struct RegionReport {
     /// Its name.
     pub region: String,
-    /// Its AMIs.
-    pub fleet: Arc<Fleet>,
-    /// What `prune` would do.
+    /// Its AMIs, and what `prune` would do.
     pub prune: RegionPrune,
     /// Who uses the AMIs that are current or to go back to, and those that `prune` keeps for it.
     pub users: Vec<(AmiId, User)>,
@@ -75,32 +70,28 @@ pub async fn report(request: &ReportRequest<'_>) -> Result<Report, InRegion<Clou
     let at_home = |error| InRegion { region: None, error };
     let time = Timestamp::now();
     let all: Vec<&Template> = templates.iter().collect();
+    let prunes = plan_prune(&PruneRequest { cloud, consumers, only: &[], is_gone, limit }).await?;
+    let first = match prunes.iter().find(|it| it.place.region.is_none()) {
+        Some(prune) => prune.fleet.clone(),
+        None => cloud.fleet(namespace).await.map_err(at_home)?,
+    };
     let request = PlanRequest {
         cloud,
         namespace,
         pattern,
         templates: &all,
         jenkins,
+        fleet: Some(&first),
         with_consumers: true,
         now: time,
     };
-    let pruning = PruneRequest { cloud, consumers, only: &[], is_gone, limit };
-    // Who asks at the same time shares the calls.
-    let (planned, prunes, first) =
-        tokio::join!(plan(&request), plan_prune(&pruning), cloud.fleet(namespace));
-    let (planned, prunes) = (planned.map_err(at_home)?, prunes?);
-    let first = first.map_err(at_home)?;
-    let holders = consumers.holders(cloud, &first).await;
+    let (planned, holders) = tokio::join!(plan(&request), consumers.holders(cloud, &first));
+    let planned = planned.map_err(at_home)?;
     let mut regions = Vec::new();
     for prune in prunes {
-        let there = &prune.place.cloud;
-        let fleet = match &prune.place.region {
-            None => first.clone(),
-            Some(_) => there.fleet(namespace).await.map_err(|error| prune.place.failed(error))?,
-        };
         let (users, unknown) = users(&prune, &holders).await;
-        let region = there.region().to_owned();
-        regions.push(RegionReport { region, fleet, prune, users, unknown });
+        let region = prune.place.cloud.region().to_owned();
+        regions.push(RegionReport { region, prune, users, unknown });
     }
     // The first region is the last that is pruned.
     regions.rotate_right(1);

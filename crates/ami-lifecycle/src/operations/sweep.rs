@@ -4,6 +4,8 @@
 
 mod regions;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 pub use self::regions::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
@@ -60,6 +62,8 @@ fn ended(
 
 /// What was found in a region.
 pub(crate) struct Found {
+    /// The AMIs.
+    pub(crate) fleet: Arc<Fleet>,
     /// What nobody owns any more.
     pub(crate) left: Vec<Leftover>,
     /// The ids of what has a lease that could not be read, so that nobody can tell whose it is.
@@ -151,7 +155,8 @@ pub(crate) async fn find_leftovers(
     let volumes = cloud.volumes_of_namespace(namespace).await?;
     let key_pairs = cloud.key_pairs_of_namespace(namespace).await?;
     let all = Inventory { instances, snapshots, volumes, key_pairs, rules, groups };
-    Ok(Found { left: leftovers(&fleet, &all, is_gone, now), unreadable: unreadable_leases(&all) })
+    let (left, unreadable) = (leftovers(&fleet, &all, is_gone, now), unreadable_leases(&all));
+    Ok(Found { fleet, left, unreadable })
 }
 
 /// Who uses an image, or may; machines of its own bake do not count. EC2 itself refuses for all else.

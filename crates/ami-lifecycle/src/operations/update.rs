@@ -71,8 +71,16 @@ impl UpdateRequest<'_> {
     ) -> Result<Vec<Planned>, NotUpdated> {
         let Context { cloud, namespace, cancel, .. } = &self.context;
         let (pattern, jenkins, now) = (self.pattern, self.consumers.jenkins, Timestamp::now());
-        let request =
-            PlanRequest { cloud, namespace, pattern, templates, jenkins, with_consumers, now };
+        let request = PlanRequest {
+            cloud,
+            namespace,
+            pattern,
+            templates,
+            jenkins,
+            fleet: None,
+            with_consumers,
+            now,
+        };
         tokio::select! {
             () = cancel.cancelled() => Err(NotUpdated::Cancelled),
             planned = plan(&request) => Ok(planned?),

@@ -56,6 +56,7 @@ pub(crate) async fn plan(args: PlanArgs, global: &Global, console: &Console) -> 
         pattern: &config.pattern,
         templates: &templates,
         jenkins: jenkins.as_ref(),
+        fleet: None,
         with_consumers: true,
         now: Timestamp::now(),
     };

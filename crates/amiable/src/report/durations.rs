@@ -13,7 +13,7 @@ const GENERATIONS: usize = 8;
 
 pub(super) fn durations(report: &Report) -> Markup {
     let mut by_template: BTreeMap<&str, Vec<&Ami>> = BTreeMap::new();
-    let amis = report.regions.iter().take(1).flat_map(|it| it.fleet.amis());
+    let amis = report.regions.iter().take(1).flat_map(|it| it.prune.fleet.amis());
     for ami in amis.filter(|ami| !ami.durations.is_empty()) {
         by_template.entry(&ami.template).or_default().push(ami);
     }

@@ -15,7 +15,7 @@ pub(super) fn templates(report: &Report, templates: &[Template]) -> Markup {
     let oldest = ages(report).max().unwrap_or(1).max(1);
     let row = |it: &&Planned| {
         let first = report.regions.first();
-        let current = it.current.as_ref().and_then(|id| first?.fleet.get(id));
+        let current = it.current.as_ref().and_then(|id| first?.prune.fleet.get(id));
         let template = templates.iter().find(|template| template.name == it.template);
         let limit = template.and_then(|template| template.max_age).map(|it| it.as_secs());
         vec![
@@ -34,7 +34,7 @@ pub(super) fn templates(report: &Report, templates: &[Template]) -> Markup {
 
 /// Ages of the current AMIs in seconds.
 fn ages(report: &Report) -> impl Iterator<Item = u64> {
-    let current = report.regions.iter().flat_map(|it| it.fleet.amis());
+    let current = report.regions.iter().flat_map(|it| it.prune.fleet.amis());
     let current = current.filter(|ami| ami.status == Status::Current);
     current.filter_map(|ami| seconds_old(ami, report.time))
 }
@@ -70,7 +70,7 @@ fn todo(todo: Todo) -> Markup {
 pub(super) fn users(report: &Report) -> Markup {
     let mut rows = Vec::new();
     for region in &report.regions {
-        for ami in region.fleet.amis() {
+        for ami in region.prune.fleet.amis() {
             let users = region.users.iter().filter(|(id, _)| *id == ami.ami);
             let users: Vec<String> = users.map(|(_, user)| user.to_string()).collect();
             if !users.is_empty() {
@@ -103,7 +103,7 @@ pub(super) fn users(report: &Report) -> Markup {
 pub(super) fn quarantined(report: &Report) -> Markup {
     let mut rows = Vec::new();
     for region in &report.regions {
-        let amis = region.fleet.amis().iter();
+        let amis = region.prune.fleet.amis().iter();
         for ami in amis.filter(|it| it.status == Status::Quarantined) {
             rows.push(vec![
                 html! { code { (ami.ami) } },
@@ -122,7 +122,7 @@ pub(super) fn quarantined(report: &Report) -> Markup {
 pub(super) fn amis(report: &Report) -> Markup {
     let mut rows = Vec::new();
     for region in &report.regions {
-        for ami in region.fleet.amis() {
+        for ami in region.prune.fleet.amis() {
             rows.push(vec![
                 html! { code { (ami.ami) } },
                 region_of(region),

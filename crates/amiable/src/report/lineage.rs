@@ -70,7 +70,7 @@ impl Graph {
 
 pub(super) fn lineage(report: &Report) -> Markup {
     let Some(first) = report.regions.first() else { return html! {} };
-    let (kept, templates) = kept(first.fleet.amis());
+    let (kept, templates) = kept(first.prune.fleet.amis());
     if kept.is_empty() {
         return html! { p.none { "No AMI was ever current." } };
     }
@@ -90,7 +90,7 @@ pub(super) fn lineage(report: &Report) -> Markup {
     // Below all others, so that no line to a copy runs behind a box.
     let place = (sorted.last().map_or(1, |(depth, _)| *depth) + 1, graph.rows());
     for region in report.regions.iter().skip(1) {
-        for ami in region.fleet.amis().iter().filter(|it| was_current(it)) {
+        for ami in region.prune.fleet.amis().iter().filter(|it| was_current(it)) {
             let origin = ami.copy_of.as_ref().and_then(|of| graph.places.get(of)).copied();
             if let Some(origin) = origin {
                 graph.add_ami(ami, &region.region, origin, place);

@@ -11,7 +11,7 @@ pub(super) fn prune(report: &Report, settings: &Settings<'_>) -> Markup {
         let goes = |fate: &&Decision| fate.is_going() || fate.step == Some(RetireStep::TakeBack);
         for fate in region.prune.fates.iter().filter(goes) {
             let Decision { ami, template, generation, goes, step, .. } = fate;
-            let size = region.fleet.get(ami).map_or(0, |ami| ami.size_gib);
+            let size = region.prune.fleet.get(ami).map_or(0, |ami| ami.size_gib);
             if fate.is_deleted() {
                 deleted += 1;
                 gib += size;

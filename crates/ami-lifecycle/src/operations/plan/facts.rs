@@ -47,7 +47,12 @@ impl Facts {
         let PlanRequest { cloud, namespace, pattern, templates, now, .. } = *request;
         let sources = templates.iter().map(|it| (it.name.clone(), it.source.clone())).collect();
         let (fleet, bases, revisions, elsewhere) = tokio::join!(
-            cloud.fleet(namespace),
+            async {
+                match request.fleet {
+                    Some(fleet) => Ok(fleet.clone()),
+                    None => cloud.fleet(namespace).await,
+                }
+            },
             NewestBases::look_up(cloud, templates),
             revisions(sources),
             fleets_elsewhere(cloud, namespace, templates)

@@ -1,9 +1,12 @@
 //! What a plan is asked for.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::consumer::JenkinsServer;
 use crate::ec2::client::Cloud;
+use crate::model::fleet::Fleet;
 use crate::model::naming::Pattern;
 use crate::model::template::{Namespace, Template};
 
@@ -19,6 +22,8 @@ pub struct PlanRequest<'a> {
     pub templates: &'a [&'a Template],
     /// The running Jenkins, where there is one.
     pub jenkins: Option<&'a JenkinsServer>,
+    /// The AMIs there, if they have just been looked up.
+    pub fleet: Option<&'a Arc<Fleet>>,
     /// Whether it matters what consumers name.
     pub with_consumers: bool,
     /// What time it is.

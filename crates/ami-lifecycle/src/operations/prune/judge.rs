@@ -1,6 +1,7 @@
 //! Why an AMI stays, as far as rules and the fleet tell. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +19,7 @@ use crate::operations::prune::decision::{Decision, DeleteReason, KeepReason};
 /// What the plan of one region is made from.
 pub(super) struct FleetRequest<'a> {
     /// All AMIs of the namespace.
-    pub(super) fleet: &'a Fleet,
+    pub(super) fleet: &'a Arc<Fleet>,
     pub(super) templates: &'a [Template],
     /// Only AMIs of these templates go; of all, if there are none here.
     pub(super) only: &'a [String],

@@ -1,6 +1,10 @@
 //! What pruning comes to in a region.
 
+use std::sync::Arc;
+
 use crate::Ami;
+
+use crate::Fleet;
 
 use crate::Decision;
 
@@ -17,6 +21,8 @@ use crate::RetireStep;
 pub struct RegionPrune {
     /// The region.
     pub place: Place,
+    /// The AMIs there.
+    pub fleet: Arc<Fleet>,
     /// For every AMI that was looked at, by template, newest first.
     pub fates: Vec<Decision>,
     /// What is to be deleted, oldest first.

@@ -19,7 +19,7 @@ use crate::operations::delete::{Deleted, Deletion, delete};
 use crate::operations::place::{InRegion, Place, places};
 use crate::operations::prune::decision::{Decision, KeepReason};
 use crate::operations::retire::{retire, take_back};
-use crate::operations::sweep::{find_leftovers, remove_leftover};
+use crate::operations::sweep::{Found, find_leftovers, remove_leftover};
 use crate::{RegionPrune, Retirement};
 
 /// What a plan for pruning is made from.
@@ -74,24 +74,26 @@ async fn plan_among(
     let PruneRequest { cloud, consumers, only, is_gone, mut limit } = *request;
     let Consumers { namespace, templates, .. } = consumers;
     let at_home = |error| InRegion { region: None, error };
-    let first = cloud.fleet(namespace).await.map_err(at_home)?;
-    let holders = consumers.holders(cloud, &first).await;
-    let (now, mut plans) = (Timestamp::now(), Vec::new());
+    let now = Timestamp::now();
+    let first = find_leftovers(cloud, namespace, is_gone, now).await.map_err(at_home)?;
+    let holders = consumers.holders(cloud, &first.fleet).await;
+    let (mut first, mut plans) = (Some(first), Vec::new());
     for place in places(templates, cloud) {
-        let (fleet, there) = match &place.region {
-            None => (first.clone(), templates.to_vec()),
-            Some(region) => {
-                let fleet = place.cloud.fleet(namespace).await;
+        let (found, there) = match (&place.region, first.take_if(|_| place.region.is_none())) {
+            (Some(region), _) => {
+                let found = find_leftovers(&place.cloud, namespace, is_gone, now).await;
                 let there = templates.iter().filter_map(|it| it.in_region(region));
-                (fleet.map_err(|error| place.failed(error))?, there.collect())
+                (found.map_err(|error| place.failed(error))?, there.collect())
             }
+            (None, Some(first)) => (first, templates.to_vec()),
+            (None, None) => continue,
         };
+        let Found { fleet, left, .. } = found;
         let of_fleet =
             FleetRequest { fleet: &fleet, templates: &there, only, is_gone, now, limit, among };
         let mut plan = plan_fleet(&place, &holders, &of_fleet).await;
         limit = limit.saturating_sub(plan.fates.iter().filter(|it| it.is_going()).count());
-        let found = find_leftovers(&place.cloud, namespace, is_gone, now).await;
-        plan.left = found.map_err(|error| place.failed(error))?.left;
+        plan.left = left;
         // AMIs have fates of their own.
         let going: BTreeSet<&str> = plan.deletions.iter().map(|it| it.ami.as_str()).collect();
         plan.left.retain(|it| {

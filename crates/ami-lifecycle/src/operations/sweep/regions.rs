@@ -45,7 +45,7 @@ pub async fn plan_sweep(request: &SweepRequest<'_>) -> Result<SweepPlan, CloudEr
     let mut plan = SweepPlan { regions: Vec::new(), held: Vec::new(), failed: Vec::new() };
     for place in places(consumers.templates, cloud) {
         match find_leftovers(&place.cloud, namespace, is_gone, now).await {
-            Ok(Found { left, unreadable }) => {
+            Ok(Found { left, unreadable, .. }) => {
                 plan.regions.push((place, left));
                 let why = |tag| format!("whether its bake lives could not be determined: {tag}");
                 plan.held.extend(unreadable.into_iter().map(|(id, tag)| (id, why(tag))));
