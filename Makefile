@@ -45,7 +45,7 @@ lint:
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
 # What dependencies may be: deny.toml.
-deny:
+deny: setup-test
 	cargo deny --locked check bans licenses sources
 
 # Known vulnerabilities of them, from RustSec's database.

@@ -24,6 +24,9 @@ pub struct ServerConfig {
     /// How long the Recycle Bin keeps deleted images and snapshots; there is none where this is
     /// `None`.
     pub recycle_bin: Option<Duration>,
+    /// Whether packet filters keep out whom no security group admits. Without them, as where the kernel
+    /// allows them to root only, these are connected and get no answer.
+    pub packet_filters: bool,
     /// A command that runs [`crate::relay_stdio`] with the path that is added to it.
     pub metadata_relay: Vec<String>,
 }

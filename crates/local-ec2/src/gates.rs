@@ -16,12 +16,14 @@ const SSHD: i32 = 22;
 pub(crate) struct Gates {
     /// The port of an instance's address that leads to its sshd.
     pub(crate) port: u16,
+    /// Whether packet filters are to be used.
+    pub(crate) with_filters: bool,
     pub(crate) open: Mutex<HashMap<String, Arc<TcpListener>>>,
 }
 
 impl Gates {
-    pub(crate) fn new(port: u16) -> Self {
-        Gates { port, open: Mutex::default() }
+    pub(crate) fn new(port: u16, with_filters: bool) -> Self {
+        Gates { port, with_filters, open: Mutex::default() }
     }
 
     /// Whether a port stands for sshd's.

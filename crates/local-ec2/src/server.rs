@@ -47,7 +47,7 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
     let (listener, endpoint) = listen(&config).await?;
     let (store, state) = Store::open(&folder.database())?;
     let faults = Arc::new(FaultControl::default());
-    let gates = Gates::new(config.ssh_port);
+    let gates = Gates::new(config.ssh_port, config.packet_filters);
     let machines = machines(&config, &faults);
     let ec2 = Arc::new(Ec2::new(store, state, machines, faults, gates, config.recycle_bin, lock));
     prepare(&ec2, &config)?;

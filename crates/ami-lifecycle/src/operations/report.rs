@@ -18,9 +18,6 @@ use crate::operations::prune::region_plan::RegionPrune;
 use crate::operations::prune::{PruneRequest, plan_prune};
 use crate::operations::usage::{self, User};
 
-/// Of how many AMIs the users are looked for at once.
-const AT_ONCE: usize = 100;
-
 /// A report to be made.
 #[derive(Clone, Copy)]
 pub struct ReportRequest<'a> {
@@ -54,7 +51,7 @@ pub struct RegionReport {
     pub region: String,
     /// Its AMIs, and what `prune` would do.
     pub prune: RegionPrune,
-    /// Who uses the AMIs that are current or to go back to, and those that `prune` keeps for it.
+    /// Who uses the AMIs.
     pub users: Vec<(AmiId, User)>,
     /// Who may, as that could not be looked up, and why.
     pub unknown: Vec<(String, String)>,
@@ -109,28 +106,27 @@ fn is_way_back(kept: &KeepReason) -> bool {
     )
 }
 
-/// Who uses the AMIs that are current or that a rule keeps as a way back; who uses others was looked for by
-/// `prune`, as far as these are to go.
+/// Who uses the AMIs. What is current, or kept as a way back, is looked at closely; so is by `prune` what
+/// is to go.
 async fn users(
     plan: &RegionPrune,
     holders: &Holders,
 ) -> (Vec<(AmiId, User)>, Vec<(String, String)>) {
-    let (mut amis, mut users, mut unknown) = (Vec::new(), Vec::new(), plan.unknown.clone());
+    let amis: Vec<AmiId> = plan.fleet.amis().iter().map(|it| it.ami.clone()).collect();
+    let closely = plan.fates.iter().filter(|it| it.kept.iter().any(is_way_back));
+    let closely: Vec<AmiId> = closely.map(|it| it.ami.clone()).collect();
+    let mut usage = usage::of_fleet(&plan.place.cloud, &amis, &closely).await;
+    usage.add_holders(holders, &amis);
+    let (mut users, mut unknown) = (usage.users, usage.unknown);
     for Decision { ami, kept, .. } in &plan.fates {
-        if kept.iter().any(is_way_back) {
-            amis.push(ami.clone());
-        }
         users.extend(kept.iter().filter_map(|kept| match kept {
             KeepReason::Objected(Objection::Used(user)) => Some((ami.clone(), user.clone())),
             _ => None,
         }));
     }
-    for some in amis.chunks(AT_ONCE) {
-        let mut usage = usage::of(&plan.place.cloud, some).await;
-        usage.add_holders(holders, some);
-        users.extend(usage.users);
-        unknown.extend(usage.unknown);
-    }
+    unknown.extend(plan.unknown.iter().cloned());
+    users.sort();
+    users.dedup();
     unknown.sort();
     unknown.dedup();
     (users, unknown)

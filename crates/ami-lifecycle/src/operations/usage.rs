@@ -147,13 +147,19 @@ impl Usage {
 
 /// Looks for everyone who uses one of some AMIs.
 pub(crate) async fn of(cloud: &Cloud, amis: &[AmiId]) -> Usage {
+    of_fleet(cloud, amis, amis).await
+}
+
+/// The same, but for references of other kinds of resources, which are looked for with `closely` only:
+/// EC2 tells those of ten AMIs in a call.
+pub(crate) async fn of_fleet(cloud: &Cloud, amis: &[AmiId], closely: &[AmiId]) -> Usage {
     let mut usage = Usage::default();
     usage.add("instances", instances(cloud, amis).await);
     let templates = launch_templates(cloud, amis, &mut usage.unknown).await;
     usage.add("launch templates", templates);
     let groups = auto_scaling(cloud, amis, &mut usage.dangling).await;
     usage.add("auto scaling groups", groups);
-    let references = references(cloud, amis).await;
+    let references = references(cloud, closely).await;
     let known: BTreeSet<String> = usage.users.iter().filter_map(|(_, user)| id_of(user)).collect();
     // Instances were looked for above, and those that are ending do not count.
     let is_new = |(_, user): &(AmiId, User)| match user {

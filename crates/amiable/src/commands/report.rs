@@ -4,9 +4,10 @@ mod serve;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use ami_lifecycle::ReportRequest;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::args::Global;
 use crate::commands::support::load_config_for;
@@ -24,14 +25,15 @@ use crate::{connect, surroundings};
 /// that EC2 may be asked for a usage report of an AMI that is shared with other accounts.
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("page").required(true).args(["html", "serve"]),
     after_long_help = "Examples:\n  amiable report --html fleet.html --open\n  amiable report --html public/index.html --gib-month 0.05\n  amiable report --serve"
 )]
 pub(crate) struct ReportArgs {
     /// File to write
-    #[arg(long, value_name = "FILE", required_unless_present = "serve")]
+    #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Serve the page as it is now to browsers of this machine, until Ctrl-C, on a free port or this one
-    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", conflicts_with = "html")]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
     serve: Option<u16>,
     /// Open it in the browser
     #[arg(long)]
@@ -71,7 +73,11 @@ async fn live(args: &ReportArgs, global: &Global, console: &Console) -> Outcome 
     let started = |url: &str| {
         console.result(url);
         console.message("press Ctrl-C to stop");
-        if args.open { open(Path::new(url)) } else { Ok(()) }
+        if args.open
+            && let Err(error) = opener(Path::new(url)).spawn()
+        {
+            console.complain(&format!("warning: failed to run {OPENER}: {error}"));
+        }
     };
     serve::serve(args.serve.unwrap_or_default(), page, started).await
 }
@@ -112,12 +118,19 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
+/// What opens a file or a URL as the user has set it.
+const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+
+fn opener(what: &Path) -> Command {
+    let mut command = Command::new(OPENER);
+    command.arg(what).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 fn open(path: &Path) -> Outcome {
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let started = std::process::Command::new(program).arg(path).status();
-    match started {
+    match opener(path).status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::failed(format!("{program} ended with {status}"))),
-        Err(error) => Err(Failure::failed(format!("failed to run {program}: {error}"))),
+        Ok(status) => Err(Failure::failed(format!("{OPENER} ended with {status}"))),
+        Err(error) => Err(Failure::failed(format!("failed to run {OPENER}: {error}"))),
     }
 }

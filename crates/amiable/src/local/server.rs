@@ -139,6 +139,7 @@ pub(super) async fn serve(folder: &Folder) -> Outcome {
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed(format!("failed to find this program: {error}")))?;
     let config = ServerConfig {
+        packet_filters: true,
         folder: folder.clone(),
         port: settings.port,
         ssh_port: settings.ssh_port,

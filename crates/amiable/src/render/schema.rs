@@ -71,7 +71,13 @@ fn output(command: &str) -> Option<Value> {
             "type": "object", "properties": { "metadata": texts() }, "additionalProperties": text(),
         })),
         "local status" => {
-            all(json!({ "folder": text(), "endpoint": text(), "status": { "type": "object" } }))
+            let instance =
+                json!({ "type": "array", "items": text(), "minItems": 3, "maxItems": 3 });
+            let status = all(json!({
+                "pid": number(), "machines": text(), "images": number(), "snapshots": number(),
+                "volumes": number(), "layer_bytes": number(), "instances": array(&instance),
+            }));
+            all(json!({ "folder": text(), "endpoint": text(), "status": status }))
         }
         "local calls" => all(json!({
             "made": map(&number()), "connections": number(), "throttled": number(),
@@ -403,4 +409,92 @@ fn one_key(keys: Value) -> Value {
         "type": "object", "properties": keys, "additionalProperties": false,
         "minProperties": 1, "maxProperties": 1,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ami_lifecycle::{DeleteReason, KeepReason, Objection, Reason, RetiredStage, User};
+    use serde::Serialize;
+
+    use super::*;
+
+    /// Holds values against a definition; the tests of the command line do so with what commands print.
+    fn hold<T: Serialize>(definition: &str, values: &[T]) {
+        let mut schema = of_output("prune").unwrap();
+        let reference = format!("#/definitions/{definition}");
+        let keys = schema.as_object_mut().unwrap();
+        keys.retain(|key, _| ["$schema", "definitions"].contains(&key.as_str()));
+        keys.insert("$ref".into(), reference.into());
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for value in values {
+            let value = serde_json::to_value(value).unwrap();
+            assert!(validator.is_valid(&value), "{definition}: {value}");
+        }
+        assert!(!validator.is_valid(&json!({ "nonsense": 1 })), "{definition}");
+    }
+
+    fn word() -> String {
+        "x".to_owned()
+    }
+
+    #[test]
+    fn what_seldom_happens_fits_too() {
+        hold(
+            "user",
+            &[
+                User::Account { account: word(), kind: word(), count: 2 },
+                User::AutoScalingGroup { name: word(), by: word() },
+                User::LaunchTemplate { id: word(), name: word(), version: 3, role: word() },
+                User::Reference { kind: word(), arn: word() },
+            ],
+        );
+        hold(
+            "objection",
+            &[
+                Objection::OutsideNamespace,
+                Objection::Protected,
+                Objection::UnderWay(word()),
+                Objection::Current(word()),
+                Objection::Copies { region: word(), error: word() },
+                Objection::NotReported(word()),
+                Objection::OtherAccounts(word()),
+                Objection::Unknown { what: word(), error: word() },
+                Objection::Used(User::Consumer { place: word() }),
+            ],
+        );
+        hold(
+            "keep-reason",
+            &[
+                KeepReason::Before { number: 1, of: 2 },
+                KeepReason::Young { seconds: 1, limit: 2 },
+                KeepReason::Launched { seconds: 1, limit: 2 },
+                KeepReason::Retired { stage: RetiredStage::Disabled, seconds: 1, limit: 2 },
+                KeepReason::UnderWay(word()),
+                KeepReason::NoCurrent(word()),
+                KeepReason::NoTemplate(word()),
+                KeepReason::Waits,
+                KeepReason::Protected,
+                KeepReason::Objected(Objection::Protected),
+                KeepReason::Limit(3),
+            ],
+        );
+        hold(
+            "reason",
+            &[
+                Reason::Unavailable { ami: word(), state: word() },
+                Reason::Lacks { region: word(), generation: 1 },
+                Reason::NotCurrentIn { region: word(), generation: 1, current: None },
+                Reason::Terms { region: word(), keys: vec![word()] },
+                Reason::Consumer { consumer: word(), place: word(), names: None },
+            ],
+        );
+        let goes = [DeleteReason::Bad("failed"), DeleteReason::Dead, DeleteReason::Overtaken];
+        for goes in goes {
+            let decision = json!({
+                "ami": "x", "name": "x", "template": "x", "generation": 1, "status": "failed",
+                "created": "x", "kept": [], "goes": goes, "step": "take-back",
+            });
+            hold("decision", &[decision]);
+        }
+    }
 }

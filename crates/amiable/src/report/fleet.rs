@@ -86,7 +86,7 @@ pub(super) fn users(report: &Report) -> Markup {
     let unknown: Vec<String> = unknown.collect();
     let titles = ["AMI", "Region", "Template", "Status", "Used by"];
     let none = if unknown.is_empty() {
-        "Nothing uses the current AMIs and those to go back to."
+        "Nothing uses these AMIs."
     } else {
         "No user was found, but not everything could be asked."
     };

@@ -48,10 +48,10 @@ pub(crate) fn page(report: &Report, templates: &[Template], settings: &Settings<
 
 /// The page that stands for one that could not be made.
 pub(crate) fn failed_page(error: &str) -> String {
-    whole(
-        "amiable",
-        html! { main { section { h2 { "The AMIs could not be looked up" } pre { (error) } } } },
-    )
+    // On a terminal it has colours.
+    let error = anstream::adapter::strip_str(error).to_string();
+    let text = html! { main { section { h2 { "This page could not be made" } pre { (error) } } } };
+    whole("amiable", text)
 }
 
 fn whole(title: &str, body: Markup) -> String {

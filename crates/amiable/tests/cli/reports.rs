@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::farm::{DEFAULTS, Farm, JENKINS};
 
@@ -164,12 +164,13 @@ fn ask(address: &str, request: &str) -> String {
 #[test]
 fn a_page_that_is_served_is_live_and_only_for_this_machine() {
     let farm = Farm::with_example(&[]);
-    let mut server = farm.spawn(&["report", "--serve"]);
+    let mut server = farm.spawn(&["report", "--serve", "--color", "always"]);
     let mut url = String::new();
     BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
-    let address = url.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    assert!(address.starts_with("127.0.0.1:"), "{url}");
-    let get = format!("GET / HTTP/1.1\r\nHost: {address}");
+    let (address, secret) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let (address, secret) = (address.to_owned(), secret.trim_end_matches('/').to_owned());
+    assert!(address.starts_with("127.0.0.1:") && secret.len() == 32, "{url}");
+    let get = format!("GET /{secret}/ HTTP/1.1\r\nHost: {address}");
     let none = ask(&address, &get);
     assert!(none.starts_with("HTTP/1.1 200") && none.contains("there is no current AMI"), "{none}");
     assert!(none.contains("cache-control: no-store") && none.contains("refresh: 60"), "{none}");
@@ -181,10 +182,13 @@ fn a_page_that_is_served_is_live_and_only_for_this_machine() {
     assert!(other.contains("AMIs of other") && !other.contains(&id), "{other}");
     farm.edit("amiable.toml", "namespace = \"other\"", "namespace = \"ci\"");
     assert!(ask(&address, &get).contains(&id));
-    // A page of another site cannot read it, by whatever name it leads here.
+    // Who does not know the URL gets nothing, and EC2 is not asked.
+    farm.stdout(&["local", "calls", "--reset"]);
     let foreign = ask(&address, "GET / HTTP/1.1\r\nHost: example.org");
-    assert!(foreign.starts_with("HTTP/1.1 421") && !foreign.contains(&id), "{foreign}");
-    let post = ask(&address, &format!("POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0"));
+    assert!(foreign.starts_with("HTTP/1.1 404") && !foreign.contains(&id), "{foreign}");
+    assert!(!farm.amiable(&["local", "calls"]).contains("DescribeImages"));
+    let post = get.replace("GET", "POST") + "\r\nContent-Length: 0";
+    let post = ask(&address, &post);
     assert!(post.starts_with("HTTP/1.1 405"), "{post}");
     // What fails is told, and ends nothing.
     farm.stdout(&["local", "fault", "--call", "DescribeImages=UnauthorizedOperation"]);
@@ -194,7 +198,58 @@ fn a_page_that_is_served_is_live_and_only_for_this_machine() {
         "{failed}"
     );
     farm.stdout(&["local", "fault", "--off"]);
+    farm.edit("amiable.toml", "namespace = \"ci\"", "namespace = 1");
+    let wrong = ask(&address, &get);
+    assert!(wrong.contains("must be a string") && !wrong.contains('\u{1b}'), "{wrong}");
+    farm.edit("amiable.toml", "namespace = 1", "namespace = \"ci\"");
     assert!(ask(&address, &get).starts_with("HTTP/1.1 200"));
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+/// A browser that stays in the foreground, and one that does not start.
+#[test]
+fn a_browser_is_opened_beside_the_server() {
+    let farm = Farm::with_example(&[]);
+    for opener in ["#!/bin/sh\necho \"$1\" > opened\nexec sleep 5\n", "#!/bin/sh\nexit 3\n"] {
+        farm.write_program("bin/xdg-open", opener);
+        let mut command = farm.command_with_bin("amiable", &["report", "--serve", "--open"]);
+        let mut server = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
+        let (address, path) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let page = ask(address, &format!("GET /{path} HTTP/1.1\r\nHost: {address}"));
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        while opener.contains("opened") && !farm.path("opened").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+/// Neither an age nor a template that is gone hides who uses an AMI.
+#[test]
+fn whoever_uses_any_ami_is_shown() {
+    let farm = Farm::new(&[]);
+    farm.write("amiable.toml", &format!("{DEFAULTS}keep = 1\n[template.agent]\n[template.old]\n"));
+    farm.write("init/setup", "#!/bin/sh\n");
+    farm.stdout(&["update", "agent", "old", "-q"]);
+    let run = |ami: &str| {
+        let run = format!("ec2 run-instances --instance-type t3.micro --image-id {ami}");
+        crate::regions::aws(&farm, "us-east-1", &run);
+    };
+    let (young, old) = (farm.current("agent"), farm.current("old"));
+    run(&young);
+    run(&old);
+    for _ in 0..3 {
+        farm.stdout(&["update", "agent", "-q"]);
+    }
+    farm.edit("amiable.toml", "[template.old]\n", "");
+    farm.stdout(&["report", "--html", "report.html"]);
+    let html = std::fs::read_to_string(farm.path("report.html")).unwrap();
+    let (_, users) = html.split_once("<section id=\"use\">").unwrap();
+    let (users, _) = users.split_once("</section>").unwrap();
+    assert!(users.contains(&young) && users.contains(&old), "{users}");
+    assert_eq!(users.matches("was started from it").count(), 2, "{users}");
 }

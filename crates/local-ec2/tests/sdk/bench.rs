@@ -28,6 +28,7 @@ pub(crate) struct Bench {
     pub(crate) endpoint: Endpoint,
     folder: TempDir,
     delays: Delays,
+    packet_filters: bool,
     /// The server's own runtime: ending it ends all that the server does, as a kill would.
     server: Option<Runtime>,
 }
@@ -46,10 +47,19 @@ impl Bench {
     }
 
     pub(crate) async fn with_delays(delays: Delays) -> Bench {
+        Bench::with(delays, true).await
+    }
+
+    /// As for users whom the kernel allows no packet filters.
+    pub(crate) async fn without_packet_filters() -> Bench {
+        Bench::with(Delays::default(), false).await
+    }
+
+    async fn with(delays: Delays, packet_filters: bool) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let (server, endpoint) = start(&folder, delays).await;
+        let (server, endpoint) = start(&folder, delays, packet_filters).await;
         let client = client(&endpoint, &endpoint.secret_access_key);
-        Bench { client, endpoint, folder, delays, server: Some(server) }
+        Bench { client, endpoint, folder, delays, packet_filters, server: Some(server) }
     }
 
     /// Asks what only the owner of the folder may.
@@ -66,7 +76,7 @@ impl Bench {
     pub(crate) async fn restart(&mut self) {
         let server = self.server.take().unwrap();
         tokio::task::spawn_blocking(move || server.shutdown_timeout(PATIENCE)).await.unwrap();
-        let (server, endpoint) = start(&self.folder, self.delays).await;
+        let (server, endpoint) = start(&self.folder, self.delays, self.packet_filters).await;
         assert_eq!(endpoint, self.endpoint, "address and key stay");
         self.server = Some(server);
     }
@@ -202,7 +212,7 @@ pub(crate) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-async fn start(folder: &TempDir, delays: Delays) -> (Runtime, Endpoint) {
+async fn start(folder: &TempDir, delays: Delays, packet_filters: bool) -> (Runtime, Endpoint) {
     let runtime = Runtime::new().unwrap();
     let place = Folder::new(folder.path());
     let config = ServerConfig {
@@ -210,6 +220,7 @@ async fn start(folder: &TempDir, delays: Delays) -> (Runtime, Endpoint) {
         folder: place.clone(),
         port: None,
         ssh_port: 2222,
+        packet_filters,
         machines: MachineKind::Simulated { delays, answers: Vec::new() },
         metadata_relay: Vec::new(),
     };

@@ -134,3 +134,27 @@ async fn rules_have_tags_from_the_beginning_and_later() {
         assert_eq!(request.send().await.unwrap().security_group_rules().len(), count, "{name}");
     }
 }
+
+#[tokio::test]
+async fn without_packet_filters_nobody_gets_an_answer_until_a_rule_admits_them() {
+    let bench = Bench::without_packet_filters().await;
+    let id = bench.running_instance().await;
+    let to = sshd(&bench, &id).await;
+    let group = bench.instance(&id).await.security_groups()[0].group_id().unwrap().to_owned();
+    let (seen, held) = connect("127.0.0.1", to).await;
+    assert_eq!(seen, Seen::Open);
+    let mut held = held.unwrap();
+    let mut greeting = [0; 4];
+    let answer = tokio::time::timeout(Duration::from_millis(600), held.read(&mut greeting)).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let_in(&bench, &group, (22, 22), "127.0.0.1/32").await;
+    held.read_exact(&mut greeting).await.unwrap();
+    assert_eq!(&greeting, b"SSH-", "as the SYN that is sent again");
+    let (_, other) = connect("127.0.0.2", to).await;
+    let mut other = other.unwrap();
+    let answer = tokio::time::timeout(Duration::from_millis(600), other.read(&mut greeting)).await;
+    assert!(answer.is_err(), "{answer:?}");
+    // The end of the machine is the end of all that wait for it.
+    bench.client.terminate_instances().instance_ids(&id).send().await.unwrap();
+    assert!(matches!(other.read(&mut greeting).await, Ok(0) | Err(_)));
+}
