@@ -59,6 +59,7 @@ pub use crate::model::template::{
     SealStep, Source, Template, Timeouts, VcsKind,
 };
 pub use crate::model::unreadable::UnreadableTag;
+pub use crate::model::variable::{Environment, Variable, check_variable};
 pub use crate::operations::bake::bake;
 pub use crate::operations::bake::name::{check_name, next_name};
 pub use crate::operations::bake::request::{BakeRequest, Baked, OnFailure};

@@ -193,7 +193,8 @@ pub(crate) fn context<'c>(
 ) -> Context<'c> {
     let (namespace, version) = (&config.namespace, env!("CARGO_PKG_VERSION"));
     let (holdings, cancel) = (holdings.clone(), cancel.clone());
-    Context { cloud, namespace, actor, version, observer, holdings, cancel }
+    let environment = &surroundings::variable;
+    Context { cloud, namespace, actor, version, observer, holdings, environment, cancel }
 }
 
 /// All consumers of the configuration.

@@ -72,9 +72,11 @@ impl Cloud {
             public_ip,
             instance_profile,
             volume_size,
+            hop_limit,
         } = launch.spec;
-        let options =
-            InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required);
+        let options = InstanceMetadataOptionsRequest::builder()
+            .http_tokens(HttpTokensState::Required)
+            .set_http_put_response_hop_limit(hop_limit.map(i32::from));
         let profile = instance_profile
             .as_ref()
             .map(|name| IamInstanceProfileSpecification::builder().name(name).build());

@@ -1,5 +1,6 @@
 //! A machine of amiable's, as seen through SSH: the builder, and the one that proves an AMI.
 
+pub(crate) mod about;
 mod account;
 mod console;
 mod detached;
@@ -10,6 +11,7 @@ mod lines;
 mod login;
 mod quiet;
 mod remote;
+pub(crate) mod script_env;
 mod seal;
 mod session;
 mod shell;
@@ -34,6 +36,7 @@ pub(crate) use remote::tests::{check_out_command, found, write_program};
 pub(crate) use seal::{Expected, FAILED_LINE};
 pub use user_data::check as check_user_data;
 
+use self::about::About;
 use self::account::Account;
 use self::keys::{fingerprint, line_of, private_text};
 use self::login::Awaited;
@@ -72,12 +75,12 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Waits for a login. `bake` names the folder to work in.
+    /// Waits for a login. `bake` names the folder to work in; scripts learn what is told `about` it.
     pub(crate) async fn reach(
         site: Site<'_>,
         found: &Found<'_>,
         keys: GuestKeys,
-        bake: &str,
+        (bake, about): (&str, &About),
     ) -> Result<(Guest, KeptLogin), GuestError> {
         let Found { instance, address, is_public, groups } = *found;
         let template = site.template;
@@ -122,6 +125,7 @@ impl Guest {
             ssh,
             template: template.clone(),
             work: remote::work_dir(template.workdir.as_deref(), bake),
+            about: about.clone(),
             observer: site.observer.clone(),
         };
         let login_key = keys.login_public();

@@ -3,7 +3,9 @@
 use crate::guest::shell::make_work;
 use std::time::Duration;
 
+use super::about::About;
 use super::quiet;
+use super::script_env::with_variables;
 use crate::guest::shell::{AS_ROOT, deadline, quote};
 use crate::model::template::{Timeouts, VcsKind};
 use crate::source::{
@@ -156,7 +158,7 @@ fn install(program: &str, package: &str) -> String {
 
 /// Runs the init script in its own folder, as root or as `run_as`. One that is not
 /// executable is given to the interpreter that its first line names, else to bash.
-pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> String {
+pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>, about: &About) -> String {
     let checkout = checkout_dir(work);
     let (folder, file) = script.rsplit_once('/').unwrap_or((".", script));
     let user = run_as.unwrap_or("root");
@@ -177,11 +179,13 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>) -> Stri
          \x20 '#!'*) if [ -x \"$file\" ]; then set -- \"$file\"; else set -- ${{first#??}} \"$file\"; fi ;;\n\
          \x20 *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
          esac\n\
-         set -- env DEBIAN_FRONTEND=noninteractive AMIABLE_BOOT=\"${{AMIABLE_BOOT:-1}}\" \"$@\"\n\
+         set -- env DEBIAN_FRONTEND=noninteractive AMIABLE_BOOT=\"${{AMIABLE_BOOT:-1}}\" {about} {variables}\"$@\"\n\
          if [ \"$(id -un)\" = {user} ]; then exec \"$@\" </dev/null\n\
          elif [ \"$(id -u)\" = 0 ]; then exec runuser -u {user} -- \"$@\" </dev/null\n\
          else exec sudo -n -H -u {user} -- \"$@\" </dev/null\n\
          fi\n",
+        about = about.words(),
+        variables = if about.env.is_empty() { String::new() } else { with_variables(work) + " " },
         folder = quote(&format!("{checkout}/{folder}")),
         file = quote(file),
         crlf = ScriptFault::CrLf,
@@ -268,6 +272,21 @@ pub(crate) mod tests {
         assert_eq!(asked, ["update", "brz"]);
     }
 
+    fn about() -> About {
+        let arch = crate::model::template::Architecture::Arm64;
+        let env = super::super::script_env::ScriptEnv::default();
+        About { template: "it's".into(), generation: 7, base_ami: "ami-1".into(), arch, env }
+    }
+
+    #[test]
+    fn a_script_learns_what_it_is_baked_for() {
+        let script = "#!/bin/sh\nenv | grep -v AMIABLE_UPDATE | grep ^AMIABLE_ | sort\n";
+        let told = String::from_utf8(run(script, 0o755).stdout).unwrap();
+        let all = "AMIABLE_ARCH=arm64\nAMIABLE_BASE_AMI=ami-1\nAMIABLE_BOOT=1\n\
+                   AMIABLE_GENERATION=7\nAMIABLE_TEMPLATE=it's\n";
+        assert_eq!(told, all);
+    }
+
     /// A checkout with one script, and the output of running it.
     fn run(script: impl AsRef<[u8]>, mode: u32) -> Output {
         use std::os::unix::fs::PermissionsExt;
@@ -278,7 +297,8 @@ pub(crate) mod tests {
         std::fs::write(&file, script).unwrap();
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         // `run_as` would change the owner, which needs root; the user that runs it is the same.
-        let command = run_script(&dir.path().to_string_lossy(), "it's node/setup agent", None);
+        let command =
+            run_script(&dir.path().to_string_lossy(), "it's node/setup agent", None, &about());
         let command = command.replace("= root ]", &format!("= {} ]", me()));
         sh(&command, dir.path())
     }
@@ -350,7 +370,8 @@ pub(crate) mod tests {
     fn a_missing_script_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("checkout")).unwrap();
-        let output = sh(&run_script(&dir.path().to_string_lossy(), "setup", None), dir.path());
+        let output =
+            sh(&run_script(&dir.path().to_string_lossy(), "setup", None, &about()), dir.path());
         assert_eq!(output.status.code(), Some(127));
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("there is no ./setup in "));
     }
@@ -371,7 +392,7 @@ pub(crate) mod tests {
             unpack("/w"),
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),
-            run_script("/w", "a/b", Some("ci")),
+            run_script("/w", "a/b", Some("ci"), &about()),
         ];
         for command in commands {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();

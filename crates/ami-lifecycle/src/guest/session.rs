@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::time::Instant;
 
+use super::about::About;
 use super::detached::{self, Detached, OnReboot};
 use super::error::ended;
+use super::script_env::{self, ScriptEnv};
 use super::{quiet, remote};
 use crate::ec2::client::Cloud;
 use crate::ec2::client::filter;
@@ -45,6 +47,8 @@ pub(super) struct Session {
     pub(super) template: Template,
     /// The folder that is worked in.
     pub(super) work: String,
+    /// What scripts learn of the bake.
+    pub(super) about: About,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -58,16 +62,20 @@ impl Session {
         limit: Duration,
     ) -> Result<(), GuestError> {
         let limits = Limits::new(what, limit);
-        let command = remote::run_script(&self.work, script, self.template.run_as.as_deref());
+        let run_as = self.template.run_as.as_deref();
+        let command = remote::run_script(&self.work, script, run_as, &self.about);
         let name = what.replace(' ', "-");
         let prepare = remote::after_reboot(&self.work, &self.template.timeouts);
         let on_reboot =
             if self.template.may_reboot { OnReboot::Again(&prepare) } else { OnReboot::Fail };
         let work = self.work.clone();
         let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
-        let output = Mutex::new(ScriptOutput::new(self.observer.clone()));
+        let env = self.about.env.clone();
+        let output = Mutex::new(ScriptOutput::new(self.observer.clone(), env));
         let output = &output;
         let status = loop {
+            // A machine that was rebooted has forgotten them.
+            self.hand_over_variables(&limits).await?;
             let follow = detached::follow(&detached, locked(output).lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
                 locked(output).push(stream, data);
@@ -112,6 +120,22 @@ impl Session {
             (status, None) => {
                 let script = script.to_owned();
                 Err(GuestError::Script { what, script, status, tail })
+            }
+        }
+    }
+
+    /// Gives the machine the template's variables, for whoever runs the scripts.
+    async fn hand_over_variables(&mut self, limits: &Limits) -> Result<(), GuestError> {
+        if self.about.env.is_empty() {
+            return Ok(());
+        }
+        let command = script_env::take(&self.work, self.template.run_as.as_deref());
+        let file = self.about.env.file();
+        loop {
+            let mut input = file.as_bytes();
+            match self.own("take the variables of `env`", &command, Some(&mut input)).await? {
+                Ok(_) => return Ok(()),
+                Err(lost) => self.reconnect(limits, &lost).await?,
             }
         }
     }
@@ -297,6 +321,8 @@ impl Limits {
 
 /// What a script has written.
 struct ScriptOutput {
+    /// What is not to be shown.
+    env: ScriptEnv,
     lines: Lines,
     tail: Tail,
     /// The follower's own last line: both outputs of the script come as one.
@@ -326,9 +352,9 @@ async fn show_unfinished(output: &Mutex<ScriptOutput>) -> Infallible {
 }
 
 impl ScriptOutput {
-    fn new(observer: Arc<dyn Observer>) -> ScriptOutput {
+    fn new(observer: Arc<dyn Observer>, env: ScriptEnv) -> ScriptOutput {
         let (lines, tail) = Default::default();
-        ScriptOutput { lines, tail, own: None, last: Instant::now(), observer }
+        ScriptOutput { env, lines, tail, own: None, last: Instant::now(), observer }
     }
 
     fn push(&mut self, stream: Stream, data: &[u8]) {
@@ -348,6 +374,7 @@ impl ScriptOutput {
     }
 
     fn line(&mut self, stream: Stream, line: OutputLine) {
+        let line = OutputLine { bytes: self.env.mask(line.bytes), ..line };
         let text = line.text();
         self.tail.push(&text, line.is_continued);
         if stream == Stream::Stderr {

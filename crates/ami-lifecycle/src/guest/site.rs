@@ -8,6 +8,7 @@ use super::error::GuestError;
 use crate::ec2::client::Cloud;
 use crate::model::event::{Event, Observer};
 use crate::model::template::Template;
+use crate::model::variable::Environment;
 
 /// Where a machine is brought up, and who is told about it.
 #[derive(Clone, Copy)]
@@ -16,6 +17,8 @@ pub(crate) struct Site<'a> {
     pub(crate) template: &'a Template,
     pub(crate) observer: &'a Arc<dyn Observer>,
     pub(crate) cancel: &'a CancellationToken,
+    /// Where variables come from that scripts are given.
+    pub(crate) environment: Environment<'a>,
 }
 
 impl Site<'_> {

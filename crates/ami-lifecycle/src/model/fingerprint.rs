@@ -1,9 +1,12 @@
 //! What decides on what is in an AMI, as digests: which keys of a template have changed
 //! since, and whether what a dead bake has left was made to the same recipe.
 
+use std::collections::BTreeMap;
+
 use crate::model::digest::{changed_of, digest, record_of};
 use crate::model::launch_spec::LaunchSpec;
 use crate::model::template::{Repository, SealStep, Template};
+use crate::model::variable::Variable;
 
 /// The digest of it all. `content` is the revision of the checkout, or the digest of a
 /// folder.
@@ -19,12 +22,14 @@ pub(crate) fn record(template: &Template) -> String {
 
 /// The keys whose values differ from what was recorded.
 pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
-    let mut keys = changed_of(record, values(template));
+    let values = values(template);
     // What came later has no value here once it is wanted no more.
-    let had_it = record.split(' ').any(|part| part.starts_with("encrypt="));
-    if had_it && template.distribution.encrypt.is_none() {
-        keys.push("encrypt".into());
-    }
+    let recorded = record.split(' ').filter_map(|part| Some(part.split_once('=')?.0));
+    let is_later = |key: &&str| ["encrypt", "workdir", "env"].contains(key);
+    let is_gone = |key: &&str| values.iter().all(|(other, _)| other != key);
+    let gone: Vec<String> = recorded.filter(is_later).filter(is_gone).map(str::to_owned).collect();
+    let mut keys = changed_of(record, values);
+    keys.extend(gone);
     keys
 }
 
@@ -43,6 +48,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         seal,
         agent,
         metadata,
+        env,
         description,
         system,
         os,
@@ -73,6 +79,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         subnet: _,
         public_ip: _,
         instance_profile: _,
+        hop_limit: _,
     } = launch;
     let place = match &source.repository {
         Repository::Vcs { .. } => source.url(),
@@ -101,7 +108,17 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         ("boot_script", boot_script.as_ref().map(|it| it.digest()).unwrap_or_default()),
     ];
     let workdir = workdir.clone().map(|it| ("workdir", it));
-    all.into_iter().chain(encrypt).chain(workdir).collect()
+    let env = (!env.is_empty()).then(|| ("env", env_text(env)));
+    all.into_iter().chain(encrypt).chain(workdir).chain(env).collect()
+}
+
+/// Of a secret only that there is one: another value of it makes no other AMI.
+fn env_text(env: &BTreeMap<String, Variable>) -> String {
+    let text = |(name, variable): (&String, &Variable)| match variable {
+        Variable::Plain(value) => format!("{name}={value:?}"),
+        Variable::FromEnv(_) | Variable::Command(_) => name.clone(),
+    };
+    env.iter().map(text).collect::<Vec<String>>().join(" ")
 }
 
 #[cfg(test)]
@@ -141,5 +158,20 @@ mod tests {
         assert_eq!(changed(&record, &encrypted), ["encrypt"]);
         assert_eq!(changed(&super::record(&encrypted), &template()), ["encrypt"]);
         assert!(super::record(&encrypted).len() <= tags::LONGEST_VALUE);
+    }
+
+    #[test]
+    fn a_variable_counts_by_its_value_and_a_secret_by_its_name() {
+        let with = |variable| Template { env: [("X".to_owned(), variable)].into(), ..template() };
+        let plain = |value: &str| with(Variable::Plain(value.into()));
+        let recorded = record(&plain("a"));
+        assert!(recorded.len() <= tags::LONGEST_VALUE);
+        assert!(changed(&recorded, &plain("a")).is_empty());
+        for other in [plain("b"), with(Variable::FromEnv("Y".into())), template()] {
+            assert_eq!(changed(&recorded, &other), ["env"]);
+        }
+        assert_eq!(changed(&record(&template()), &plain("a")), ["env"]);
+        let secret = record(&with(Variable::FromEnv("Y".into())));
+        assert!(changed(&secret, &with(Variable::Command(vec!["pass".into()]))).is_empty());
     }
 }

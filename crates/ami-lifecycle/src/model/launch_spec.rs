@@ -16,4 +16,6 @@ pub struct LaunchSpec {
     pub instance_profile: Option<String>,
     /// The root volume's size in GiB; the base's without one.
     pub volume_size: Option<u64>,
+    /// How many hops an answer of the metadata service may take, 1 to 64; EC2's default without one.
+    pub hop_limit: Option<u8>,
 }

@@ -29,3 +29,4 @@ pub mod tags;
 pub(crate) mod tampering;
 pub(crate) mod template;
 pub(crate) mod unreadable;
+pub(crate) mod variable;

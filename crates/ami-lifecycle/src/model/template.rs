@@ -14,6 +14,7 @@ use crate::model::keep::Keep;
 use crate::model::launch_spec::LaunchSpec;
 use crate::model::reach::Reach;
 use crate::model::secrets::without_secrets;
+use crate::model::variable::Variable;
 
 /// The processor architecture, in EC2's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -321,6 +322,8 @@ pub struct Template {
     pub description: Option<String>,
     /// Free keys and values, kept as tags.
     pub metadata: BTreeMap<String, String>,
+    /// Variables for the scripts' environment.
+    pub env: BTreeMap<String, Variable>,
     /// How its machines are launched.
     pub launch: LaunchSpec,
     /// The user to log in as.
@@ -427,6 +430,7 @@ pub(crate) mod tests {
             workdir: None,
             description: None,
             metadata: BTreeMap::new(),
+            env: BTreeMap::new(),
             launch: LaunchSpec { instance_type: "t3.small".into(), ..LaunchSpec::default() },
             ssh_user: "debian".into(),
             ssh_port: 22,

@@ -10,6 +10,7 @@ use crate::guest::site::Site;
 use crate::model::event::Observer;
 use crate::model::ownership::{OwnershipTags, lease_end, new_bake};
 use crate::model::template::{Namespace, Template};
+use crate::model::variable::Environment;
 use crate::operations::claim::Actor;
 use crate::operations::undo::Holdings;
 
@@ -28,6 +29,8 @@ pub struct Context<'a> {
     pub observer: Arc<dyn Observer>,
     /// Tells others what would be left if the process ended now.
     pub holdings: Holdings,
+    /// The operator's environment, for variables that scripts are given.
+    pub environment: Environment<'a>,
     /// Cancelled when it is to end early; what was begun is undone then.
     pub cancel: CancellationToken,
 }
@@ -35,8 +38,8 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Where a machine of a template is brought up.
     pub(crate) fn site<'s>(&'s self, template: &'s Template) -> Site<'s> {
-        let Context { cloud, observer, cancel, .. } = self;
-        Site { cloud, template, observer, cancel }
+        let Context { cloud, observer, cancel, environment, .. } = self;
+        Site { cloud, template, observer, cancel, environment: *environment }
     }
 
     /// What everything carries that is made for a template from now on, under an id of its own.

@@ -160,9 +160,9 @@ async fn copy_to(
 
 impl<'a> Elsewhere<'a> {
     fn site(&self) -> Site<'_> {
-        let Context { observer, cancel, .. } = &self.request.context;
+        let Context { observer, cancel, environment, .. } = &self.request.context;
         let DistributeRequest { template, .. } = self.request;
-        Site { cloud: &self.cloud, template, observer, cancel }
+        Site { cloud: &self.cloud, template, observer, cancel, environment: *environment }
     }
 
     fn note(&self, text: String) {

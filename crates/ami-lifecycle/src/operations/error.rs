@@ -62,6 +62,14 @@ pub enum BakeError {
     /// The name that the convention gives is none.
     #[error(transparent)]
     Naming(#[from] NamingError),
+    /// The value of a variable for the scripts could not be read.
+    #[error("the value of {name} in `env` could not be read: {why}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// The source could not be checked out here.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -14,6 +14,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::instances::{BootImage, Launch};
 use crate::ec2::recover::found_all_the_same;
 use crate::ec2::wait;
+use crate::guest::about::About;
 use crate::guest::error::ended;
 use crate::guest::kept_login::KeptLogin;
 use crate::guest::site::Site;
@@ -30,6 +31,7 @@ use crate::model::template::KeyPair;
 use crate::operations::error::BakeError;
 use crate::operations::ssh_from;
 use crate::operations::undo::Undo;
+use crate::operations::variables::read_variables;
 
 /// When EC2 is asked first, and then how often, whether an instance without a login still
 /// lives.
@@ -54,6 +56,10 @@ pub(crate) struct Order<'a> {
     pub(crate) alone: bool,
     /// Tells whether the process of an owner has ended for certain.
     pub(crate) is_gone: IsGone<'a>,
+    /// What scripts learn of the bake.
+    pub(crate) about: About,
+    /// Whether scripts of the template's are run.
+    pub(crate) runs_scripts: bool,
     /// Nothing was ever baked in the namespace.
     pub(crate) is_first: bool,
 }
@@ -68,6 +74,10 @@ pub(crate) struct Started {
 /// Starts a machine. What it makes on the way is put on the list of what is undone.
 pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
     let Order { site, marks, .. } = order;
+    let mut about = order.about.clone();
+    if order.runs_scripts {
+        about.env = read_variables(*site).await?;
+    }
     let keys = GuestKeys::prepare(site.template)?;
     let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
@@ -87,7 +97,7 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let found = Found { instance: &id, address, is_public, groups: &groups };
     let looked = AtomicBool::new(false);
     let (guest, login) = tokio::select! {
-        reached = Guest::reach(*site, &found, keys, &marks.bake) => reached?,
+        reached = Guest::reach(*site, &found, keys, (&marks.bake, &about)) => reached?,
         error = what_ends_it(order, &id, &looked) => return Err(error),
     };
     // At the first look the other's machine may not have shown yet.

@@ -28,4 +28,5 @@ pub(crate) mod terms;
 pub(crate) mod undo;
 pub(crate) mod update;
 pub(crate) mod usage;
+pub(crate) mod variables;
 pub(crate) mod verify;

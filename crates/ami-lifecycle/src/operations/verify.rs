@@ -2,7 +2,9 @@
 
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::instances::BootImage;
+use crate::guest::about::About;
 use crate::guest::error::GuestError;
+use crate::guest::script_env::ScriptEnv;
 use crate::guest::site::Site;
 use crate::guest::{Expected, WORKDIR, is_on_console};
 use crate::model::ami::{Ami, Status};
@@ -245,6 +247,14 @@ pub(crate) async fn prove(
         tags: Tags::new(),
         user_data: None,
         alone: false,
+        about: About {
+            template: ami.template.clone(),
+            generation: ami.generation,
+            base_ami: ami.base_ami.clone(),
+            arch: site.template.arch,
+            env: ScriptEnv::default(),
+        },
+        runs_scripts: site.template.verify.is_some(),
         is_gone,
         is_first: false,
     };

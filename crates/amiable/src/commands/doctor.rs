@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Verdict};
+use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Variable, Verdict};
 use clap::Args;
 
 use crate::args::{Global, Output};
@@ -39,6 +39,7 @@ pub(crate) async fn doctor(args: DoctorArgs, global: &Global, console: &Console)
     let naming = (namespace, pattern);
     let mut checks = ami_lifecycle::examine_readiness(&cloud, naming, templates, &operations).await;
     checks.extend(programs(templates));
+    checks.extend(variables(templates));
     if let Ok(fleet) = cloud.fleet(namespace).await {
         let jenkins = connect::jenkins(&config);
         let consumers = connect::consumers(&config, jenkins.as_ref());
@@ -68,6 +69,26 @@ fn programs(templates: &[Template]) -> Vec<Check> {
         Check { name: format!("program: {program}"), verdict, detail, hint: None }
     };
     programs.into_iter().map(look).collect()
+}
+
+/// Variables that scripts are given from the environment must be there. Programs that print others are
+/// not run for that.
+fn variables(templates: &[Template]) -> Vec<Check> {
+    let sources = templates.iter().flat_map(|template| template.env.values());
+    let names: BTreeSet<&str> = sources
+        .filter_map(|it| match it {
+            Variable::FromEnv(name) => Some(name.as_str()),
+            Variable::Plain(_) | Variable::Command(_) => None,
+        })
+        .collect();
+    let look = |name: &str| {
+        let is_there = surroundings::variable(name).is_some();
+        let verdict = if is_there { Verdict::Ok } else { Verdict::Failed };
+        let detail =
+            if is_there { "is set" } else { "is not set, and a template's `env` needs it" };
+        Check { name: format!("variable: {name}"), verdict, detail: detail.into(), hint: None }
+    };
+    names.into_iter().map(look).collect()
 }
 
 /// A consumer must be readable.

@@ -1,7 +1,7 @@
 //! `amiable validate`.
 
 use ami_lifecycle::{
-    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template,
+    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template, Variable,
 };
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -153,6 +153,13 @@ fn facts(config: &Config, template: &Template) -> Facts {
     if let Some(boot) = &template.boot_script {
         let text = format!("{}, else {}", boot.small.shown, boot.whole.shown);
         facts.push(("boot script", text));
+    }
+    if !template.env.is_empty() {
+        let name = |(name, variable): (&String, &Variable)| match variable.is_secret() {
+            true => format!("{name} (secret)"),
+            false => name.clone(),
+        };
+        facts.push(("env", template.env.iter().map(name).collect::<Vec<String>>().join(", ")));
     }
     for (key, value) in &template.metadata {
         facts.push(("metadata", format!("{key} = {value}")));

@@ -92,6 +92,13 @@ const fn key(
     Key { name, value, default, example, text, since: "0.1" }
 }
 
+impl Key {
+    /// The version that reads it first.
+    const fn since(self, since: &'static str) -> Key {
+        Key { since, ..self }
+    }
+}
+
 /// The file.
 pub(crate) static FILE: Table = Table {
     title: "the file",
@@ -276,6 +283,14 @@ static TEMPLATE_KEYS: &[Key] = &[
         "{ contact = \"ci@example.org\" }",
         "Tags of your own. Those of `[defaults]` and of the template are merged.",
     ),
+    key(
+        "env",
+        Map(&OneOf(&[Text, Object(&VARIABLE)])),
+        Means("none"),
+        "{ LANG = \"C.UTF-8\", TOKEN = { from_env = \"CI_TOKEN\" } }",
+        "Variables for the scripts. Those of `[defaults]` and of the template are merged.",
+    )
+    .since("0.2"),
     key("ssh_user", Text, Required, "\"admin\"", "The user to log in as on the base."),
     key("run_as", Text, Means("root"), "\"jenkins\"", "The user that the scripts run as."),
     key(
@@ -320,6 +335,14 @@ static TEMPLATE_KEYS: &[Key] = &[
         "20",
         "The size of the root volume in GiB.",
     ),
+    key(
+        "hop_limit",
+        Number(64),
+        Means("EC2's default"),
+        "2",
+        "How many hops an answer of the instance metadata service may take: 2 for containers on the builder.",
+    )
+    .since("0.2"),
     key(
         "security_groups",
         Texts,
@@ -491,6 +514,29 @@ static TEMPLATE_KEYS: &[Key] = &[
         "The places that say which AMI agents start from: `[[template.NAME.consumer]]` tables.",
     ),
 ];
+
+pub(crate) static VARIABLE: Table = Table {
+    title: "`env`",
+    text: "A variable whose value is a secret, read on your machine for each bake. The log shows `***` where a script prints it. It is in no tag, argument, user data or file on a disk.",
+    keys: &[
+        key(
+            "from_env",
+            Text,
+            Means("`command`"),
+            "\"CI_TOKEN\"",
+            "The variable of amiable's own environment that has the value.",
+        )
+        .since("0.2"),
+        key(
+            "command",
+            Texts,
+            Means("`from_env`"),
+            "[\"pass\", \"show\", \"ci\"]",
+            "A program that prints the value, with its arguments.",
+        )
+        .since("0.2"),
+    ],
+};
 
 pub(crate) static BASE: Table = Table {
     title: "`base`",

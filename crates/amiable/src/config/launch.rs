@@ -7,6 +7,9 @@ use super::template::TemplateReader;
 const DEFAULT_INSTANCE_TYPE: &str = "m5.large";
 /// An EBS volume's largest size, in GiB.
 const LARGEST_VOLUME: u64 = 65536;
+/// The most hops that EC2 takes
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html>).
+const MOST_HOPS: u64 = 64;
 
 impl TemplateReader<'_, '_> {
     /// How its machines are launched.
@@ -20,6 +23,7 @@ impl TemplateReader<'_, '_> {
             public_ip: self.of("public_ip").boolean("public_ip"),
             instance_profile: text("instance_profile"),
             volume_size: volume_size.map(|it| it.value),
+            hop_limit: self.of("hop_limit").number("hop_limit", MOST_HOPS).map(|it| it.value as u8),
         }
     }
 

@@ -6,6 +6,7 @@
 mod consumer;
 mod diagnostic;
 mod distribution;
+mod env;
 mod guest;
 mod json_schema;
 mod keep;

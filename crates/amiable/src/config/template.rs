@@ -85,6 +85,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             workdir: self.workdir(),
             description: self.description(),
             metadata: self.metadata(),
+            env: self.env(),
             ssh_port,
             ssh_from: self.ssh_from(),
             reach: self.reach(ssh_port, launch.public_ip),

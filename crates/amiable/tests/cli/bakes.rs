@@ -183,3 +183,78 @@ fn lost_answers_neither_double_nor_lose_anything() {
     farm.wait_until_empty();
     assert_eq!(farm.status()["images"], 6);
 }
+
+/// What the configuration says of a machine, as another client sees it.
+#[test]
+fn a_builders_metadata_service_answers_as_far_as_it_is_told() {
+    let farm = Farm::with_example(&[]);
+    let hops = || {
+        let query = "Reservations[].Instances[].MetadataOptions.HttpPutResponseHopLimit";
+        let look = format!("ec2 describe-instances --query {query}");
+        crate::regions::aws(&farm, "us-east-1", &look)
+    };
+    farm.stdout(&["create", "agent", "-q"]);
+    assert_eq!(hops().split_whitespace().collect::<Vec<_>>(), ["1", "1"], "builder and verifier");
+    farm.edit("amiable.toml", "ssh_user = \"debian\"", "ssh_user = \"debian\"\nhop_limit = 2");
+    // It is nothing that the AMI has.
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.stdout(&["update", "agent", "-q"]);
+    assert_eq!(hops().split_whitespace().filter(|it| *it == "2").count(), 2);
+    farm.edit("amiable.toml", "hop_limit = 2", "hop_limit = 65");
+    assert!(farm.amiable(&["validate"]).contains("hop_limit"));
+}
+
+/// Variables are read when there is something to bake, before anything is started.
+#[test]
+fn variables_are_read_before_a_bake_and_a_secret_is_no_reason_for_one() {
+    let farm = Farm::with_example(&[]);
+    let env = "[template.agent.env]\nPLAIN = \"a\"\nTOKEN = { from_env = \"CI_TOKEN\" }\n\
+               OTHER = { command = [\"cat\", \"secret\"] }\n";
+    farm.edit(
+        "amiable.toml",
+        "[template.agent.metadata]",
+        &format!("{env}[template.agent.metadata]"),
+    );
+    farm.write("secret", "first\n");
+    let run = |args: &[&str], token: Option<&str>| {
+        let mut command = farm.command("amiable", args);
+        command.envs(token.map(|token| ("CI_TOKEN", token)));
+        farm.transcript(args, &command.output().unwrap())
+    };
+    let missing = run(&["create", "agent"], None);
+    let text = "the value of TOKEN in `env` could not be read: CI_TOKEN is not set";
+    assert!(missing.contains("status: 1") && missing.contains(text), "{missing}");
+    let doctor = run(&["doctor"], None);
+    assert!(doctor.contains("FAILED  variable: CI_TOKEN"), "{doctor}");
+    std::fs::remove_file(farm.path("secret")).unwrap();
+    let failed = run(&["create", "agent"], Some("one"));
+    assert!(failed.contains("of OTHER in `env` could not be read: cat failed"), "{failed}");
+    assert!(farm.status()["instances"].as_array().unwrap().is_empty(), "nothing was started");
+    farm.write("secret", "first\n");
+    let done = run(&["create", "agent"], Some("one"));
+    assert!(done.contains("status: 0"), "{done}");
+    let validate = run(&["validate"], None);
+    assert!(validate.contains("OTHER (secret), PLAIN, TOKEN (secret)"), "{validate}");
+    // Neither the value nor that it is missing matters for what is up to date.
+    farm.write("secret", "second\n");
+    assert!(run(&["plan"], Some("two")).contains("no changes"));
+    assert!(run(&["plan"], None).contains("no changes"));
+    farm.edit("amiable.toml", "PLAIN = \"a\"", "PLAIN = \"b\"");
+    assert!(run(&["plan"], None).contains("configuration: env"), "{}", run(&["plan"], None));
+    let tags = crate::regions::aws(&farm, "us-east-1", "ec2 describe-images --owners self");
+    assert!(!tags.contains("first") && !tags.contains("one"), "{tags}");
+}
+
+#[test]
+fn mistakes_of_variables_are_told_at_once() {
+    let farm = Farm::with_example(&[]);
+    let env = "[template.agent.env]\n1ST = \"a\"\nAMIABLE_X = \"a\"\nNUMBER = 1\n\
+               NOWHERE = {}\nBOTH = { from_env = \"A\", command = [\"b\"] }\n\
+               WRONG = { form_env = \"A\" }\n";
+    farm.edit(
+        "amiable.toml",
+        "[template.agent.metadata]",
+        &format!("{env}[template.agent.metadata]"),
+    );
+    insta::assert_snapshot!(farm.amiable(&["validate"]));
+}

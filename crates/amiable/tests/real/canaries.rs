@@ -16,10 +16,17 @@ user_data = "user-data"
 key_pair = "temporary"
 host_key = "console"
 agent = { kind = "jenkins", java = "true", remote_root = "/srv/jenkins", init_has_run = true }
+[template.agent.env]
+TOKEN = { from_env = "CANARY" }
+PLAIN = "it's $plain"
 "#;
 
 /// The words are put together in the guest, so that no log or command line has them whole.
 const SETUP: &str = r#"#!/bin/bash -e
+# What `env` says is in the environment, and in no argument of any process.
+[ "$TOKEN $PLAIN" = "canary-$(echo variable) it's \$plain" ]
+if ps axww -o args | grep "canary-variabl[e]"; then exit 9; fi
+echo "the token is $TOKEN, for $AMIABLE_TEMPLATE $AMIABLE_GENERATION"
 mkdir /srv/jenkins
 chown debian /srv/jenkins
 plant() { for file; do mkdir -p "$(dirname "$file")"; echo "canary-$mark" >> "$file"; done; }
@@ -77,18 +84,28 @@ pub(crate) fn none_is_left() {
     configure(&farm, CONFIG);
     farm.write("source/setup", SETUP);
     farm.write("source/seal", "#!/bin/sh -e\nrm /etc/agent-secret\n");
-    let verify = format!("#!/bin/sh -e\ntest -d /srv/jenkins\n{IDENTITY} | sed 's/^/mine: /'\n");
+    let verify = format!(
+        "#!/bin/sh -e\ntest -n \"$TOKEN\"\ntest -d /srv/jenkins\n{IDENTITY} | sed 's/^/mine: /'\n"
+    );
     farm.write("source/verify", &verify);
     farm.write("source/data", "canary-checkout\n");
     farm.write(
         "user-data",
         "#cloud-config\n# canary-user-data\nruncmd:\n- [touch, /etc/own-user-data-was-run]\n",
     );
-    let (status, ami, told) = aloud(farm.command("amiable", &["create", "agent"]), "create agent");
+    let mut create = farm.command("amiable", &["create", "agent"]);
+    create.env("CANARY", "canary-variable");
+    let (status, ami, told) = aloud(create, "create agent");
     assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("the token is ***, for agent 1"), "{told}");
     let info = farm.stdout(&["info", "agent"]);
     assert!(!info.contains("verified      never"), "{info}");
     farm.wait_until_empty();
+
+    // Neither logs, nor the console, nor the endpoint's own records, nor a disk have it.
+    let mut grep = farm.command("grep", &["-rlaE", "canary-variable", "."]);
+    let output = grep.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{output:?}");
 
     let found = secrets_on_disks(&farm);
     // What scripts delete themselves stays in free space: plain.rs has that overwritten. On a slow machine

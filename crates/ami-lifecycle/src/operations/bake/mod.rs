@@ -31,7 +31,9 @@ use self::request::{BakeRequest, Baked, OnFailure};
 use crate::ec2::error::CloudError;
 use crate::ec2::instances::BootImage;
 use crate::guest::Guest;
+use crate::guest::about::About;
 use crate::guest::kept_login::KeptLogin;
+use crate::guest::script_env::ScriptEnv;
 use crate::guest::site::Site;
 use crate::model::ami::Ami;
 use crate::model::event::{Event, Stage};
@@ -235,6 +237,14 @@ impl<'a> Bake<'a> {
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
             user_data: template.user_data.as_deref(),
             alone: true,
+            about: About {
+                template: template.name.clone(),
+                generation: plan.generation,
+                base_ami: plan.base.id.to_string(),
+                arch: template.arch,
+                env: ScriptEnv::default(),
+            },
+            runs_scripts: true,
             is_gone: self.request.context.actor.is_gone,
             is_first: plan.fleet.amis().is_empty(),
         };
