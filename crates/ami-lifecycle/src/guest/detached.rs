@@ -95,7 +95,7 @@ pub(crate) fn follow(detached: &Detached<'_>, seen: u64) -> String {
          \x20 echo $! > \"$run/pid\"\n\
          }}\n\
          mkdir -p {work}\n\
-         if mkdir \"$run\" 2>/dev/null; then start 1\n\
+         if mkdir -m 700 \"$run\" 2>/dev/null; then start 1\n\
          elif [ ! -d \"$run\" ]; then echo \"the folder $run cannot be made\" >&2; exit 126\n\
          elif {was_cut} && [ \"$(boot_id)\" != \"$(cat \"$run/boot\")\" ]; then\n\
          {rebooted}\

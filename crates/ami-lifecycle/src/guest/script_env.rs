@@ -17,7 +17,7 @@ const SHORTEST: usize = 4;
 #[derive(Clone, Default)]
 pub(crate) struct ScriptEnv {
     values: Vec<(String, String)>,
-    /// What is masked, the longest first.
+    /// What is masked.
     secrets: Vec<String>,
 }
 
@@ -32,10 +32,13 @@ impl ScriptEnv {
     /// Adds a variable.
     pub(crate) fn add(&mut self, name: &str, value: String, is_secret: bool) {
         if is_secret {
-            // A script may print one of its lines alone.
-            let lines = value.lines().filter(|line| line.trim().len() >= SHORTEST);
-            self.secrets.extend(lines.map(str::to_owned));
-            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            // A script may print one of its lines alone, or a shell's `set -x` a quoted form of it.
+            for line in value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
+                let quoted = line.replace('\'', "'\\''");
+                self.secrets.extend([line.to_owned(), quoted, escaped(line)]);
+            }
+            self.secrets.sort();
+            self.secrets.dedup();
         }
         self.values.push((name.to_owned(), value));
     }
@@ -51,27 +54,50 @@ impl ScriptEnv {
         lines.collect()
     }
 
-    /// A line of output without the secrets.
+    pub(super) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// A line of output without the secrets, wherever they overlap.
     pub(super) fn mask(&self, line: Vec<u8>) -> Vec<u8> {
-        self.secrets.iter().fold(line, |line, secret| replace(line, secret.as_bytes()))
+        let mut hidden = vec![false; line.len()];
+        for secret in self.secrets.iter().map(String::as_bytes) {
+            for (at, part) in line.windows(secret.len()).enumerate() {
+                if part == secret {
+                    hidden[at..at + secret.len()].fill(true);
+                }
+            }
+        }
+        if !hidden.contains(&true) {
+            return line;
+        }
+        let mut masked = Vec::new();
+        for (at, byte) in line.into_iter().enumerate() {
+            match (hidden[at], at > 0 && hidden[at - 1]) {
+                (false, _) => masked.push(byte),
+                (true, false) => masked.extend_from_slice(MASK),
+                (true, true) => {}
+            }
+        }
+        masked
+    }
+
+    /// The same of text.
+    pub(super) fn mask_text(&self, text: String) -> String {
+        String::from_utf8_lossy(&self.mask(text.into_bytes())).into_owned()
     }
 }
 
-fn replace(line: Vec<u8>, secret: &[u8]) -> Vec<u8> {
-    let find = |from: &[u8]| from.windows(secret.len()).position(|part| part == secret);
-    let Some(mut at) = find(&line) else { return line };
-    let (mut masked, mut rest) = (Vec::new(), line.as_slice());
-    loop {
-        masked.extend_from_slice(&rest[..at]);
-        masked.extend_from_slice(MASK);
-        rest = &rest[at + secret.len()..];
-        match find(rest) {
-            Some(next) => at = next,
-            None => break,
+/// As shells print it between double quotes.
+fn escaped(line: &str) -> String {
+    let mut text = String::new();
+    for it in line.chars() {
+        if "\\\"$`".contains(it) {
+            text.push('\\');
         }
+        text.push(it);
     }
-    masked.extend_from_slice(rest);
-    masked
+    text
 }
 
 /// The folders in which the file may be: in memory wherever there is one.
@@ -96,7 +122,8 @@ pub(super) fn take(work: &str, run_as: Option<&str>) -> String {
          echo 'neither /run nor /dev/shm is a folder in memory, for the variables of env' >&2\n\
          exit 1\n",
         keep = quote(
-            "set -e; umask 077; dir=${1%/*}; mkdir -p \"$dir\"; chmod 711 \"$dir\"; \
+            // Whose folder it was, where others may make one, does not matter then.
+            "set -e; umask 077; rm -rf \"${1%/*}\"; mkdir -m 711 \"${1%/*}\"; \
              cat > \"$1.new\"; chown \"$2\" \"$1.new\"; mv \"$1.new\" \"$1\""
         ),
         user = quote(run_as.unwrap_or("root")),
@@ -104,11 +131,14 @@ pub(super) fn take(work: &str, run_as: Option<&str>) -> String {
     )
 }
 
-/// Words for a command that runs what follows with the variables, if there are any.
+/// Words for a command that runs what follows with the variables. Others can make a folder in the second
+/// place only, which is not looked at where the first one has the file.
 pub(super) fn with_variables(work: &str) -> String {
     let places = PLACES.map(|place| quote(&file_in(place, work)));
-    let read =
-        "for it in \"$1\" \"$2\"; do [ ! -r \"$it\" ] || . \"$it\"; done; shift 2; exec \"$@\"";
+    // No names of its own, which could be those of variables.
+    let read = "if [ -e \"$1\" ]; then . \"$1\"; elif [ -r \"$2\" ]; then . \"$2\"; \
+                else echo 'the variables of `env` are not there any more' >&2; exit 126; fi; \
+                shift 2; exec \"$@\"";
     format!("sh -c {} sh {}", quote(read), places.join(" "))
 }
 
@@ -120,16 +150,21 @@ mod tests {
         let mut env = ScriptEnv::default();
         env.add("PLAIN", "it's $HOME".into(), false);
         env.add("TOKEN", "geheim".into(), true);
-        env.add("LONGER", "geheimer\n-- key --\nabc\n".into(), true);
+        env.add("LONGER", "geheimer\n  -- key --\r\nabc\n".into(), true);
+        env.add("QUOTED", "it's \"$ecret\"".into(), true);
+        env.add("OVER", "heimlich".into(), true);
         env
     }
 
     #[test]
-    fn secrets_are_masked_wherever_they_are_and_the_longest_first() {
+    fn secrets_are_masked_wherever_they_are() {
         let mask = |line: &str| String::from_utf8(env().mask(line.into())).unwrap();
         assert_eq!(mask("geheim geheimer"), "*** ***");
-        assert_eq!(mask("a geheimgeheim b"), "a ****** b");
+        assert_eq!(mask("a geheimgeheim b"), "a *** b");
         assert_eq!(mask("of a file: -- key --"), "of a file: ***");
+        assert_eq!(mask("geheimlich"), "***", "they overlap");
+        assert_eq!(mask(r#"+ true 'it'\''s "$ecret"'"#), "+ true '***'");
+        assert_eq!(mask(r#"declare -x QUOTED="it's \"\$ecret\""#), r#"declare -x QUOTED="***"#);
         // What is no secret stays, and what is too short to tell.
         assert_eq!(mask("it's $HOME, abc, gehei"), "it's $HOME, abc, gehei");
         assert_eq!(env().mask(vec![0xff, b'x']), [0xff, b'x']);
@@ -137,7 +172,7 @@ mod tests {
 
     #[test]
     fn values_are_not_shown_by_accident() {
-        assert_eq!(format!("{:?}", env()), r#"["PLAIN", "TOKEN", "LONGER"]"#);
+        assert_eq!(format!("{:?}", env()), r#"["PLAIN", "TOKEN", "LONGER", "QUOTED", "OVER"]"#);
     }
 
     #[test]
@@ -148,7 +183,9 @@ mod tests {
         let words = format!("sh -c '. \"$0\"; exec \"$@\"' {} env", file.display());
         let output = std::process::Command::new("sh").args(["-c", &words]).output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
-        for line in ["PLAIN=it's $HOME\n", "TOKEN=geheim\n", "LONGER=geheimer\n-- key --\nabc\n"] {
+        for line in
+            ["PLAIN=it's $HOME\n", "TOKEN=geheim\n", "LONGER=geheimer\n  -- key --\r\nabc\n"]
+        {
             assert!(told.contains(line), "{line}: {told}");
         }
     }

@@ -164,6 +164,8 @@ fn step_text(step: SealStep, login_key: &str) -> String {
             "if journalctl --rotate >/dev/null 2>&1; then\n\
              \x20 find /var/log/journal -type f -name '*.journal' ! -name '*@*' -exec rm -f {} + 2>/dev/null || true\n\
              fi\n\
+             # Memory and environment of what has crashed, which may have had secrets.\n\
+             for dir in /var/lib/systemd/coredump /var/crash; do [ ! -d \"$dir\" ] || { overwrite \"$dir\"; rm -rf \"$dir\"/*; }; done\n\
              overwrite /var/log\n\
              rm -rf /var/log/journal/*\n\
              find /var/log -xdev -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete\n\

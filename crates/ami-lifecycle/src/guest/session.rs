@@ -73,9 +73,8 @@ impl Session {
         let env = self.about.env.clone();
         let output = Mutex::new(ScriptOutput::new(self.observer.clone(), env));
         let output = &output;
+        self.hand_over_variables(&limits).await?;
         let status = loop {
-            // A machine that was rebooted has forgotten them.
-            self.hand_over_variables(&limits).await?;
             let follow = detached::follow(&detached, locked(output).lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
                 locked(output).push(stream, data);
@@ -92,7 +91,7 @@ impl Session {
                 Err(_) => {
                     let (script, mut output) = (script.to_owned(), locked(output));
                     let is_asking = output.flush();
-                    let tail = output.tail.clone().into_lines();
+                    let tail = output.tail();
                     return Err(GuestError::ScriptTimedOut {
                         what,
                         script,
@@ -105,15 +104,19 @@ impl Session {
             let reconnected = self.reconnect(&limits, &lost).await;
             reconnected.map_err(|error| match why_cut(&error) {
                 Some(reason) => {
-                    let tail = locked(output).tail.clone().into_lines();
+                    let tail = locked(output).tail();
                     GuestError::ScriptCut { what, reason, tail }
                 }
                 None => error,
             })?;
+            // A machine that was rebooted has forgotten them; on another the script runs on without.
+            if let Err(error) = self.hand_over_variables(&limits).await {
+                tracing::debug!("the variables were not handed over again: {error}");
+            }
         };
         let mut output = locked(output);
         output.flush();
-        let tail = output.tail.clone().into_lines();
+        let tail = output.tail();
         match (status, output.own.clone()) {
             (0, _) => Ok(()),
             (_, Some(reason)) => Err(GuestError::ScriptCut { what, reason, tail }),
@@ -345,7 +348,8 @@ async fn show_unfinished(output: &Mutex<ScriptOutput>) -> Infallible {
     loop {
         tokio::time::sleep(UNFINISHED / 2).await;
         let mut output = locked(output);
-        if output.last.elapsed() >= UNFINISHED {
+        // A part of a secret would not be known for one.
+        if output.last.elapsed() >= UNFINISHED && !output.env.has_secrets() {
             output.flush();
         }
     }
@@ -373,9 +377,22 @@ impl ScriptOutput {
         is_unfinished
     }
 
+    /// The last lines, without what parts of lines have together.
+    fn tail(&self) -> Vec<String> {
+        let lines = self.tail.clone().into_lines().into_iter();
+        lines.map(|line| self.env.mask_text(line)).collect()
+    }
+
     fn line(&mut self, stream: Stream, line: OutputLine) {
         let line = OutputLine { bytes: self.env.mask(line.bytes), ..line };
         let text = line.text();
+        // Colours may be in the middle of a secret.
+        let masked = self.env.mask_text(text.clone());
+        let line = match masked == text {
+            true => line,
+            false => OutputLine { bytes: masked.clone().into_bytes(), ..line },
+        };
+        let text = masked;
         self.tail.push(&text, line.is_continued);
         if stream == Stream::Stderr {
             self.own = Some(text);

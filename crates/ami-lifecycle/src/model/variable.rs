@@ -34,11 +34,29 @@ pub fn check_variable(name: &str) -> Result<(), String> {
     {
         return Err("is not a variable's name: letters, digits and `_`, no digit first".into());
     }
+    if SHELLS_OWN.contains(&name) {
+        return Err("is a variable of the shell's own".into());
+    }
     if name.starts_with(RESERVED) {
         return Err("is reserved: amiable's own variables begin with `AMIABLE_`".into());
     }
     Ok(())
 }
+
+/// What shells do not let anybody set, or set themselves
+/// (<https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables>).
+const SHELLS_OWN: [&str; 10] = [
+    "BASHOPTS",
+    "BASH_VERSINFO",
+    "EUID",
+    "IFS",
+    "LINENO",
+    "OPTIND",
+    "PPID",
+    "SHELLOPTS",
+    "UID",
+    "_",
+];
 
 /// How the variables begin that amiable sets itself.
 const RESERVED: &str = "AMIABLE_";

@@ -31,7 +31,6 @@ use crate::model::template::KeyPair;
 use crate::operations::error::BakeError;
 use crate::operations::ssh_from;
 use crate::operations::undo::Undo;
-use crate::operations::variables::read_variables;
 
 /// When EC2 is asked first, and then how often, whether an instance without a login still
 /// lives.
@@ -58,8 +57,6 @@ pub(crate) struct Order<'a> {
     pub(crate) is_gone: IsGone<'a>,
     /// What scripts learn of the bake.
     pub(crate) about: About,
-    /// Whether scripts of the template's are run.
-    pub(crate) runs_scripts: bool,
     /// Nothing was ever baked in the namespace.
     pub(crate) is_first: bool,
 }
@@ -74,10 +71,6 @@ pub(crate) struct Started {
 /// Starts a machine. What it makes on the way is put on the list of what is undone.
 pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started, BakeError> {
     let Order { site, marks, .. } = order;
-    let mut about = order.about.clone();
-    if order.runs_scripts {
-        about.env = read_variables(*site).await?;
-    }
     let keys = GuestKeys::prepare(site.template)?;
     let temporary = (site.template.key_pair == KeyPair::Temporary).then(|| keys.label.clone());
     if let Some(name) = &temporary {
@@ -97,7 +90,7 @@ pub(crate) async fn start(order: &Order<'_>, undo: &mut Undo) -> Result<Started,
     let found = Found { instance: &id, address, is_public, groups: &groups };
     let looked = AtomicBool::new(false);
     let (guest, login) = tokio::select! {
-        reached = Guest::reach(*site, &found, keys, (&marks.bake, &about)) => reached?,
+        reached = Guest::reach(*site, &found, keys, (&marks.bake, &order.about)) => reached?,
         error = what_ends_it(order, &id, &looked) => return Err(error),
     };
     // At the first look the other's machine may not have shown yet.

@@ -57,6 +57,7 @@ async fn printed(words: &[String]) -> Result<String, String> {
     let text = String::from_utf8(output.stdout);
     let text = text.map_err(|_| format!("{program} printed something that is no UTF-8 text"))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
         return Err(format!("{program} printed nothing"));
     }

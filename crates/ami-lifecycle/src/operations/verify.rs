@@ -24,6 +24,7 @@ use crate::operations::error::BakeError;
 use crate::operations::launch::{self, Order, Started};
 use crate::operations::retire::give_back;
 use crate::operations::undo::{Undo, Undone};
+use crate::operations::variables::read_variables;
 use crate::source::{self, Checkout};
 use jiff::Timestamp;
 
@@ -109,6 +110,8 @@ async fn verify_and_tell(
     let marks = request.context.new_marks(template);
     undo.set_bake(&marks.bake);
     let site = request.context.site(template);
+    let runs_scripts = template.verify.is_some();
+    let env = if runs_scripts { read_variables(site).await? } else { ScriptEnv::default() };
     let checkout = match (&template.verify, template.source.on) {
         (Some(script), CheckoutOn::Operator) => {
             request.context.observer.event(Event::Stage(Stage::Checkout));
@@ -123,8 +126,8 @@ async fn verify_and_tell(
     if is_hidden {
         site.or_cancel(cloud.enable(&ami.ami)).await??;
     }
-    let failures =
-        prove(site, &marks, ami, checkout.as_ref(), request.context.actor.is_gone, undo).await;
+    let specimen = Specimen { ami, checkout: checkout.as_ref(), env };
+    let failures = prove(site, &marks, &specimen, request.context.actor.is_gone, undo).await;
     if is_hidden && !matches!(&failures, Ok(failures) if failures.is_empty()) {
         hide(site, &ami.ami).await;
     }
@@ -226,15 +229,24 @@ pub(crate) fn quarantine(now: Timestamp, failures: &[String], operator: &str) ->
     tags::of([(tags::QUARANTINED, now.to_string()), (tags::REASON, reason)])
 }
 
+/// What is proven, and by what.
+pub(crate) struct Specimen<'a> {
+    pub(crate) ami: &'a Ami,
+    /// Where the verify script is, if it is sent.
+    pub(crate) checkout: Option<&'a Checkout>,
+    /// The verify script's variables.
+    pub(crate) env: ScriptEnv,
+}
+
 /// Starts an instance of the AMI, looks at it, and terminates it. Returns what is wrong.
 pub(crate) async fn prove(
     site: Site<'_>,
     marks: &OwnershipTags<'_>,
-    ami: &Ami,
-    checkout: Option<&Checkout>,
+    specimen: &Specimen<'_>,
     is_gone: IsGone<'_>,
     undo: &mut Undo,
 ) -> Result<Vec<String>, BakeError> {
+    let Specimen { ami, checkout, env } = specimen;
     let lasting = &ami.lasting_devices;
     let order = Order {
         site,
@@ -252,9 +264,8 @@ pub(crate) async fn prove(
             generation: ami.generation,
             base_ami: ami.base_ami.clone(),
             arch: site.template.arch,
-            env: ScriptEnv::default(),
+            env: env.clone(),
         },
-        runs_scripts: site.template.verify.is_some(),
         is_gone,
         is_first: false,
     };
@@ -266,7 +277,7 @@ pub(crate) async fn prove(
             return Ok(vec![failure]);
         }
     };
-    let failures = examine(site, ami, checkout, &mut started).await?;
+    let failures = examine(site, ami, *checkout, &mut started).await?;
     started.guest.log_out().await;
     end_all(site, undo).await;
     Ok(failures)

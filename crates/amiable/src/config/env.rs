@@ -49,7 +49,13 @@ impl<'a> TemplateReader<'_, 'a> {
         match (from_env, command) {
             (Some(variable), None) => Some(Variable::FromEnv(variable)),
             (None, Some(words)) if !words.is_empty() => {
-                Some(Variable::Command(words.into_iter().map(|it| it.value.to_owned()).collect()))
+                let mut words: Vec<String> =
+                    words.into_iter().map(|it| it.value.to_owned()).collect();
+                // As for consumers, a path is relative to the configuration file.
+                if words[0].contains('/') {
+                    words[0] = self.folder.join(&words[0]).to_string_lossy().into_owned();
+                }
+                Some(Variable::Command(words))
             }
             _ => {
                 let message =

@@ -517,7 +517,7 @@ static TEMPLATE_KEYS: &[Key] = &[
 
 pub(crate) static VARIABLE: Table = Table {
     title: "`env`",
-    text: "A variable whose value is a secret, read on your machine for each bake. The log shows `***` where a script prints it. It is in no tag, argument, user data or file on a disk.",
+    text: "A variable whose value is a secret, read on your machine for each bake. The log shows `***` where a script prints it. amiable puts it in no tag, argument, user data or file on a disk.",
     keys: &[
         key(
             "from_env",

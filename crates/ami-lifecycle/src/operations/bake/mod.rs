@@ -53,7 +53,8 @@ use crate::operations::context::Context;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
 use crate::operations::launch::{self, Order, Started};
 use crate::operations::undo::{Undo, Undone};
-use crate::operations::verify::{hide, prove, quarantine, tell_what_is_left};
+use crate::operations::variables::read_variables;
+use crate::operations::verify::{Specimen, hide, prove, quarantine, tell_what_is_left};
 use crate::source::{self, Checkout};
 
 /// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
@@ -69,6 +70,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
         stage: None,
         durations: Vec::new(),
         login: None,
+        variables: None,
         current: None,
         undo: Undo::new(request.context.holdings.clone()),
         request: &request,
@@ -93,6 +95,8 @@ struct Bake<'a> {
     durations: Vec<(Stage, Duration)>,
     /// How to log in to the builder, once there was a login.
     login: Option<KeptLogin>,
+    /// The variables of the template's scripts, once they were read.
+    variables: Option<ScriptEnv>,
     /// The template's current AMI when the bake began.
     current: Option<AmiId>,
     undo: Undo,
@@ -217,9 +221,19 @@ impl<'a> Bake<'a> {
         Ok(Some(checkout))
     }
 
+    /// The variables of the scripts, read once: what prints a secret may not do so again an hour later.
+    async fn variables(&mut self) -> Result<ScriptEnv, BakeError> {
+        if let Some(read) = &self.variables {
+            return Ok(read.clone());
+        }
+        let read = read_variables(self.site()).await?;
+        Ok(self.variables.insert(read).clone())
+    }
+
     /// Starts the builder and logs in.
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
         self.enter(Stage::Launch);
+        let env = self.variables().await?;
         let template = self.request.template;
         let image = BootImage {
             id: &plan.base.id,
@@ -242,9 +256,8 @@ impl<'a> Bake<'a> {
                 generation: plan.generation,
                 base_ami: plan.base.id.to_string(),
                 arch: template.arch,
-                env: ScriptEnv::default(),
+                env,
             },
-            runs_scripts: true,
             is_gone: self.request.context.actor.is_gone,
             is_first: plan.fleet.amis().is_empty(),
         };
@@ -358,8 +371,11 @@ impl<'a> Bake<'a> {
         let Context { cloud, .. } = self.request.context;
         let Actor { operator, is_gone, .. } = self.request.context.actor;
         let ami = Ami::read(image.facts.clone(), cloud.region());
-        let (site, checkout) = (self.site(), plan.checkout.as_ref());
-        let failures = prove(site, &self.marks, &ami, checkout, is_gone, &mut self.undo).await?;
+        let runs_scripts = self.request.template.verify.is_some();
+        let env = if runs_scripts { self.variables().await? } else { ScriptEnv::default() };
+        let site = self.site();
+        let specimen = Specimen { ami: &ami, checkout: plan.checkout.as_ref(), env };
+        let failures = prove(site, &self.marks, &specimen, is_gone, &mut self.undo).await?;
         if failures.is_empty() {
             return Ok(());
         }
