@@ -73,6 +73,11 @@ impl Lines {
         }
     }
 
+    /// Whether what has come of a line that is not at its end is such.
+    pub(crate) fn has_rest(&self, is_such: impl Fn(&[u8]) -> bool) -> bool {
+        self.rest.iter().any(|rest| is_such(&rest.bytes))
+    }
+
     /// Whether the last line is not at its end.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.rest.iter().any(|rest| rest.is_continued || !rest.bytes.is_empty())

@@ -54,8 +54,11 @@ impl ScriptEnv {
         lines.collect()
     }
 
-    pub(super) fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
+    /// Whether what follows may make a secret of the end of this.
+    pub(super) fn may_go_on(&self, part: &[u8]) -> bool {
+        let begins =
+            |secret: &[u8]| (1..secret.len()).any(|length| part.ends_with(&secret[..length]));
+        self.secrets.iter().any(|secret| begins(secret.as_bytes()))
     }
 
     /// A line of output without the secrets, wherever they overlap.

@@ -10,7 +10,7 @@
 //! | `credentials` | of git, Bazaar and Breezy, netrc, and the clients of AWS, Google Cloud, Azure |
 //! | `histories` | of shells, less, vim, Python, SQL clients, wget |
 //! | `package-caches` | what apt, dnf, yum, zypper and apk have downloaded |
-//! | `logs` | rotated logs and the journal; other logs become empty |
+//! | `logs` | rotated logs, the journal and crash dumps; other logs become empty |
 //! | `free-space` | where a template asks for it: the bytes of deleted files on the root file system |
 //!
 //! What is removed is overwritten first, where it lies, so that no block of the disk has it any

@@ -349,7 +349,8 @@ async fn show_unfinished(output: &Mutex<ScriptOutput>) -> Infallible {
         tokio::time::sleep(UNFINISHED / 2).await;
         let mut output = locked(output);
         // A part of a secret would not be known for one.
-        if output.last.elapsed() >= UNFINISHED && !output.env.has_secrets() {
+        let is_part = output.lines.has_rest(|rest| output.env.may_go_on(rest));
+        if output.last.elapsed() >= UNFINISHED && !is_part {
             output.flush();
         }
     }
@@ -461,5 +462,37 @@ mod tests {
         assert_eq!(lines.len(), TAIL);
         assert_eq!(lines[TAIL - 2], format!("line {}", TAIL * 2 - 1));
         assert_eq!(lines[TAIL - 1], format!("…{}", "x".repeat(TAIL_LINE)));
+    }
+
+    /// The lines that are shown of pieces that come ten seconds apart, and those of the error.
+    async fn shown(pieces: &[&str]) -> (Vec<String>, Vec<String>) {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let told = events.clone();
+        let observer = move |event| {
+            if let Event::Output(_, line) = event {
+                told.lock().unwrap().push(line.text());
+            }
+        };
+        let mut env = ScriptEnv::default();
+        env.add("TOKEN", "geheimnis".into(), true);
+        let output = Mutex::new(ScriptOutput::new(Arc::new(observer), env));
+        for piece in pieces {
+            output.lock().unwrap().push(Stream::Stdout, piece.as_bytes());
+            let waited = tokio::time::timeout(UNFINISHED * 5, show_unfinished(&output)).await;
+            assert!(waited.is_err());
+        }
+        let mut output = output.into_inner().unwrap();
+        output.flush();
+        (std::mem::take(&mut *events.lock().unwrap()), output.tail())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_not_shown_in_parts_or_colours_and_questions_are_shown() {
+        let masked = |line: &str| (vec![line.to_owned()], vec![line.to_owned()]);
+        assert_eq!(shown(&["of gehei", "mnis", "\n"]).await, masked("of ***"));
+        assert_eq!(shown(&["of geh\u{1b}[1meim\u{1b}[0mnis.\n"]).await, masked("of ***."));
+        assert_eq!(shown(&["Password: "]).await.0, ["Password: "]);
+        let (events, tail) = shown(&["of gehe", "im, no\n"]).await;
+        assert_eq!((events, tail), masked("of geheim, no"));
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::farm::{DEFAULTS, Farm, JENKINS};
 
@@ -220,8 +221,10 @@ fn a_browser_is_opened_beside_the_server() {
         let (address, path) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
         let page = ask(address, &format!("GET /{path} HTTP/1.1\r\nHost: {address}"));
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        let end = Instant::now() + Duration::from_secs(60);
         while opener.contains("opened") && !farm.path("opened").exists() {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(Instant::now() < end, "no browser was opened");
+            std::thread::sleep(Duration::from_millis(20));
         }
         server.kill().unwrap();
         server.wait().unwrap();

@@ -33,6 +33,7 @@ plant() { for file; do mkdir -p "$(dirname "$file")"; echo "canary-$mark" >> "$f
 mark=history plant /root/.bash_history /home/debian/.bash_history /home/debian/.python_history
 mark=credentials plant /root/.git-credentials /home/debian/.aws/credentials /home/debian/.config/breezy/authentication.conf
 mark=log plant /var/log/agent.log
+mark=crash plant /var/crash/agent.crash /var/lib/systemd/coredump/core.agent
 logger "canary-$(echo log)"
 mark=deleted plant /home/debian/secret /var/tmp/secret
 mark=sealed plant /etc/agent-secret
