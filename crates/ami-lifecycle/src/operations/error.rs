@@ -263,6 +263,10 @@ impl BakeError {
             BakeError::BaseNotBaked(template) => {
                 format!("run `amiable create {template}` first")
             }
+            BakeError::Variable { .. } => {
+                "set it where amiable runs; `amiable doctor` shows which variables are missing"
+                    .into()
+            }
             BakeError::NoBase(_) => {
                 "check `base`: an AMI that its owner has deprecated is found only by its id, and \
                  `amiable doctor` shows whether the account's settings allow such AMIs; a local \

@@ -34,9 +34,8 @@ pub(crate) async fn read_variables(site: Site<'_>) -> Result<ScriptEnv, BakeErro
 async fn value_of(variable: &Variable, environment: Environment<'_>) -> Result<String, String> {
     match variable {
         Variable::Plain(value) => Ok(value.clone()),
-        Variable::FromEnv(name) => {
-            environment(name).ok_or_else(|| format!("{name} is not set in the environment"))
-        }
+        Variable::FromEnv(name) => environment(name)
+            .ok_or_else(|| format!("{name} is not set, or empty, in the environment")),
         Variable::Command(words) => printed(words).await,
     }
 }
@@ -81,7 +80,7 @@ mod tests {
         assert_eq!(read(Variable::Plain("x".into())).await, Ok("x".into()));
         assert_eq!(read(Variable::FromEnv("THERE".into())).await, Ok("here".into()));
         assert_eq!(read(sh("echo one; echo two")).await, Ok("one\ntwo".into()));
-        let not_set = "MISSING is not set in the environment";
+        let not_set = "MISSING is not set, or empty, in the environment";
         assert_eq!(read(Variable::FromEnv("MISSING".into())).await, Err(not_set.into()));
         let failed = read(sh("echo secret; echo no such entry >&2; exit 3")).await;
         assert_eq!(failed, Err("sh failed: exit status: 3: no such entry".into()));

@@ -1,6 +1,6 @@
 //! `amiable doctor`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ami_lifecycle::{Check, Connect, ConsumerState, Sight, Template, Variable, Verdict};
 use clap::Args;
@@ -74,21 +74,25 @@ fn programs(templates: &[Template]) -> Vec<Check> {
 /// Variables that scripts are given from the environment must be there. Programs that print others are
 /// not run for that.
 fn variables(templates: &[Template]) -> Vec<Check> {
-    let sources = templates.iter().flat_map(|template| template.env.values());
-    let names: BTreeSet<&str> = sources
-        .filter_map(|it| match it {
-            Variable::FromEnv(name) => Some(name.as_str()),
-            Variable::Plain(_) | Variable::Command(_) => None,
-        })
-        .collect();
-    let look = |name: &str| {
+    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for template in templates {
+        for variable in template.env.values() {
+            if let Variable::FromEnv(name) = variable {
+                wanted.entry(name).or_default().insert(&template.name);
+            }
+        }
+    }
+    let look = |(name, templates): (&str, BTreeSet<&str>)| {
         let is_there = surroundings::variable(name).is_some();
         let verdict = if is_there { Verdict::Ok } else { Verdict::Failed };
-        let detail =
-            if is_there { "is set" } else { "is not set, and a template's `env` needs it" };
-        Check { name: format!("variable: {name}"), verdict, detail: detail.into(), hint: None }
+        let by = templates.into_iter().collect::<Vec<&str>>().join(", ");
+        let detail = match is_there {
+            true => "is set".to_owned(),
+            false => format!("is not set, or empty; needed by `env` of {by}"),
+        };
+        Check { name: format!("variable: {name}"), verdict, detail, hint: None }
     };
-    names.into_iter().map(look).collect()
+    wanted.into_iter().map(look).collect()
 }
 
 /// A consumer must be readable.

@@ -79,7 +79,8 @@ async fn live(args: &ReportArgs, global: &Global, console: &Console) -> Outcome 
             console.complain(&format!("warning: failed to run {OPENER}: {error}"));
         }
     };
-    serve::serve(args.serve.unwrap_or_default(), page, started).await
+    let served = serve::serve(args.serve.unwrap_or_default(), page, started).await;
+    served.map_err(|failure| failure.hint("leave the port out for a free one"))
 }
 
 /// The page of what there is.

@@ -222,8 +222,9 @@ fn variables_are_read_before_a_bake_and_a_secret_is_no_reason_for_one() {
         farm.transcript(args, &command.output().unwrap())
     };
     let missing = run(&["create", "agent"], None);
-    let text = "the value of TOKEN in `env` could not be read: CI_TOKEN is not set";
+    let text = "the value of TOKEN in `env` could not be read: CI_TOKEN is not set, or empty";
     assert!(missing.contains("status: 1") && missing.contains(text), "{missing}");
+    assert!(!missing.contains("starting the instance"), "{missing}");
     let doctor = run(&["doctor"], None);
     assert!(doctor.contains("FAILED  variable: CI_TOKEN"), "{doctor}");
     std::fs::remove_file(farm.path("secret")).unwrap();

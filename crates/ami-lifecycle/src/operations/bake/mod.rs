@@ -232,8 +232,9 @@ impl<'a> Bake<'a> {
 
     /// Starts the builder and logs in.
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
-        self.enter(Stage::Launch);
+        // Before it is told that an instance is started.
         let env = self.variables().await?;
+        self.enter(Stage::Launch);
         let template = self.request.template;
         let image = BootImage {
             id: &plan.base.id,
