@@ -51,6 +51,7 @@ use crate::guest::ssh::{Ended, Login};
 use crate::guest::tunnel::Route;
 use crate::model::event::Event;
 use crate::model::reach::Target;
+use crate::model::script::Script;
 use crate::model::template::{HostKey, Repository, Template};
 use crate::source::{self, Checkout};
 
@@ -221,11 +222,24 @@ impl Guest {
         Ok(lines.last().cloned().unwrap_or_default())
     }
 
-    /// Runs the init script; its output becomes events.
+    /// Runs the init scripts; their output becomes events.
     pub(crate) async fn run_init(&mut self) -> Result<(), GuestError> {
-        let (script, limit) =
-            (self.session.template.script.clone(), self.session.template.timeouts.script);
-        self.session.run_script("the init script", &script, limit).await
+        let scripts = self.session.template.scripts.clone();
+        let limits = Limits::new("the init script", self.session.template.timeouts.script);
+        let count = scripts.len();
+        for (script, number) in scripts.iter().zip(1..) {
+            if count > 1 {
+                self.session.note(format!("script {number} of {count}: {script}"));
+            }
+            let word = if number == 1 { "init".to_owned() } else { format!("init-{number}") };
+            let began = Instant::now();
+            self.session.run_script(&limits, &word, script).await?;
+            if count > 1 {
+                let took = began.elapsed().as_secs_f64();
+                self.session.note(format!("script {number} of {count} took {took:.1} s"));
+            }
+        }
+        Ok(())
     }
 
     /// Leaves what Jenkins looks for, runs the template's seal script, and removes what no
@@ -238,7 +252,8 @@ impl Guest {
             self.session.own_again("set the mark of Jenkins", &seal::init_mark(has_run)).await?;
         }
         if let Some(script) = &seal.script {
-            self.session.run_script("the seal script", script, timeouts.script).await?;
+            let limits = Limits::new("the seal script", timeouts.script);
+            self.session.run_script(&limits, "seal", &Script::plain(script)).await?;
         }
         let command = seal::seal(&self.session.work, &self.login_key, &seal);
         let lines = self.session.own_again("seal the machine", &command).await?;
@@ -282,9 +297,8 @@ impl Guest {
 
     /// Runs the template's verify script.
     pub(crate) async fn run_verify(&mut self, script: &str) -> Result<(), GuestError> {
-        self.session
-            .run_script("the verify script", script, self.session.template.timeouts.verify)
-            .await
+        let limits = Limits::new("the verify script", self.session.template.timeouts.verify);
+        self.session.run_script(&limits, "verify", &Script::plain(script)).await
     }
 
     pub(crate) async fn log_out(self) {

@@ -7,6 +7,7 @@ use super::about::About;
 use super::quiet;
 use super::script_env::with_variables;
 use crate::guest::shell::{AS_ROOT, deadline, quote};
+use crate::model::script::Script;
 use crate::model::template::{Timeouts, VcsKind};
 use crate::source::{
     LFS_FETCH, POINTER, ScriptFault, choose_commit, clone_commands, revision_command,
@@ -158,9 +159,14 @@ fn install(program: &str, package: &str) -> String {
 
 /// Runs the init script in its own folder, as root or as `run_as`. One that is not
 /// executable is given to the interpreter that its first line names, else to bash.
-pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>, about: &About) -> String {
+pub(crate) fn run_script(
+    work: &str,
+    script: &Script,
+    run_as: Option<&str>,
+    about: &About,
+) -> String {
     let checkout = checkout_dir(work);
-    let (folder, file) = script.rsplit_once('/').unwrap_or((".", script));
+    let (folder, file) = script.path.rsplit_once('/').unwrap_or((".", &script.path));
     let user = run_as.unwrap_or("root");
     let own = match run_as {
         Some(user) => format!("as_root chown -R {} {}\n", quote(user), quote(&checkout)),
@@ -179,6 +185,7 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>, about: 
          \x20 '#!'*) if [ -x \"$file\" ]; then set -- \"$file\"; else set -- ${{first#??}} \"$file\"; fi ;;\n\
          \x20 *) if command -v bash >/dev/null 2>&1; then set -- bash \"$file\"; else set -- sh \"$file\"; fi ;;\n\
          esac\n\
+         set -- \"$@\" {args}\n\
          set -- env DEBIAN_FRONTEND=noninteractive AMIABLE_BOOT=\"${{AMIABLE_BOOT:-1}}\" {about} {variables}\"$@\"\n\
          if [ \"$(id -un)\" = {user} ]; then exec \"$@\" </dev/null\n\
          elif [ \"$(id -u)\" = 0 ]; then exec runuser -u {user} -- \"$@\" </dev/null\n\
@@ -188,6 +195,7 @@ pub(crate) fn run_script(work: &str, script: &str, run_as: Option<&str>, about: 
         variables = if about.env.is_empty() { String::new() } else { with_variables(work) + " " },
         folder = quote(&format!("{checkout}/{folder}")),
         file = quote(file),
+        args = script.args.iter().map(|it| quote(it)).collect::<Vec<String>>().join(" "),
         crlf = ScriptFault::CrLf,
         mark = ScriptFault::ByteOrderMark.to_string().replace('`', "\\`"),
         user = quote(user),
@@ -297,8 +305,9 @@ pub(crate) mod tests {
         std::fs::write(&file, script).unwrap();
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         // `run_as` would change the owner, which needs root; the user that runs it is the same.
-        let command =
-            run_script(&dir.path().to_string_lossy(), "it's node/setup agent", None, &about());
+        let args = ["--x", "it's $HOME *", ""].map(str::to_owned).into();
+        let script = Script { path: "it's node/setup agent".into(), args };
+        let command = run_script(&dir.path().to_string_lossy(), &script, None, &about());
         let command = command.replace("= root ]", &format!("= {} ]", me()));
         sh(&command, dir.path())
     }
@@ -337,6 +346,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_script_gets_its_arguments_as_they_are() {
+        for start in ["#!/bin/sh\n", ""] {
+            let output = run(format!("{start}printf '<%s>' \"$@\""), 0o755);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "<--x><it's $HOME *><>");
+        }
+    }
+
+    #[test]
     fn one_that_is_not_executable_gets_the_interpreter_it_names() {
         let output = run("#!/bin/sh -e\nfalse\necho not reached\n", 0o644);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
@@ -370,8 +387,9 @@ pub(crate) mod tests {
     fn a_missing_script_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("checkout")).unwrap();
+        let script = Script::plain("setup");
         let output =
-            sh(&run_script(&dir.path().to_string_lossy(), "setup", None, &about()), dir.path());
+            sh(&run_script(&dir.path().to_string_lossy(), &script, None, &about()), dir.path());
         assert_eq!(output.status.code(), Some(127));
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("there is no ./setup in "));
     }
@@ -392,7 +410,7 @@ pub(crate) mod tests {
             unpack("/w"),
             check_out("/w", VcsKind::Git, "https://host/it's", Some("v1")),
             check_out("/w", VcsKind::Bzr, "lp:x", None),
-            run_script("/w", "a/b", Some("ci"), &about()),
+            run_script("/w", &Script::plain("a/b"), Some("ci"), &about()),
         ];
         for command in commands {
             let output = Command::new("sh").args(["-nc", &command]).output().unwrap();

@@ -21,6 +21,7 @@ use crate::guest::lines::Lines;
 use crate::guest::ssh::{Ended, Login, Ssh};
 use crate::guest::ssh_error::SshError;
 use crate::model::event::{Event, Observer, OutputLine, Stream};
+use crate::model::script::Script;
 use crate::model::template::Template;
 use crate::model::template::Timeouts;
 
@@ -54,26 +55,26 @@ pub(super) struct Session {
 
 impl Session {
     /// Runs a script of the checkout; its output becomes events. The script does not depend on
-    /// the connection: a lost one is made again, and the output goes on where it was left.
+    /// the connection: a lost one is made again, and the output goes on where it was left. No other
+    /// script of the bake has the same `word`.
     pub(super) async fn run_script(
         &mut self,
-        what: &'static str,
-        script: &str,
-        limit: Duration,
+        limits: &Limits,
+        word: &str,
+        script: &Script,
     ) -> Result<(), GuestError> {
-        let limits = Limits::new(what, limit);
+        let Limits { what, limit, .. } = *limits;
         let run_as = self.template.run_as.as_deref();
         let command = remote::run_script(&self.work, script, run_as, &self.about);
-        let name = what.replace(' ', "-");
         let prepare = remote::after_reboot(&self.work, &self.template.timeouts);
         let on_reboot =
             if self.template.may_reboot { OnReboot::Again(&prepare) } else { OnReboot::Fail };
         let work = self.work.clone();
-        let detached = Detached { work: &work, name: &name, command: &command, on_reboot };
+        let detached = Detached { work: &work, name: word, command: &command, on_reboot };
         let env = self.about.env.clone();
         let output = Mutex::new(ScriptOutput::new(self.observer.clone(), env));
         let output = &output;
-        self.hand_over_variables(&limits).await?;
+        self.hand_over_variables(limits).await?;
         let status = loop {
             let follow = detached::follow(&detached, locked(output).lines.seen);
             let run = self.ssh.stream(&follow, None, |stream, data| {
@@ -89,7 +90,7 @@ impl Session {
                 Ok(Ok(Ended::Signal)) => SshError::Lost,
                 Ok(Err(lost)) => lost,
                 Err(_) => {
-                    let (script, mut output) = (script.to_owned(), locked(output));
+                    let (script, mut output) = (script.to_string(), locked(output));
                     let is_asking = output.flush();
                     let tail = output.tail();
                     return Err(GuestError::ScriptTimedOut {
@@ -101,7 +102,7 @@ impl Session {
                     });
                 }
             };
-            let reconnected = self.reconnect(&limits, &lost).await;
+            let reconnected = self.reconnect(limits, &lost).await;
             reconnected.map_err(|error| match why_cut(&error) {
                 Some(reason) => {
                     let tail = locked(output).tail();
@@ -110,7 +111,7 @@ impl Session {
                 None => error,
             })?;
             // A machine that was rebooted has forgotten them; on another the script runs on without.
-            if let Err(error) = self.hand_over_variables(&limits).await {
+            if let Err(error) = self.hand_over_variables(limits).await {
                 tracing::debug!("the variables were not handed over again: {error}");
             }
         };
@@ -121,7 +122,7 @@ impl Session {
             (0, _) => Ok(()),
             (_, Some(reason)) => Err(GuestError::ScriptCut { what, reason, tail }),
             (status, None) => {
-                let script = script.to_owned();
+                let script = script.to_string();
                 Err(GuestError::Script { what, script, status, tail })
             }
         }
@@ -189,6 +190,10 @@ impl Session {
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    pub(super) fn note(&self, text: String) {
+        self.observer.event(Event::Note(text));
     }
 
     pub(super) fn limits(&self, what: &'static str) -> Limits {
@@ -313,12 +318,13 @@ impl Session {
 /// How long a piece of work may take.
 pub(super) struct Limits {
     what: &'static str,
+    limit: Duration,
     deadline: Instant,
 }
 
 impl Limits {
     pub(super) fn new(what: &'static str, limit: Duration) -> Limits {
-        Limits { what, deadline: Instant::now() + limit }
+        Limits { what, limit, deadline: Instant::now() + limit }
     }
 }
 

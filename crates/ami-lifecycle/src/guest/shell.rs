@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
+pub(crate) use crate::model::script::quote;
+
 /// Defines `as_root`, for users that are root and for those that may use sudo.
 pub(crate) const AS_ROOT: &str =
     r#"as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -H -- "$@"; fi; }"#;
-
-/// Quotes a word for the shell.
-pub(crate) fn quote(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
 
 /// Makes the folder of a bake for the login user, also where only root may.
 pub(crate) fn make_work(work: &str) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::digest::{changed_of, digest, record_of};
 use crate::model::launch_spec::LaunchSpec;
+use crate::model::script::text_of;
 use crate::model::template::{Repository, SealStep, Template};
 use crate::model::variable::Variable;
 
@@ -40,7 +41,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     // Field by field, so that a new one is decided on here.
     let Template {
         source,
-        script,
+        scripts,
         run_as,
         workdir,
         launch,
@@ -95,7 +96,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let encrypt = distribution.encrypt.as_ref().map(|it| ("encrypt", it.text(first)));
     let all = [
         ("source", format!("{} {place}", source.kind())),
-        ("script", script.clone()),
+        ("script", text_of(scripts)),
         ("run_as", run_as.clone().unwrap_or_default()),
         ("volume_size", volume_size.map(|size| size.to_string()).unwrap_or_default()),
         ("user_data", user_data.clone().unwrap_or_default()),
@@ -124,6 +125,7 @@ fn env_text(env: &BTreeMap<String, Variable>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::script::Script;
     use crate::model::tags;
     use crate::model::template::tests::template;
 
@@ -133,7 +135,7 @@ mod tests {
         assert_eq!(first.len(), 16);
         assert_ne!(first, fingerprint(&template(), "ami-2", "r1"));
         assert_ne!(first, fingerprint(&template(), "ami-1", "r2"));
-        let script = Template { script: "other".into(), ..template() };
+        let script = Template { scripts: vec![Script::plain("other")], ..template() };
         assert_ne!(first, fingerprint(&script, "ami-1", "r1"));
         let mut elsewhere = template();
         elsewhere.launch.instance_type = "m5.large".into();
@@ -146,7 +148,8 @@ mod tests {
         assert!(record.len() <= tags::LONGEST_VALUE, "{}", record.len());
         assert!(changed(&record, &template()).is_empty());
         let metadata = [("a".to_owned(), "b".to_owned())].into();
-        let other = Template { script: "other".into(), metadata, ..template() };
+        let scripts = vec![Script::plain("other")];
+        let other = Template { scripts, metadata, ..template() };
         assert_eq!(changed(&record, &other), ["script", "metadata"]);
         let has_value = values(&template()).into_iter().filter(|(_, value)| !value.is_empty());
         assert_eq!(changed("", &template()).len(), has_value.count());

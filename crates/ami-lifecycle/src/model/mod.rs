@@ -23,6 +23,7 @@ pub(crate) mod reach;
 pub(crate) mod resume;
 pub(crate) mod retirement;
 pub(crate) mod schedule;
+pub(crate) mod script;
 pub(crate) mod secrets;
 pub(crate) mod standing;
 pub mod tags;

@@ -13,6 +13,7 @@ use crate::model::id::AmiId;
 use crate::model::keep::Keep;
 use crate::model::launch_spec::LaunchSpec;
 use crate::model::reach::Reach;
+use crate::model::script::Script;
 use crate::model::secrets::without_secrets;
 use crate::model::variable::Variable;
 
@@ -153,7 +154,7 @@ impl Source {
 pub struct Timeouts {
     /// From RunInstances to a login.
     pub boot: Duration,
-    /// The init script.
+    /// The init scripts, all together.
     pub script: Duration,
     /// From StopInstances to `stopped`.
     pub stop: Duration,
@@ -312,8 +313,8 @@ pub struct Template {
     pub base: Base,
     /// Where the script comes from.
     pub source: Source,
-    /// The script's path in the checkout.
-    pub script: String,
+    /// What makes an agent of the base, in this order.
+    pub scripts: Vec<Script>,
     /// The user that runs the script; root without one.
     pub run_as: Option<String>,
     /// The folder on the instance in which the checkout gets its own; `/var/tmp` without one.
@@ -373,6 +374,12 @@ impl Template {
             _ => None,
         }
     }
+
+    /// The paths of all scripts that its source must have.
+    pub fn script_paths(&self) -> impl Iterator<Item = &String> {
+        let own = self.scripts.iter().map(|script| &script.path);
+        own.chain(&self.verify).chain(&self.seal.script)
+    }
 }
 
 /// What separates these AMIs from all others in the account.
@@ -425,7 +432,7 @@ pub(crate) mod tests {
                 repository: Repository::Path("/nonexistent".into()),
                 on: CheckoutOn::Operator,
             },
-            script: "setup".into(),
+            scripts: vec![Script::plain("setup")],
             run_as: None,
             workdir: None,
             description: None,

@@ -294,6 +294,7 @@ mod tests {
     use crate::consumer::change::Move;
     use crate::model::facts::ImageFacts;
     use crate::model::fleet::Fleet;
+    use crate::model::script::Script;
     use crate::model::template::tests::template;
     use crate::operations::base::NewestBases;
 
@@ -370,7 +371,8 @@ mod tests {
         of(&template, vec![], "there is no current AMI");
         of(&template, vec![ami(&template, 1, "ami-0", "r1")], "base: ami-0 -> ami-12345678");
         of(&template, vec![ami(&template, 1, BASE, "r0")], "source: r0 -> r1");
-        let other = Template { script: "other".into(), ..template.clone() };
+        let scripts = vec![Script::plain("other")];
+        let other = Template { scripts, ..template.clone() };
         of(&other, vec![good()], "configuration: script");
         let aging = |days: u64| Template {
             max_age: Some(Duration::from_secs(days * DAY)),

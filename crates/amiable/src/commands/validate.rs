@@ -1,7 +1,8 @@
 //! `amiable validate`.
 
 use ami_lifecycle::{
-    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Template, Variable,
+    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Script, Template,
+    Variable,
 };
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -71,10 +72,8 @@ pub(crate) async fn validate(args: ValidateArgs, global: &Global, console: &Cons
 
 /// The scripts of a folder on this machine; those of a repository are looked at in its checkout.
 fn check_scripts(template: &Template, console: &Console) -> Outcome {
-    let Template { source, script, verify, seal, .. } = template;
-    let scripts = [Some(script), verify.as_ref(), seal.script.as_ref()];
-    let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
-    let notes = ami_lifecycle::check_scripts(source, &scripts);
+    let scripts: Vec<&String> = template.script_paths().collect();
+    let notes = ami_lifecycle::check_scripts(&template.source, &scripts);
     let notes =
         notes.map_err(|error| Failure::failed(format!("{}: {}", template.name, chain(&error))))?;
     for note in notes {
@@ -104,6 +103,11 @@ fn as_text(name: &str, facts: &Facts) -> String {
     std::iter::once(format!("{name}:")).chain(lines).collect::<Vec<String>>().join("\n")
 }
 
+fn scripts(template: &Template) -> String {
+    let texts: Vec<String> = template.scripts.iter().map(Script::to_string).collect();
+    texts.join(", ")
+}
+
 fn facts(config: &Config, template: &Template) -> Facts {
     let revision = match &template.source.repository {
         Repository::Vcs { revision, .. } => {
@@ -124,7 +128,7 @@ fn facts(config: &Config, template: &Template) -> Facts {
         ("base", template.base.to_string()),
         ("source", format!("{} {}{revision}", template.source.kind(), template.source.url())),
         ("checked out", on.to_owned()),
-        ("script", template.script.clone()),
+        ("script", scripts(template)),
         ("run as", template.run_as.clone().unwrap_or_else(|| "root".into())),
         ("instance type", template.launch.instance_type.clone()),
         ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
     BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand, JenkinsAgents,
-    LaunchTemplate, Repository, ScriptText, Source, SsmParameter, Template, WrittenPlace,
+    LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter, Template, WrittenPlace,
     examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
@@ -19,6 +19,10 @@ use super::template::{TemplateReader, parse_duration};
 
 /// How long a command may take, unless it says otherwise.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What `boot_script` needs where the script of other AMIs' agents is not a file here.
+const BOTH: &str = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the script that agents need \
+                    whose AMI is not baked so";
 
 const KINDS: &str = "give one of jenkins, ssm, launch_template, tag and command";
 
@@ -233,7 +237,7 @@ impl<'a> TemplateReader<'_, 'a> {
     pub(super) fn boot_script(
         &self,
         source: Option<&Source>,
-        script: Option<&str>,
+        scripts: Option<&[Script]>,
         init_has_run: bool,
     ) -> Option<BootScript> {
         let section = self.of("boot_script");
@@ -246,12 +250,17 @@ impl<'a> TemplateReader<'_, 'a> {
             DeValue::String(file) => {
                 let file = At { value: file.as_ref(), span: value.span() };
                 let whole = match source.map(|source| &source.repository) {
-                    Some(Repository::Path(folder)) => Some(folder.join(script?)),
+                    Some(Repository::Path(folder)) => match scripts? {
+                        [Script { path, args }] if args.is_empty() => Some(folder.join(path)),
+                        _ => {
+                            let message = "`script` is more than one file, which agents cannot get";
+                            self.mistakes.add(value.span(), message, Some(BOTH.into()));
+                            None
+                        }
+                    },
                     Some(Repository::Vcs { .. }) => {
-                        let hint = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the script that \
-                                    agents need whose AMI is not baked so";
                         let message = "the init script is in a repository, and not here";
-                        self.mistakes.add(value.span(), message, Some(hint.into()));
+                        self.mistakes.add(value.span(), message, Some(BOTH.into()));
                         None
                     }
                     None => None,

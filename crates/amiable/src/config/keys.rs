@@ -264,10 +264,10 @@ static TEMPLATE_KEYS: &[Key] = &[
     ),
     key(
         "script",
-        Text,
+        OneOf(&[Text, Object(&SCRIPT), Array(&OneOf(&[Text, Object(&SCRIPT)]))]),
         Required,
         "\"node/setup\"",
-        "The init script, by its path in the source. It runs as root, or as `run_as`, in the folder that contains it.",
+        "The init script, by its path in the source, or several in an array, which run in this order. Each runs as root, or as `run_as`, in the folder that contains it.",
     ),
     key(
         "description",
@@ -538,6 +538,22 @@ pub(crate) static VARIABLE: Table = Table {
     ],
 };
 
+pub(crate) static SCRIPT: Table = Table {
+    title: "`script`",
+    text: "A script with arguments, such as `script = [\"base/setup\", { path = \"node/setup\", args = [\"--java\", \"21\"] }]`.",
+    keys: &[
+        key("path", Text, Required, "\"node/setup\"", "Its path in the source.").since("0.2"),
+        key(
+            "args",
+            Texts,
+            Means("none"),
+            "[\"--java\", \"21\"]",
+            "Its arguments. Programs on the instance can see them: `env` is for secrets.",
+        )
+        .since("0.2"),
+    ],
+};
+
 pub(crate) static BASE: Table = Table {
     title: "`base`",
     text: "How a base AMI is found: by `owner` and `name`, by `ssm`, or by `template`.",
@@ -614,7 +630,7 @@ pub(crate) static TIMEOUTS: Table = Table {
             "\"10m\"",
             "From RunInstances until login succeeds and cloud-init has finished.",
         ),
-        key("script", Duration, Is("\"2h\""), "\"4h\"", "Each run of a script."),
+        key("script", Duration, Is("\"2h\""), "\"4h\"", "The init scripts, all together."),
         key("stop", Duration, Is("\"10m\""), "\"5m\"", "StopInstances."),
         key("image", Duration, Is("\"1h\""), "\"2h\"", "CreateImage."),
         key("verify", Duration, Is("\"15m\""), "\"30m\"", "The `verify` script."),

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use ami_lifecycle::{CheckoutOn, Repository, Source, VcsKind};
+use ami_lifecycle::{CheckoutOn, Repository, Script, Source, VcsKind};
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::diagnostic::did_you_mean;
 use super::keys;
-use super::reader::At;
+use super::reader::{At, Section};
 use super::template::TemplateReader;
 
 impl<'a> TemplateReader<'_, 'a> {
@@ -106,9 +108,48 @@ impl<'a> TemplateReader<'_, 'a> {
         }
     }
 
-    pub(super) fn script(&self, source: Option<&Source>) -> Option<String> {
-        let hint = "the init script's path in the source, such as script = \"node/setup\"";
-        self.script_in_source(self.required("script", hint), source)
+    /// `script`: a path, a table, or an array of both.
+    pub(super) fn scripts(&self, source: Option<&Source>) -> Option<Vec<Script>> {
+        let section = self.of("script");
+        let Some(value) = section.get("script") else {
+            let hint = "the init script's path in the source, such as script = \"node/setup\"";
+            self.own.missing("script", Some(hint.into()));
+            return None;
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Some(vec![self.script(value, source)?]);
+        };
+        if items.is_empty() {
+            self.mistakes.add(value.span(), "`script` is empty", None);
+        }
+        let scripts: Vec<Option<Script>> = items.iter().map(|it| self.script(it, source)).collect();
+        let scripts: Option<Vec<Script>> = scripts.into_iter().collect();
+        scripts.filter(|it| !it.is_empty())
+    }
+
+    fn script(&self, value: &'a Spanned<DeValue<'a>>, source: Option<&Source>) -> Option<Script> {
+        let (path, args) = match value.get_ref() {
+            DeValue::String(path) => (At { value: path.as_ref(), span: value.span() }, Vec::new()),
+            DeValue::Table(table) => {
+                let section = Section::new(table, value.span(), &keys::SCRIPT, self.mistakes);
+                if !section.has("path") {
+                    section.missing("path", None);
+                }
+                let (path, args) = (section.string("path"), section.strings("args"));
+                section.refuse_others();
+                let args = args.unwrap_or_default().into_iter().map(|it| it.value.to_owned());
+                (path?, args.collect())
+            }
+            _ => {
+                let hint = "write \"node/setup\", { path = \"node/setup\", args = [\"…\"] } or an \
+                            array of these";
+                let message = "`script` must name a script";
+                self.mistakes.add(value.span(), message, Some(hint.into()));
+                return None;
+            }
+        };
+        let path = self.script_in_source(Some(path), source)?;
+        Some(Script { path, args })
     }
 
     /// A path in the source, which must be there where the source is a folder.
@@ -119,7 +160,8 @@ impl<'a> TemplateReader<'_, 'a> {
     ) -> Option<String> {
         let script = script?;
         let path = Path::new(script.value);
-        let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        let is_normal = |part| matches!(part, std::path::Component::Normal(_));
+        let inside = !script.value.trim().is_empty() && path.components().all(is_normal);
         if !inside {
             let hint = "it is relative to the checkout, without `..`";
             self.mistakes.add(

@@ -72,7 +72,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             "the user to log in as on the base, such as \"ubuntu\" or \"admin\"",
         );
         let source = self.source();
-        let script = self.script(source.as_ref());
+        let scripts = self.scripts(source.as_ref());
         let base = self.base();
         let agent = self.agent();
         let (distribution, consumers) = self.distribution(self.consumers());
@@ -101,7 +101,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             verify: self.script_in_source(self.text("verify"), source.as_ref()),
             distribution,
             consumers,
-            boot_script: self.boot_script(source.as_ref(), script.as_deref(), init_has_run),
+            boot_script: self.boot_script(source.as_ref(), scripts.as_deref(), init_has_run),
             agent,
             // Read above, so that each mistake is found even where another one ends here.
             system: system.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
@@ -109,7 +109,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             ssh_user: ssh_user.as_ref().map(|text| text.value.to_owned()).unwrap_or_default(),
             base: base?,
             source: source?,
-            script: script?,
+            scripts: scripts?,
         };
         (system.is_some() && os.is_some() && ssh_user.is_some()).then_some(template)
     }

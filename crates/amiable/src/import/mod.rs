@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ami_lifecycle::jenkins_config::{Agent, Region};
-use ami_lifecycle::{AmiId, Base, Consumer, KnownAmi, Repository, Template};
+use ami_lifecycle::{AmiId, Base, Consumer, KnownAmi, Repository, Script, Template};
 
 pub(crate) use agent::{Candidate, Left, Wanted};
 pub(crate) use namespace::namespace;
@@ -100,7 +100,7 @@ pub(crate) fn plan(
     for group in &mut plan.groups {
         if let Some(template) = existing.template_for(group.first()) {
             group.name = template.name.clone();
-            group.script = template.script.clone();
+            group.script = template.scripts[0].path.clone();
             group.release = Some(template.os.clone());
             group.is_there = true;
             continue;
@@ -159,7 +159,8 @@ impl Existing<'_> {
     fn template_for(&self, candidate: &Candidate) -> Option<&Template> {
         let script = |template: &Template| match &template.source.repository {
             Repository::Path(folder) => {
-                let name = folder.join(&template.script);
+                let [Script { path, args }] = template.scripts.as_slice() else { return None };
+                let name = folder.join(Some(path).filter(|_| args.is_empty())?);
                 let name = name.strip_prefix(&self.init).ok()?.to_str()?.to_owned();
                 self.scripts.get(&name).cloned()
             }

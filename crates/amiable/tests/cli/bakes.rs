@@ -259,3 +259,24 @@ fn mistakes_of_variables_are_told_at_once() {
     );
     insta::assert_snapshot!(farm.amiable(&["validate"]));
 }
+
+/// Each has its heading and its time in the log; what is changed of them is a reason to bake.
+#[test]
+fn several_scripts_run_in_their_order_with_their_arguments() {
+    let farm = Farm::with_example(&[]);
+    farm.write("init/base", "#!/bin/sh\n");
+    let scripts = "script = [\"base\", { path = \"setup-agent\", args = [\"--java\", \"21 ea\"] }]";
+    farm.edit("amiable.toml", "script = \"setup-agent\"", scripts);
+    assert!(farm.amiable(&["validate"]).contains("base, setup-agent --java '21 ea'"));
+    let created = farm.amiable(&["create", "agent", "--verbose"]);
+    let at = |text: &str| created.find(text).unwrap_or_else(|| panic!("{text}: {created}"));
+    let told =
+        ["script 1 of 2: base", "script 1 of 2 took ", "script 2 of 2: setup-agent --java '21 ea'"];
+    assert!(told.map(at).is_sorted(), "{created}");
+    assert!(farm.amiable(&["info", "agent"]).contains("base, setup-agent --java '21 ea'"));
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.edit("amiable.toml", "21 ea", "22");
+    assert!(farm.amiable(&["plan"]).contains("configuration: script"));
+    farm.edit("amiable.toml", "{ path = \"setup-agent\", args = [\"--java\", \"22\"] }", "\"missing\"");
+    assert!(farm.amiable(&["validate"]).contains("init/missing"));
+}

@@ -11,6 +11,7 @@ use crate::model::facts::ImageFacts;
 use crate::model::fingerprint::record;
 use crate::model::id::AmiId;
 use crate::model::resume;
+use crate::model::script::text_of;
 use crate::model::tags::{self, Tags};
 use crate::operations::bake::request::BakeRequest;
 use crate::operations::claim::Actor;
@@ -108,7 +109,7 @@ impl Bake<'_> {
             (tags::SOURCE_KIND, template.source.kind().into()),
             (tags::SOURCE_URL, template.source.recorded_url()),
             (tags::SOURCE_REVISION, provisioned.revision.clone()),
-            (tags::SCRIPT, template.script.clone()),
+            (tags::SCRIPT, tags::fit(&text_of(&template.scripts))),
             (tags::RECIPE, plan.recipe.clone()),
             (tags::CONFIG, record(template)),
             (tags::BUILDER, provisioned.identity.clone()),

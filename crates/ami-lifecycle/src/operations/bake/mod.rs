@@ -209,9 +209,7 @@ impl<'a> Bake<'a> {
             return Ok(None);
         }
         self.enter(Stage::Checkout);
-        let scripts =
-            [Some(&template.script), template.verify.as_ref(), template.seal.script.as_ref()];
-        let scripts: Vec<&String> = scripts.into_iter().flatten().collect();
+        let scripts: Vec<&String> = template.script_paths().collect();
         let checkout = source::check_out(&template.source, &scripts);
         let checkout = self.site().or_cancel(checkout).await??;
         if let Repository::Vcs { .. } = template.source.repository {
