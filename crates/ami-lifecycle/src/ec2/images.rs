@@ -1,10 +1,11 @@
 //! Images and their snapshots: made, marked and deleted.
 
 use aws_sdk_ec2::operation::copy_image::builders::CopyImageFluentBuilder;
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Filter, ResourceType};
+use aws_sdk_ec2::types::{Filter, ResourceType};
 use jenkins_config::Search;
 
 use crate::ec2::action::Action;
+use crate::ec2::block_devices::ImageDevices;
 use crate::ec2::client::{
     Cloud, MOST_VALUES, any_of, filter, is_of, of_namespace, tag_specification, was_known,
 };
@@ -24,22 +25,16 @@ impl Cloud {
         &self,
         instance: &str,
         (name, description): (&str, Option<&str>),
-        lasting: &[String],
+        devices: ImageDevices<'_>,
         tags: &Tags,
     ) -> Result<AmiId, CloudError> {
-        // The builder's volumes go with it: that is no property of its image.
-        let lasts = EbsBlockDevice::builder().delete_on_termination(false).build();
-        let lasting = lasting.iter().map(|device| {
-            BlockDeviceMapping::builder().device_name(device).ebs(lasts.clone()).build()
-        });
-        let lasting: Vec<BlockDeviceMapping> = lasting.collect();
         let request = self
             .ec2
             .create_image()
             .instance_id(instance)
             .name(name)
             .set_description(description.map(String::from))
-            .set_block_device_mappings((!lasting.is_empty()).then_some(lasting))
+            .set_block_device_mappings(devices.mappings())
             .tag_specifications(tag_specification(ResourceType::Image, tags))
             .tag_specifications(tag_specification(ResourceType::Snapshot, tags));
         let answer = self

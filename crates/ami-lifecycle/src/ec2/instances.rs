@@ -1,19 +1,17 @@
 //! Machines, and what comes with them: started, looked at and ended; volumes and key pairs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
-use aws_sdk_ec2::types::builders::EbsBlockDeviceBuilder;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, ResourceType,
-    ShutdownBehavior,
+    Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceMetadataOptionsRequest,
+    InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::ec2::action::Action;
+use crate::ec2::block_devices::Devices;
 use crate::ec2::client::{
     Cloud, MOST_VALUES, any_of, filter, is_of, of_bake, of_namespace, tag_specification, was_known,
 };
@@ -71,9 +69,19 @@ impl Cloud {
             subnet,
             public_ip,
             instance_profile,
-            volume_size,
+            volume,
+            volumes,
             hop_limit,
         } = launch.spec;
+        let BootImage { id, root_device, encrypts, lasting } = launch.image;
+        let devices = Devices {
+            root_device,
+            root: volume.clone(),
+            further: volumes,
+            encrypts,
+            kms_key: launch.kms_key,
+            lasting,
+        };
         let options = InstanceMetadataOptionsRequest::builder()
             .http_tokens(HttpTokensState::Required)
             .set_http_put_response_hop_limit(hop_limit.map(i32::from));
@@ -83,14 +91,14 @@ impl Cloud {
         let request = self
             .ec2
             .run_instances()
-            .image_id(launch.image.id)
+            .image_id(*id)
             .instance_type(instance_type.as_str().into())
             .min_count(1)
             .max_count(1)
             .client_token(launch.client_token)
             .set_key_name(launch.key_pair.map(String::from))
             .set_iam_instance_profile(profile)
-            .set_block_device_mappings(block_devices(launch, *volume_size))
+            .set_block_device_mappings(devices.mappings())
             .user_data(STANDARD.encode(launch.user_data))
             .metadata_options(options.build())
             // A builder that is shut down from inside ends altogether.
@@ -98,7 +106,7 @@ impl Cloud {
             .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
             .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
         let request = placed(request, (subnet.clone(), *public_ip), launch.security_groups);
-        tracing::debug!("RunInstances {}", launch.image.id);
+        tracing::debug!("RunInstances {id}");
         let send = async || request.clone().send().await;
         let answer = self.until_seen(Action::RunInstances, send).await?;
         let id = answer
@@ -339,28 +347,4 @@ fn placed(
         .set_subnet_id(subnet)
         .set_groups(Some(ids));
     request.network_interfaces(card.build())
-}
-
-/// What is asked of the image's devices; nothing, where they are good as they are.
-fn block_devices(launch: &Launch<'_>, root_size: Option<u64>) -> Option<Vec<BlockDeviceMapping>> {
-    let BootImage { id: _, root_device, encrypts, lasting } = launch.image;
-    let mut devices: BTreeMap<&str, EbsBlockDeviceBuilder> = BTreeMap::new();
-    for device in encrypts {
-        let ebs = EbsBlockDevice::builder().encrypted(true);
-        devices.insert(device, ebs.set_kms_key_id(launch.kms_key.map(String::from)));
-    }
-    for device in *lasting {
-        let ebs = devices.remove(device.as_str()).unwrap_or_default();
-        devices.insert(device, ebs.delete_on_termination(true));
-    }
-    if let Some(size) = root_size {
-        let size = i32::try_from(size).unwrap_or(i32::MAX);
-        let ebs = devices.remove(root_device).unwrap_or_default();
-        devices.insert(root_device, ebs.volume_size(size).delete_on_termination(true));
-    }
-    let mapping = |(name, ebs): (&str, EbsBlockDeviceBuilder)| {
-        BlockDeviceMapping::builder().device_name(name).ebs(ebs.build()).build()
-    };
-    let mappings: Vec<BlockDeviceMapping> = devices.into_iter().map(mapping).collect();
-    (!mappings.is_empty()).then_some(mappings)
 }

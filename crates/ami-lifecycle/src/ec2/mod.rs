@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod action;
 pub(crate) mod actions;
+pub(crate) mod block_devices;
 mod call;
 pub(crate) mod client;
 mod convert;

@@ -12,7 +12,10 @@ use crate::model::variable::Variable;
 /// The digest of it all. `content` is the revision of the checkout, or the digest of a
 /// folder.
 pub(crate) fn fingerprint(template: &Template, base: &str, content: &str) -> String {
-    digest(&format!("{base}\n{content}\n{}", record(template)))
+    // What only a builder has is no matter of its AMI; but another builder has it not.
+    let builders: String =
+        template.launch.builders_devices().iter().map(|it| format!("\n{it}")).collect();
+    digest(&format!("{base}\n{content}\n{}{builders}", record(template)))
 }
 
 /// The keys of a template that decide on the contents of its AMIs, each with a digest of its
@@ -26,7 +29,7 @@ pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
     let values = values(template);
     // What came later has no value here once it is wanted no more.
     let recorded = record.split(' ').filter_map(|part| Some(part.split_once('=')?.0));
-    let is_later = |key: &&str| ["encrypt", "workdir", "env"].contains(key);
+    let is_later = |key: &&str| ["encrypt", "workdir", "env", "volume", "volumes"].contains(key);
     let is_gone = |key: &&str| values.iter().all(|(other, _)| other != key);
     let gone: Vec<String> = recorded.filter(is_later).filter(is_gone).map(str::to_owned).collect();
     let mut keys = changed_of(record, values);
@@ -74,7 +77,8 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         max_age: _,
     } = template;
     let LaunchSpec {
-        volume_size,
+        volume,
+        volumes: _,
         instance_type: _,
         security_groups: _,
         subnet: _,
@@ -98,7 +102,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         ("source", format!("{} {place}", source.kind())),
         ("script", text_of(scripts)),
         ("run_as", run_as.clone().unwrap_or_default()),
-        ("volume_size", volume_size.map(|size| size.to_string()).unwrap_or_default()),
+        ("volume_size", volume.size.map(|size| size.to_string()).unwrap_or_default()),
         ("user_data", user_data.clone().unwrap_or_default()),
         ("seal", format!("{} {:?}{also}", kept.join(","), seal.script)),
         ("agent", agent.unwrap_or_default()),
@@ -110,7 +114,10 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     ];
     let workdir = workdir.clone().map(|it| ("workdir", it));
     let env = (!env.is_empty()).then(|| ("env", env_text(env)));
-    all.into_iter().chain(encrypt).chain(workdir).chain(env).collect()
+    let volume = volume.recorded().map(|it| ("volume", it));
+    let volumes = launch.recorded_volumes().map(|it| ("volumes", it));
+    let later = [encrypt, workdir, env, volume, volumes].into_iter().flatten();
+    all.into_iter().chain(later).collect()
 }
 
 /// Of a secret only that there is one: another value of it makes no other AMI.

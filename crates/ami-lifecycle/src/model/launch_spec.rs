@@ -14,8 +14,65 @@ pub struct LaunchSpec {
     pub public_ip: Option<bool>,
     /// An instance profile for the bake, by name.
     pub instance_profile: Option<String>,
-    /// The root volume's size in GiB; the base's without one.
-    pub volume_size: Option<u64>,
+    /// The root volume.
+    pub volume: VolumeSpec,
+    /// Volumes besides it, which the verified instance has of the AMI.
+    pub volumes: Vec<FurtherVolume>,
     /// How many hops an answer of the metadata service may take, 1 to 64; EC2's default without one.
     pub hop_limit: Option<u8>,
+}
+
+/// What is asked of a volume; as the image or EC2 has it where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VolumeSpec {
+    /// In GiB.
+    pub size: Option<u32>,
+    /// EC2's name of its type.
+    pub kind: Option<String>,
+    /// IOPS.
+    pub iops: Option<u32>,
+    /// In MiB/s.
+    pub throughput: Option<u32>,
+    /// At which rate the blocks of its snapshot are fetched, in MiB/s. The AMI does not record it.
+    pub initialization_rate: Option<u32>,
+}
+
+/// A volume besides the root volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurtherVolume {
+    /// Its device name, such as `/dev/sdf`.
+    pub device: String,
+    /// What it is like.
+    pub spec: VolumeSpec,
+    /// The snapshot that it is a copy of; it begins empty without one.
+    pub snapshot: Option<String>,
+    /// Whether the AMI has it, too; otherwise it ends with the builder.
+    pub keep: bool,
+}
+
+impl VolumeSpec {
+    /// What an AMI records of it besides the size, as one text; `None` where nothing is said.
+    pub(crate) fn recorded(&self) -> Option<String> {
+        let VolumeSpec { size: _, kind, iops, throughput, initialization_rate: _ } = self;
+        let is_said = kind.is_some() || iops.is_some() || throughput.is_some();
+        is_said.then(|| format!("{kind:?} {iops:?} {throughput:?}"))
+    }
+}
+
+impl LaunchSpec {
+    /// What an AMI records of the volumes besides the root volume, as one text; `None` without any.
+    pub(crate) fn recorded_volumes(&self) -> Option<String> {
+        let kept = self.volumes.iter().filter(|it| it.keep);
+        let text = |it: &FurtherVolume| {
+            let FurtherVolume { device, spec, snapshot, keep: _ } = it;
+            format!("{device} {:?} {snapshot:?} {:?}", spec.size, spec.recorded())
+        };
+        let texts: Vec<String> = kept.map(text).collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// The devices that only the builder has.
+    pub(crate) fn builders_devices(&self) -> Vec<String> {
+        self.volumes.iter().filter(|it| !it.keep).map(|it| it.device.clone()).collect()
+    }
 }

@@ -9,6 +9,7 @@ use crate::ec2::parameters::PARAMETERS;
 use crate::model::facts::ImageFacts;
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::id::AmiId;
+use crate::model::launch_spec::FurtherVolume;
 use crate::model::naming::matches_wildcards;
 use crate::model::template::{Architecture, Base, Template};
 use crate::operations::error::BakeError;
@@ -217,6 +218,11 @@ fn check(image: ImageFacts, template: &Template) -> Result<ImageFacts, BakeError
             is: image.architecture,
             wanted: template.arch,
         });
+    }
+    let is_root = |it: &&FurtherVolume| it.device == image.root_device_name;
+    if let Some(volume) = template.launch.volumes.iter().find(is_root) {
+        let device = volume.device.clone();
+        return Err(BakeError::RootDevice { device, id: image.id.into() });
     }
     Ok(image)
 }

@@ -51,6 +51,16 @@ pub enum BakeError {
         /// What the template says.
         wanted: Architecture,
     },
+    /// One of `volumes` is where the base has its root volume.
+    #[error(
+        "`volumes` names {device}, the root device of the base AMI {id}: `volume` describes that one"
+    )]
+    RootDevice {
+        /// The device.
+        device: String,
+        /// The base's id.
+        id: String,
+    },
     /// The base is not to be launched.
     #[error("the base AMI {id} is {state}")]
     BaseState {

@@ -11,7 +11,7 @@ use crate::model::ami::{Ami, Status};
 use crate::model::event::{Event, Stage};
 use crate::model::facts::DISABLED;
 use crate::model::fleet::{Fleet, Refusal};
-use crate::model::launch_spec::LaunchSpec;
+use crate::model::launch_spec::{LaunchSpec, VolumeSpec};
 use crate::model::lease::IsGone;
 use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Busy};
@@ -252,8 +252,12 @@ pub(crate) async fn prove(
         site,
         marks,
         image: BootImage { id: &ami.ami, root_device: "", encrypts: Vec::new(), lasting },
-        // The AMI's own size.
-        spec: LaunchSpec { volume_size: None, ..site.template.launch.clone() },
+        // The AMI's own volumes.
+        spec: LaunchSpec {
+            volume: VolumeSpec::default(),
+            volumes: Vec::new(),
+            ..site.template.launch.clone()
+        },
         name: format!("amiable verifies {}", ami.name),
         stage: resume::VERIFYING,
         tags: Tags::new(),

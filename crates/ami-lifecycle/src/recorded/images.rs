@@ -1,5 +1,6 @@
 //! Images, snapshots and who has them.
 
+use crate::ec2::block_devices::ImageDevices;
 use crate::ec2::recycle_bin::BinnedImage;
 use crate::model::distribution::Principal;
 use crate::model::facts::ImageFacts;
@@ -15,8 +16,14 @@ fn namespace() -> Namespace {
 #[tokio::test]
 async fn a_new_image_is_told_by_its_id() {
     let cloud = answers(&[recorded!("CreateImage"), recorded!("CopyImage")]).await;
-    let made =
-        cloud.create_image("i-0b1c2d3e4f5061728", ("agent-1", None), &[], &Tags::new()).await;
+    let made = cloud
+        .create_image(
+            "i-0b1c2d3e4f5061728",
+            ("agent-1", None),
+            ImageDevices::default(),
+            &Tags::new(),
+        )
+        .await;
     assert_eq!(made.unwrap(), OWN_IMAGE);
     let source = ImageFacts { id: OWN_IMAGE.into(), ..ImageFacts::default() };
     let copy = cloud.copy_image_from("us-east-1", &source, "token", None, &Tags::new()).await;

@@ -333,8 +333,24 @@ static TEMPLATE_KEYS: &[Key] = &[
         Number(65536),
         Means("the base's size"),
         "20",
-        "The size of the root volume in GiB.",
+        "The size of the root volume in GiB: short for `volume = { size = … }`.",
     ),
+    key(
+        "volume",
+        Object(&VOLUME),
+        Means("as the base has it"),
+        "{ size = 20, type = \"gp3\" }",
+        "The root volume.",
+    )
+    .since("0.2"),
+    key(
+        "volumes",
+        Array(&Object(&FURTHER_VOLUME)),
+        Means("those of the base"),
+        "[{ device = \"/dev/sdf\", size = 50 }]",
+        "Volumes besides the root volume.",
+    )
+    .since("0.2"),
     key(
         "hop_limit",
         Number(64),
@@ -535,6 +551,89 @@ pub(crate) static VARIABLE: Table = Table {
             "A program that prints the value, with its arguments.",
         )
         .since("0.2"),
+    ],
+};
+
+/// Those that a root volume may have come first.
+pub(crate) const VOLUME_TYPES: &[&str] = &["gp3", "gp2", "io2", "io1", "standard", "st1", "sc1"];
+
+/// What the root volume and others have in common.
+static VOLUME_KEYS: [Key; 5] = [
+    key("size", Number(65536), Means("as the base or the snapshot has it"), "20", "Its size in GiB.")
+        .since("0.2"),
+    key(
+        "type",
+        Choice(VOLUME_TYPES),
+        Means("as the base has it; `gp2` for a new volume"),
+        "\"gp3\"",
+        "Its type, as EC2 calls it. `st1` and `sc1` cannot be root volumes.",
+    )
+    .since("0.2"),
+    key(
+        "iops",
+        Number(256_000),
+        Means("as its type has it"),
+        "4000",
+        "Its IOPS, with the types `gp3`, `io1` and `io2`.",
+    )
+    .since("0.2"),
+    key(
+        "throughput",
+        Number(2000),
+        Means("as its type has it"),
+        "250",
+        "Its throughput in MiB/s, with the type `gp3`.",
+    )
+    .since("0.2"),
+    key(
+        "initialization_rate",
+        Number(300),
+        Means("EC2's default"),
+        "300",
+        "At which rate the blocks of its snapshot are fetched, 100 to 300 MiB/s. This costs extra. The AMI does not record it.",
+    )
+    .since("0.2"),
+];
+
+pub(crate) static VOLUME: Table = Table {
+    title: "`volume`",
+    text: "The root volume of builders. The AMI records its size, type, IOPS and throughput.",
+    keys: &VOLUME_KEYS,
+};
+
+pub(crate) static FURTHER_VOLUME: Table = Table {
+    title: "`volumes`",
+    text: "A volume besides the root volume. Without `snapshot` it is empty: a script makes its file system.",
+    keys: &[
+        key(
+            "device",
+            Text,
+            Required,
+            "\"/dev/sdf\"",
+            "Its device name, as EC2 calls it. Linux may call it `/dev/nvme1n1`.",
+        )
+        .since("0.2"),
+        key(
+            "snapshot",
+            Text,
+            Means("an empty volume"),
+            "\"snap-0123456789abcdef0\"",
+            "The snapshot that it is a copy of.",
+        )
+        .since("0.2"),
+        key(
+            "keep",
+            Bool,
+            Is("true"),
+            "false",
+            "Whether the AMI gets it, too. Without that, only the builder has it.",
+        )
+        .since("0.2"),
+        VOLUME_KEYS[0],
+        VOLUME_KEYS[1],
+        VOLUME_KEYS[2],
+        VOLUME_KEYS[3],
+        VOLUME_KEYS[4],
     ],
 };
 

@@ -5,8 +5,6 @@ use ami_lifecycle::LaunchSpec;
 use super::template::TemplateReader;
 
 const DEFAULT_INSTANCE_TYPE: &str = "m5.large";
-/// An EBS volume's largest size, in GiB.
-const LARGEST_VOLUME: u64 = 65536;
 /// The most hops that EC2 takes
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html>).
 const MOST_HOPS: u64 = 64;
@@ -15,14 +13,14 @@ impl TemplateReader<'_, '_> {
     /// How its machines are launched.
     pub(super) fn launch(&self) -> LaunchSpec {
         let text = |key| self.text(key).map(|text| text.value.to_owned());
-        let volume_size = self.of("volume_size").number("volume_size", LARGEST_VOLUME);
         LaunchSpec {
             instance_type: text("instance_type").unwrap_or_else(|| DEFAULT_INSTANCE_TYPE.into()),
             security_groups: self.security_groups(),
             subnet: text("subnet"),
             public_ip: self.of("public_ip").boolean("public_ip"),
             instance_profile: text("instance_profile"),
-            volume_size: volume_size.map(|it| it.value),
+            volume: self.volume(),
+            volumes: self.volumes(),
             hop_limit: self.of("hop_limit").number("hop_limit", MOST_HOPS).map(|it| it.value as u8),
         }
     }

@@ -20,6 +20,7 @@ mod schema;
 pub(crate) mod settings;
 mod source;
 mod template;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 

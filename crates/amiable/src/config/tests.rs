@@ -234,6 +234,8 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::TEMPLATE, template("{}")),
         (&keys::BASE, template("base = { {} }")),
         (&keys::SCRIPT, template("script = { {} }")),
+        (&keys::VOLUME, template("volume = { {} }")),
+        (&keys::FURTHER_VOLUME, template("volumes = [{ {} }]")),
         (&keys::VARIABLE, template("env = { TOKEN = { {} } }")),
         (&keys::SOURCE, template("source = { {} }")),
         (&keys::TIMEOUTS, template("timeouts = { {} }")),

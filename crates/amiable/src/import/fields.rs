@@ -17,7 +17,10 @@ impl Notes {
 /// What may matter for what is in the AMI.
 const NOTABLE: [(&str, &str); 4] = [
     ("userData", "Jenkins still sends it; if the bake needs it too, set `user_data`"),
-    ("customDeviceMapping", "the AMI has the root volume only; `volume_size` sets its size"),
+    (
+        "customDeviceMapping",
+        "Jenkins still applies it; `volumes` are those that the AMI itself has",
+    ),
     ("tmpDir", "the init script may expect it"),
     ("slaveCommandPrefix", "the user that it names must be in the AMI"),
 ];

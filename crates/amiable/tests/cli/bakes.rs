@@ -277,6 +277,52 @@ fn several_scripts_run_in_their_order_with_their_arguments() {
     assert!(farm.amiable(&["plan"]).contains("no changes"));
     farm.edit("amiable.toml", "21 ea", "22");
     assert!(farm.amiable(&["plan"]).contains("configuration: script"));
-    farm.edit("amiable.toml", "{ path = \"setup-agent\", args = [\"--java\", \"22\"] }", "\"missing\"");
+    farm.edit(
+        "amiable.toml",
+        "{ path = \"setup-agent\", args = [\"--java\", \"22\"] }",
+        "\"missing\"",
+    );
     assert!(farm.amiable(&["validate"]).contains("init/missing"));
+}
+
+/// The AMI records the volumes, those of the builder alone are not in it, and all go with their machines.
+#[test]
+fn volumes_are_as_the_template_says_and_go_with_their_machines() {
+    let farm = Farm::with_example(&[]);
+    let volumes = "volume = { size = 9, type = \"gp3\", iops = 4000, throughput = 250, initialization_rate = 200 }\n\
+                   volumes = [{ device = \"/dev/sdf\", size = 20, type = \"st1\" }, \
+                   { device = \"/dev/sdg\", size = 50, keep = false }]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", &format!("[template.agent]\n{volumes}"));
+    farm.stdout(&["create", "agent", "-q"]);
+    farm.wait_until_empty();
+    let left =
+        crate::regions::aws(&farm, "us-east-1", "ec2 describe-volumes --query length(Volumes)");
+    assert_eq!(left.trim(), "0");
+    let query = "ec2 describe-images --owners self --filters Name=tag:amiable:template,Values=agent --query \
+                 Images[].BlockDeviceMappings[].[DeviceName,Ebs.VolumeSize,Ebs.VolumeType,Ebs.Iops,Ebs.Throughput,Ebs.DeleteOnTermination]";
+    insta::assert_snapshot!(crate::regions::aws(&farm, "us-east-1", query));
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.edit("amiable.toml", "size = 50", "size = 60");
+    farm.edit("amiable.toml", "initialization_rate = 200", "initialization_rate = 300");
+    assert!(farm.amiable(&["plan"]).contains("no changes"), "the AMI has nothing of these");
+    farm.edit("amiable.toml", "type = \"st1\"", "type = \"sc1\"");
+    farm.edit("amiable.toml", "iops = 4000", "iops = 5000");
+    assert!(farm.amiable(&["plan"]).contains("configuration: volume, volumes"));
+    farm.edit("amiable.toml", "/dev/sdf", "/dev/xvda");
+    let refused = farm.amiable(&["update", "agent"]);
+    assert!(
+        refused.contains("`volumes` names /dev/xvda, the root device of the base AMI"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn mistakes_of_volumes_are_told_at_once() {
+    let farm = Farm::with_example(&[]);
+    let volumes = "volume_size = 8\nvolume = { size = 9, type = \"st1\", iops = 4000, throughput = 250 }\n\
+                   volumes = [{ size = 20, type = \"io2\" }, { device = \"sdg\", kep = false }, \
+                   { device = \"/dev/sdh\", size = 5, initialization_rate = 50 }, \
+                   { device = \"/dev/sdh\", snapshot = \"snap-1\", throughput = 200, type = \"gp4\" }]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", &format!("[template.agent]\n{volumes}"));
+    insta::assert_snapshot!(farm.amiable(&["validate"]));
 }

@@ -8,7 +8,11 @@ use crate::farm::Farm;
 
 const CONFIG: &str = r#"
 [template.agent]
-script = "setup"
+script = ["disks", { path = "setup", args = ["it's", "$HOME"] }]
+volumes = [
+    { device = "/dev/sdf", size = 1 },
+    { device = "/dev/sdg", size = 1, keep = false },
+]
 verify = "verify"
 seal = { script = "seal" }
 user_data = "user-data"
@@ -21,8 +25,24 @@ TOKEN = { from_env = "CANARY" }
 PLAIN = "it's $plain"
 "#;
 
+/// Gives both disks a file system and a file. The machine has no udev rules of EC2's: they are the disks
+/// without partitions, in their order.
+const DISKS: &str = r#"#!/bin/bash -e
+[ $# = 0 ]
+set -- $(lsblk -dnbo NAME,SIZE | awk '$2 == 1073741824 { print $1 }')
+[ $# = 2 ]
+for it in "$1 kept" "$2 builders"; do
+    set -- $it
+    mkfs.ext4 -q "/dev/$1"
+    mount "/dev/$1" /mnt
+    echo "canary-$2-disk" > "/mnt/$2"
+    umount /mnt
+done
+"#;
+
 /// The words are put together in the guest, so that no log or command line has them whole.
 const SETUP: &str = r#"#!/bin/bash -e
+[ "$*" = "it's \$HOME" ]
 # What `env` says is in the environment, and in no argument of any process.
 [ "$TOKEN $PLAIN" = "canary-$(echo variable) it's \$plain" ]
 if ps axww -o args | grep "canary-variabl[e]"; then exit 9; fi
@@ -84,6 +104,7 @@ pub(crate) fn none_is_left() {
     let (farm, _) = real_farm();
     configure(&farm, CONFIG);
     farm.write("source/setup", SETUP);
+    farm.write("source/disks", DISKS);
     farm.write("source/seal", "#!/bin/sh -e\nrm /etc/agent-secret\n");
     let verify = format!(
         "#!/bin/sh -e\ntest -n \"$TOKEN\"\ntest -d /srv/jenkins\n{IDENTITY} | sed 's/^/mine: /'\n"
@@ -117,7 +138,11 @@ pub(crate) fn none_is_left() {
         it.remove("canary-user-data");
         it
     });
-    let found: Vec<BTreeSet<String>> = but_user_data.collect();
+    let mut found: Vec<BTreeSet<String>> = but_user_data.collect();
+    // The second volume is in the AMI, the third is nowhere any more.
+    let second = BTreeSet::from(["canary-kept-disk".to_owned()]);
+    assert!(found.contains(&second), "{found:?}");
+    found.retain(|it| *it != second);
     let with_all = found.iter().filter(|it| **it == stays).count();
     assert_eq!(with_all, 1, "the search finds what is to stay: {found:?}");
     assert!(found.iter().all(|it| it.is_empty() || *it == stays), "{found:?}");
@@ -128,6 +153,12 @@ pub(crate) fn none_is_left() {
     let verified: Vec<&str> = verified.collect();
     let common: Vec<&str> = own.lines().filter(|line| verified.contains(line)).collect();
     assert!(own.lines().count() >= 3 && verified.len() >= 3 && common.is_empty(), "{own}\n{told}");
+    let disk = "set -- $(lsblk -dnbo NAME,SIZE | awk '$2 == 1073741824 { print $1 }'); \
+                sudo mount /dev/$1 /mnt && echo $# && ls /mnt";
+    assert_eq!(
+        one.ask(disk).split_whitespace().collect::<Vec<&str>>(),
+        ["1", "kept", "lost+found"]
+    );
     assert_eq!(one.ask("ls ~/.hudson-run-init"), "/home/debian/.hudson-run-init");
     assert_eq!(one.ask("ls /etc/own-user-data-was-run"), "/etc/own-user-data-was-run");
     assert_eq!(one.ask("ls -d /var/tmp/amiable-* 2>/dev/null"), "");

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use rand::RngExt;
 
 use super::allowed_images::settings;
+use super::block_devices::{Device, decode_devices, new_volumes};
 use super::instance_answer::write_reservation;
 use super::launch_options::{
-    Device, Metadata, Place, decode_devices, decode_metadata_options, decode_place,
-    decode_placement, decode_user_data,
+    Metadata, Place, decode_metadata_options, decode_place, decode_placement, decode_user_data,
 };
 use super::query::{find, find_image, required_id};
 use crate::actions::action::Action;
@@ -17,8 +17,8 @@ use crate::actions::query::find_group;
 use crate::ec2::{Call, Ec2};
 use crate::instance_type::InstanceType;
 use crate::model::{
-    Attachment, Image, ImageMapping, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
-    RootDeviceType, ShutdownBehavior, Snapshot, State, Tags, Virtualization, Volume, new_id,
+    Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
+    RootDeviceType, ShutdownBehavior, State, Tags, Virtualization, Volume, new_id,
 };
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 use crate::{engine, network};
@@ -70,6 +70,7 @@ impl Action for RunInstances {
             "MetadataOptions.HttpTokens",
             "MetadataOptions.InstanceMetadataTags",
             "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.NoDevice",
             "BlockDeviceMapping.Ebs.SnapshotId",
             "BlockDeviceMapping.Ebs.VolumeSize",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
@@ -78,6 +79,7 @@ impl Action for RunInstances {
             "BlockDeviceMapping.Ebs.VolumeType",
             "BlockDeviceMapping.Ebs.Iops",
             "BlockDeviceMapping.Ebs.Throughput",
+            "BlockDeviceMapping.Ebs.VolumeInitializationRate",
             "Placement.AvailabilityZone",
             "Placement.Tenancy",
             "TagSpecification",
@@ -99,7 +101,7 @@ impl Action for RunInstances {
             ("PrivateDnsNameOptions.HostnameType", "ip-name"),
         ],
         notes: "Without HttpTokens the metadata service wants a token. Answers show the hop limit, \
-                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. Devices that the image does not have are refused, and so is an InstanceProfile: there is no IAM here. Encryption and volume types are reported, and have no effect.",
+                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. An InstanceProfile is refused: there is no IAM here. Encryption, volume types and rates are reported, and have no effect.",
         ..Reference::NONE
     };
 
@@ -312,76 +314,36 @@ impl RunInstances {
         instance_id: &str,
         region: &str,
     ) -> ApiResult<Vec<Attachment>> {
-        if let Some(device) =
-            self.devices.keys().find(|name| image.mappings.iter().all(|it| it.device != **name))
-        {
-            let message =
-                format!("The image has no device {device}: empty volumes are not served here");
-            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
-        }
         let mut attachments = Vec::new();
-        for mapping in &image.mappings {
-            let device = self.devices.get(&mapping.device);
-            let size_gib = checked_size(mapping, device, state)?;
-            let snapshot = state.snapshots.get(&mapping.snapshot_id);
-            let parent_layer = snapshot
-                .and_then(|snapshot| snapshot.layer.clone())
-                .ok_or_else(|| ApiError::not_found::<Snapshot>(&mapping.snapshot_id))?;
-            let asked = device.and_then(|device| device.encryption.as_ref());
-            let inherited = snapshot.and_then(|snapshot| snapshot.kms_key.clone());
+        for new in new_volumes(image, &self.devices, state)? {
+            let (snapshot, asked) = (new.snapshot, new.encryption);
+            let inherited = snapshot.as_ref().and_then(|snapshot| snapshot.kms_key.clone());
+            let (snapshot_id, parent_layer) =
+                snapshot.map(|it| (it.id, it.layer)).unwrap_or_default();
             let volume = Volume {
                 id: new_id("vol"),
-                size_gib,
-                snapshot_id: mapping.snapshot_id.clone(),
+                size_gib: new.size_gib,
+                snapshot_id,
                 zone: network::zone(region),
                 created: Timestamp::now(),
                 instance_id: instance_id.to_owned(),
                 parent_layer,
                 layer: None,
                 switch: None,
-                volume_type: device
-                    .and_then(|device| device.volume_type.clone())
-                    .unwrap_or_else(|| mapping.volume_type.clone()),
+                volume_type: new.volume_type,
+                initialization_rate: new.initialization_rate,
                 kms_key: asked.map(|it| it.key(region)).or(inherited),
                 tags: self.tags.get("volume").cloned().unwrap_or_default(),
             };
             attachments.push(Attachment {
-                device: mapping.device.clone(),
+                device: new.device,
                 volume_id: volume.id.clone(),
-                delete_on_termination: device
-                    .and_then(|device| device.delete_on_termination)
-                    .unwrap_or(mapping.delete_on_termination),
+                delete_on_termination: new.delete_on_termination,
             });
             state.volumes.insert(volume);
         }
-        // The machine boots from its first disk.
-        attachments.sort_by_key(|attachment| attachment.device != image.root_device_name);
         Ok(attachments)
     }
-}
-
-/// The size of a device's volume in GiB: at least that of its snapshot, which is the image's.
-fn checked_size(mapping: &ImageMapping, device: Option<&Device>, state: &State) -> ApiResult<u64> {
-    let snapshot = &mapping.snapshot_id;
-    let refused = |message| Err(ApiError::new("InvalidBlockDeviceMapping", message));
-    if let Some(id) = device.and_then(|device| device.snapshot_id.as_ref())
-        && id != snapshot
-    {
-        find(&state.snapshots, id)?;
-        return refused(format!(
-            "The device {} is of the snapshot '{snapshot}' of its image: another one is not \
-             supported here",
-            mapping.device
-        ));
-    }
-    let size_gib = device.and_then(|device| device.size_gib).unwrap_or(mapping.size_gib);
-    if size_gib < mapping.size_gib {
-        return refused(format!(
-            "Volume of size {size_gib}GB is smaller than snapshot '{snapshot}', expect size >= {}GB",
-            mapping.size_gib
-        ));
-    }
-    Ok(size_gib)
 }
 
 /// A locally administered address (the second bit of the first byte), as EC2 uses.

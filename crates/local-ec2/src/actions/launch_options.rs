@@ -1,13 +1,8 @@
 //! What RunInstances takes besides an image and a type, as it is read and checked.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::encryption::Encryption;
-use super::volume_type;
-use crate::model::VolumeType;
 use crate::network;
 use crate::protocol::{ApiError, ApiResult, Params, decode_base64};
 
@@ -30,17 +25,6 @@ pub(super) struct Metadata {
     pub(super) tags: bool,
     pub(super) wants_token: bool,
     pub(super) hop_limit: u8,
-}
-
-/// What the caller says of a block device of the image.
-#[derive(Debug, PartialEq)]
-pub(super) struct Device {
-    pub(super) snapshot_id: Option<String>,
-    pub(super) size_gib: Option<u64>,
-    pub(super) delete_on_termination: Option<bool>,
-    pub(super) volume_type: Option<VolumeType>,
-    /// Its volume counts as encrypted, with this key where one is named.
-    pub(super) encryption: Option<Encryption>,
 }
 
 /// Subnet and groups are those of the launch or of its one network interface, never of both
@@ -142,22 +126,4 @@ pub(super) fn normal_user_data(text: &str) -> ApiResult<String> {
         return Err(ApiError::new("InvalidParameterValue", message));
     }
     Ok(STANDARD.encode(bytes))
-}
-
-pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
-    let mut devices = BTreeMap::new();
-    for mapping in params.structures("BlockDeviceMapping") {
-        let ebs = mapping.structure("Ebs");
-        devices.insert(
-            mapping.required("DeviceName")?,
-            Device {
-                snapshot_id: ebs.string("SnapshotId"),
-                size_gib: ebs.parsed("VolumeSize")?,
-                delete_on_termination: ebs.parsed("DeleteOnTermination")?,
-                volume_type: volume_type::decode(&ebs)?,
-                encryption: Encryption::decode(&ebs)?,
-            },
-        );
-    }
-    Ok(devices)
 }

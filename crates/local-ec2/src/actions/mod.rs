@@ -4,6 +4,7 @@
 mod account;
 mod action;
 mod allowed_images;
+mod block_devices;
 mod connect_endpoints;
 mod encryption;
 mod identity;

@@ -1,6 +1,6 @@
 //! Images that come to be: of an instance, of another image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -100,6 +100,8 @@ pub(super) struct CreateImage {
     no_reboot: bool,
     /// Whether volumes of these devices go with instances of the image.
     lasting: BTreeMap<String, bool>,
+    /// Devices whose volumes the image does not get.
+    omitted: BTreeSet<String>,
     image_tags: Tags,
     snapshot_tags: Tags,
 }
@@ -113,9 +115,10 @@ impl Action for CreateImage {
             "NoReboot",
             "TagSpecification",
             "BlockDeviceMapping.DeviceName",
+            "BlockDeviceMapping.NoDevice",
             "BlockDeviceMapping.Ebs.DeleteOnTermination",
         ],
-        notes: "Of a block device only DeleteOnTermination can be changed, as on EC2; devices that the instance does not have are refused. A running instance is shut down by its power button, and started again when its \
+        notes: "Of a block device only DeleteOnTermination can be changed, as on EC2, or it is left out by NoDevice; devices that the instance does not have are refused. A running instance is shut down by its power button, and started again when its \
                 disks are taken; with NoReboot it goes on meanwhile.",
         ..Reference::NONE
     };
@@ -125,14 +128,19 @@ impl Action for CreateImage {
         let name = params.required("Name")?;
         check_image_name(&name)?;
         let mut tags = params.tag_specifications(&["image", "snapshot"])?;
-        let mut lasting = BTreeMap::new();
+        let (mut lasting, mut omitted) = (BTreeMap::new(), BTreeSet::new());
         for mapping in params.structures("BlockDeviceMapping") {
             let device = mapping.required("DeviceName")?;
+            if mapping.given("NoDevice").is_some() {
+                omitted.insert(device);
+                continue;
+            }
             let goes = mapping.structure("Ebs").parsed("DeleteOnTermination")?;
             lasting.extend(goes.map(|goes| (device, goes)));
         }
         Ok(CreateImage {
             lasting,
+            omitted,
             instance_id,
             name,
             description: params.string("Description"),
@@ -168,7 +176,12 @@ impl CreateImage {
             return Err(ApiError::new("IncorrectState", message));
         }
         let has = |device: &String| instance.attachments.iter().any(|it| it.device == *device);
-        if let Some(other) = self.lasting.keys().find(|device| !has(device)) {
+        if let Some(root) = self.omitted.get(&instance.root_device_name) {
+            let message = format!("The root device '{root}' cannot be left out");
+            return Err(ApiError::new("InvalidBlockDeviceMapping", message));
+        }
+        let named = self.lasting.keys().chain(&self.omitted);
+        if let Some(other) = named.into_iter().find(|device| !has(device)) {
             let message = format!("The instance has no device {other}");
             return Err(ApiError::new("InvalidBlockDeviceMapping", message));
         }
@@ -176,7 +189,8 @@ impl CreateImage {
         let image = state.images.get(&instance.image_id);
         let features = image.map(|image| image.features.clone()).unwrap_or_default();
         let mut mappings = Vec::new();
-        for attachment in &instance.attachments {
+        let kept = instance.attachments.iter().filter(|it| !self.omitted.contains(&it.device));
+        for attachment in kept {
             let volume = state.volumes.get(&attachment.volume_id);
             let size_gib = volume.map_or(0, |volume| volume.size_gib);
             let kms_key = volume.and_then(|volume| volume.kms_key.clone());

@@ -98,6 +98,7 @@ fn write(xml: &mut Xml, state: &State, volume: &Volume) {
     xml.text("volumeType", &volume.volume_type.name);
     xml.option("iops", iops);
     xml.option("throughput", throughput);
+    xml.option("volumeInitializationRate", volume.initialization_rate);
     xml.text("encrypted", volume.kms_key.is_some());
     xml.option("kmsKeyId", volume.kms_key.as_ref());
 }

@@ -176,7 +176,7 @@ async fn cut(
     let layer = volume.layer.clone();
     let layer = layer.ok_or_else(|| format!("the volume {volume_id} was never started"))?;
     let next_layer = new_id("layer");
-    ec2.machines.create_layer(&next_layer, &layer, volume.size_gib).await?;
+    ec2.machines.create_layer(&next_layer, Some(&layer), volume.size_gib).await?;
     let switch = Switch { snapshot_id: snapshot_id.to_owned(), next_layer };
     begin_switch(ec2, &volume, &layer, &switch)?;
     if let Some((instance_id, disk)) = machine

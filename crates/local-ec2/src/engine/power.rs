@@ -52,9 +52,9 @@ async fn make_disks(ec2: &Ec2, instance: &Instance) -> MachineResult<()> {
             continue;
         }
         let layer = new_id("layer");
-        ec2.machines.create_layer(&layer, &volume.parent_layer, volume.size_gib).await?;
+        ec2.machines.create_layer(&layer, volume.parent_layer.as_deref(), volume.size_gib).await?;
         let kept = ec2.change(|state| {
-            let parent = Some(volume.parent_layer.clone());
+            let parent = volume.parent_layer.clone();
             state.layers.insert(Layer { id: layer.clone(), parent });
             if let Some(volume) = state.volumes.get_mut(&volume.id) {
                 volume.layer = Some(layer.clone());

@@ -68,8 +68,13 @@ pub(crate) trait Machines: Send + Sync + 'static {
         Duration::from_secs(60)
     }
 
-    /// Makes a layer on top of another, of at least `size_gib`.
-    async fn create_layer(&self, layer: &str, parent: &str, size_gib: u64) -> MachineResult<()>;
+    /// Makes a layer of at least `size_gib`, on top of another where it has a parent.
+    async fn create_layer(
+        &self,
+        layer: &str,
+        parent: Option<&str>,
+        size_gib: u64,
+    ) -> MachineResult<()>;
 
     /// Copies a disk image into a layer and returns its size in bytes.
     async fn import_layer(&self, layer: &str, file: &Path) -> MachineResult<u64>;

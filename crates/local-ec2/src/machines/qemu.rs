@@ -142,10 +142,18 @@ impl Machines for QemuMachines {
         }
     }
 
-    async fn create_layer(&self, layer: &str, parent: &str, size_gib: u64) -> MachineResult<()> {
+    async fn create_layer(
+        &self,
+        layer: &str,
+        parent: Option<&str>,
+        size_gib: u64,
+    ) -> MachineResult<()> {
+        let wanted = size_gib << 30;
+        let Some(parent) = parent else {
+            return disk::create_empty(&self.layer_path(layer), wanted).await.map_err(text);
+        };
         let parent = self.layer_path(parent);
         let below = disk::info(&parent).await.map_err(text)?.virtual_size;
-        let wanted = size_gib << 30;
         let size = (wanted > below).then_some(wanted);
         disk::create_layer(&self.layer_path(layer), &parent, size).await.map_err(text)
     }

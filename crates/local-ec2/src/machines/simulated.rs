@@ -136,8 +136,8 @@ impl Machines for SimulatedMachines {
         self.delays.report
     }
 
-    async fn create_layer(&self, _: &str, parent: &str, _: u64) -> MachineResult<()> {
-        self.check_layer(parent)
+    async fn create_layer(&self, _: &str, parent: Option<&str>, _: u64) -> MachineResult<()> {
+        parent.map_or(Ok(()), |parent| self.check_layer(parent))
     }
 
     async fn import_layer(&self, _: &str, file: &Path) -> MachineResult<u64> {

@@ -116,12 +116,14 @@ impl VolumeType {
 pub(crate) struct Volume {
     pub(crate) id: String,
     pub(crate) size_gib: u64,
+    /// Empty where the volume began empty.
     pub(crate) snapshot_id: String,
     pub(crate) zone: String,
     pub(crate) created: Timestamp,
     pub(crate) instance_id: String,
-    /// What it is a copy of; kept by itself, as the snapshot may be deleted before the first start.
-    pub(crate) parent_layer: String,
+    /// What it is a copy of, if anything; kept by itself, as the snapshot may be deleted before the
+    /// first start.
+    pub(crate) parent_layer: Option<String>,
     /// `None` until the instance's first start.
     pub(crate) layer: Option<String>,
     /// A running machine was told, or is about to be told, to write elsewhere.
@@ -129,6 +131,9 @@ pub(crate) struct Volume {
     pub(crate) switch: Option<Switch>,
     #[serde(default)]
     pub(crate) volume_type: VolumeType,
+    /// At which rate its blocks are fetched, in MiB/s, where that was asked for.
+    #[serde(default)]
+    pub(crate) initialization_rate: Option<u32>,
     /// The KMS key that it counts as encrypted with.
     #[serde(default)]
     pub(crate) kms_key: Option<String>,

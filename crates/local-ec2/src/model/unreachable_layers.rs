@@ -10,7 +10,7 @@ pub(crate) fn unreachable_layers(state: &State) -> BTreeSet<String> {
     let snapshots = state.snapshots.iter().chain(binned);
     let snapshots = snapshots.filter_map(|snapshot| snapshot.layer.as_deref());
     let volumes = state.volumes.iter().filter_map(|volume| volume.layer.as_deref());
-    let parents = state.volumes.iter().map(|volume| volume.parent_layer.as_str());
+    let parents = state.volumes.iter().filter_map(|volume| volume.parent_layer.as_deref());
     let switches = state.volumes.iter().filter_map(|volume| volume.switch.as_ref());
     let switches = switches.map(|switch| switch.next_layer.as_str());
     let mut reached = BTreeSet::new();

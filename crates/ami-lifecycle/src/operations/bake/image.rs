@@ -3,6 +3,7 @@
 use super::name::quicker;
 use super::{Bake, Plan, Provisioned};
 use crate::ec2::action::Action;
+use crate::ec2::block_devices::ImageDevices;
 use crate::ec2::client::filter;
 use crate::ec2::error::CloudError;
 use crate::ec2::recover::found_all_the_same;
@@ -32,9 +33,10 @@ impl Bake<'_> {
         let description = template.description.as_deref();
         let instance = &provisioned.instance;
         self.undo.awaits(Some("an image"));
-        let lasting = &plan.base.lasting_devices;
+        let (lasting, omitted) = (&plan.base.lasting_devices, &template.launch.builders_devices());
+        let devices = ImageDevices { lasting, omitted };
         let name = (plan.name.as_str(), description);
-        let answer = cloud.create_image(instance, name, lasting, &tags).await;
+        let answer = cloud.create_image(instance, name, devices, &tags).await;
         let ami = match answer {
             Ok(ami) => Ok(ami),
             Err(error) => self.made_all_the_same(error, &plan.name).await,

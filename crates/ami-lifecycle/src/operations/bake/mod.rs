@@ -267,8 +267,10 @@ impl<'a> Bake<'a> {
 
     /// The disks that are encrypted from the beginning, so that the AMI's are, too.
     fn encrypts(&self, plan: &Plan) -> Vec<String> {
-        let wanted = self.request.template.distribution.encrypt.is_some();
-        plan.base.ebs_devices.iter().filter(|_| wanted).cloned().collect()
+        let template = self.request.template;
+        let wanted = template.distribution.encrypt.is_some();
+        let further = template.launch.volumes.iter().map(|it| &it.device);
+        plan.base.ebs_devices.iter().chain(further).filter(|_| wanted).cloned().collect()
     }
 
     /// Does all that is done inside the guest.

@@ -173,3 +173,98 @@ async fn a_network_interface_says_where_it_is_and_the_launch_does_not() {
     let answer = run().network_interfaces(private).send().await.unwrap();
     assert_eq!(answer.instances()[0].public_ip_address(), None);
 }
+
+/// Volumes besides those of the image: empty ones and copies. They stay where nothing else is said,
+/// and the image that is made has those that it is not told to leave out.
+#[tokio::test]
+async fn further_volumes_stay_unless_asked_otherwise_and_an_image_can_leave_them_out() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |mappings: Vec<BlockDeviceMapping>| {
+        let request = bench.client.run_instances().image_id(&base).min_count(1).max_count(1);
+        let request = request.instance_type(InstanceType::T3Micro);
+        request.set_block_device_mappings(Some(mappings)).send()
+    };
+    let at = |device: &str, ebs: EbsBlockDevice| {
+        BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
+    };
+    let ebs = EbsBlockDevice::builder;
+    let none =
+        |device: &str| BlockDeviceMapping::builder().device_name(device).no_device("").build();
+    let snapshot = bench.snapshot_of(&base).await;
+    let sized = || ebs().volume_size(20).build();
+    for (mappings, expected) in [
+        (vec![at("/dev/sdf", ebs().build())], "MissingParameter"),
+        (vec![at("/dev/nvme1n1", sized())], "InvalidParameterValue"),
+        (vec![at("/dev/sdf", sized()), at("/dev/sdf", sized())], "InvalidBlockDeviceMapping"),
+        (
+            vec![at("/dev/sdf", ebs().snapshot_id("snap-0123456789abcdef0").build())],
+            "InvalidSnapshot.NotFound",
+        ),
+        (
+            vec![at("/dev/sdf", ebs().volume_size(20).volume_initialization_rate(200).build())],
+            "InvalidParameterCombination",
+        ),
+        (
+            vec![at(
+                "/dev/sdf",
+                ebs().snapshot_id(&snapshot).volume_initialization_rate(99).build(),
+            )],
+            "InvalidParameterValue",
+        ),
+        (vec![none("/dev/xvda")], "InvalidBlockDeviceMapping"),
+    ] {
+        assert_eq!(code(run(mappings).await), expected);
+    }
+    let copy = ebs().snapshot_id(&snapshot).volume_initialization_rate(200);
+    let answer = run(vec![
+        at("/dev/sdf", sized()),
+        at("/dev/sdg", copy.delete_on_termination(true).build()),
+        at("/dev/sdh", ebs().volume_size(5).delete_on_termination(true).build()),
+    ])
+    .await
+    .unwrap();
+    let id = answer.instances()[0].instance_id().unwrap();
+    bench.wait_for_state(id, "running").await;
+    let devices = bench.instance(id).await;
+    let devices: Vec<&str> =
+        devices.block_device_mappings().iter().filter_map(|it| it.device_name()).collect();
+    assert_eq!(devices, ["/dev/xvda", "/dev/sdf", "/dev/sdg", "/dev/sdh"]);
+    let volumes = bench.client.describe_volumes().send().await.unwrap();
+    let mut told: Vec<String> = volumes
+        .volumes()
+        .iter()
+        .map(|it| {
+            let kind = it.volume_type().unwrap().as_str();
+            let rate = it.volume_initialization_rate();
+            format!(
+                "{} {kind} {} {rate:?}",
+                it.size().unwrap(),
+                it.snapshot_id() == Some(&snapshot)
+            )
+        })
+        .collect();
+    told.sort();
+    assert_eq!(
+        told,
+        ["2 gp2 true Some(200)", "2 gp3 true None", "20 gp2 false None", "5 gp2 false None"]
+    );
+    let image = bench
+        .client
+        .create_image()
+        .instance_id(id)
+        .name("two")
+        .block_device_mappings(none("/dev/sdh"));
+    let image = image.send().await.unwrap().image_id.unwrap();
+    bench.wait_for_image(&image, "available").await;
+    let answer = bench.client.describe_images().image_ids(&image).send().await.unwrap();
+    let mappings = answer.images()[0].block_device_mappings();
+    let devices: Vec<&str> = mappings.iter().filter_map(|it| it.device_name()).collect();
+    assert_eq!(devices, ["/dev/xvda", "/dev/sdf", "/dev/sdg"]);
+    bench.client.terminate_instances().instance_ids(id).send().await.unwrap();
+    bench.wait_for_state(id, "terminated").await;
+    let volumes = bench.client.describe_volumes().send().await.unwrap();
+    let left: Vec<_> = volumes.volumes().iter().map(|it| it.size()).collect();
+    assert_eq!(left, [Some(20)], "that it goes must be said");
+    bench.wait_for_state(&bench.launch(&image).await, "running").await;
+}
