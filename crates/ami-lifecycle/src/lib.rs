@@ -63,7 +63,7 @@ pub use crate::model::unreadable::UnreadableTag;
 pub use crate::model::variable::{Environment, Variable, check_variable};
 pub use crate::operations::bake::bake;
 pub use crate::operations::bake::name::{check_name, next_name};
-pub use crate::operations::bake::request::{BakeRequest, Baked, OnFailure};
+pub use crate::operations::bake::request::{BakeRequest, Baked, Goal, OnFailure};
 pub use crate::operations::base::resolve_base;
 pub use crate::operations::claim::{Actor, NotDeleted, NotPromoted};
 pub use crate::operations::context::Context;

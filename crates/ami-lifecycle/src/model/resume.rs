@@ -21,6 +21,7 @@ pub(crate) const BUILDING: &str = "building";
 pub(crate) const PROVISIONED: &str = "provisioned";
 pub(crate) const VERIFYING: &str = "verifying";
 pub(crate) const KEPT: &str = "kept";
+pub(crate) const TRIAL: &str = "trial";
 
 /// Someone else bakes the same template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -29,7 +29,7 @@ use crate::model::id::AmiId;
 use crate::model::schedule::Schedule;
 use crate::model::template::Template;
 use crate::operations::bake::bake;
-use crate::operations::bake::request::{BakeRequest, Baked};
+use crate::operations::bake::request::{BakeRequest, Baked, Goal};
 use crate::operations::context::Context;
 use crate::operations::follow::{FollowRequest, Followed, follow, is_distributed};
 use crate::operations::plan::request::PlanRequest;
@@ -59,9 +59,13 @@ impl UpdateRequest<'_> {
     async fn plan(&self, observer: &dyn UpdateObserver) -> Result<Vec<Planned>, NotUpdated> {
         match (self.selection, self.mode) {
             (Selection::OutOfDate, _) => self.plan_of(self.templates, self.rolls).await,
-            (Selection::Named, Mode::Update) => self.unfinished(observer).await,
-            (Selection::Named, Mode::Create) | (Selection::All, _) => Ok(Vec::new()),
+            (Selection::Named, Mode::Update) if !self.is_trial() => self.unfinished(observer).await,
+            (Selection::Named | Selection::All, _) => Ok(Vec::new()),
         }
+    }
+
+    fn is_trial(&self) -> bool {
+        self.goal == Goal::Trial
     }
 
     async fn plan_of(
@@ -152,7 +156,12 @@ impl Update<'_> {
         let mut work = Vec::new();
         for template in self.request.templates {
             let planned = self.planned(&template.name);
-            match planned.filter(|it| matches!(it.todo, Todo::Nothing | Todo::Unknown)) {
+            let is_idle = |todo| match todo {
+                Todo::Nothing | Todo::Unknown => true,
+                Todo::Distribute | Todo::Roll => self.request.is_trial(),
+                Todo::Bake => false,
+            };
+            match planned.filter(|it| is_idle(it.todo)) {
                 Some(planned) => self.ends(Updated::new(template, UpdatedHow::Idle(planned))),
                 None => {
                     for unknown in planned.iter().flat_map(|it| &it.unknown) {
@@ -183,7 +192,9 @@ impl Update<'_> {
                 under_way.push(self.one(template, below));
             }
             let Some(updated) = under_way.next().await else { break };
-            let (template, is_current) = (updated.template, updated.has_current());
+            let template = updated.template;
+            // A trial starts from what is current already.
+            let is_current = self.request.is_trial() || updated.has_current();
             if let Some(baked) = updated.baked().filter(|it| it.promoted) {
                 made.insert(template.to_owned(), baked.ami.clone());
             }
@@ -220,7 +231,7 @@ impl Update<'_> {
         below: Option<AmiId>,
         noted: &mut Option<Baked>,
     ) -> Result<(), UpdateError> {
-        let UpdateRequest { pattern, consumers, mode, on_failure, verify, .. } = *self.request;
+        let UpdateRequest { pattern, consumers, mode, on_failure, goal, .. } = *self.request;
         let observer = self.observer.begins(template).ok_or(UpdateError::NotObserved)?;
         let mut context = self.context(observer);
         let is_gone =
@@ -234,10 +245,14 @@ impl Update<'_> {
             below,
             mode,
             on_failure,
-            verify,
+            goal,
         })
         .await;
-        let baked = outcome.map_err(|failed| UpdateError::Bake(Box::new(failed)))?;
+        let outcome = outcome.map_err(|failed| UpdateError::Bake(Box::new(failed)))?;
+        let Some(baked) = outcome else {
+            self.observer.told(&template.name, UpdateEvent::Tried);
+            return Ok(());
+        };
         self.observer.told(&template.name, UpdateEvent::Baked(&baked));
         *noted = Some(baked.clone());
         if !baked.promoted {

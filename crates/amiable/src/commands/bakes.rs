@@ -14,7 +14,7 @@ use ami_lifecycle::{
 
 use crate::args::Output;
 use crate::commands::bakes::row::{End, Row};
-use crate::commands::bakes::text::{done_text, failed};
+use crate::commands::bakes::text::{done_text, failed, tried_text};
 use crate::commands::finish::Progress;
 use crate::commands::plan::{one_line, why};
 use crate::console::Console;
@@ -74,14 +74,8 @@ impl UpdateObserver for Telling<'_> {
                 "warning: {template}: whether it is up to date could not be determined: {}",
                 one_line(&unknown.to_string())
             )),
-            UpdateEvent::Baked(baked) => {
-                if let Some(UnderWay { view: Some((view, _)), .. }) =
-                    self.all_under_way().get(template)
-                {
-                    view.finish();
-                }
-                self.console.message(&done_text(template, baked));
-            }
+            UpdateEvent::Baked(baked) => self.done(template, &done_text(template, baked)),
+            UpdateEvent::Tried => self.done(template, &tried_text(template)),
             UpdateEvent::Followed(target, followed) => {
                 let mut all = self.all_under_way();
                 let state = all.entry(template.to_owned()).or_default();
@@ -110,6 +104,14 @@ impl<'a> Telling<'a> {
 
     fn all_under_way(&self) -> MutexGuard<'_, BTreeMap<String, UnderWay>> {
         self.under_way.lock().expect("no panic holds this lock")
+    }
+
+    /// A bake has ended well.
+    fn done(&self, template: &str, text: &str) {
+        if let Some(UnderWay { view: Some((view, _)), .. }) = self.all_under_way().get(template) {
+            view.finish();
+        }
+        self.console.message(text);
     }
 
     fn unfinished(&self, planned: &Planned) {
@@ -149,7 +151,7 @@ impl<'a> Telling<'a> {
                 Row::skipped(name, note, Status::Interrupted)
             }
             UpdatedHow::Done { todo, baked, error } => {
-                let mut row = Row::new(name, End::of(*todo, baked.as_ref()));
+                let mut row = Row::new(name, End::of(*todo, baked.as_ref(), error.is_none()));
                 row.baked.clone_from(baked);
                 row.time = updated.time;
                 if let Some(failure) = self.finish(&mut row, error.as_ref()) {

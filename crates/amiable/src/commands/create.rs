@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ami_lifecycle::{Event, Holdings, Mode, NotUpdated, OnFailure, Selection, UpdateRequest};
+use ami_lifecycle::{Event, Goal, Holdings, Mode, NotUpdated, OnFailure, Selection, UpdateRequest};
 use clap::{ArgGroup, Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
@@ -22,7 +22,7 @@ use crate::{connect, interrupt, surroundings};
 /// possible.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  amiable create agent\n  amiable create agent --on-failure keep"
+    after_long_help = "Examples:\n  amiable create agent\n  amiable create agent --on-failure keep\n  amiable create agent --no-ami"
 )]
 pub(crate) struct CreateArgs {
     /// Templates of the configuration
@@ -65,6 +65,9 @@ struct BakeArgs {
     /// Leave the new AMI pending: `amiable verify` verifies it later and makes it current
     #[arg(long)]
     no_verify: bool,
+    /// Terminate the sealed machine and make no AMI: to try scripts, as for a pull request
+    #[arg(long, conflicts_with_all = ["no_verify", "take_over"])]
+    no_ami: bool,
     /// Do not roll: consumers keep the AMI that they name now
     #[arg(long)]
     no_roll: bool,
@@ -141,8 +144,12 @@ async fn bake_all(
         consumers: connect::consumers(&config, jenkins.as_ref()),
         mode,
         on_failure: args.on_failure.into(),
-        verify: !args.no_verify,
-        rolls: !args.no_roll,
+        goal: match (args.no_ami, args.no_verify) {
+            (true, _) => Goal::Trial,
+            (false, true) => Goal::Pending,
+            (false, false) => Goal::Current,
+        },
+        rolls: !args.no_roll && !args.no_ami,
         take_over: args.take_over,
         jobs: args.jobs.into(),
     };

@@ -243,6 +243,7 @@ fn baked() -> Value {
     let result = choice(&[
         "baked",
         "pending",
+        "tried",
         "distributed",
         "rolled",
         "up-to-date",

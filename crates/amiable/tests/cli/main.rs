@@ -38,5 +38,6 @@ mod shells;
 mod sweeps;
 mod takeovers;
 mod tampering;
+mod trials;
 mod tunnels;
 mod verifications;

@@ -21,13 +21,14 @@ mod image;
 pub(crate) mod name;
 pub(crate) mod request;
 mod stop;
+mod trial;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use self::request::{BakeRequest, Baked, OnFailure};
+use self::request::{BakeRequest, Baked, Goal, OnFailure};
 use crate::ec2::error::CloudError;
 use crate::ec2::instances::BootImage;
 use crate::guest::Guest;
@@ -39,7 +40,7 @@ use crate::model::ami::Ami;
 use crate::model::event::{Event, Stage};
 use crate::model::facts::ImageFacts;
 use crate::model::fingerprint::fingerprint;
-use crate::model::fleet::Fleet;
+use crate::model::fleet::{Fleet, Mode};
 use crate::model::id::{AmiId, InstanceId};
 use crate::model::other_source::other_source;
 use crate::model::ownership::OwnershipTags;
@@ -57,12 +58,12 @@ use crate::operations::variables::read_variables;
 use crate::operations::verify::{Specimen, hide, prove, quarantine, tell_what_is_left};
 use crate::source::{self, Checkout};
 
-/// Bakes. Whatever fails, what was begun is undone, and the AMI that was current
-/// stays so.
+/// Bakes; a trial makes nothing. Whatever fails, what was begun is undone, and the AMI that was
+/// current stays so.
 ///
 /// # Errors
 /// Where it failed and why, and what is left if undoing failed too.
-pub async fn bake(request: BakeRequest<'_>) -> Result<Baked, FailedIn> {
+pub async fn bake(request: BakeRequest<'_>) -> Result<Option<Baked>, FailedIn> {
     let template = request.template;
     let whole = template.timeouts.whole();
     let mut bake = Bake {
@@ -129,9 +130,20 @@ struct NewImage {
 }
 
 impl<'a> Bake<'a> {
-    async fn run(&mut self) -> Result<Baked, BakeError> {
+    async fn run(&mut self) -> Result<Option<Baked>, BakeError> {
         let plan = self.plan().await?;
-        self.remove_the_dead(&plan).await;
+        let baked = match self.request.goal {
+            Goal::Trial => self.try_out(&plan).await.map(|()| None)?,
+            Goal::Pending | Goal::Current => Some(self.make(&plan).await?),
+        };
+        tell_what_is_left(self.site(), self.undo.close_access(self.request.context.cloud).await);
+        self.close();
+        Ok(baked)
+    }
+
+    /// Makes the AMI.
+    async fn make(&mut self, plan: &Plan) -> Result<Baked, BakeError> {
+        self.remove_the_dead(plan).await;
         let image = match &plan.takeover.adopted {
             Some(Adopted::Image(ami)) => self.adopt_image(ami).await?,
             Some(Adopted::Machine { id, bake, revision, identity }) => {
@@ -141,17 +153,16 @@ impl<'a> Bake<'a> {
                     identity: identity.clone(),
                 };
                 self.adopt_machine(id, bake).await?;
-                self.image_of(provisioned, &plan).await?
+                self.image_of(provisioned, plan).await?
             }
             None => {
-                let started = self.launch(&plan).await?;
-                let provisioned = self.provision(started, &plan).await?;
-                self.image_of(provisioned, &plan).await?
+                let started = self.launch(plan).await?;
+                let provisioned = self.provision(started, plan).await?;
+                self.mark(&provisioned).await?;
+                self.image_of(provisioned, plan).await?
             }
         };
-        let promoted = self.prove_and_promote(&image, &plan).await?;
-        tell_what_is_left(self.site(), self.undo.close_access(self.request.context.cloud).await);
-        self.close();
+        let promoted = self.prove_and_promote(&image, plan).await?;
         let previous = self.current.clone().filter(|_| promoted);
         let NewImage { facts, generation } = image;
         let boot_script = facts.tags.get(tags::BOOT_SCRIPT).cloned();
@@ -174,19 +185,25 @@ impl<'a> Bake<'a> {
         if let Some(durations) = fleet.last_durations(&template.name) {
             self.request.context.observer.event(Event::Expected(durations.to_vec()));
         }
+        let is_trial = self.request.goal == Goal::Trial;
+        let mode = if is_trial { Mode::Update } else { mode };
         let generation = fleet.decide(&template.name, mode)?;
         let now = Timestamp::now();
-        if let Some(busy) = resume::busy(&fleet, &machines, &template.name, is_gone, now) {
+        if !is_trial
+            && let Some(busy) = resume::busy(&fleet, &machines, &template.name, is_gone, now)
+        {
             return Err(BakeError::Busy(busy));
         }
         let below = self.request.below.as_deref();
         let base = self.site().or_cancel(base::resolve(cloud, &fleet, template, below)).await??;
         let BakeRequest { pattern, .. } = *self.request;
         let name = name::name_of(namespace, pattern, template, generation)?;
-        let looked_up = check_name(cloud, namespace, pattern, template, &name);
-        self.site().or_cancel(looked_up).await??;
-        if self.request.pattern.names_recur() {
-            self.check_the_name(&fleet, &name).await?;
+        if !is_trial {
+            let looked_up = check_name(cloud, namespace, pattern, template, &name);
+            self.site().or_cancel(looked_up).await??;
+            if pattern.names_recur() {
+                self.check_the_name(&fleet, &name).await?;
+            }
         }
         self.note(format!("base {} ({})", base.id, base.name));
         let checkout = self.check_out().await?;
@@ -198,7 +215,11 @@ impl<'a> Bake<'a> {
             self.warn(format!("{other}: {}", other.hint()));
         }
         let recipe = fingerprint(template, &base.id, content);
-        let takeover = self.take_over(&fleet, &machines, &recipe);
+        // Each trial begins anew, and leaves what others have left to those who bake.
+        let takeover = match is_trial {
+            true => Takeover::default(),
+            false => self.take_over(&fleet, &machines, &recipe),
+        };
         Ok(Plan { fleet, generation, name, base, checkout, recipe, takeover })
     }
 
@@ -234,6 +255,7 @@ impl<'a> Bake<'a> {
         let env = self.variables().await?;
         self.enter(Stage::Launch);
         let template = self.request.template;
+        let is_trial = self.request.goal == Goal::Trial;
         let image = BootImage {
             id: &plan.base.id,
             root_device: &plan.base.root_device_name,
@@ -246,10 +268,10 @@ impl<'a> Bake<'a> {
             image,
             spec: template.launch.clone(),
             name: format!("amiable {}", plan.name),
-            stage: resume::BUILDING,
+            stage: if is_trial { resume::TRIAL } else { resume::BUILDING },
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
             user_data: template.user_data.as_deref(),
-            alone: true,
+            alone: !is_trial,
             about: About {
                 template: template.name.clone(),
                 generation: plan.generation,
@@ -289,13 +311,18 @@ impl<'a> Bake<'a> {
         self.login = None;
         let identity = self.site().or_cancel(guest.seal()).await??;
         guest.log_out().await;
+        Ok(Provisioned { instance: id, revision, identity })
+    }
+
+    /// From here on another bake can go on with the machine.
+    async fn mark(&self, provisioned: &Provisioned) -> Result<(), BakeError> {
+        let Provisioned { instance, revision, identity } = provisioned;
         let tags = tags::of([
             (tags::STAGE, resume::PROVISIONED.to_owned()),
             (tags::SOURCE_REVISION, revision.clone()),
             (tags::BUILDER, identity.clone()),
         ]);
-        self.request.context.cloud.tag(std::slice::from_ref(&id), &tags).await?;
-        Ok(Provisioned { instance: id, revision, identity })
+        Ok(self.request.context.cloud.tag(std::slice::from_ref(instance), &tags).await?)
     }
 
     /// Brings the source to the guest and returns the revision that was checked out.
@@ -339,9 +366,9 @@ impl<'a> Bake<'a> {
     ) -> Result<bool, BakeError> {
         let Context { cloud, .. } = self.request.context;
         let Actor { operator, .. } = self.request.context.actor;
-        let BakeRequest { template, verify, .. } = *self.request;
+        let BakeRequest { template, goal, .. } = *self.request;
         let id = [image.facts.id.clone()];
-        if !verify {
+        if goal == Goal::Pending {
             let reason = format!("baked by {operator}, not verified");
             let tags = tags::of([
                 (tags::LEASE, tags::NO_LEASE.into()),

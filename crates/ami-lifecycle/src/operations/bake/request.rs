@@ -16,6 +16,18 @@ pub enum OnFailure {
     Keep,
 }
 
+/// How far a bake goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Until the machine is sealed; then it is terminated, and nothing is left. Other bakes of the
+    /// template do not matter to it, nor it to them.
+    Trial,
+    /// Until there is an AMI, which stays pending.
+    Pending,
+    /// Until the new AMI is proven and current.
+    Current,
+}
+
 /// A bake to be done.
 pub struct BakeRequest<'a> {
     /// Who bakes, and where.
@@ -33,8 +45,8 @@ pub struct BakeRequest<'a> {
     pub mode: Mode,
     /// What becomes of the instance after a failure.
     pub on_failure: OnFailure,
-    /// Whether the new AMI is proven; without that it stays pending.
-    pub verify: bool,
+    /// How far it goes.
+    pub goal: Goal,
 }
 
 /// A finished bake.

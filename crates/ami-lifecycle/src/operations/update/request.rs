@@ -12,7 +12,7 @@ use crate::model::event::Observer;
 use crate::model::fleet::Mode;
 use crate::model::naming::Pattern;
 use crate::model::template::Template;
-use crate::operations::bake::request::{Baked, OnFailure};
+use crate::operations::bake::request::{Baked, Goal, OnFailure};
 use crate::operations::context::Context;
 use crate::operations::error::FailedIn;
 use crate::operations::follow::Followed;
@@ -46,8 +46,8 @@ pub struct UpdateRequest<'a> {
     pub mode: Mode,
     /// What becomes of the instance when a bake fails.
     pub on_failure: OnFailure,
-    /// Whether new AMIs are verified; without that they stay pending.
-    pub verify: bool,
+    /// How far each bake goes. A trial is neither distributed nor rolled.
+    pub goal: Goal,
     /// Whether consumers are rolled.
     pub rolls: bool,
     /// Whether other bakes of the templates count as dead.
@@ -76,6 +76,8 @@ pub enum UpdateEvent<'a> {
     Unknown(&'a Unknown),
     /// It was baked.
     Baked(&'a Baked),
+    /// It was tried: the scripts ran and the machine was sealed.
+    Tried,
     /// A region or a consumer has followed the AMI that is current now, or has not.
     Followed(&'a RollTarget, Followed<'a>),
     /// Nothing more happens to it.
@@ -109,7 +111,7 @@ pub enum UpdatedHow<'a> {
     Done {
         /// What was to be done.
         todo: Todo,
-        /// The new AMI.
+        /// The new AMI; a trial makes none.
         baked: Option<Baked>,
         /// What failed, but for regions and consumers that did not follow.
         error: Option<UpdateError>,

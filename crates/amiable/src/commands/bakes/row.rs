@@ -16,6 +16,8 @@ pub(super) enum End {
     Baked,
     /// Its next AMI waits to be verified.
     Pending,
+    /// It could be baked.
+    Tried,
     /// Its current AMI is current in all of its regions.
     Distributed,
     /// Its consumers name the current AMI.
@@ -33,13 +35,14 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Of what was done without a failure.
-    pub(super) fn of(todo: Todo, baked: Option<&Baked>) -> End {
+    /// Of what was done, but for what followed the AMI.
+    pub(super) fn of(todo: Todo, baked: Option<&Baked>, is_done: bool) -> End {
         match (todo, baked) {
             (_, Some(baked)) if baked.promoted => End::Baked,
             (_, Some(_)) => End::Pending,
             (Todo::Roll, None) => End::Rolled,
             (Todo::Distribute, None) => End::Distributed,
+            (Todo::Bake, None) if is_done => End::Tried,
             (Todo::Bake | Todo::Nothing | Todo::Unknown, None) => End::Failed,
         }
     }
@@ -48,6 +51,7 @@ impl End {
         match self {
             End::Baked => "baked",
             End::Pending => "pending",
+            End::Tried => "tried",
             End::Distributed => "distributed",
             End::Rolled => "rolled",
             End::UpToDate => "up-to-date",

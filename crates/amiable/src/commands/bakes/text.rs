@@ -28,6 +28,10 @@ pub(super) fn failed(template: &str, failed: &FailedIn, log: &Path) -> Failure {
     failure
 }
 
+pub(super) fn tried_text(template: &str) -> String {
+    format!("{template}: the scripts ran and the machine was sealed; no AMI was made")
+}
+
 pub(super) fn done_text(template: &str, baked: &Baked) -> String {
     if !baked.promoted {
         return format!(
