@@ -56,8 +56,8 @@ pub use crate::model::script::Script;
 pub use crate::model::tags;
 pub use crate::model::tampering::{InDoubt, Tampered, Tampering};
 pub use crate::model::template::{
-    Architecture, Base, CheckoutOn, HostKey, JenkinsAgent, KeyPair, Namespace, Repository, Seal,
-    SealStep, Source, Template, Timeouts, VcsKind,
+    Architecture, Base, CheckoutOn, HostKey, ImageFilter, JenkinsAgent, KeyPair, Namespace,
+    Repository, Seal, SealStep, Source, Template, Timeouts, VcsKind,
 };
 pub use crate::model::unreadable::UnreadableTag;
 pub use crate::model::variable::{Environment, Variable, check_variable};

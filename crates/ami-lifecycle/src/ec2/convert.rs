@@ -1,6 +1,8 @@
 //! Reads what EC2 answers of images and instances into [`crate::model::facts`].
 
-use aws_sdk_ec2::types::{BlockDeviceMapping, Image, Instance, InstanceStateName, Tag};
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, HttpTokensState, Image, ImdsSupportValues, Instance, InstanceStateName, Tag,
+};
 
 use crate::model::facts::{BlockDevice, ImageFacts, InstanceFacts};
 use crate::model::id::{AmiId, InstanceId, SnapshotId};
@@ -34,6 +36,7 @@ pub(super) fn image_facts(image: Image) -> ImageFacts {
         encrypted,
         ebs_devices,
         lasting_devices,
+        imds_v2: image.imds_support == Some(ImdsSupportValues::V20),
         deprecation: image.deprecation_time,
         allowed: image.image_allowed,
         last_launched: image.last_launched_time.filter(|time| !time.is_empty()),
@@ -71,6 +74,10 @@ pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
         private: address(instance.private_ip_address),
         ipv6: address(instance.ipv6_address),
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
+        wants_token: instance
+            .metadata_options
+            .and_then(|it| it.http_tokens)
+            .is_some_and(|it| it == HttpTokensState::Required),
         image: AmiId::answered(instance.image_id.unwrap_or_default()),
         tags: read_tags(instance.tags),
     }

@@ -52,6 +52,8 @@ pub(crate) struct Launch<'a> {
     /// The name of an EC2 key pair.
     pub(crate) key_pair: Option<&'a str>,
     pub(crate) client_token: &'a str,
+    /// Whether its metadata service wants a token is as the image has it; otherwise it does.
+    pub(crate) imds_of_image: bool,
     pub(crate) tags: &'a Tags,
 }
 
@@ -72,6 +74,7 @@ impl Cloud {
             volume,
             volumes,
             hop_limit,
+            run_tags,
         } = launch.spec;
         let BootImage { id, root_device, encrypts, lasting } = launch.image;
         let devices = Devices {
@@ -82,8 +85,10 @@ impl Cloud {
             kms_key: launch.kms_key,
             lasting,
         };
+        // Somebody may give the builder another name.
+        let tags: Tags = launch.tags.clone().into_iter().chain(run_tags.clone()).collect();
         let options = InstanceMetadataOptionsRequest::builder()
-            .http_tokens(HttpTokensState::Required)
+            .set_http_tokens((!launch.imds_of_image).then_some(HttpTokensState::Required))
             .set_http_put_response_hop_limit(hop_limit.map(i32::from));
         let profile = instance_profile
             .as_ref()
@@ -103,8 +108,14 @@ impl Cloud {
             .metadata_options(options.build())
             // A builder that is shut down from inside ends altogether.
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-            .tag_specifications(tag_specification(ResourceType::Instance, launch.tags))
-            .tag_specifications(tag_specification(ResourceType::Volume, launch.tags));
+            .tag_specifications(tag_specification(ResourceType::Instance, &tags))
+            .tag_specifications(tag_specification(ResourceType::Volume, &tags));
+        let request = match run_tags.is_empty() {
+            true => request,
+            false => {
+                request.tag_specifications(tag_specification(ResourceType::NetworkInterface, &tags))
+            }
+        };
         let request = placed(request, (subnet.clone(), *public_ip), launch.security_groups);
         tracing::debug!("RunInstances {id}");
         let send = async || request.clone().send().await;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{
-    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup,
+    AttributeValue, ImageAttributeName, LaunchPermission, LaunchPermissionModifications,
+    PermissionGroup,
 };
 use jiff::Timestamp;
 
@@ -52,6 +53,17 @@ impl Cloud {
         let request =
             self.ec2.modify_image_attribute().image_id(id).launch_permission(modifications);
         self.call_until_seen(Action::ModifyImageAttribute, (&id, &add, &remove), async || {
+            request.clone().send().await
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Lets instances of an image want tokens for metadata by default. EC2 does not take it back.
+    pub(crate) async fn require_imds_v2(&self, id: &str) -> Result<(), CloudError> {
+        let value = AttributeValue::builder().value("v2.0").build();
+        let request = self.ec2.modify_image_attribute().image_id(id).imds_support(value);
+        self.call_until_seen(Action::ModifyImageAttribute, (&id, "imds"), async || {
             request.clone().send().await
         })
         .await

@@ -212,8 +212,8 @@ fn is_private(address: IpAddr) -> bool {
 fn usual_user(base: &Base) -> Option<&'static str> {
     let text = match base {
         // Under any name, one's own base lets in whom one likes.
-        Base::Newest { owner, .. } if owner == "self" => return None,
-        Base::Newest { owner, name } => format!("{owner} {name}"),
+        Base::Newest(choice) if choice.owner == "self" => return None,
+        Base::Newest(choice) => format!("{} {}", choice.owner, choice.name),
         Base::Ssm(parameter) => parameter.clone(),
         Base::Ami(_) | Base::Template(_) => return None,
     };
@@ -238,11 +238,17 @@ fn usual_user(base: &Base) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::template::ImageFilter;
 
     #[test]
     fn well_known_bases_have_a_usual_user() {
-        let newest =
-            |owner: &str, name: &str| Base::Newest { owner: owner.into(), name: name.into() };
+        let newest = |owner: &str, name: &str| {
+            Base::Newest(ImageFilter {
+                owner: owner.into(),
+                name: name.into(),
+                tags: Default::default(),
+            })
+        };
         for (base, user) in [
             (newest("099720109477", "ubuntu/images/hvm-ssd/*"), Some("ubuntu")),
             (newest("136693071363", "debian-12-amd64-*"), Some("admin")),

@@ -38,6 +38,8 @@ pub struct ImageFacts {
     pub lasting_devices: Vec<String>,
     /// All its EBS block devices are encrypted.
     pub encrypted: bool,
+    /// Its instances answer no requests for metadata without a token, unless they are told to.
+    pub imds_v2: bool,
     /// When EC2 begins to call it deprecated (RFC 3339).
     pub deprecation: Option<String>,
     /// When an instance was started from it last (RFC 3339), as far as EC2 tells: a day later.
@@ -68,6 +70,8 @@ pub(crate) struct InstanceFacts {
     pub(crate) ipv6: Option<IpAddr>,
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
+    /// Its metadata service wants a token.
+    pub(crate) wants_token: bool,
     /// The image that it was started from.
     pub(crate) image: AmiId,
     pub(crate) tags: Tags,

@@ -29,7 +29,9 @@ pub(crate) fn changed(record: &str, template: &Template) -> Vec<String> {
     let values = values(template);
     // What came later has no value here once it is wanted no more.
     let recorded = record.split(' ').filter_map(|part| Some(part.split_once('=')?.0));
-    let is_later = |key: &&str| ["encrypt", "workdir", "env", "volume", "volumes"].contains(key);
+    let is_later = |key: &&str| {
+        ["encrypt", "workdir", "env", "volume", "volumes", "imds_support"].contains(key)
+    };
     let is_gone = |key: &&str| values.iter().all(|(other, _)| other != key);
     let gone: Vec<String> = recorded.filter(is_later).filter(is_gone).map(str::to_owned).collect();
     let mut keys = changed_of(record, values);
@@ -58,6 +60,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         os,
         boot_script,
         distribution,
+        imds_v2,
         // The base counts by its id, and with it the architecture.
         base: _,
         arch: _,
@@ -85,6 +88,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         public_ip: _,
         instance_profile: _,
         hop_limit: _,
+        run_tags: _,
     } = launch;
     let place = match &source.repository {
         Repository::Vcs { .. } => source.url(),
@@ -116,7 +120,8 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let env = (!env.is_empty()).then(|| ("env", env_text(env)));
     let volume = volume.recorded().map(|it| ("volume", it));
     let volumes = launch.recorded_volumes().map(|it| ("volumes", it));
-    let later = [encrypt, workdir, env, volume, volumes].into_iter().flatten();
+    let imds = imds_v2.then(|| ("imds_support", "v2.0".into()));
+    let later = [encrypt, workdir, env, volume, volumes, imds].into_iter().flatten();
     all.into_iter().chain(later).collect()
 }
 

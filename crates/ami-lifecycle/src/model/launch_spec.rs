@@ -1,5 +1,7 @@
 //! What a template says of the launch of its machines.
 
+use std::collections::BTreeMap;
+
 /// What RunInstances is told of a template's machines. The call, and the fingerprint of an AMI, take it
 /// apart field by field: what is added here is missed in neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,9 @@ pub struct LaunchSpec {
     pub volume: VolumeSpec,
     /// Volumes besides it, which the verified instance has of the AMI.
     pub volumes: Vec<FurtherVolume>,
+    /// Tags on instances, their volumes, their network interfaces and their Spot requests, besides
+    /// amiable's own.
+    pub run_tags: BTreeMap<String, String>,
     /// How many hops an answer of the metadata service may take, 1 to 64; EC2's default without one.
     pub hop_limit: Option<u8>,
 }

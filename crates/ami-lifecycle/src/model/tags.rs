@@ -132,8 +132,21 @@ pub(crate) fn is_reserved(key: &str) -> bool {
 /// # Errors
 /// A text that fits behind the key's name.
 pub fn check_metadata(key: &str, value: &str) -> Result<(), String> {
-    if key.starts_with(PREFIX) || is_reserved(key) || key == NAME {
-        return Err("is a key reserved by amiable or AWS".into());
+    match key {
+        NAME => Err(RESERVED.into()),
+        _ => check_tag(key, value),
+    }
+}
+
+const RESERVED: &str = "is a key reserved by amiable or AWS";
+
+/// Why a tag cannot be put on what a bake starts.
+///
+/// # Errors
+/// A text that fits behind the key's name.
+pub fn check_tag(key: &str, value: &str) -> Result<(), String> {
+    if key.starts_with(PREFIX) || is_reserved(key) {
+        return Err(RESERVED.into());
     }
     if key.is_empty() || key.chars().count() > LONGEST_KEY {
         return Err(format!("is not a valid tag key: 1 to {LONGEST_KEY} characters are allowed"));

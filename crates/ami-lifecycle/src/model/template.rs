@@ -9,9 +9,11 @@ use ipnet::IpNet;
 
 use crate::model::consumer::{BootScript, Consumer};
 use crate::model::distribution::Distribution;
+use crate::model::facts::ImageFacts;
 use crate::model::id::AmiId;
 use crate::model::keep::Keep;
 use crate::model::launch_spec::LaunchSpec;
+use crate::model::naming::matches_wildcards;
 use crate::model::reach::Reach;
 use crate::model::script::Script;
 use crate::model::secrets::without_secrets;
@@ -43,19 +45,42 @@ impl fmt::Display for Architecture {
     }
 }
 
+/// AMIs of which the newest is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// An account id, `self`, `amazon` or `aws-marketplace`. Required: names are not
+    /// reserved, anyone may publish an AMI under any name.
+    pub owner: String,
+    /// A name with EC2's wildcards.
+    pub name: String,
+    /// Tags that they have. EC2 shows them to the owner only.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl fmt::Display for ImageFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ImageFilter { owner, name, tags } = self;
+        write!(f, "{name} of {owner}")?;
+        tags.iter().try_for_each(|(key, value)| write!(f, " with {key}={value}"))
+    }
+}
+
+impl ImageFilter {
+    /// Whether an AMI is one of them.
+    pub(crate) fn has(&self, image: &ImageFacts) -> bool {
+        let ImageFilter { owner: _, name, tags } = self;
+        matches_wildcards(name, &image.name)
+            && tags.iter().all(|(key, value)| image.tags.get(key) == Some(value))
+    }
+}
+
 /// The AMI that a template starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// This one.
     Ami(AmiId),
-    /// The newest of an owner whose name matches.
-    Newest {
-        /// An account id, `self`, `amazon` or `aws-marketplace`. Required: names are not
-        /// reserved, anyone may publish an AMI under any name.
-        owner: String,
-        /// A name with EC2's wildcards.
-        name: String,
-    },
+    /// The newest of some.
+    Newest(ImageFilter),
     /// The one that an SSM parameter names.
     Ssm(String),
     /// The current AMI of another template.
@@ -66,7 +91,7 @@ impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Base::Ami(id) => f.write_str(id),
-            Base::Newest { owner, name } => write!(f, "newest {name} of {owner}"),
+            Base::Newest(choice) => write!(f, "newest {choice}"),
             Base::Ssm(parameter) => write!(f, "SSM parameter {parameter}"),
             Base::Template(name) => write!(f, "current AMI of template {name}"),
         }
@@ -361,6 +386,9 @@ pub struct Template {
     pub keep: Keep,
     /// How old its current AMI may grow.
     pub max_age: Option<Duration>,
+    /// Instances of its AMIs answer no requests for metadata without a token, unless they are told to:
+    /// EC2's `imdsSupport`.
+    pub imds_v2: bool,
     /// Where its AMIs are copied to, and who may use them.
     pub distribution: Distribution,
 }
@@ -463,6 +491,7 @@ pub(crate) mod tests {
             boot_script: None,
             keep: Keep { before: 2, younger: Duration::ZERO, launched: None, retire: None },
             max_age: None,
+            imds_v2: false,
             distribution: Distribution::default(),
         }
     }

@@ -10,8 +10,7 @@ use crate::model::facts::ImageFacts;
 use crate::model::fleet::{Fleet, Refusal};
 use crate::model::id::AmiId;
 use crate::model::launch_spec::FurtherVolume;
-use crate::model::naming::matches_wildcards;
-use crate::model::template::{Architecture, Base, Template};
+use crate::model::template::{Architecture, Base, ImageFilter, Template};
 use crate::operations::error::BakeError;
 
 /// Finds the base of a template and checks that it can be baked on.
@@ -36,9 +35,9 @@ pub(super) async fn resolve(
 ) -> Result<ImageFacts, BakeError> {
     let image = match &template.base {
         Base::Ami(id) => by_id(cloud, id, &template.base).await?,
-        Base::Newest { owner, name } => {
-            let found = newest(cloud, owner, name, template.arch).await?;
-            found.ok_or_else(|| none_of(cloud, owner, name, template.arch))?
+        Base::Newest(choice) => {
+            let found = newest(cloud, choice, template.arch).await?;
+            found.ok_or_else(|| none_of(cloud, choice, template.arch))?
         }
         Base::Ssm(parameter) => {
             let id = cloud.parameter(parameter).await?;
@@ -76,7 +75,7 @@ impl NewestBases {
         let mut parameters = BTreeSet::new();
         for template in templates {
             match &template.base {
-                Base::Newest { owner, name } => drop(names.entry(owner).or_default().insert(name)),
+                Base::Newest(it) => drop(names.entry(&it.owner).or_default().insert(&it.name)),
                 Base::Ssm(parameter) => drop(parameters.insert(parameter.clone())),
                 Base::Ami(_) | Base::Template(_) => {}
             }
@@ -110,19 +109,17 @@ impl NewestBases {
     ) -> Result<(AmiId, Option<String>), String> {
         match &template.base {
             Base::Ami(id) => Ok((id.clone(), None)),
-            Base::Newest { owner, name } => {
-                let images = match self.images.get(owner) {
+            Base::Newest(choice) => {
+                let images = match self.images.get(&choice.owner) {
                     Some(Err(error)) => return Err(error.to_string()),
                     Some(Ok(images)) => images.as_slice(),
                     None => &[],
                 };
                 let fits = |image: &&ImageFacts| {
-                    image.architecture == template.arch.as_str()
-                        && matches_wildcards(name, &image.name)
+                    image.architecture == template.arch.as_str() && choice.has(image)
                 };
                 let newest = pick_newest(images.iter().filter(fits).cloned().collect());
-                let none =
-                    || format!("owner {owner} has no available AMI whose name matches {name}");
+                let none = || format!("no available AMI matches {choice}");
                 newest.map(|image| (image.id, Some(image.name))).ok_or_else(none)
             }
             Base::Ssm(parameter) => {
@@ -176,25 +173,24 @@ async fn by_id(cloud: &Cloud, id: &str, base: &Base) -> Result<ImageFacts, BakeE
 /// The newest available image of an architecture.
 pub(super) async fn newest(
     cloud: &Cloud,
-    owner: &str,
-    name: &str,
+    choice: &ImageFilter,
     arch: Architecture,
 ) -> Result<Option<ImageFacts>, CloudError> {
-    let filters = vec![
+    let ImageFilter { owner, name, tags } = choice;
+    let mut filters = vec![
         matching("name", name),
         filter("state", "available"),
         filter("architecture", arch.as_str()),
     ];
-    let question = format!("{owner} {name} {arch}");
+    filters.extend(tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), value)));
+    let question = format!("{choice} {arch}");
     let read = async || Ok(pick_newest(cloud.offered_images(owner, filters).await?));
     cloud.newest_images().get(&question, read).await
 }
 
-fn none_of(cloud: &Cloud, owner: &str, name: &str, arch: Architecture) -> BakeError {
-    BakeError::NoBase(format!(
-        "owner {owner} has no available {arch} image whose name matches {name} in {}",
-        cloud.region()
-    ))
+fn none_of(cloud: &Cloud, choice: &ImageFilter, arch: Architecture) -> BakeError {
+    let region = cloud.region();
+    BakeError::NoBase(format!("no available {arch} AMI matches {choice} in {region}"))
 }
 
 /// The newest one. Where both kinds are published, only the EBS-backed ones count.

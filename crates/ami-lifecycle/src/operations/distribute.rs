@@ -427,6 +427,10 @@ impl<'a> Elsewhere<'a> {
         if template.distribution.encrypt.is_some() && is_plain {
             return Err(BakeError::NotEncrypted(id.to_owned()));
         }
+        // Nothing says that a copy has it of its original.
+        if template.imds_v2 && !facts.imds_v2 {
+            self.cloud.require_imds_v2(id).await?;
+        }
         Ok(Ami::read(facts, self.cloud.region()))
     }
 

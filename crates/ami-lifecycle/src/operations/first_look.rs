@@ -1,10 +1,12 @@
 //! What an account has that a first configuration needs.
 
+use std::collections::BTreeMap;
+
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::ec2::network::FoundSubnet;
 use crate::model::facts::ImageFacts;
-use crate::model::template::Architecture;
+use crate::model::template::{Architecture, ImageFilter};
 use crate::operations::base::newest;
 
 /// What an account has that a first configuration needs.
@@ -40,7 +42,8 @@ pub enum FoundNetwork {
 /// When a call fails.
 pub async fn first_look(cloud: &Cloud, owner: &str, name: &str) -> Result<FirstLook, CloudError> {
     let account = cloud.identity().await?.account;
-    let base = newest(cloud, owner, name, Architecture::X86_64).await?;
+    let filter = ImageFilter { owner: owner.into(), name: name.into(), tags: BTreeMap::new() };
+    let base = newest(cloud, &filter, Architecture::X86_64).await?;
     let network = choose(&cloud.subnets().await?);
     Ok(FirstLook { account, base, network })
 }

@@ -51,6 +51,8 @@ pub(crate) struct Order<'a> {
     pub(crate) tags: Tags,
     /// The template's own user data.
     pub(crate) user_data: Option<&'a str>,
+    /// What the image says of its instances' metadata service is to be seen.
+    pub(crate) imds_of_image: bool,
     /// Of two builders of one template at once, only the first goes on.
     pub(crate) alone: bool,
     /// Tells whether the process of an owner has ended for certain.
@@ -161,6 +163,7 @@ async fn launch(
         key_pair,
         // Of this attempt only: a bake that is gone on with starts another machine.
         client_token: &token,
+        imds_of_image: order.imds_of_image,
         tags: &tags,
     };
     site.or_cancel(site.cloud.turn(Action::RunInstances, &token)).await?;

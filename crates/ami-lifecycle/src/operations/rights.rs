@@ -40,6 +40,9 @@ impl Operation {
         if starts && any(|it| it.launch.instance_profile.is_some()) {
             actions.insert(Action::PassRole);
         }
+        if self == Operation::Bake && any(|it| it.imds_v2) {
+            actions.insert(Action::ModifyImageAttribute);
+        }
         let resolves = matches!(self, Operation::Bake | Operation::Doctor);
         if resolves && any(|it| matches!(it.base, Base::Ssm(_))) {
             actions.insert(Action::GetParameter);

@@ -1,5 +1,6 @@
 //! Proving an AMI: an instance starts from it as an agent would, and is looked at.
 
+use crate::ec2::client::filter;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::instances::BootImage;
 use crate::guest::about::About;
@@ -262,6 +263,7 @@ pub(crate) async fn prove(
         stage: resume::VERIFYING,
         tags: Tags::new(),
         user_data: None,
+        imds_of_image: site.template.imds_v2,
         alone: false,
         about: About {
             template: ami.template.clone(),
@@ -314,6 +316,13 @@ pub(crate) fn tell_what_is_left(site: Site<'_>, undone: Vec<Undone>) {
     }
 }
 
+/// Whether an instance's metadata service wants a token.
+async fn wants_token(site: Site<'_>, id: &str) -> Result<bool, BakeError> {
+    let look = site.cloud.live_instances(vec![filter("instance-id", id)]);
+    let found = site.or_cancel(look).await??;
+    Ok(found.first().is_some_and(|it| it.wants_token))
+}
+
 async fn examine(
     site: Site<'_>,
     ami: &Ami,
@@ -331,6 +340,9 @@ async fn examine(
         agent: template.agent.as_ref(),
     };
     let mut failures = site.or_cancel(guest.check(&expected)).await??;
+    if template.imds_v2 && !wants_token(site, &started.id).await? {
+        failures.push("its metadata service answers without a token (IMDSv1)".to_owned());
+    }
     if template.agent.is_some() && !is_on_console(site, &started.id, guest.host_key()).await? {
         failures.push("its host key is not on the console, where Jenkins looks for it".to_owned());
     }

@@ -37,6 +37,7 @@ async fn an_instance_is_started_seen_and_ended() {
         user_data: "",
         key_pair: None,
         client_token: "1a2b3c",
+        imds_of_image: false,
         tags: &Tags::new(),
     };
     assert_eq!(cloud.launch(&launch).await.unwrap(), INSTANCE);

@@ -360,6 +360,22 @@ static TEMPLATE_KEYS: &[Key] = &[
     )
     .since("0.2"),
     key(
+        "imds_support",
+        Choice(&["v2.0"]),
+        Means("the AMI says nothing of it"),
+        "\"v2.0\"",
+        "Instances of the AMI answer metadata requests only with a token (IMDSv2), unless they are launched otherwise. EC2 does not take this back.",
+    )
+    .since("0.2"),
+    key(
+        "run_tags",
+        Map(&Text),
+        Means("none"),
+        "{ cost-center = \"ci\" }",
+        "Tags on instances, and on their volumes and network interfaces, besides amiable's own. Those of `[defaults]` and of the template are merged.",
+    )
+    .since("0.2"),
+    key(
         "security_groups",
         Texts,
         Means("a group of amiable's own"),
@@ -655,7 +671,7 @@ pub(crate) static SCRIPT: Table = Table {
 
 pub(crate) static BASE: Table = Table {
     title: "`base`",
-    text: "How a base AMI is found: by `owner` and `name`, by `ssm`, or by `template`.",
+    text: "How a base AMI is found: by `owner` with `name` or `tags` or both, by `ssm`, or by `template`.",
     keys: &[
         key(
             "owner",
@@ -669,8 +685,16 @@ pub(crate) static BASE: Table = Table {
             Text,
             Means("none"),
             "\"debian-12-amd64-*\"",
-            "The AMI's name, with wildcards. The newest one is taken.",
+            "The AMI's name, with wildcards. The newest one of the template's `arch` is taken.",
         ),
+        key(
+            "tags",
+            Map(&Text),
+            Means("none"),
+            "{ release = \"stable\" }",
+            "Tags that the AMI has. EC2 shows them to the owner only: this is for AMIs of your own account.",
+        )
+        .since("0.2"),
         key(
             "ssm",
             Text,

@@ -1,6 +1,6 @@
 //! What a template says of how its machines are launched.
 
-use ami_lifecycle::LaunchSpec;
+use ami_lifecycle::{LaunchSpec, tags};
 
 use super::template::TemplateReader;
 
@@ -21,6 +21,7 @@ impl TemplateReader<'_, '_> {
             instance_profile: text("instance_profile"),
             volume: self.volume(),
             volumes: self.volumes(),
+            run_tags: self.tags("run_tags", tags::check_tag),
             hop_limit: self.of("hop_limit").number("hop_limit", MOST_HOPS).map(|it| it.value as u8),
         }
     }

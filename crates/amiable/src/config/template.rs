@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use ami_lifecycle::{AmiId, Architecture, Base, HostKey, IpNet, Template, Timeouts, tags};
+use ami_lifecycle::{
+    AmiId, Architecture, Base, HostKey, ImageFilter, IpNet, Template, Timeouts, tags,
+};
 use jiff::SignedDuration;
 use toml::de::DeValue;
 
@@ -94,6 +96,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             timeouts: self.timeouts(),
             keep: self.keep(),
             max_age: self.days("max_age"),
+            imds_v2: self.imds_support(),
             key_pair: self.key_pair(),
             host_key: self.host_key().unwrap_or(HostKey::Injected),
             user_data: self.user_data(),
@@ -176,19 +179,25 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let name = section.string("name").map(|text| text.value.to_owned());
         let ssm = section.string("ssm").map(|text| text.value.to_owned());
         let template = section.string("template").map(|text| text.value.to_owned());
+        let tags = section.has("tags").then(|| texts_of(&section.map("tags")));
         section.refuse_others();
-        match (owner, name, ssm, template) {
-            (Some(owner), Some(name), None, None) => Some(Base::Newest { owner, name }),
-            (None, None, Some(parameter), None) => Some(Base::Ssm(parameter)),
-            (None, None, None, Some(name)) => Some(Base::Template(name)),
-            (None, Some(_), None, None) => {
+        match (owner, name, tags, ssm, template) {
+            (Some(owner), Some(name), tags, None, None) => {
+                Some(Base::Newest(ImageFilter { owner, name, tags: tags.unwrap_or_default() }))
+            }
+            (Some(owner), None, Some(tags), None, None) => {
+                Some(Base::Newest(ImageFilter { owner, name: "*".into(), tags }))
+            }
+            (None, None, None, Some(parameter), None) => Some(Base::Ssm(parameter)),
+            (None, None, None, None, Some(name)) => Some(Base::Template(name)),
+            (None, name, tags, None, None) if name.is_some() || tags.is_some() => {
                 let hint = "anyone may publish an AMI under any name: add owner = an account id, \
                             \"amazon\" or \"self\"";
                 section.missing("owner", Some(hint.into()));
                 None
             }
             _ => {
-                let hint = "give owner and name, or ssm, or template";
+                let hint = "give owner with name or tags, or ssm, or template";
                 self.mistakes.add(
                     section.span.clone(),
                     "`base` does not name exactly one AMI",
@@ -225,14 +234,23 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
     }
 
     fn metadata(&self) -> BTreeMap<String, String> {
+        self.tags("metadata", tags::check_metadata)
+    }
+
+    /// Keys and values that become tags: those of `[defaults]` and of the template.
+    pub(super) fn tags(
+        &self,
+        name: &'static str,
+        check: impl Fn(&str, &str) -> Result<(), String>,
+    ) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         for section in [self.defaults, self.own] {
-            let table = section.map("metadata");
+            let table = section.map(name);
             for (key, value) in table.entries() {
                 let Some(text) = table.typed(key.value, value, "a string", DeValue::as_str) else {
                     continue;
                 };
-                match tags::check_metadata(key.value, text.value) {
+                match check(key.value, text.value) {
                     Ok(()) => drop(all.insert(key.value.to_owned(), text.value.to_owned())),
                     Err(reason) => {
                         self.mistakes.add(key.span, format!("`{}` {reason}", key.value), None)
@@ -243,7 +261,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let room = tags::MOST - tags::OWN;
         if all.len() > room {
             let message = format!(
-                "`metadata` has {} keys, and EC2's tag limit leaves room for {room}",
+                "`{name}` has {} keys, and EC2's tag limit leaves room for {room}",
                 all.len()
             );
             self.mistakes.add(self.own.span.clone(), message, None);
@@ -259,6 +277,19 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
                 let message = format!("`reboot` cannot be `{}`", text.value);
                 let hint = "the only value is `allowed`: a script that reboots the machine is then \
                             run again";
+                self.mistakes.add(text.span, message, Some(hint.into()));
+                false
+            }
+        }
+    }
+
+    fn imds_support(&self) -> bool {
+        match self.text("imds_support") {
+            None => false,
+            Some(text) if text.value == "v2.0" => true,
+            Some(text) => {
+                let message = format!("`imds_support` cannot be `{}`", text.value);
+                let hint = "the only value is \"v2.0\"; without it, the AMI says nothing of IMDS";
                 self.mistakes.add(text.span, message, Some(hint.into()));
                 false
             }
@@ -328,6 +359,15 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         timeouts.bake = (!bake.is_zero()).then_some(bake);
         timeouts
     }
+}
+
+/// A table of texts.
+pub(super) fn texts_of(section: &Section<'_>) -> BTreeMap<String, String> {
+    let text = |(key, value): (At<&str>, _)| {
+        let text = section.typed(key.value, value, "a string", DeValue::as_str)?;
+        Some((key.value.to_owned(), text.value.to_owned()))
+    };
+    section.entries().filter_map(text).collect()
 }
 
 /// `90s`, `20m`, `1h 30m`.

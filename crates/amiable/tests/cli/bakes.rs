@@ -326,3 +326,87 @@ fn mistakes_of_volumes_are_told_at_once() {
     farm.edit("amiable.toml", "[template.agent]\n", &format!("[template.agent]\n{volumes}"));
     insta::assert_snapshot!(farm.amiable(&["validate"]));
 }
+
+/// They are on all that a bake starts, and not on its AMI; the builder may have another name.
+#[test]
+fn run_tags_are_on_what_a_bake_starts() {
+    let farm = Farm::with_example(&["--delays", "stopped=3s"]);
+    let tags = "[template.agent]\nrun_tags = { cost-center = \"ci\", Name = \"builder\" }\n";
+    farm.edit("amiable.toml", "[template.agent]\n", tags);
+    let mut bake = farm.spawn(&["create", "agent"]);
+    crate::farm::wait_for_line(&mut bake, "stopping the instance");
+    let aws = |args: &str| crate::regions::aws(&farm, "us-east-1", args);
+    let tags = |what: &str| {
+        aws(&format!("ec2 describe-{what}[].Tags[?Key==`cost-center`||Key==`Name`].[Key,Value]"))
+    };
+    for what in ["instances --query Reservations[].Instances", "volumes --query Volumes"] {
+        let told = tags(what);
+        assert!(told.contains("cost-center\tci") && told.contains("Name\tbuilder"), "{told}");
+    }
+    assert!(bake.wait().unwrap().success());
+    let told = tags(
+        "images --owners self --filters Name=tag:amiable:template,Values=agent --query Images",
+    );
+    assert!(!told.contains("cost-center") && !told.contains("builder"), "{told}");
+    farm.edit("amiable.toml", "cost-center", "\"aws:cost\"");
+    assert!(farm.amiable(&["validate"]).contains("`aws:cost` is a key reserved by amiable or AWS"));
+}
+
+#[test]
+fn an_ami_for_imds_v2_is_one_before_it_is_verified_and_so_are_its_copies() {
+    let farm = Farm::with_example(&[]);
+    let more =
+        "[template.agent]\nimds_support = \"v2.0\"\nregions = [\"us-east-1\", \"eu-west-1\"]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", more);
+    // As if EC2 had taken it, and had it not.
+    farm.stdout(&["local", "fault", "--call", "ModifyImageAttribute=InternalError,times=9"]);
+    let failed = farm.amiable(&["create", "agent"]);
+    assert!(failed.contains("status: 1") && failed.contains("stays pending"), "{failed}");
+    farm.stdout(&["local", "fault", "--off"]);
+    farm.stdout(&["create", "agent", "-q"]);
+    for region in ["us-east-1", "eu-west-1"] {
+        let query = "ec2 describe-images --owners self --filters Name=tag:amiable:template,Values=agent \
+                     --query Images[].ImdsSupport";
+        assert_eq!(crate::regions::aws(&farm, region, query).trim(), "v2.0");
+    }
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.edit("amiable.toml", "imds_support = \"v2.0\"\n", "");
+    assert!(farm.amiable(&["plan"]).contains("configuration: imds_support"));
+    farm.edit("amiable.toml", "[template.agent]\n", "[template.agent]\nimds_support = \"v1\"\n");
+    assert!(farm.amiable(&["validate"]).contains("`imds_support` cannot be `v1`"));
+}
+
+/// What EC2 says of an instance decides, not what was asked for.
+#[test]
+fn an_ami_whose_instances_answer_without_a_token_is_quarantined() {
+    let farm = Farm::with_example(&[]);
+    farm.stdout(&["create", "agent", "-q"]);
+    farm.edit("amiable.toml", "[template.agent]\n", "[template.agent]\nimds_support = \"v2.0\"\n");
+    let current = farm.current("agent");
+    let failed = farm.amiable(&["verify", &current]);
+    assert!(failed.contains("its metadata service answers without a token (IMDSv1)"), "{failed}");
+}
+
+#[test]
+fn a_base_is_found_by_its_tags() {
+    let farm = Farm::with_example(&[]);
+    let aws = |args: &str| crate::regions::aws(&farm, "us-east-1", args);
+    let base = farm.base();
+    let by_tags = "base = { owner = \"self\", tags = { release = \"stable\", kind = \"a b\" } }";
+    farm.edit("amiable.toml", "base = { owner = \"self\", name = \"debian-*\" }", by_tags);
+    let none = "no available x86_64 AMI matches * of self with kind=a b with release=stable";
+    let failed = farm.amiable(&["create", "agent"]);
+    assert!(failed.contains(none), "{failed}");
+    assert!(farm.amiable(&["plan"]).contains("no available AMI matches * of self with kind=a b"));
+    aws(&format!("ec2 create-tags --resources {base} --tags Key=release,Value=stable"));
+    assert!(farm.amiable(&["create", "agent"]).contains(none));
+    let mut tag = farm.command(
+        "aws",
+        &["ec2", "create-tags", "--resources", &base, "--tags", "Key=kind,Value=a b"],
+    );
+    assert!(tag.envs(farm.endpoint_env()).status().unwrap().success());
+    farm.stdout(&["create", "agent", "-q"]);
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.edit("amiable.toml", "owner = \"self\", tags", "tags");
+    assert!(farm.amiable(&["validate"]).contains("`base` needs `owner`"));
+}

@@ -100,7 +100,7 @@ impl Action for RunInstances {
             ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "false"),
             ("PrivateDnsNameOptions.HostnameType", "ip-name"),
         ],
-        notes: "Without HttpTokens the metadata service wants a token. Answers show the hop limit, \
+        notes: "Without HttpTokens the metadata service wants a token if the image's ImdsSupport says so. Answers show the hop limit, \
                 which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. An InstanceProfile is refused: there is no IAM here. Encryption, volume types and rates are reported, and have no effect.",
         ..Reference::NONE
     };
@@ -241,8 +241,13 @@ impl RunInstances {
                     ena_support: !image.features.no_ena,
                     sriov: image.features.sriov.clone(),
                     boot_mode: image.features.boot_mode.clone(),
-                    wants_token: self.metadata.wants_token,
-                    hop_limit: self.metadata.hop_limit,
+                    // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html>
+                    wants_token: self.metadata.wants_token.unwrap_or(image.features.imds_v2),
+                    hop_limit: self.metadata.hop_limit.unwrap_or(if image.features.imds_v2 {
+                        2
+                    } else {
+                        1
+                    }),
                     ..InstanceOptions::default()
                 },
                 tags: self.tags.get("instance").cloned().unwrap_or_default(),

@@ -23,8 +23,9 @@ pub(super) struct Place {
 #[derive(Debug, PartialEq)]
 pub(super) struct Metadata {
     pub(super) tags: bool,
-    pub(super) wants_token: bool,
-    pub(super) hop_limit: u8,
+    /// As the image has it where nothing is said.
+    pub(super) wants_token: Option<bool>,
+    pub(super) hop_limit: Option<u8>,
 }
 
 /// Subnet and groups are those of the launch or of its one network interface, never of both
@@ -94,10 +95,10 @@ pub(super) fn decode_metadata_options(params: &Params) -> ApiResult<Metadata> {
     if let Some(value) = options.string("HttpEndpoint").filter(|value| value != "enabled") {
         return Err(ApiError::invalid_value("MetadataOptions.HttpEndpoint", &value));
     }
-    let choice = |name: &str, no: &str, yes: &str, default: bool| match options.string(name) {
-        None => Ok(default),
-        Some(text) if text == no => Ok(false),
-        Some(text) if text == yes => Ok(true),
+    let choice = |name: &str, no: &str, yes: &str| match options.string(name) {
+        None => Ok(None),
+        Some(text) if text == no => Ok(Some(false)),
+        Some(text) if text == yes => Ok(Some(true)),
         Some(other) => Err(ApiError::invalid_value(&format!("MetadataOptions.{name}"), &other)),
     };
     let hop_limit: Option<u8> = options.parsed("HttpPutResponseHopLimit")?;
@@ -106,9 +107,9 @@ pub(super) fn decode_metadata_options(params: &Params) -> ApiResult<Metadata> {
         return Err(ApiError::invalid_value(name, &limit.to_string()));
     }
     Ok(Metadata {
-        tags: choice("InstanceMetadataTags", "disabled", "enabled", false)?,
-        wants_token: choice("HttpTokens", "optional", "required", true)?,
-        hop_limit: hop_limit.unwrap_or(1),
+        tags: choice("InstanceMetadataTags", "disabled", "enabled")?.unwrap_or(false),
+        wants_token: choice("HttpTokens", "optional", "required")?,
+        hop_limit,
     })
 }
 

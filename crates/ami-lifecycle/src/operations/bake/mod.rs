@@ -271,6 +271,7 @@ impl<'a> Bake<'a> {
             stage: if is_trial { resume::TRIAL } else { resume::BUILDING },
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),
             user_data: template.user_data.as_deref(),
+            imds_of_image: false,
             alone: !is_trial,
             about: About {
                 template: template.name.clone(),
@@ -368,6 +369,9 @@ impl<'a> Bake<'a> {
         let Actor { operator, .. } = self.request.context.actor;
         let BakeRequest { template, goal, .. } = *self.request;
         let id = [image.facts.id.clone()];
+        if template.imds_v2 && !image.facts.imds_v2 {
+            cloud.require_imds_v2(&image.facts.id).await?;
+        }
         if goal == Goal::Pending {
             let reason = format!("baked by {operator}, not verified");
             let tags = tags::of([
