@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use tokio::sync::OnceCell;
 
 use crate::ec2::action::Action;
+use crate::ec2::capacity::NoCapacity;
 use crate::ec2::convert::image_facts;
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::held_access::Accesses;
@@ -93,7 +94,9 @@ impl Cloud {
         siblings: Arc<Siblings>,
     ) -> Cloud {
         let paces = Arc::new(RateLimiter::new(limits));
-        let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(Feedback(paces.clone()));
+        let ec2 = aws_sdk_ec2::config::Builder::from(config)
+            .interceptor(Feedback(paces.clone()))
+            .retry_classifier(NoCapacity);
         Cloud {
             ec2: Client::from_conf(ec2.build()),
             paces,

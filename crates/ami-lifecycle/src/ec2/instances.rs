@@ -20,7 +20,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::poll::Poller;
 use crate::model::facts::InstanceFacts;
 use crate::model::id::InstanceId;
-use crate::model::launch_spec::LaunchSpec;
+use crate::model::launch_spec::{LaunchSpec, Place};
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
 use crate::model::template::Namespace;
@@ -44,6 +44,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) image: &'a BootImage<'a>,
     /// What the template says.
     pub(crate) spec: &'a LaunchSpec,
+    /// Which of its instance types and subnets.
+    pub(crate) place: Place<'a>,
     /// The groups in place of the template's: its own, or amiable's. With `public_ip` by id only.
     pub(crate) security_groups: &'a [String],
     /// The key of encrypted devices; the account's default without one.
@@ -65,10 +67,13 @@ impl Cloud {
     /// starts no other.
     pub(crate) async fn launch(&self, launch: &Launch<'_>) -> Result<InstanceId, CloudError> {
         let LaunchSpec {
-            instance_type,
-            // Taken from `launch`, as amiable may bring one.
+            // Taken from `launch`, which has one of each.
+            instance_types: _,
+            subnets: _,
+            subnet_tags: _,
+            // As amiable may bring one.
             security_groups: _,
-            subnet,
+            security_group_tags: _,
             public_ip,
             instance_profile,
             volume,
@@ -97,7 +102,7 @@ impl Cloud {
             .ec2
             .run_instances()
             .image_id(*id)
-            .instance_type(instance_type.as_str().into())
+            .instance_type(launch.place.kind.into())
             .min_count(1)
             .max_count(1)
             .client_token(launch.client_token)
@@ -116,7 +121,8 @@ impl Cloud {
                 request.tag_specifications(tag_specification(ResourceType::NetworkInterface, &tags))
             }
         };
-        let request = placed(request, (subnet.clone(), *public_ip), launch.security_groups);
+        let subnet = launch.place.subnet.map(String::from);
+        let request = placed(request, (subnet, *public_ip), launch.security_groups);
         tracing::debug!("RunInstances {id}");
         let send = async || request.clone().send().await;
         let answer = self.until_seen(Action::RunInstances, send).await?;

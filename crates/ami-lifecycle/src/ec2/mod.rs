@@ -7,6 +7,7 @@ pub(crate) mod action;
 pub(crate) mod actions;
 pub(crate) mod block_devices;
 mod call;
+mod capacity;
 pub(crate) mod client;
 mod convert;
 pub(crate) mod dry_run;

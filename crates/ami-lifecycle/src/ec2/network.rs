@@ -1,5 +1,6 @@
 //! VPCs, subnets and the ways in to them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{Filter, Subnet, Vpc};
@@ -21,6 +22,15 @@ pub(crate) struct FoundSubnet {
     pub(crate) is_public: bool,
     /// It is its zone's one of the default VPC, where instances start that name none.
     pub(crate) is_default: bool,
+}
+
+/// A subnet that was found by its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TaggedSubnet {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    /// How many addresses it has left.
+    pub(crate) free: i32,
 }
 
 impl Cloud {
@@ -94,6 +104,23 @@ impl Cloud {
             answer.subnets.unwrap_or_default().into_iter().filter_map(of).collect();
         found.sort();
         Ok(found)
+    }
+
+    /// The subnets that have these tags.
+    pub(crate) async fn subnets_tagged(
+        &self,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Vec<TaggedSubnet>, CloudError> {
+        let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), value));
+        let filters: Vec<Filter> = filters.chain([filter("state", "available")]).collect();
+        let request = self.ec2.describe_subnets().set_filters(Some(filters.clone()));
+        let answer = self.call(Action::DescribeSubnets, filters, request.send()).await?;
+        let of = |it: Subnet| TaggedSubnet {
+            id: it.subnet_id.unwrap_or_default(),
+            vpc: it.vpc_id.unwrap_or_default(),
+            free: it.available_ip_address_count.unwrap_or(0),
+        };
+        Ok(answer.subnets.unwrap_or_default().into_iter().map(of).collect())
     }
 
     /// The VPC that a subnet is in.

@@ -1,5 +1,7 @@
 //! Security groups and their rules.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, ResourceType, SecurityGroup, SecurityGroupRule,
 };
@@ -67,6 +69,20 @@ impl Cloud {
         let found = self.security_groups(filters).await?;
         let mut own = found.into_iter().filter(|it| is_of(namespace, &read_tags(it.tags.clone())));
         Ok(own.find_map(|group| group.group_id))
+    }
+
+    /// The ids of the groups of a VPC that have these tags.
+    pub(crate) async fn groups_tagged(
+        &self,
+        tags: &BTreeMap<String, String>,
+        vpc: &str,
+    ) -> Result<Vec<String>, CloudError> {
+        let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), value));
+        let filters = filters.chain([filter("vpc-id", vpc)]).collect();
+        let found = self.security_groups(filters).await?;
+        let mut ids: Vec<String> = found.into_iter().filter_map(|it| it.group_id).collect();
+        ids.sort();
+        Ok(ids)
     }
 
     /// What groups let in, by their ids or names.

@@ -82,9 +82,11 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let LaunchSpec {
         volume,
         volumes: _,
-        instance_type: _,
+        instance_types: _,
         security_groups: _,
-        subnet: _,
+        security_group_tags: _,
+        subnets: _,
+        subnet_tags: _,
         public_ip: _,
         instance_profile: _,
         hop_limit: _,
@@ -150,7 +152,7 @@ mod tests {
         let script = Template { scripts: vec![Script::plain("other")], ..template() };
         assert_ne!(first, fingerprint(&script, "ami-1", "r1"));
         let mut elsewhere = template();
-        elsewhere.launch.instance_type = "m5.large".into();
+        elsewhere.launch.instance_types = vec!["m5.large".into()];
         assert_eq!(first, fingerprint(&elsewhere, "ami-1", "r1"));
     }
 

@@ -1,17 +1,22 @@
 //! What a template says of the launch of its machines.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What RunInstances is told of a template's machines. The call, and the fingerprint of an AMI, take it
 /// apart field by field: what is added here is missed in neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaunchSpec {
-    /// The instance type to bake on.
-    pub instance_type: String,
+    /// The instance types to bake on: the first that EC2 has capacity for.
+    pub instance_types: Vec<String>,
     /// Security groups, by name or `sg-…` id. Without any, amiable brings its own.
     pub security_groups: Vec<String>,
-    /// The subnet to launch in; the default VPC's without one.
-    pub subnet: Option<String>,
+    /// Tags that name them instead: all that have these.
+    pub security_group_tags: BTreeMap<String, String>,
+    /// The subnets to launch in, each with each instance type; the default VPC's without one.
+    pub subnets: Vec<String>,
+    /// Tags that name them instead: those with most free addresses first.
+    pub subnet_tags: BTreeMap<String, String>,
     /// Whether a machine gets a public address; as its subnet has it where that is not said.
     pub public_ip: Option<bool>,
     /// An instance profile for the bake, by name.
@@ -25,6 +30,21 @@ pub struct LaunchSpec {
     pub run_tags: BTreeMap<String, String>,
     /// How many hops an answer of the metadata service may take, 1 to 64; EC2's default without one.
     pub hop_limit: Option<u8>,
+}
+
+/// An instance type in a subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    pub(crate) kind: &'a str,
+    /// The default VPC's without one.
+    pub(crate) subnet: Option<&'a str>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)?;
+        self.subnet.map_or(Ok(()), |subnet| write!(f, " in {subnet}"))
+    }
 }
 
 /// What is asked of a volume; as the image or EC2 has it where nothing is said.
@@ -65,6 +85,28 @@ impl VolumeSpec {
 }
 
 impl LaunchSpec {
+    /// Whether amiable brings a security group of its own.
+    #[must_use]
+    pub fn has_own_group(&self) -> bool {
+        self.security_groups.is_empty() && self.security_group_tags.is_empty()
+    }
+
+    /// Whether it names subnets.
+    #[must_use]
+    pub fn names_subnets(&self) -> bool {
+        !self.subnets.is_empty() || !self.subnet_tags.is_empty()
+    }
+
+    /// Where machines are tried to be started, in this order: each instance type in each subnet.
+    pub(crate) fn places(&self) -> Vec<Place<'_>> {
+        let subnets: Vec<Option<&str>> = match self.subnets.as_slice() {
+            [] => vec![None],
+            all => all.iter().map(|it| Some(it.as_str())).collect(),
+        };
+        let of = |kind| subnets.iter().map(move |subnet| Place { kind, subnet: *subnet });
+        self.instance_types.iter().flat_map(|kind| of(kind.as_str())).collect()
+    }
+
     /// What an AMI records of the volumes besides the root volume, as one text; `None` without any.
     pub(crate) fn recorded_volumes(&self) -> Option<String> {
         let kept = self.volumes.iter().filter(|it| it.keep);

@@ -466,7 +466,7 @@ pub(crate) mod tests {
             description: None,
             metadata: BTreeMap::new(),
             env: BTreeMap::new(),
-            launch: LaunchSpec { instance_type: "t3.small".into(), ..LaunchSpec::default() },
+            launch: LaunchSpec { instance_types: vec!["t3.small".into()], ..LaunchSpec::default() },
             ssh_user: "debian".into(),
             ssh_port: 22,
             ssh_from: Vec::new(),

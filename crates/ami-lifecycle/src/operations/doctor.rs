@@ -4,6 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod quotas;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
@@ -14,6 +15,7 @@ use crate::ec2::dry_run::{Asked, NO_IMAGE};
 use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::model::fleet::Fleet;
 use crate::model::ingress;
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::naming::Pattern;
 use crate::model::operation::Operation;
 use crate::model::reach::Connect;
@@ -23,6 +25,7 @@ use crate::operations::bake::name::{check_name, next_name};
 use crate::operations::base::resolve_base;
 use crate::operations::doctor::check::{Check, Verdict};
 use crate::operations::doctor::quotas::Room;
+use crate::operations::placed::placed;
 use crate::operations::ssh_from;
 use crate::source::baked_from_another_source;
 
@@ -51,10 +54,12 @@ pub async fn examine_readiness(
             format!("AMIs are copied there; with {}", zones.join(", "))
         }));
     }
-    if templates.iter().any(|template| template.launch.subnet.is_none()) {
+    if templates.iter().any(|template| !template.launch.names_subnets()) {
         checks.push(default_vpc(cloud).await);
     }
-    checks.extend(ways_in(cloud, templates).await);
+    let (networks, templates_placed) = networks(cloud, templates).await;
+    checks.extend(networks);
+    checks.extend(ways_in(cloud, &templates_placed).await);
     checks.extend(allowed_images(cloud).await);
     let (of_amis, image) = amis(cloud, (namespace, pattern), templates).await;
     checks.extend(of_amis);
@@ -155,6 +160,29 @@ async fn rights(
     checks
 }
 
+/// Whether there are the networks that templates name by tags; returns the templates that have theirs.
+async fn networks(cloud: &Cloud, templates: &[Template]) -> (Vec<Check>, Vec<Template>) {
+    let (mut checks, mut there) = (Vec::new(), Vec::new());
+    for template in templates {
+        let name = format!("network of {}", template.name);
+        match placed(cloud, template).await {
+            Ok(Cow::Borrowed(template)) => there.push(template.clone()),
+            Ok(Cow::Owned(template)) => {
+                let LaunchSpec { subnets, security_groups, .. } = &template.launch;
+                let all: Vec<&str> =
+                    subnets.iter().chain(security_groups).map(String::as_str).collect();
+                checks.push(Check::ok(&name, all.join(", ")));
+                there.push(template);
+            }
+            Err(error) => {
+                let (detail, hint) = (error.to_string(), error.hint());
+                checks.push(Check { name, verdict: Verdict::Failed, detail, hint });
+            }
+        }
+    }
+    (checks, there)
+}
+
 /// Whether machines of templates can be reached: each way once.
 async fn ways_in(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
     let mut ways: Vec<&Template> = Vec::new();
@@ -164,7 +192,7 @@ async fn ways_in(cloud: &Cloud, templates: &[Template]) -> Vec<Check> {
             it.launch.security_groups.clone(),
             it.ssh_port,
             it.ssh_from.clone(),
-            it.launch.subnet.clone(),
+            it.launch.subnets.clone(),
         )
     };
     for template in templates {
@@ -237,7 +265,7 @@ async fn groups_let_in(cloud: &Cloud, template: &Template) -> Option<Check> {
 /// Whether there is an endpoint by which `connect = "instance-connect"` gets to the template's VPC.
 async fn connect_endpoint(cloud: &Cloud, template: &Template) -> Check {
     let name = "EC2 Instance Connect Endpoint";
-    let vpc = match &template.launch.subnet {
+    let vpc = match template.launch.subnets.first() {
         Some(subnet) => cloud.vpc_of(subnet).await.map(Some),
         None => cloud.default_vpc().await,
     };

@@ -61,6 +61,9 @@ pub enum BakeError {
         /// The base's id.
         id: String,
     },
+    /// There is no network as the template names it by tags.
+    #[error("{0}")]
+    NoNetwork(String),
     /// The base is not to be launched.
     #[error("the base AMI {id} is {state}")]
     BaseState {

@@ -22,7 +22,7 @@ use crate::guest::{Found, Guest, GuestKeys};
 use crate::model::event::Event;
 use crate::model::facts::InstanceFacts;
 use crate::model::id::InstanceId;
-use crate::model::launch_spec::LaunchSpec;
+use crate::model::launch_spec::{LaunchSpec, Place};
 use crate::model::lease::IsGone;
 use crate::model::ownership::{OwnershipTags, new_bake};
 use crate::model::resume;
@@ -145,6 +145,28 @@ async fn launch(
     (key_pair, groups): (Option<&str>, &[String]),
     undo: &mut Undo,
 ) -> Result<InstanceId, BakeError> {
+    let site = &order.site;
+    let places = order.spec.places();
+    let (last, others) = places.split_last().expect("a template has an instance type");
+    for place in others {
+        match launch_in(order, keys, (key_pair, groups), *place, undo).await {
+            Err(BakeError::Cloud(error)) if error.kind == CloudErrorKind::Limit => {
+                let text = format!("{place}: {error}; trying the next");
+                site.observer.event(Event::Note(text));
+            }
+            other => return other,
+        }
+    }
+    launch_in(order, keys, (key_pair, groups), *last, undo).await
+}
+
+async fn launch_in(
+    order: &Order<'_>,
+    keys: &GuestKeys,
+    (key_pair, groups): (Option<&str>, &[String]),
+    place: Place<'_>,
+    undo: &mut Undo,
+) -> Result<InstanceId, BakeError> {
     let Order { site, marks, .. } = order;
     let template = site.template;
     let mut tags = marks.on(order.name.clone());
@@ -157,6 +179,7 @@ async fn launch(
     let launch = Launch {
         image: &order.image,
         spec: &order.spec,
+        place,
         security_groups: groups,
         kms_key: key,
         user_data: &keys.user_data(template, whole, order.user_data),

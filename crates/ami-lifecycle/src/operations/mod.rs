@@ -15,6 +15,7 @@ pub(crate) mod info;
 pub(crate) mod launch;
 pub(crate) mod objection;
 pub(crate) mod place;
+pub(crate) mod placed;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod report;

@@ -26,17 +26,30 @@ impl Operation {
         if starts && any(|it| it.key_pair == KeyPair::Temporary) {
             actions.extend([Action::ImportKeyPair, Action::DeleteKeyPair]);
         }
-        let own_group = any(|it| it.launch.security_groups.is_empty());
+        let own_group = any(|it| it.launch.has_own_group());
         if starts && own_group {
             actions.extend(OWN_GROUP);
         }
-        if self == Operation::Doctor && any(|it| !it.launch.security_groups.is_empty()) {
+        if self == Operation::Doctor && any(|it| !it.launch.has_own_group()) {
             actions.insert(Action::DescribeSecurityGroups);
         }
-        if starts && own_group && any(|it| it.launch.subnet.is_some()) {
+        if starts && own_group && any(|it| it.launch.names_subnets()) {
             actions.insert(Action::DescribeSubnets);
         }
         actions.extend(self.reach_actions(templates));
+        let places = starts || self == Operation::Doctor;
+        if places && any(|it| !it.launch.subnet_tags.is_empty()) {
+            actions.insert(Action::DescribeSubnets);
+        }
+        if places && any(|it| !it.launch.security_group_tags.is_empty()) {
+            actions.insert(Action::DescribeSecurityGroups);
+            let vpc = |it: &Template| match it.launch.names_subnets() {
+                true => Action::DescribeSubnets,
+                false => Action::DescribeVpcs,
+            };
+            let tagged = templates.iter().filter(|it| !it.launch.security_group_tags.is_empty());
+            actions.extend(tagged.map(vpc));
+        }
         if starts && any(|it| it.launch.instance_profile.is_some()) {
             actions.insert(Action::PassRole);
         }
@@ -128,8 +141,7 @@ impl Operation {
                 Some(connect) => *connect != Connect::SessionManager,
                 None => template.reach.address == Some(AddressKind::Private),
             };
-            let asks_for_networks =
-                template.launch.security_groups.is_empty() && template.ssh_from.is_empty();
+            let asks_for_networks = template.launch.has_own_group() && template.ssh_from.is_empty();
             if starts && is_inside && asks_for_networks {
                 actions.insert(Action::DescribeVpcs);
             }
@@ -139,7 +151,7 @@ impl Operation {
                 actions.extend([Action::DescribeSecurityGroups, Action::DescribeVpcs]);
             }
             let looks_for_vpc = self == Operation::Doctor && is_inside;
-            if looks_for_vpc && template.launch.subnet.is_some() {
+            if looks_for_vpc && template.launch.names_subnets() {
                 actions.insert(Action::DescribeSubnets);
             }
             match by_program {

@@ -17,7 +17,7 @@ pub(crate) async fn scope(site: &Site<'_>, namespace: &Namespace) -> Result<Scop
     let from = site.or_cancel(sources(site.cloud, template)).await??;
     Ok(Scope {
         namespace: namespace.0.clone(),
-        subnet: template.launch.subnet.clone(),
+        subnet: template.launch.subnets.first().cloned(),
         port: template.ssh_port,
         from,
     })
@@ -30,7 +30,7 @@ pub(crate) async fn sources(cloud: &Cloud, template: &Template) -> Result<Vec<Ip
     if !template.ssh_from.is_empty() {
         return Ok(template.ssh_from.clone());
     }
-    let subnet = template.launch.subnet.as_deref();
+    let subnet = template.launch.subnets.first().map(String::as_str);
     let own = match (&template.reach.connect, template.reach.address) {
         (Some(Connect::SessionManager), _) => return Ok(Vec::new()),
         (Some(_), _) => return Ok(cloud.networks(subnet).await?.to_vec()),

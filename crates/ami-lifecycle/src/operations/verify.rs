@@ -23,6 +23,7 @@ use crate::operations::claim::{Actor, promote};
 use crate::operations::context::Context;
 use crate::operations::error::BakeError;
 use crate::operations::launch::{self, Order, Started};
+use crate::operations::placed::placed;
 use crate::operations::retire::give_back;
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::variables::read_variables;
@@ -101,8 +102,8 @@ async fn verify_and_tell(
     let Context { cloud, .. } = request.context;
     let Actor { operator, .. } = request.context.actor;
     let VerifyRequest { fleet, ami, .. } = *request;
-    let template =
-        &Template { source: as_baked(&request.template.source, ami), ..request.template.clone() };
+    let template = placed(cloud, request.template).await?.into_owned();
+    let template = &Template { source: as_baked(&template.source, ami), ..template };
     check_tags(fleet, ami)?;
     if let Some(busy) = owned_by_another(request) {
         return Err(BakeError::Busy(busy));

@@ -4,7 +4,7 @@ use crate::ec2::client::filter;
 use crate::ec2::instances::{BootImage, Launch};
 use crate::ec2::security_groups::Admission;
 use crate::model::ingress::From;
-use crate::model::launch_spec::LaunchSpec;
+use crate::model::launch_spec::{LaunchSpec, Place};
 use crate::model::tags::Tags;
 use crate::model::template::Namespace;
 use crate::recorded::{answers, recorded};
@@ -31,13 +31,14 @@ async fn an_instance_is_started_seen_and_ended() {
     let image = BootImage { id, root_device: "/dev/xvda", encrypts: Vec::new(), lasting: &[] };
     let launch = Launch {
         image: &image,
-        spec: &LaunchSpec { instance_type: "t3.small".into(), ..LaunchSpec::default() },
+        spec: &LaunchSpec { instance_types: vec!["t3.small".into()], ..LaunchSpec::default() },
         security_groups: &[],
         kms_key: None,
         user_data: "",
         key_pair: None,
         client_token: "1a2b3c",
         imds_of_image: false,
+        place: Place { kind: "t3.small", subnet: None },
         tags: &Tags::new(),
     };
     assert_eq!(cloud.launch(&launch).await.unwrap(), INSTANCE);

@@ -1,8 +1,10 @@
 //! `amiable validate`.
 
+use std::collections::BTreeMap;
+
 use ami_lifecycle::{
-    BakeError, CheckoutOn, Consumer, Distribution, Encryption, Mode, Repository, Script, Template,
-    Variable,
+    BakeError, CheckoutOn, Consumer, Distribution, Encryption, LaunchSpec, Mode, Repository,
+    Script, Template, Variable,
 };
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -103,6 +105,11 @@ fn as_text(name: &str, facts: &Facts) -> String {
     std::iter::once(format!("{name}:")).chain(lines).collect::<Vec<String>>().join("\n")
 }
 
+fn named_or_tagged(names: &[String], tags: &BTreeMap<String, String>) -> String {
+    let tags = tags.iter().map(|(key, value)| format!("{key}={value}"));
+    names.iter().cloned().chain(tags).collect::<Vec<String>>().join(", ")
+}
+
 fn scripts(template: &Template) -> String {
     let texts: Vec<String> = template.scripts.iter().map(Script::to_string).collect();
     texts.join(", ")
@@ -130,7 +137,7 @@ fn facts(config: &Config, template: &Template) -> Facts {
         ("checked out", on.to_owned()),
         ("script", scripts(template)),
         ("run as", template.run_as.clone().unwrap_or_else(|| "root".into())),
-        ("instance type", template.launch.instance_type.clone()),
+        ("instance type", template.launch.instance_types.join(", ")),
         ("login", format!("{} at port {}", template.ssh_user, template.ssh_port)),
     ];
     if let Some(workdir) = &template.workdir {
@@ -139,11 +146,13 @@ fn facts(config: &Config, template: &Template) -> Facts {
     if let Some(profile) = &template.launch.instance_profile {
         facts.push(("instance profile", profile.clone()));
     }
-    if !template.launch.security_groups.is_empty() {
-        facts.push(("security groups", template.launch.security_groups.join(", ")));
+    if !template.launch.has_own_group() {
+        let LaunchSpec { security_groups, security_group_tags, .. } = &template.launch;
+        facts.push(("security groups", named_or_tagged(security_groups, security_group_tags)));
     }
-    if let Some(subnet) = &template.launch.subnet {
-        facts.push(("subnet", subnet.clone()));
+    if template.launch.names_subnets() {
+        let LaunchSpec { subnets, subnet_tags, .. } = &template.launch;
+        facts.push(("subnet", named_or_tagged(subnets, subnet_tags)));
     }
     facts.extend(distribution(template));
     let label = |(region, consumer): (Option<&str>, &Consumer)| match region {

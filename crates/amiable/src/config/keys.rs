@@ -323,10 +323,10 @@ static TEMPLATE_KEYS: &[Key] = &[
     ),
     key(
         "instance_type",
-        Text,
+        OneOf(&[Text, Texts]),
         Is("\"m5.large\""),
         "\"c7i.xlarge\"",
-        "The instance type of builders and of instances for verification.",
+        "The instance type of builders and of instances for verification; or several, of which the first is taken that EC2 has capacity for.",
     ),
     key(
         "volume_size",
@@ -377,10 +377,10 @@ static TEMPLATE_KEYS: &[Key] = &[
     .since("0.2"),
     key(
         "security_groups",
-        Texts,
+        OneOf(&[Texts, Object(&TAGGED)]),
         Means("a group of amiable's own"),
         "[\"sg-0123456789abcdef0\"]",
-        "The instances' security groups, by id; or by name, without a subnet.",
+        "The instances' security groups, by id; by name, without a subnet; or by tags.",
     ),
     key(
         "ssh_from",
@@ -391,10 +391,10 @@ static TEMPLATE_KEYS: &[Key] = &[
     ),
     key(
         "subnet",
-        Text,
+        OneOf(&[Text, Texts, Object(&TAGGED)]),
         Means("the default subnet"),
         "\"subnet-0123456789abcdef0\"",
-        "The instances' subnet.",
+        "The instances' subnet; or several, or tags, of which the first is taken that has capacity: each instance type is tried in each. Of those with the tags, the one with most free addresses comes first.",
     ),
     key(
         "public_ip",
@@ -651,6 +651,12 @@ pub(crate) static FURTHER_VOLUME: Table = Table {
         VOLUME_KEYS[3],
         VOLUME_KEYS[4],
     ],
+};
+
+pub(crate) static TAGGED: Table = Table {
+    title: "a network by tags",
+    text: "For `subnet` and `security_groups`: tags instead of ids. The subnets must be in one VPC.",
+    keys: &[key("tags", Map(&Text), Required, "{ Name = \"ci\" }", "All of these.").since("0.2")],
 };
 
 pub(crate) static SCRIPT: Table = Table {

@@ -49,7 +49,7 @@ fn a_template_has_its_own_keys_and_the_defaults() {
     let config = read(GOOD).unwrap();
     assert_eq!(config.cloud.endpoint, CloudEndpoint::Local);
     let [agent, tools] = config.templates.as_slice() else { panic!("two templates") };
-    assert_eq!(agent.launch.instance_type, "t3.small");
+    assert_eq!(agent.launch.instance_types, ["t3.small"]);
     assert_eq!((agent.ssh_user.as_str(), tools.ssh_user.as_str()), ("debian", "admin"));
     assert_eq!(agent.ssh_port, 2222);
     assert_eq!(agent.timeouts.boot.as_secs(), 300);
@@ -234,6 +234,7 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::TEMPLATE, template("{}")),
         (&keys::BASE, template("base = { {} }")),
         (&keys::SCRIPT, template("script = { {} }")),
+        (&keys::TAGGED, template("subnet = { {} }")),
         (&keys::VOLUME, template("volume = { {} }")),
         (&keys::FURTHER_VOLUME, template("volumes = [{ {} }]")),
         (&keys::VARIABLE, template("env = { TOKEN = { {} } }")),

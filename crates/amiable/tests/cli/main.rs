@@ -6,6 +6,7 @@ mod aws_cli;
 mod backups;
 mod bakes;
 mod boto3;
+mod capacity;
 mod cloud_errors;
 mod configuration;
 mod credentials;

@@ -53,6 +53,7 @@ use crate::operations::claim::Actor;
 use crate::operations::context::Context;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
 use crate::operations::launch::{self, Order, Started};
+use crate::operations::placed::placed;
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::variables::read_variables;
 use crate::operations::verify::{Specimen, hide, prove, quarantine, tell_what_is_left};
@@ -64,7 +65,11 @@ use crate::source::{self, Checkout};
 /// # Errors
 /// Where it failed and why, and what is left if undoing failed too.
 pub async fn bake(request: BakeRequest<'_>) -> Result<Option<Baked>, FailedIn> {
-    let template = request.template;
+    let looked_up = placed(request.context.cloud, request.template);
+    let site = request.context.site(request.template);
+    let looked_up = site.or_cancel(looked_up).await.map_err(BakeError::from).flatten();
+    let template = &*looked_up.map_err(not_begun)?;
+    let request = BakeRequest { template, ..request };
     let whole = template.timeouts.whole();
     let mut bake = Bake {
         marks: request.context.new_marks(template),
@@ -85,6 +90,12 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Option<Baked>, FailedIn> {
         Ok(baked) => Ok(baked),
         Err(error) => Err(bake.fail(error).await),
     }
+}
+
+/// How a bake fails before it has begun.
+fn not_begun(error: BakeError) -> FailedIn {
+    let (current, kept, pending, left) = Default::default();
+    FailedIn { stage: Stage::Resolve, error, current, kept, pending, left }
 }
 
 /// A bake under way.

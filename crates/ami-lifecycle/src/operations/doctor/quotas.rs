@@ -51,7 +51,7 @@ pub(crate) async fn amis(cloud: &Cloud) -> Result<Room, CloudError> {
 pub(crate) async fn vcpus(cloud: &Cloud, templates: &[Template]) -> Result<Room, CloudError> {
     let limit = cloud.quota(STANDARD_VCPUS).await?;
     let mut types: Vec<String> =
-        templates.iter().map(|it| it.launch.instance_type.clone()).collect();
+        templates.iter().flat_map(|it| it.launch.instance_types.clone()).collect();
     types.retain(|name| is_standard(name));
     let needed = cloud.vcpus_of(&types).await?.into_iter().max().unwrap_or(0);
     let running = cloud.running_machines().await?;

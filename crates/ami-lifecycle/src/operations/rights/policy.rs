@@ -403,7 +403,7 @@ mod tests {
         let doctor = of(by(Connect::InstanceConnect), Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints"]);
         let mut in_subnet = by(Connect::InstanceConnect);
-        in_subnet.launch.subnet = Some("subnet-1".into());
+        in_subnet.launch.subnets = vec!["subnet-1".into()];
         let doctor = of(in_subnet, Operation::Doctor);
         assert_eq!(doctor, ["ec2:DescribeInstanceConnectEndpoints", "ec2:DescribeSubnets"]);
         let mut by_name = template();
