@@ -84,9 +84,9 @@ fn a_trial_and_a_bake_of_the_same_template_do_not_meet() {
 
 #[test]
 fn an_interrupted_trial_leaves_nothing() {
-    let farm = Farm::with_example(&["--delays", "running=300ms,ssh=300ms"]);
+    let farm = Farm::with_example(&["--delays", "running=3s"]);
     let mut trial = farm.spawn(&["create", "agent", "--no-ami"]);
-    wait_for_line(&mut trial, "running the init script");
+    wait_for_line(&mut trial, "  instance i-");
     let pid = trial.id().to_string();
     assert!(farm.command("kill", &["-INT", &pid]).status().unwrap().success());
     assert_eq!(trial.wait().unwrap().code(), Some(130));
