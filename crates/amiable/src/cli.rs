@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::args::Global;
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, plan, prune, report, restore,
-    roll, rollback, shell, sweep, validate, verify,
+    create, delete, doctor, iam_policy, info, init, jenkins, list, packer, plan, prune, report,
+    restore, roll, rollback, shell, sweep, validate, verify,
 };
 use crate::local;
 
@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Schema(shell::SchemaArgs),
     #[command(subcommand)]
     Jenkins(jenkins::JenkinsCommand),
+    #[command(subcommand)]
+    Packer(packer::PackerCommand),
     /// The EC2-compatible endpoint of this machine
     #[command(subcommand)]
     Local(local::LocalCommand),

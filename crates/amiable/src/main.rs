@@ -18,6 +18,7 @@ mod guard;
 mod import;
 mod interrupt;
 mod local;
+mod packer;
 mod render;
 mod report;
 mod surroundings;

@@ -10,6 +10,7 @@ pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod jenkins;
 pub(crate) mod list;
+pub(crate) mod packer;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod report;
@@ -54,6 +55,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Man(args) => shell::man(&args, Cli::command(), console),
         Command::Schema(args) => shell::schema(&args, console),
         Command::Jenkins(command) => jenkins::run(command, global, console).await,
+        Command::Packer(command) => packer::packer(command, console),
         Command::Local(command) => local::run(command, console).await,
     }
 }

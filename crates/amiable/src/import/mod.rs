@@ -18,6 +18,7 @@ use ami_lifecycle::{AmiId, Base, Consumer, KnownAmi, Repository, Script, Templat
 
 pub(crate) use agent::{Candidate, Left, Wanted};
 pub(crate) use namespace::namespace;
+pub(crate) use release::release;
 pub(crate) use report::{report, without_base};
 pub(crate) use write::{configuration, tables};
 

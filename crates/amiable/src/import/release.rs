@@ -55,7 +55,7 @@ const AMAZON: [(&str, &str); 2] = [("amzn2", "amazon-linux-2"), ("al2023", "amaz
 pub(super) const UNKNOWN: &str = "unknown";
 
 /// The release, such as `ubuntu-12.04`, if a word tells it.
-pub(super) fn release(texts: &[&str]) -> Option<String> {
+pub(crate) fn release(texts: &[&str]) -> Option<String> {
     texts.iter().find_map(|text| {
         let text = text.to_lowercase();
         let named = text

@@ -25,6 +25,7 @@ mod meanings;
 mod moto;
 mod names;
 mod output;
+mod packers;
 mod plans;
 mod policies;
 mod proxies;

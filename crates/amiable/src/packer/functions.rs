@@ -1,0 +1,149 @@
+//! The functions that Packer's HCL templates use most
+//! (<https://developer.hashicorp.com/packer/docs/templates/hcl_templates/functions>).
+
+use hcl::Value;
+use hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
+
+use super::value::Unknown;
+
+/// Declares them. What others are called for could not be evaluated, and is told.
+pub(super) fn declare(context: &mut Context<'_>) {
+    let any = |function: fn(FuncArgs) -> Result<Value, String>| {
+        FuncDef::builder().variadic_param(ParamType::Any).build(function)
+    };
+    context.declare_func("env", any(|args| Ok(Unknown::Env(text(&args, 0)?).text().into())));
+    for name in ["timestamp", "isotime", "legacy_isotime", "legacy_strftime"] {
+        context.declare_func(name, any(|_| Ok(Unknown::Date.text().into())));
+    }
+    // However a time is written, it is one.
+    context.declare_func("formatdate", any(|args| Ok(text(&args, 1)?.into())));
+    context.declare_func("timeadd", any(|args| Ok(text(&args, 0)?.into())));
+    for name in ["regex_replace", "clean_resource_name"] {
+        context.declare_func(name, any(of_date));
+    }
+    context.declare_func("replace", any(replace));
+    context.declare_func("lower", any(|args| Ok(text(&args, 0)?.to_lowercase().into())));
+    context.declare_func("upper", any(|args| Ok(text(&args, 0)?.to_uppercase().into())));
+    context.declare_func("trimspace", any(|args| Ok(text(&args, 0)?.trim().into())));
+    context.declare_func(
+        "trimprefix",
+        any(|args| {
+            let (whole, start) = (text(&args, 0)?, text(&args, 1)?);
+            Ok(whole.strip_prefix(&start).unwrap_or(&whole).into())
+        }),
+    );
+    context.declare_func(
+        "trimsuffix",
+        any(|args| {
+            let (whole, end) = (text(&args, 0)?, text(&args, 1)?);
+            Ok(whole.strip_suffix(&end).unwrap_or(&whole).into())
+        }),
+    );
+    context.declare_func(
+        "join",
+        any(|args| {
+            let (between, all) = (text(&args, 0)?, list(&args, 1)?);
+            let texts: Result<Vec<String>, String> = all.iter().map(of_value).collect();
+            Ok(texts?.join(&between).into())
+        }),
+    );
+    context.declare_func(
+        "split",
+        any(|args| {
+            let (between, whole) = (text(&args, 0)?, text(&args, 1)?);
+            Ok(whole.split(&between).map(Value::from).collect::<Vec<Value>>().into())
+        }),
+    );
+    context.declare_func(
+        "concat",
+        any(|args| {
+            let lists: Result<Vec<Vec<Value>>, String> =
+                (0..args.len()).map(|index| list(&args, index)).collect();
+            Ok(lists?.concat().into())
+        }),
+    );
+    context.declare_func(
+        "coalesce",
+        any(|args| {
+            let given = args.iter().find(|it| !it.is_null() && it.as_str() != Some(""));
+            given.cloned().ok_or_else(|| "all are empty".into())
+        }),
+    );
+    context.declare_func(
+        "merge",
+        any(|args| {
+            let maps = args.iter().filter_map(Value::as_object);
+            Ok(Value::Object(maps.flat_map(|map| map.clone()).collect()))
+        }),
+    );
+    context.declare_func(
+        "lookup",
+        any(|args| {
+            let map = args.first().and_then(Value::as_object).ok_or("no map")?;
+            let found = map.get(text(&args, 1)?.as_str()).or(args.get(2));
+            found.cloned().ok_or_else(|| "there is no such key".into())
+        }),
+    );
+    context.declare_func("format", any(format));
+    for name in ["tostring", "basename", "abspath"] {
+        context.declare_func(name, any(|args| Ok(text(&args, 0)?.into())));
+    }
+    for name in ["tolist", "toset", "tonumber", "sensitive"] {
+        context.declare_func(name, any(|args| args.first().cloned().ok_or_else(|| "none".into())));
+    }
+}
+
+/// A part of a time is one; of all else it is not known here what a pattern of Go's means.
+fn of_date(args: FuncArgs) -> Result<Value, String> {
+    let whole = text(&args, 0)?;
+    match whole == Unknown::Date.text() {
+        true => Ok(whole.into()),
+        false => Err("regular expressions are not evaluated".into()),
+    }
+}
+
+fn replace(args: FuncArgs) -> Result<Value, String> {
+    let (whole, from, to) = (text(&args, 0)?, text(&args, 1)?, text(&args, 2)?);
+    if from.starts_with('/') && from.ends_with('/') && from.len() > 1 {
+        return of_date(args);
+    }
+    Ok(whole.replace(&from, &to).into())
+}
+
+/// `%s`, `%d`, `%v` and `%%`.
+fn format(args: FuncArgs) -> Result<Value, String> {
+    let pattern = text(&args, 0)?;
+    let (mut whole, mut next, mut rest) = (String::new(), 1, pattern.as_str());
+    while let Some((before, from)) = rest.split_once('%') {
+        whole += before;
+        let verb = from.chars().next().ok_or("a `%` at the end")?;
+        match verb {
+            '%' => whole.push('%'),
+            's' | 'd' | 'v' => {
+                whole += &text(&args, next)?;
+                next += 1;
+            }
+            other => return Err(format!("`%{other}` is not evaluated")),
+        }
+        rest = &from[verb.len_utf8()..];
+    }
+    Ok((whole + rest).into())
+}
+
+fn text(args: &FuncArgs, index: usize) -> Result<String, String> {
+    of_value(args.get(index).ok_or("an argument is missing")?)
+}
+
+fn of_value(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        _ => Err("an argument is not a text".into()),
+    }
+}
+
+fn list(args: &FuncArgs, index: usize) -> Result<Vec<Value>, String> {
+    let all = args.get(index).and_then(Value::as_array);
+    all.cloned().ok_or_else(|| "an argument is not a list".into())
+}

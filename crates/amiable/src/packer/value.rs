@@ -1,0 +1,131 @@
+//! Values that are not known before a build: they stand for themselves in texts, between two
+//! characters that no template has.
+
+use serde_json::Value;
+
+use super::Keys;
+
+const START: char = '\u{1}';
+const END: char = '\u{2}';
+
+/// What stands in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// A variable of the environment.
+    Env(String),
+    /// The time of the build.
+    Date,
+    /// The AMI that a `data` block of this name finds.
+    Ami(String),
+    /// An expression that could not be evaluated.
+    Expression(String),
+}
+
+impl Unknown {
+    /// As a part of a text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Unknown::Env(name) => format!("{START}env:{name}{END}"),
+            Unknown::Date => format!("{START}date:{END}"),
+            Unknown::Ami(name) => format!("{START}ami:{name}{END}"),
+            Unknown::Expression(text) => format!("{START}expr:{text}{END}"),
+        }
+    }
+
+    fn read(text: &str) -> Unknown {
+        let (kind, rest) = text.split_once(':').unwrap_or(("expr", text));
+        match kind {
+            "env" => Unknown::Env(rest.into()),
+            "date" => Unknown::Date,
+            "ami" => Unknown::Ami(rest.into()),
+            _ => Unknown::Expression(rest.into()),
+        }
+    }
+}
+
+/// What a text is made of: what is known, and what is not.
+pub(super) fn parts(text: &str) -> Vec<Result<&str, Unknown>> {
+    let mut all = Vec::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once(START) {
+        if !before.is_empty() {
+            all.push(Ok(before));
+        }
+        let (inner, after) = from.split_once(END).unwrap_or((from, ""));
+        all.push(Err(Unknown::read(inner)));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        all.push(Ok(rest));
+    }
+    all
+}
+
+/// The text where all of it is known; else what is not.
+pub(super) fn known(text: &str) -> Result<String, String> {
+    let mut whole = String::new();
+    for part in parts(text) {
+        match part {
+            Ok(text) => whole += text,
+            Err(unknown) => return Err(why(&unknown)),
+        }
+    }
+    Ok(whole)
+}
+
+/// Why something is not known, for people.
+pub(super) fn why(unknown: &Unknown) -> String {
+    match unknown {
+        Unknown::Env(name) => match name.strip_prefix("PKR_VAR_") {
+            Some(variable) => format!(
+                "its value comes from the variable `{variable}`: give it with --var {variable}=…"
+            ),
+            None => format!("its value comes from the environment ({name}): write it here"),
+        },
+        Unknown::Date => "its value has the time of the build".into(),
+        Unknown::Ami(name) => format!("its value is the AMI of data \"{name}\""),
+        Unknown::Expression(text) => format!("`{text}` could not be evaluated"),
+    }
+}
+
+/// A scalar as text, of which all is known.
+pub(super) fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => known(text),
+        Value::Bool(it) => Ok(it.to_string()),
+        Value::Number(it) => Ok(it.to_string()),
+        _ => Err("its value is not a text".into()),
+    }
+}
+
+/// `true`, or a text that says so.
+pub(super) fn flag(value: &Value) -> Result<bool, String> {
+    match text(value)?.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("`{other}` is neither true nor false")),
+    }
+}
+
+/// A whole number.
+pub(super) fn number(value: &Value) -> Result<u64, String> {
+    let text = text(value)?;
+    text.parse().map_err(|_| format!("`{text}` is not a number"))
+}
+
+/// A text, or several.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(all) => all.iter().map(text).collect(),
+        one => Ok(vec![text(one)?]),
+    }
+}
+
+/// A block, or several of one name.
+pub(super) fn blocks(value: &Value) -> Vec<&Keys> {
+    match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_object).collect(),
+        Value::Object(one) => vec![one],
+        _ => Vec::new(),
+    }
+}

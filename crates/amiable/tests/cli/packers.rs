@@ -1,0 +1,121 @@
+//! `amiable packer import`: templates of different shapes, written for this.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::farm::Farm;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/packer")
+}
+
+/// A farm with the templates, which has no configuration.
+fn farm() -> Farm {
+    let farm = Farm::without_endpoint();
+    copy(&folder(), &farm.path("templates"));
+    farm
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+/// The files below a folder, each with its content.
+fn contents(folder: &Path, shown: &str) -> String {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let mut all = String::new();
+    for path in entries {
+        let shown = format!("{shown}/{}", path.file_name().unwrap().to_string_lossy());
+        match path.is_dir() {
+            true => all += &contents(&path, &shown),
+            false => all += &format!("--- {shown}\n{}", fs::read_to_string(&path).unwrap()),
+        }
+    }
+    all
+}
+
+/// Each is imported whole, and the configuration is valid.
+#[test]
+fn templates_of_different_shapes_are_imported_key_by_key() {
+    let farm = farm();
+    let mut count = 0;
+    let mut names: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|it| it.ends_with(".pkr.hcl") || it.ends_with(".json"))
+        .collect();
+    names.sort();
+    for name in names {
+        count += 1;
+        let into = name.split('.').next().unwrap();
+        let told =
+            farm.amiable(&["packer", "import", &format!("templates/{name}"), "--into", into]);
+        let written = contents(&farm.path(into), into);
+        let valid = farm.amiable(&["validate", "--config", &format!("{into}/amiable.toml")]);
+        assert!(valid.contains("is valid") && valid.contains("status: 0"), "{name}: {valid}");
+        insta::assert_snapshot!(format!("packer_{into}"), format!("{told}\n{written}"));
+    }
+    assert!(count >= 20, "{count}");
+}
+
+#[test]
+fn variables_are_given_and_secrets_are_not_written() {
+    let farm = farm();
+    let import = ["packer", "import", "templates/02-filter-and-variables.pkr.hcl", "--dry-run"];
+    let told = farm
+        .amiable(&[&import[..], &["--var", "version=1.2", "--var", "region=eu-west-1"]].concat());
+    assert!(
+        told.contains("region = \"eu-west-1\"") && told.contains("Version = \"1.2\""),
+        "{told}"
+    );
+    assert!(told.contains("TOKEN = { from_env = \"PKR_VAR_token\" }"), "{told}");
+    assert!(
+        told.contains("PROXY = { from_env = \"HTTP_PROXY\" }") && !told.contains("hunter2"),
+        "{told}"
+    );
+    assert!(!farm.path("amiable.toml").exists());
+    let json = farm.amiable(&["packer", "import", "templates/08-legacy.json", "--dry-run"]);
+    assert!(json.contains("TOKEN = { from_env = \"TOKEN\" }"), "{json}");
+    assert!(!json.contains("AKIA"), "{json}");
+}
+
+#[test]
+fn what_cannot_be_imported_is_told_and_nothing_is_written() {
+    let farm = farm();
+    farm.write("broken.pkr.hcl", "source \"amazon-ebs\" {\n");
+    farm.write("empty/readme", "");
+    farm.write("there/amiable.toml", "");
+    farm.write("docker.json", "{ \"builders\": [{ \"type\": \"docker\" }] }");
+    let all = [
+        farm.amiable(&["packer", "import", "broken.pkr.hcl"]),
+        farm.amiable(&["packer", "import", "nosuch.json"]),
+        farm.amiable(&["packer", "import", "empty"]),
+        farm.amiable(&["packer", "import", "docker.json"]),
+        farm.amiable(&["packer", "import", "templates/01-minimal.pkr.hcl", "--into", "there"]),
+        farm.amiable(&["packer", "import", "templates/01-minimal.pkr.hcl", "--var", "x"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+    assert!(!farm.path("amiable.toml").exists() && !farm.path("packer").exists());
+}
+
+/// What is imported bakes: on simulated machines, as the local endpoint has the base.
+#[test]
+fn an_imported_template_bakes() {
+    let farm = Farm::with_example(&[]);
+    copy(&folder(), &farm.path("templates"));
+    let base = farm.base();
+    farm.edit("templates/05-files.pkr.hcl", "ami-0123456789abcdef0", &base);
+    farm.stdout(&["packer", "import", "templates/05-files.pkr.hcl", "--into", "farm"]);
+    farm.edit("farm/amiable.toml", "[cloud]\n", "[cloud]\nendpoint = \"local\"\n");
+    let baked = farm.amiable(&["create", "files", "--config", "farm/amiable.toml"]);
+    assert!(baked.contains("status: 0") && baked.contains("script 4 of 4: 04-shell"), "{baked}");
+}
