@@ -61,6 +61,7 @@ pub use crate::model::template::{
 };
 pub use crate::model::unreadable::UnreadableTag;
 pub use crate::model::variable::{Environment, Variable, check_variable};
+pub use crate::operations::adopt::{AdoptRequest, Adoption, NotAdopted, adopt_amis, plan_adoption};
 pub use crate::operations::bake::bake;
 pub use crate::operations::bake::name::{check_name, next_name};
 pub use crate::operations::bake::request::{BakeRequest, Baked, Goal, OnFailure};
@@ -93,6 +94,7 @@ pub use crate::operations::rights::{PolicyRequest, policy};
 pub use crate::operations::rollback::{NoRollback, RollbackError, RolledBack, rollback};
 pub use crate::operations::sweep::{SweepPlan, SweepRequest, carry_out_sweep, plan_sweep};
 pub use crate::operations::undo::Holdings;
+pub use crate::operations::unmanaged::{Unmanaged, UnmanagedAmi, unmanaged};
 pub use crate::operations::update::{
     NotUpdated, Selection, UpdateError, UpdateEvent, UpdateObserver, UpdateRequest, Updated,
     UpdatedHow, update,

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::args::Global;
 use crate::commands::{
-    create, delete, doctor, iam_policy, info, init, jenkins, list, packer, plan, prune, report,
-    restore, roll, rollback, shell, sweep, validate, verify,
+    adopt, create, delete, doctor, iam_policy, info, init, jenkins, list, packer, plan, prune,
+    report, restore, roll, rollback, shell, sweep, validate, verify,
 };
 use crate::local;
 
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Prune(prune::PruneArgs),
     Restore(restore::RestoreArgs),
     Report(report::ReportArgs),
+    Adopt(adopt::AdoptArgs),
     Sweep(sweep::SweepArgs),
     Doctor(doctor::DoctorArgs),
     IamPolicy(iam_policy::IamPolicyArgs),

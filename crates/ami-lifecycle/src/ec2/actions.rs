@@ -33,7 +33,7 @@ macro_rules! for_each_action {
             "ec2" CreateSecurityGroup Makes WRITES [] (|ec2, _at|
                 ec2.create_security_group().group_name("amiable doctor")
                     .description("for a DryRun"));
-            "ec2" CreateTags Changes TAGS [Bake Verify Rollback Delete Prune Restore Sweep] (|ec2, _at| {
+            "ec2" CreateTags Changes TAGS [Bake Verify Rollback Delete Prune Restore Sweep Adopt] (|ec2, _at| {
                 let tag = Tag::builder().key("amiable:doctor").value("x").build();
                 ec2.create_tags().resources(NO_IMAGE).tags(tag)
             });
@@ -63,11 +63,11 @@ macro_rules! for_each_action {
             "ec2" DescribeImageUsageReports Reads READS [] (|ec2, _at|
                 ec2.describe_image_usage_reports());
             "ec2" DescribeImages Reads READS [Bake Verify Plan Roll Look Info
-                Rollback Delete Prune Report Restore Sweep Doctor] ByUse;
+                Rollback Delete Prune Report Restore Sweep Doctor Adopt] ByUse;
             "ec2" DescribeInstanceConnectEndpoints Reads READS [] (|ec2, _at|
                 ec2.describe_instance_connect_endpoints());
             "ec2" DescribeInstanceTypes Reads READS [Doctor] ByUse;
-            "ec2" DescribeInstances Reads READS [Bake Verify Info Delete Prune Report Sweep Doctor] (|ec2, _at|
+            "ec2" DescribeInstances Reads READS [Bake Verify Info Delete Prune Report Sweep Doctor Adopt] (|ec2, _at|
                 ec2.describe_instances());
             "ec2" DescribeKeyPairs Reads READS [Prune Report Sweep] (|ec2, _at| ec2.describe_key_pairs());
             "ec2" DescribeLaunchTemplateVersions Reads READS [Info Delete Prune Report Sweep] (|ec2, _at|

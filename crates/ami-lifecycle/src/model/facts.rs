@@ -94,6 +94,10 @@ pub(crate) fn copied_by_hand(image: &ImageFacts) -> Option<String> {
     if image.source_instance.is_some() {
         return None;
     }
+    // It was copied before it was adopted; a copy of it has its tags, and another id.
+    if image.tags.get(tags::ADOPTED).is_some_and(|it| *it == *image.id) {
+        return None;
+    }
     let source = image.source_image.as_ref()?;
     let noted = [tags::COPY_OF, tags::BACKUP_OF].map(|key| image.tags.get(key));
     let is_noted = noted.into_iter().flatten().any(|it| it == source);

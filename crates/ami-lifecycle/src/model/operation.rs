@@ -25,6 +25,8 @@ pub enum Operation {
     Report,
     /// `restore`.
     Restore,
+    /// `adopt`.
+    Adopt,
     /// `sweep`.
     Sweep,
     /// `doctor`.
@@ -33,7 +35,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 13] = [
+    pub const ALL: [Operation; 14] = [
         Operation::Bake,
         Operation::Verify,
         Operation::Plan,
@@ -45,6 +47,7 @@ impl Operation {
         Operation::Prune,
         Operation::Report,
         Operation::Restore,
+        Operation::Adopt,
         Operation::Sweep,
         Operation::Doctor,
     ];

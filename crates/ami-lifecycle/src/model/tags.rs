@@ -28,6 +28,7 @@
 //! | `amiable:reason` | image | why it is what it is, and by whom |
 //! | `amiable:backup-of` | image, snapshot | the AMI that it was copied from, to give up its name |
 //! | `amiable:copy-of` | image, snapshot | the AMI in the template's first region that it was copied from |
+//! | `amiable:adopted` | image | its own id: others have baked it, and a template has adopted it |
 //! | `amiable:retired` | image | `deprecated` or `disabled`, and since when: `prune` retires it |
 //! | `amiable:distribution` | image | the terms that it is given to others on, each with a digest |
 //! | `amiable:deleting` | image, instance | until when, by which process and by whom it is being deleted; empty when it is not |
@@ -108,11 +109,13 @@ pub const IMAGE: &str = "amiable:image";
 
 /// The AMI of another region that this one is a copy of.
 pub const COPY_OF: &str = "amiable:copy-of";
+/// The AMI that was adopted, by its own id.
+pub const ADOPTED: &str = "amiable:adopted";
 /// The terms that it is given to others on, each with a digest.
 pub const DISTRIBUTION: &str = "amiable:distribution";
 
 /// How many tags of an image are kept for amiable itself, which uses all of them; EC2 allows 50 in all.
-pub const OWN: usize = 30;
+pub const OWN: usize = 31;
 /// The most tags on a resource
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub const MOST: usize = 50;

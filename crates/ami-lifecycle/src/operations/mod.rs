@@ -1,5 +1,6 @@
 //! One file a command: it observes, decides and acts. Beside them is what they share.
 
+pub(crate) mod adopt;
 pub(crate) mod bake;
 pub(crate) mod base;
 pub(crate) mod claim;
@@ -27,6 +28,7 @@ pub(crate) mod ssh_from;
 pub(crate) mod sweep;
 pub(crate) mod terms;
 pub(crate) mod undo;
+pub(crate) mod unmanaged;
 pub(crate) mod update;
 pub(crate) mod usage;
 pub(crate) mod variables;

@@ -1,6 +1,7 @@
 //! `amiable list`.
 
 mod column;
+mod unmanaged;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ use crate::render::{fit, table};
 /// List the AMIs of the namespace, by template, newest first
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  amiable list --template agent\n  amiable list --columns ami,gen,age,used-by\n  amiable list --all-regions --output json"
+    after_long_help = "Examples:\n  amiable list --template agent\n  amiable list --columns ami,gen,age,used-by\n  amiable list --all-regions --output json\n  amiable list --unmanaged"
 )]
 pub(crate) struct ListArgs {
     /// Only AMIs of this template
@@ -40,6 +41,10 @@ pub(crate) struct ListArgs {
     /// AMIs in all regions that the account may use
     #[arg(long)]
     all_regions: bool,
+    /// The account's own AMIs that no namespace has, with who uses them, instead; this needs the
+    /// permissions of `report`
+    #[arg(long, conflicts_with_all = ["template", "system", "os", "all_regions", "columns"])]
+    unmanaged: bool,
     /// Columns of the table, separated by commas
     #[arg(
         long,
@@ -66,6 +71,9 @@ impl ListArgs {
 pub(crate) async fn list(args: ListArgs, global: &Global, console: &Console) -> Outcome {
     let config = load_config_for(global, Need::Look)?;
     let cloud = connect::cloud(&config, console).await?;
+    if args.unmanaged {
+        return unmanaged::show(&cloud, args.output, console).await;
+    }
     let fleet = cloud.fleet(&config.namespace).await?;
     let (others, well) = if args.all_regions {
         other_regions(&config, &cloud, console).await?

@@ -1,5 +1,6 @@
 //! One command, one file: arguments, and what is done with them.
 
+pub(crate) mod adopt;
 mod bakes;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -54,6 +55,7 @@ pub(crate) async fn run(cli: Cli, console: &Console) -> Outcome {
         Command::Completions(args) => shell::completions(&args, console),
         Command::Man(args) => shell::man(&args, Cli::command(), console),
         Command::Schema(args) => shell::schema(&args, console),
+        Command::Adopt(args) => adopt::adopt(args, global, console).await,
         Command::Jenkins(command) => jenkins::run(command, global, console).await,
         Command::Packer(command) => packer::packer(command, console),
         Command::Local(command) => local::run(command, console).await,

@@ -16,6 +16,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "delete",
     "prune",
     "restore",
+    "adopt",
     "sweep",
     "doctor",
     "validate",
@@ -38,7 +39,7 @@ pub(crate) fn of_output(command: &str) -> Option<Value> {
 fn output(command: &str) -> Option<Value> {
     Some(match command {
         "create" | "update" => array(&refer("baked")),
-        "list" => array(&ami(listed())),
+        "list" => any(&[array(&ami(listed())), array(&unmanaged())]),
         "info" => ami(informed()),
         "plan" => array(&refer("planned")),
         "verify" => verified(),
@@ -62,6 +63,10 @@ fn output(command: &str) -> Option<Value> {
             &[],
         ),
         "restore" => array(&any(&[restored(), all(json!({ "ami": text(), "error": text() }))])),
+        "adopt" => array(&all(json!({
+            "ami": text(), "name": text(), "created": text(), "template": text(),
+            "generation": number(), "current": flag(),
+        }))),
         "sweep" => array(&refer("leftover")),
         "doctor" => array(&all(json!({
             "name": text(), "verdict": choice(&["ok", "failed", "unknown"]),
@@ -170,6 +175,14 @@ fn informed() -> (Value, &'static [&'static str]) {
         "copies": array(&copy), "consumers": array(&consumer),
     });
     (more, &["dangling", "shared_with", "copies"])
+}
+
+/// Of `list --unmanaged`.
+fn unmanaged() -> Value {
+    all(json!({
+        "ami": text(), "name": text(), "state": text(), "region": text(), "created": text(),
+        "size_gib": number(), "last_launched": or_null(&text()), "used_by": array(&refer("user")),
+    }))
 }
 
 fn user() -> Value {

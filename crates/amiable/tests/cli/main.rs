@@ -2,6 +2,7 @@
 //! standard error and exit status, in an environment of their own.
 
 mod accesses;
+mod adoptions;
 mod aws_cli;
 mod backups;
 mod bakes;

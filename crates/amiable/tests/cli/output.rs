@@ -77,6 +77,7 @@ fn each_command_prints_what_its_schema_says() {
     farm.write("init/verify", "#!/bin/sh\n");
     farm.write("config.xml", JENKINS);
     let mut seen: Vec<String> = Vec::new();
+    let base = farm.base();
     let mut run = |args: &[&str]| {
         let local = args[0] == "local";
         seen.push(args[..if local { 2 } else { 1 }].join(" "));
@@ -92,6 +93,8 @@ fn each_command_prints_what_its_schema_says() {
     assert!(run(&["verify", "bad"]).contains("\"passed\": false"));
     assert!(run(&["verify", "agent"]).contains("\"passed\": true"));
     run(&["list"]);
+    assert!(run(&["list", "--unmanaged"]).contains("\"used_by\": []"));
+    run(&["adopt", &base, "--template", "new", "--dry-run"]);
     run(&["info", "tools"]);
     run(&["info", "agent"]);
     farm.edit("amiable.toml", "os = \"debian-12\"", "os = \"debian-13\"\nmax_age = \"1s\"");
