@@ -42,7 +42,7 @@ pub use crate::model::facts::{BlockDevice, ImageFacts};
 pub use crate::model::fleet::{Fleet, Mode, Refusal};
 pub use crate::model::id::{AmiId, InstanceId, SnapshotId};
 pub use crate::model::keep::Keep;
-pub use crate::model::launch_spec::{FurtherVolume, LaunchSpec, VolumeSpec};
+pub use crate::model::launch_spec::{FurtherVolume, LaunchSpec, Spot, VolumeSpec};
 pub use crate::model::leftover::{LeftBecause, LeftKind, Leftover};
 pub use crate::model::name_taken::{NameHolder, NameTaken};
 pub use crate::model::naming::{NameParts, NamingError, Pattern, backup_name, check_ami_name};

@@ -36,6 +36,8 @@ pub enum Request {
     Import(Import),
     /// Count resources of another account that name an AMI.
     Use(ImageUse),
+    /// Take a Spot Instance back.
+    Interrupt(String),
     /// Let things go wrong on purpose, or no more.
     SetFaults(Faults),
     /// What goes wrong on purpose?
@@ -94,6 +96,8 @@ pub enum Reply {
     Imported(String),
     /// To [`Request::Use`].
     Counted,
+    /// To [`Request::Interrupt`].
+    Interrupted,
     /// To [`Request::SetFaults`] and [`Request::Faults`].
     Faults(Faults),
     /// To [`Request::Calls`].
@@ -219,6 +223,10 @@ impl Control {
             }
             Request::Use(used) => match self.use_image(&used) {
                 Ok(()) => Reply::Counted,
+                Err(message) => Reply::Failed(message),
+            },
+            Request::Interrupt(id) => match engine::interrupt(&self.ec2, &id) {
+                Ok(()) => Reply::Interrupted,
                 Err(message) => Reply::Failed(message),
             },
             Request::SetFaults(faults) => {

@@ -1,7 +1,8 @@
 //! Reads what EC2 answers of images and instances into [`crate::model::facts`].
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, HttpTokensState, Image, ImdsSupportValues, Instance, InstanceStateName, Tag,
+    BlockDeviceMapping, HttpTokensState, Image, ImdsSupportValues, Instance, InstanceLifecycleType,
+    InstanceStateName, Tag,
 };
 
 use crate::model::facts::{BlockDevice, ImageFacts, InstanceFacts};
@@ -74,6 +75,7 @@ pub(super) fn instance_facts(instance: Instance) -> InstanceFacts {
         private: address(instance.private_ip_address),
         ipv6: address(instance.ipv6_address),
         launched: instance.launch_time.map(|time| time.to_string()).unwrap_or_default(),
+        is_spot: instance.instance_lifecycle == Some(InstanceLifecycleType::Spot),
         wants_token: instance
             .metadata_options
             .and_then(|it| it.http_tokens)

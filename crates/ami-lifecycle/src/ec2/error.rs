@@ -73,6 +73,10 @@ fn request_suffix(id: &Option<String>) -> String {
     id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default()
 }
 
+/// EC2 has no role for Spot Instances, and may not create it
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html>).
+const NO_SPOT_ROLE: &str = "AuthFailure.ServiceLinkedRoleCreationNotPermitted";
+
 impl CloudError {
     /// Reads the SDK's error of any action.
     pub(crate) fn new<E>(action: Action, error: SdkError<E, HttpResponse>) -> CloudError
@@ -146,6 +150,11 @@ impl CloudError {
         if let Some(command) = &self.sign_in {
             return Some(format!("if the session has expired, run `{command}`"));
         }
+        if self.code.as_deref() == Some(NO_SPOT_ROLE) {
+            let text = "the account has never used Spot Instances: `aws iam create-service-linked-role \
+                        --aws-service-name spot.amazonaws.com` creates the role that EC2 needs";
+            return Some(text.to_owned());
+        }
         let hint = match self.kind {
             CloudErrorKind::NoCredentials => {
                 "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` under [cloud], \
@@ -216,9 +225,10 @@ fn kind_of_code(code: &str, message: &str) -> CloudErrorKind {
         "MissingInput" if message.contains("default VPC") => CloudErrorKind::NoDefaultVpc,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" => CloudErrorKind::Throttled,
         "InvalidAction" | "UnknownOperationException" => CloudErrorKind::NoSuchAction,
-        "InsufficientInstanceCapacity" | "InsufficientFreeAddressesInSubnet" => {
-            CloudErrorKind::Limit
-        }
+        "InsufficientInstanceCapacity"
+        | "InsufficientFreeAddressesInSubnet"
+        | "MaxSpotInstanceCountExceeded"
+        | "SpotMaxPriceTooLow" => CloudErrorKind::Limit,
         "Unsupported" if message.contains("Availability Zone") => CloudErrorKind::Limit,
         _ if code.ends_with("LimitExceeded") => CloudErrorKind::Limit,
         // Launch templates' end in VersionNotFound and .NotFoundException.

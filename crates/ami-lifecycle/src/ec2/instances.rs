@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceMetadataOptionsRequest,
-    InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior,
+    Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceInterruptionBehavior,
+    InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest,
+    InstanceNetworkInterfaceSpecification, MarketType, ResourceType, ShutdownBehavior,
+    SpotInstanceType, SpotMarketOptions,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +22,7 @@ use crate::ec2::error::{CloudError, CloudErrorKind};
 use crate::ec2::poll::Poller;
 use crate::model::facts::InstanceFacts;
 use crate::model::id::InstanceId;
-use crate::model::launch_spec::{LaunchSpec, Place};
+use crate::model::launch_spec::{LaunchSpec, Place, Spot};
 use crate::model::leftover::Tagged;
 use crate::model::tags::{self, Tags};
 use crate::model::template::Namespace;
@@ -76,6 +78,7 @@ impl Cloud {
             security_group_tags: _,
             public_ip,
             instance_profile,
+            spot,
             volume,
             volumes,
             hop_limit,
@@ -120,6 +123,12 @@ impl Cloud {
             false => {
                 request.tag_specifications(tag_specification(ResourceType::NetworkInterface, &tags))
             }
+        };
+        let request = match spot {
+            None => request,
+            Some(spot) => request
+                .instance_market_options(market(spot))
+                .tag_specifications(tag_specification(ResourceType::SpotInstancesRequest, &tags)),
         };
         let subnet = launch.place.subnet.map(String::from);
         let request = placed(request, (subnet, *public_ip), launch.security_groups);
@@ -343,6 +352,18 @@ impl Cloud {
                 .map(drop),
         )
     }
+}
+
+/// A one-time request, which ends with its instance: nothing of it is left to start another.
+fn market(spot: &Spot) -> InstanceMarketOptionsRequest {
+    let options = SpotMarketOptions::builder()
+        .spot_instance_type(SpotInstanceType::OneTime)
+        .instance_interruption_behavior(InstanceInterruptionBehavior::Terminate)
+        .set_max_price(spot.max_price.clone());
+    InstanceMarketOptionsRequest::builder()
+        .market_type(MarketType::Spot)
+        .spot_options(options.build())
+        .build()
 }
 
 /// Subnet and groups are said of the launch, or of its network interface where a public address is

@@ -70,6 +70,8 @@ pub(crate) struct InstanceFacts {
     pub(crate) ipv6: Option<IpAddr>,
     /// When it was started last (RFC 3339).
     pub(crate) launched: String,
+    /// It is a Spot Instance.
+    pub(crate) is_spot: bool,
     /// Its metadata service wants a token.
     pub(crate) wants_token: bool,
     /// The image that it was started from.

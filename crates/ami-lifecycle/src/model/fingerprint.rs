@@ -82,6 +82,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
     let LaunchSpec {
         volume,
         volumes: _,
+        spot: _,
         instance_types: _,
         security_groups: _,
         security_group_tags: _,

@@ -21,6 +21,8 @@ pub struct LaunchSpec {
     pub public_ip: Option<bool>,
     /// An instance profile for the bake, by name.
     pub instance_profile: Option<String>,
+    /// Whether builders are Spot Instances.
+    pub spot: Option<Spot>,
     /// The root volume.
     pub volume: VolumeSpec,
     /// Volumes besides it, which the verified instance has of the AMI.
@@ -30,6 +32,15 @@ pub struct LaunchSpec {
     pub run_tags: BTreeMap<String, String>,
     /// How many hops an answer of the metadata service may take, 1 to 64; EC2's default without one.
     pub hop_limit: Option<u8>,
+}
+
+/// That machines are Spot Instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// The most that one may cost an hour, in US dollars as EC2 takes it; the On-Demand price without.
+    pub max_price: Option<String>,
+    /// Whether instances for verification are, too.
+    pub verifies: bool,
 }
 
 /// An instance type in a subnet.

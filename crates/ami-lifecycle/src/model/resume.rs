@@ -247,6 +247,7 @@ mod tests {
             private: None,
             ipv6: None,
             launched: EARLIER.into(),
+            is_spot: false,
             wants_token: true,
             image: crate::model::id::AmiId::default(),
             tags: tags_of(owner, stage, "r", LATER),

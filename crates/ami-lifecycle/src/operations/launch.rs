@@ -146,12 +146,20 @@ async fn launch(
     undo: &mut Undo,
 ) -> Result<InstanceId, BakeError> {
     let site = &order.site;
-    let places = order.spec.places();
-    let (last, others) = places.split_last().expect("a template has an instance type");
-    for place in others {
-        match launch_in(order, keys, (key_pair, groups), *place, undo).await {
+    // Where there is no Spot Instance to be had, there may be one on demand.
+    let on_demand = LaunchSpec { spot: None, ..order.spec.clone() };
+    let mut all: Vec<(&LaunchSpec, Place<'_>)> = Vec::new();
+    for spec in [Some(&order.spec), order.spec.spot.is_some().then_some(&on_demand)] {
+        all.extend(
+            spec.into_iter().flat_map(|it| it.places().into_iter().map(move |place| (it, place))),
+        );
+    }
+    let (last, others) = all.split_last().expect("a template has an instance type");
+    for (spec, place) in others {
+        match launch_in(order, keys, (key_pair, groups), (spec, *place), undo).await {
             Err(BakeError::Cloud(error)) if error.kind == CloudErrorKind::Limit => {
-                let text = format!("{place}: {error}; trying the next");
+                let market = if spec.spot.is_some() { " as a Spot Instance" } else { "" };
+                let text = format!("{place}{market}: {error}; trying the next");
                 site.observer.event(Event::Note(text));
             }
             other => return other,
@@ -164,7 +172,7 @@ async fn launch_in(
     order: &Order<'_>,
     keys: &GuestKeys,
     (key_pair, groups): (Option<&str>, &[String]),
-    place: Place<'_>,
+    (spec, place): (&LaunchSpec, Place<'_>),
     undo: &mut Undo,
 ) -> Result<InstanceId, BakeError> {
     let Order { site, marks, .. } = order;
@@ -178,7 +186,7 @@ async fn launch_in(
     let key = encryption.and_then(|encryption| encryption.key_in(site.cloud.region()));
     let launch = Launch {
         image: &order.image,
-        spec: &order.spec,
+        spec,
         place,
         security_groups: groups,
         kms_key: key,

@@ -232,6 +232,12 @@ impl Undo {
         self.take(|made| matches!(made, Made::Instance(_))).last().map(|made| made.id().to_owned())
     }
 
+    /// The machine that was started last and is not ended yet.
+    pub(crate) fn machine(&self) -> Option<String> {
+        let made = self.made.iter().rev().find(|made| matches!(made, Made::Instance(_)));
+        made.map(|made| made.id().to_owned())
+    }
+
     /// Whether there is an image, which the next bake can go on with.
     pub(crate) fn has_image(&self) -> bool {
         self.made.iter().any(|made| matches!(made, Made::Image(_)))
@@ -244,6 +250,11 @@ impl Undo {
     /// Ends what runs, and leaves images on the list.
     pub(crate) async fn run_machines(&mut self, cloud: &Cloud) -> Vec<Undone> {
         self.run(cloud, |made| matches!(made, Made::Instance(_) | Made::KeyPair(_))).await
+    }
+
+    /// Ends what runs and removes what was made of it; the ways in stay.
+    pub(crate) async fn run_but_access(&mut self, cloud: &Cloud) -> Vec<Undone> {
+        self.run(cloud, |made| !matches!(made, Made::Access(_))).await
     }
 
     /// Closes the ways in.

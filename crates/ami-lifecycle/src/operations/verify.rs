@@ -258,6 +258,7 @@ pub(crate) async fn prove(
         spec: LaunchSpec {
             volume: VolumeSpec::default(),
             volumes: Vec::new(),
+            spot: site.template.launch.spot.clone().filter(|spot| spot.verifies),
             ..site.template.launch.clone()
         },
         name: format!("amiable verifies {}", ami.name),

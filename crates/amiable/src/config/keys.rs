@@ -360,6 +360,14 @@ static TEMPLATE_KEYS: &[Key] = &[
     )
     .since("0.2"),
     key(
+        "spot",
+        OneOf(&[Bool, Object(&SPOT)]),
+        Is("false"),
+        "true",
+        "Whether builders are Spot Instances. A bake whose builder EC2 takes back begins anew; after the second time, or where there is no capacity, on demand.",
+    )
+    .since("0.2"),
+    key(
         "imds_support",
         Choice(&["v2.0"]),
         Means("the AMI says nothing of it"),
@@ -650,6 +658,29 @@ pub(crate) static FURTHER_VOLUME: Table = Table {
         VOLUME_KEYS[2],
         VOLUME_KEYS[3],
         VOLUME_KEYS[4],
+    ],
+};
+
+pub(crate) static SPOT: Table = Table {
+    title: "`spot`",
+    text: "How builders are Spot Instances.",
+    keys: &[
+        key(
+            "max_price",
+            Text,
+            Means("the On-Demand price"),
+            "\"0.05\"",
+            "The most that a builder may cost an hour, in US dollars.",
+        )
+        .since("0.2"),
+        key(
+            "verify",
+            Bool,
+            Is("false"),
+            "true",
+            "Whether instances for verification are Spot Instances, too.",
+        )
+        .since("0.2"),
     ],
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ami_lifecycle::{LaunchSpec, tags};
+use ami_lifecycle::{LaunchSpec, Spot, tags};
 use toml::de::DeValue;
 
 use super::keys;
@@ -29,11 +29,33 @@ impl<'a> TemplateReader<'_, 'a> {
             subnet_tags,
             public_ip: self.of("public_ip").boolean("public_ip"),
             instance_profile: text("instance_profile"),
+            spot: self.spot(),
             volume: self.volume(),
             volumes: self.volumes(),
             run_tags: self.tags("run_tags", tags::check_tag),
             hop_limit: self.of("hop_limit").number("hop_limit", MOST_HOPS).map(|it| it.value as u8),
         }
+    }
+
+    /// `spot = true`, or a table.
+    fn spot(&self) -> Option<Spot> {
+        let parent = self.of("spot");
+        let value = parent.get("spot")?;
+        if value.get_ref().is_bool() {
+            return parent.boolean("spot")?.then(Spot::default);
+        }
+        let section = parent.section("spot", &keys::SPOT);
+        let max_price = section.string("max_price");
+        let verifies = section.boolean("verify").unwrap_or(false);
+        section.refuse_others();
+        let is_price = |text: &str| text.parse::<f64>().is_ok_and(|it| it > 0.0 && it.is_finite());
+        if let Some(text) = max_price.as_ref().filter(|it| !is_price(it.value)) {
+            let message = format!("`{}` is not a price", text.value);
+            let hint = "US dollars an hour, such as max_price = \"0.05\"";
+            self.mistakes.add(text.span.clone(), message, Some(hint.into()));
+        }
+        value.get_ref().as_table()?;
+        Some(Spot { max_price: max_price.map(|it| it.value.to_owned()), verifies })
     }
 
     fn instance_types(&self) -> Vec<String> {

@@ -234,6 +234,7 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::TEMPLATE, template("{}")),
         (&keys::BASE, template("base = { {} }")),
         (&keys::SCRIPT, template("script = { {} }")),
+        (&keys::SPOT, template("spot = { {} }")),
         (&keys::TAGGED, template("subnet = { {} }")),
         (&keys::VOLUME, template("volume = { {} }")),
         (&keys::FURTHER_VOLUME, template("volumes = [{ {} }]")),

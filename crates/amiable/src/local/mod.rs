@@ -45,6 +45,12 @@ pub(crate) enum LocalCommand {
     Import(ImportArgs),
     /// Pretend that another account uses a shared AMI, for usage reports
     Used(UsedArgs),
+    /// Take a Spot Instance back, as EC2 does when it needs the capacity
+    Interrupt {
+        /// Its id
+        #[arg(value_name = "INSTANCE")]
+        instance: String,
+    },
     /// Terminate its instances and delete everything; address and keys are kept
     Reset {
         /// Do not ask for confirmation
@@ -181,6 +187,7 @@ pub(crate) async fn run(command: LocalCommand, console: &Console) -> Outcome {
         LocalCommand::Env => env(&folder, console).await,
         LocalCommand::Import(args) => import(&folder, args, console).await,
         LocalCommand::Used(args) => used(&folder, args).await,
+        LocalCommand::Interrupt { instance } => interrupt(&folder, instance).await,
         LocalCommand::Reset { yes } => reset(&folder, yes, console).await,
         LocalCommand::Fault(args) => faults::run(&folder, args, console).await,
         LocalCommand::Calls { reset, output } => calls(&folder, reset, output, console).await,
@@ -257,6 +264,13 @@ async fn stop(folder: &Folder, console: &Console) -> Outcome {
     server::wait_until_it_is_gone(folder).await;
     console.message("stopped");
     Ok(())
+}
+
+async fn interrupt(folder: &Folder, instance: String) -> Outcome {
+    match ask(folder, &Request::Interrupt(instance)).await? {
+        Reply::Interrupted => Ok(()),
+        _ => Err(other_answer()),
+    }
 }
 
 async fn reset(folder: &Folder, yes: bool, console: &Console) -> Outcome {

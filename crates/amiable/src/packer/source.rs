@@ -13,6 +13,10 @@ use crate::import::release;
 /// How root devices are called.
 const ROOTS: [&str; 3] = ["/dev/sda1", "/dev/xvda", "/dev/sda"];
 
+/// The keys for tags on what is started.
+const RUN_TAGS: [&str; 6] =
+    ["run_tags", "run_tag", "run_volume_tags", "run_volume_tag", "spot_tags", "spot_tag"];
+
 /// What is left of it where no key says what it was.
 const NOTHING: Result<(), String> = Ok(());
 
@@ -85,9 +89,18 @@ impl Source<'_> {
             "ami_users" | "ami_org_arns" | "ami_ou_arns" => self.share(),
             "ami_regions" => self.regions(value),
             "tags" | "tag" => self.tags("metadata", &["tags", "tag"]),
-            "run_tags" | "run_tag" | "run_volume_tags" | "run_volume_tag" => {
-                self.tags("run_tags", &["run_tags", "run_tag", "run_volume_tags", "run_volume_tag"])
+            _ if RUN_TAGS.contains(&key) => self.tags("run_tags", &RUN_TAGS),
+            "spot_price" => {
+                match value::text(value)?.as_str() {
+                    "0" => {}
+                    "auto" => self.draft.line("spot", "true"),
+                    price => {
+                        self.draft.line("spot", format!("{{ max_price = {} }}", quoted(price)));
+                    }
+                }
+                NOTHING
             }
+            "spot_instance_types" => self.list("instance_type", value),
             "encrypt_boot" | "kms_key_id" | "region_kms_key_ids" => self.encrypt(),
             "imds_support" => self.text("imds_support", value),
             "deregistration_protection" => {

@@ -38,6 +38,7 @@ mod reports;
 mod rollbacks;
 mod rolls;
 mod shells;
+mod spot;
 mod sweeps;
 mod takeovers;
 mod tampering;

@@ -26,6 +26,8 @@ pub(super) fn values(state: &State, instance: &Instance, filter: &str) -> Option
         "instance.group-name" | "network-interface.group-name" => {
             groups(state, instance).into_iter().map(|(_, name)| name.to_owned()).collect()
         }
+        "instance-lifecycle" => instance.spot_request.iter().map(|_| "spot".to_owned()).collect(),
+        "spot-instance-request-id" => instance.spot_request.clone().into_iter().collect(),
         "ip-address" => public_address(instance).iter().map(Ipv4Addr::to_string).collect(),
         "key-name" => instance.key_name.clone().into_iter().collect(),
         "state-reason-code" => instance.state_reason.iter().map(|it| it.code.clone()).collect(),
@@ -152,6 +154,10 @@ fn write(xml: &mut Xml, state: &State, instance: &Instance) {
     xml.text("rootDeviceType", "ebs");
     xml.text("rootDeviceName", &instance.root_device_name);
     write_attachments(xml, state, instance);
+    if let Some(request) = &instance.spot_request {
+        xml.text("instanceLifecycle", "spot");
+        xml.text("spotInstanceRequestId", request);
+    }
     xml.text("virtualizationType", "hvm");
     xml.text("hypervisor", "xen");
     xml.option("clientToken", instance.client_token.as_ref());

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::instance_answer::{values, write_reservation, write_state};
 use super::query::{Query, find, find_mut, id_list, required_id};
+use super::spot::cannot_be_stopped;
 use crate::actions::action::Action;
 use crate::ec2::Call;
 use crate::engine;
@@ -111,6 +112,9 @@ impl Action for StopInstances {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let changes = change_states(call, &self.ids, |instance| match instance.state {
             InstanceState::Stopping | InstanceState::Stopped => Ok(()),
+            InstanceState::Pending | InstanceState::Running if instance.spot_request.is_some() => {
+                Err(cannot_be_stopped(instance))
+            }
             InstanceState::Pending | InstanceState::Running => {
                 instance.state = InstanceState::Stopping;
                 instance.state_reason = Some(user_initiated());
@@ -271,6 +275,7 @@ impl Action for DescribeInstances {
             "client-token",
             "image-id",
             "instance-id",
+            "instance-lifecycle",
             "instance-state-code",
             "instance-state-name",
             "instance-type",
@@ -296,6 +301,7 @@ impl Action for DescribeInstances {
             "root-device-name",
             "root-device-type",
             "source-dest-check",
+            "spot-instance-request-id",
             "state-reason-code",
             "subnet-id",
             "tag:KEY",

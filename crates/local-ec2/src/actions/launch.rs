@@ -12,13 +12,14 @@ use super::launch_options::{
     Metadata, Place, decode_metadata_options, decode_place, decode_placement, decode_user_data,
 };
 use super::query::{find, find_image, required_id};
+use super::spot::decode_market;
 use crate::actions::action::Action;
 use crate::actions::query::find_group;
 use crate::ec2::{Call, Ec2};
 use crate::instance_type::InstanceType;
 use crate::model::{
     Attachment, Image, ImageState, Instance, InstanceOptions, InstanceState, KeyPair,
-    RootDeviceType, ShutdownBehavior, State, Tags, Virtualization, Volume, new_id,
+    RootDeviceType, ShutdownBehavior, SpotRequest, State, Tags, Virtualization, Volume, new_id,
 };
 use crate::protocol::{ApiError, ApiResult, Params, Reference, Xml};
 use crate::{engine, network};
@@ -40,6 +41,8 @@ pub(super) struct RunInstances {
     monitoring: bool,
     ebs_optimized: bool,
     metadata: Metadata,
+    /// For a Spot Instance the most that it may cost an hour, where that is said.
+    spot: Option<Option<String>>,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
 }
@@ -55,6 +58,10 @@ impl Action for RunInstances {
             "UserData",
             "ClientToken",
             "InstanceInitiatedShutdownBehavior",
+            "InstanceMarketOptions.MarketType",
+            "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior",
+            "InstanceMarketOptions.SpotOptions.MaxPrice",
+            "InstanceMarketOptions.SpotOptions.SpotInstanceType",
             "DisableApiTermination",
             "SecurityGroup",
             "SecurityGroupId",
@@ -118,6 +125,7 @@ impl Action for RunInstances {
             let message = format!("MinCount {least} and MaxCount {most} do not fit");
             return Err(ApiError::new("InvalidParameterValue", message));
         }
+        let spot = decode_market(params)?;
         Ok(RunInstances {
             image_id,
             instance_type,
@@ -136,7 +144,11 @@ impl Action for RunInstances {
             ebs_optimized: params.flag("EbsOptimized")?,
             metadata: decode_metadata_options(params)?,
             devices: decode_devices(params)?,
-            tags: params.tag_specifications(&["instance", "volume", "network-interface"])?,
+            tags: params.tag_specifications(match spot {
+                None => &["instance", "volume", "network-interface"],
+                Some(_) => &["instance", "volume", "network-interface", "spot-instances-request"],
+            })?,
+            spot,
         })
     }
 
@@ -208,6 +220,14 @@ impl RunInstances {
             addresses.insert(address);
             let id = new_id("i");
             let attachments = self.attach_volumes(state, &image, &id, region)?;
+            let spot_request = self.spot.as_ref().map(|max_price| SpotRequest {
+                id: new_id("sir"),
+                region: region.to_owned(),
+                instance_id: id.clone(),
+                max_price: max_price.clone(),
+                created: Timestamp::now(),
+                tags: self.tags.get("spot-instances-request").cloned().unwrap_or_default(),
+            });
             state.instances.insert(Instance {
                 id: id.clone(),
                 reservation_id: reservation.clone(),
@@ -234,6 +254,7 @@ impl RunInstances {
                 rebooting: false,
                 termination_protected: self.termination_protected,
                 tags_in_metadata: self.metadata.tags,
+                spot_request: spot_request.as_ref().map(|it| it.id.clone()),
                 options: InstanceOptions {
                     architecture: image.architecture.clone(),
                     monitoring: self.monitoring,
@@ -252,6 +273,9 @@ impl RunInstances {
                 },
                 tags: self.tags.get("instance").cloned().unwrap_or_default(),
             });
+            if let Some(request) = spot_request {
+                state.spot_requests.insert(request);
+            }
             new.push(id);
         }
         if let Some(image) = state.images.get_mut(&image.id) {

@@ -30,6 +30,7 @@ mod register_image;
 mod security_groups;
 mod security_rules;
 mod snapshots;
+mod spot;
 mod subnets;
 mod tags;
 mod usage_reports;
@@ -140,6 +141,7 @@ actions! {
     "DescribeSecurityGroupRules" => security_rules::DescribeSecurityGroupRules,
     "DescribeSecurityGroups" => security_groups::DescribeSecurityGroups,
     "DescribeSnapshots" => snapshots::DescribeSnapshots,
+    "DescribeSpotInstanceRequests" => spot::DescribeSpotInstanceRequests,
     "DescribeSubnets" => subnets::DescribeSubnets,
     "DescribeTags" => tags::DescribeTags,
     "DescribeVolumes" => volumes::DescribeVolumes,

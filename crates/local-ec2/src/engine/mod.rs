@@ -22,7 +22,8 @@ use crate::engine::power::{
     shut_down, watch,
 };
 use crate::gate;
-use crate::model::{Instance, InstanceState, State};
+use crate::model::{Instance, InstanceState, State, StateReason};
+use crate::protocol::ApiError;
 
 /// How long a terminated instance stays visible: EC2 says "approximately one hour".
 const TERMINATED_VISIBLE: SignedDuration = SignedDuration::from_hours(1);
@@ -104,12 +105,43 @@ pub(crate) fn terminate(ec2: &Arc<Ec2>, id: String) {
     });
 }
 
+/// Takes a Spot Instance back, as EC2 does when it needs the capacity.
+///
+/// # Errors
+/// When it is none, or does not run.
+pub(crate) fn interrupt(ec2: &Arc<Ec2>, id: &str) -> Result<(), String> {
+    let changed = ec2.change(|state| {
+        let instance = state.instances.get_mut(id);
+        let running = instance.filter(|it| it.spot_request.is_some() && it.state.is_live());
+        let Some(instance) = running else {
+            return Err(ApiError::new(
+                "IncorrectState",
+                format!("{id} is not a running Spot Instance"),
+            ));
+        };
+        instance.state = InstanceState::ShuttingDown;
+        // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>
+        instance.state_reason = Some(StateReason::now(
+            "Server.SpotInstanceTermination",
+            "Server.SpotInstanceTermination: Spot Instance termination",
+        ));
+        Ok(())
+    });
+    changed.map_err(|error| error.message)?;
+    terminate(ec2, id.to_owned());
+    Ok(())
+}
+
 /// Removes the instances that were terminated long ago.
 fn forget_old(state: &mut State, now: Timestamp) {
     let old = |at: Timestamp| now.duration_since(at) > TERMINATED_VISIBLE;
     let instances = state.instances.iter().filter(|it| it.terminated_at.is_some_and(old));
     let ids: Vec<String> = instances.map(|it| it.id.clone()).collect();
     for id in ids {
+        let request = state.instances.get(&id).and_then(|it| it.spot_request.clone());
+        if let Some(request) = request {
+            state.spot_requests.remove(&request);
+        }
         state.instances.remove(&id);
     }
 }

@@ -166,6 +166,9 @@ pub(crate) struct Instance {
     /// Its metadata service tells its tags.
     #[serde(default)]
     pub(crate) tags_in_metadata: bool,
+    /// The id of its Spot request; an On-Demand Instance has none.
+    #[serde(default)]
+    pub(crate) spot_request: Option<String>,
     #[serde(default)]
     pub(crate) options: InstanceOptions,
     pub(crate) tags: Tags,

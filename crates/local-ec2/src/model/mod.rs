@@ -9,6 +9,7 @@ mod image;
 mod instance;
 mod key_pair;
 mod security_group;
+mod spot_request;
 mod state;
 mod storage;
 mod subnet;
@@ -31,6 +32,7 @@ pub(crate) use instance::{
 };
 pub(crate) use key_pair::KeyPair;
 pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
+pub(crate) use spot_request::SpotRequest;
 pub(crate) use state::{Changes, Load, State, Visit};
 pub(crate) use storage::{Layer, Snapshot, SnapshotState, Switch, Volume, VolumeType};
 pub(crate) use subnet::Subnet;

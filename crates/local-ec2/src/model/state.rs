@@ -9,6 +9,7 @@ use super::image::{GoneImage, Image};
 use super::instance::Instance;
 use super::key_pair::KeyPair;
 use super::security_group::{Rule, SecurityGroup};
+use super::spot_request::SpotRequest;
 use super::storage::{Layer, Snapshot, Volume};
 use super::subnet::Subnet;
 use super::table::{Record, Resource, RowChange, Table};
@@ -92,6 +93,7 @@ state! {
     layers: Layer,
     security_groups: SecurityGroup,
     snapshots: Snapshot,
+    spot_requests: SpotRequest,
     subnets: Subnet,
     usage_reports: UsageReport,
     volumes: Volume,
@@ -123,6 +125,7 @@ impl State {
                 group.rules.iter_mut().find(|rule| rule.id == id).map(|rule| &mut rule.tags)
             }
             Snapshot::PREFIX => self.snapshots.get_mut(id).map(Resource::tags_mut),
+            SpotRequest::PREFIX => self.spot_requests.get_mut(id).map(Resource::tags_mut),
             Subnet::PREFIX => self.subnets.get_mut(id).map(Resource::tags_mut),
             Volume::PREFIX => self.volumes.get_mut(id).map(Resource::tags_mut),
             Vpc::PREFIX => self.vpcs.get_mut(id).map(Resource::tags_mut),
@@ -146,6 +149,7 @@ impl State {
             SecurityGroup::PREFIX => self.security_groups.get(id).map(Resource::region),
             Rule::PREFIX => self.region_of(self.group_of_rule(id)?),
             Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
+            SpotRequest::PREFIX => self.spot_requests.get(id).map(Resource::region),
             Subnet::PREFIX => self.subnets.get(id).map(Resource::region),
             Volume::PREFIX => self.volumes.get(id).map(Resource::region),
             Vpc::PREFIX => self.vpcs.get(id).map(Resource::region),
@@ -188,6 +192,7 @@ impl State {
             .chain(of(&self.key_pairs, region))
             .chain(of(&self.security_groups, region))
             .chain(of(&self.snapshots, region))
+            .chain(of(&self.spot_requests, region))
             .chain(of(&self.subnets, region))
             .chain(of(&self.connect_endpoints, region))
             .chain(of(&self.volumes, region))

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use aws_sdk_ec2::types::ImageUsageResourceTypeRequest;
+use aws_sdk_ec2::types::{
+    ImageUsageResourceTypeRequest, InstanceMarketOptionsRequest, InstanceType, MarketType,
+};
 use local_ec2::{ActionReference, ImageUse, Request, reference};
 
 use crate::actions::create_security_group::create;
@@ -149,6 +151,10 @@ async fn every_describe_that_pages_cuts_after_as_many_as_it_is_told() {
         let create = bench.client.create_instance_connect_endpoint().subnet_id(&subnet);
         create.send().await.unwrap();
     }
+    let market = InstanceMarketOptionsRequest::builder().market_type(MarketType::Spot).build();
+    let run = bench.client.run_instances().image_id(bench.base().await).min_count(6).max_count(6);
+    let run = run.instance_type(InstanceType::T3Micro).instance_market_options(market);
+    run.send().await.unwrap();
     // There is one VPC, so there is never more of these; and references are those of an image.
     let single = ["DescribeVpcs", "DescribeImageReferences"];
     let paged =

@@ -20,6 +20,7 @@ mod backup;
 mod image;
 pub(crate) mod name;
 pub(crate) mod request;
+mod spot;
 mod stop;
 mod trial;
 
@@ -42,6 +43,7 @@ use crate::model::facts::ImageFacts;
 use crate::model::fingerprint::fingerprint;
 use crate::model::fleet::{Fleet, Mode};
 use crate::model::id::{AmiId, InstanceId};
+use crate::model::launch_spec::LaunchSpec;
 use crate::model::other_source::other_source;
 use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Adopted, Takeover};
@@ -77,6 +79,7 @@ pub async fn bake(request: BakeRequest<'_>) -> Result<Option<Baked>, FailedIn> {
         durations: Vec::new(),
         login: None,
         variables: None,
+        interruptions: 0,
         current: None,
         undo: Undo::new(request.context.holdings.clone()),
         request: &request,
@@ -109,6 +112,8 @@ struct Bake<'a> {
     login: Option<KeptLogin>,
     /// The variables of the template's scripts, once they were read.
     variables: Option<ScriptEnv>,
+    /// How often EC2 has taken the builder back.
+    interruptions: u32,
     /// The template's current AMI when the bake began.
     current: Option<AmiId>,
     undo: Undo,
@@ -166,12 +171,7 @@ impl<'a> Bake<'a> {
                 self.adopt_machine(id, bake).await?;
                 self.image_of(provisioned, plan).await?
             }
-            None => {
-                let started = self.launch(plan).await?;
-                let provisioned = self.provision(started, plan).await?;
-                self.mark(&provisioned).await?;
-                self.image_of(provisioned, plan).await?
-            }
+            None => self.build(plan).await?,
         };
         let promoted = self.prove_and_promote(&image, plan).await?;
         let previous = self.current.clone().filter(|_| promoted);
@@ -277,7 +277,7 @@ impl<'a> Bake<'a> {
             site: self.site(),
             marks: &self.marks,
             image,
-            spec: template.launch.clone(),
+            spec: LaunchSpec { spot: self.spot(), ..template.launch.clone() },
             name: format!("amiable {}", plan.name),
             stage: if is_trial { resume::TRIAL } else { resume::BUILDING },
             tags: tags::of([(tags::RECIPE, plan.recipe.clone())]),

@@ -37,6 +37,7 @@ mod describe_regions;
 mod describe_security_group_rules;
 mod describe_security_groups;
 mod describe_snapshots;
+mod describe_spot_instance_requests;
 mod describe_subnets;
 mod describe_tags;
 mod describe_volumes;

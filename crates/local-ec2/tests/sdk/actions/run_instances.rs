@@ -1,9 +1,12 @@
 //! RunInstances.
 
+use local_ec2::{Reply, Request};
+
 use crate::bench::{Bench, code, tagged};
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, InstanceNetworkInterfaceSpecification, InstanceType,
-    Placement, ResourceType, Tenancy, VolumeType,
+    BlockDeviceMapping, EbsBlockDevice, InstanceInterruptionBehavior, InstanceLifecycleType,
+    InstanceMarketOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceType, MarketType,
+    Placement, ResourceType, SpotInstanceType, SpotMarketOptions, Tenancy, VolumeType,
 };
 
 #[tokio::test]
@@ -267,4 +270,60 @@ async fn further_volumes_stay_unless_asked_otherwise_and_an_image_can_leave_them
     let left: Vec<_> = volumes.volumes().iter().map(|it| it.size()).collect();
     assert_eq!(left, [Some(20)], "that it goes must be said");
     bench.wait_for_state(&bench.launch(&image).await, "running").await;
+}
+
+#[tokio::test]
+async fn a_spot_instance_is_told_as_one_and_is_not_stopped() {
+    let bench = Bench::new().await;
+    let base = bench.base().await;
+    let run = |market: InstanceMarketOptionsRequest| {
+        let request = bench.client.run_instances().image_id(&base).min_count(1).max_count(1);
+        let tags = tagged(ResourceType::SpotInstancesRequest, "a", "b");
+        let request = request.instance_type(InstanceType::T3Micro).tag_specifications(tags);
+        request.instance_market_options(market).send()
+    };
+    let market = |options: SpotMarketOptions| {
+        let market = InstanceMarketOptionsRequest::builder().market_type(MarketType::Spot);
+        market.spot_options(options).build()
+    };
+    let options = SpotMarketOptions::builder;
+    for (market, expected) in [
+        (market(options().max_price("free").build()), "InvalidParameterValue"),
+        (market(options().spot_instance_type(SpotInstanceType::Persistent).build()), "Unsupported"),
+        (
+            market(
+                options()
+                    .instance_interruption_behavior(InstanceInterruptionBehavior::Stop)
+                    .build(),
+            ),
+            "InvalidParameterCombination",
+        ),
+        (
+            InstanceMarketOptionsRequest::builder().market_type(MarketType::CapacityBlock).build(),
+            "InvalidParameterValue",
+        ),
+    ] {
+        assert_eq!(code(run(market).await), expected);
+    }
+    let answer = run(market(options().max_price("0.05").build())).await.unwrap();
+    let instance = &answer.instances()[0];
+    assert_eq!(instance.instance_lifecycle(), Some(&InstanceLifecycleType::Spot));
+    let (id, request) =
+        (instance.instance_id().unwrap(), instance.spot_instance_request_id().unwrap());
+    bench.wait_for_state(id, "running").await;
+    let stop = || bench.client.stop_instances().instance_ids(id).send();
+    assert_eq!(code(stop().await), "UnsupportedOperation");
+    let image = bench.image_of(id, "of-spot").await;
+    bench.wait_for_image(&image, "available").await;
+    assert_eq!(bench.instance(id).await.state().unwrap().name().unwrap().as_str(), "running");
+    let plain = bench.running_instance().await;
+    let refused = Request::Interrupt(plain.clone());
+    assert!(matches!(bench.control(refused).await, Reply::Failed(_)));
+    assert!(matches!(bench.control(Request::Interrupt(id.to_owned())).await, Reply::Interrupted));
+    bench.wait_for_state(id, "terminated").await;
+    let ended = bench.instance(id).await;
+    let reason = ended.state_reason().unwrap();
+    assert_eq!(reason.code(), Some("Server.SpotInstanceTermination"));
+    let tags = bench.client.describe_tags().send().await.unwrap();
+    assert!(tags.tags().iter().any(|it| it.resource_id() == Some(request)), "{tags:?}");
 }
