@@ -42,6 +42,7 @@ impl Imported {
             layer: Some(self.layer),
             region: String::new(),
             kms_key: None,
+            users: Vec::new(),
             tags: Tags::new(),
         });
         let mapping = ImageMapping {

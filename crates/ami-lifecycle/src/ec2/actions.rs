@@ -77,6 +77,9 @@ macro_rules! for_each_action {
                 ec2.describe_security_group_rules());
             "ec2" DescribeSecurityGroups Reads READS [Prune Report Sweep] (|ec2, _at|
                 ec2.describe_security_groups());
+            "ec2" DescribeSnapshotAttribute Reads READS [] (|ec2, _at|
+                ec2.describe_snapshot_attribute().snapshot_id(NO_SNAPSHOT)
+                    .attribute(SnapshotAttributeName::CreateVolumePermission));
             "ec2" DescribeSnapshots Reads READS [Bake Delete Prune Report Sweep] (|ec2, _at|
                 ec2.describe_snapshots().owner_ids("self"));
             "ec2" DescribeSubnets Reads READS [] (|ec2, _at| ec2.describe_subnets());
@@ -114,6 +117,12 @@ macro_rules! for_each_action {
             "ec2" ModifyLaunchTemplate Changes WRITES [] (|ec2, _at|
                 ec2.modify_launch_template().launch_template_id(NO_LAUNCH_TEMPLATE)
                     .default_version("1"));
+            "ec2" ModifySnapshotAttribute Changes FREQUENT [] (|ec2, _at| {
+                let nobody = CreateVolumePermission::builder().user_id("000000000000").build();
+                let nobody = CreateVolumePermissionModifications::builder().remove(nobody).build();
+                ec2.modify_snapshot_attribute().snapshot_id(NO_SNAPSHOT)
+                    .create_volume_permission(nobody)
+            });
             "ec2" RestoreImageFromRecycleBin Changes WRITES [Restore] (|ec2, _at|
                 ec2.restore_image_from_recycle_bin().image_id(NO_IMAGE));
             "ec2" RestoreSnapshotFromRecycleBin Changes WRITES [Restore] (|ec2, _at|

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
-    ImageAttributeName, ImageUsageResourceTypeRequest, LaunchPermission,
-    LaunchPermissionModifications, RequestLaunchTemplateData, Tag,
+    CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName,
+    ImageUsageResourceTypeRequest, LaunchPermission, LaunchPermissionModifications,
+    RequestLaunchTemplateData, SnapshotAttributeName, Tag,
 };
 
 use crate::ec2::action::Action;

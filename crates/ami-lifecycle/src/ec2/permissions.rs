@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{
-    AttributeValue, ImageAttributeName, LaunchPermission, LaunchPermissionModifications,
-    PermissionGroup,
+    AttributeValue, CreateVolumePermission, CreateVolumePermissionModifications,
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup,
+    SnapshotAttributeName,
 };
 use jiff::Timestamp;
 
@@ -119,6 +120,44 @@ impl Cloud {
     pub(crate) async fn unprotect(&self, id: &str) -> Result<(), CloudError> {
         let request = self.ec2.disable_image_deregistration_protection().image_id(id);
         self.call(Action::DisableImageDeregistrationProtection, &id, request.send()).await.map(drop)
+    }
+
+    /// The accounts that may make volumes of a snapshot.
+    pub(crate) async fn snapshot_users(&self, id: &str) -> Result<BTreeSet<String>, CloudError> {
+        let request = self.ec2.describe_snapshot_attribute().snapshot_id(id);
+        let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
+        let answer = self
+            .call_until_seen(Action::DescribeSnapshotAttribute, id, async || {
+                request.clone().send().await
+            })
+            .await?;
+        let users = answer.create_volume_permissions.unwrap_or_default().into_iter();
+        Ok(users.filter_map(|it| it.user_id).collect())
+    }
+
+    /// Lets some accounts make volumes of a snapshot, and others no more.
+    pub(crate) async fn change_snapshot_users(
+        &self,
+        id: &str,
+        add: &[&String],
+        remove: &[&String],
+    ) -> Result<(), CloudError> {
+        if add.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        let list = |users: &[&String]| {
+            let user = |id: &&String| CreateVolumePermission::builder().user_id(*id).build();
+            (!users.is_empty()).then(|| users.iter().map(user).collect::<Vec<_>>())
+        };
+        let change = CreateVolumePermissionModifications::builder();
+        let change = change.set_add(list(add)).set_remove(list(remove)).build();
+        let request =
+            self.ec2.modify_snapshot_attribute().snapshot_id(id).create_volume_permission(change);
+        self.call_until_seen(Action::ModifySnapshotAttribute, (&id, &add, &remove), async || {
+            request.clone().send().await
+        })
+        .await
+        .map(drop)
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) const PROTECTION: &str = "deregistration_protection";
 /// The key of those that it is shared with.
 pub(crate) const SHARING: &str = "share_with";
 
+/// The key of those that its snapshots are shared with.
+pub(crate) const SNAPSHOT_USERS: &str = "snapshot_users";
+
 /// What a template wants of its AMIs besides their contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Distribution {
@@ -25,6 +28,8 @@ pub struct Distribution {
     pub destinations: Vec<Destination>,
     /// Who may launch them besides the account that bakes.
     pub share_with: BTreeSet<Principal>,
+    /// The accounts that may make volumes of their snapshots, by number.
+    pub snapshot_users: BTreeSet<String>,
     /// Whether their disks are encrypted, and how; as the base's are without it.
     pub encrypt: Option<Encryption>,
     /// How old they are when EC2 begins to call them deprecated.
@@ -124,11 +129,12 @@ impl Distribution {
         changed_of(record, self.terms())
     }
 
-    fn terms(&self) -> [(&'static str, String); 3] {
+    fn terms(&self) -> [(&'static str, String); 4] {
         let shared: Vec<String> = self.share_with.iter().map(ToString::to_string).collect();
         let age = self.deprecate_after.map(|age| age.as_secs().to_string());
         [
             (SHARING, shared.join(" ")),
+            (SNAPSHOT_USERS, Vec::from_iter(self.snapshot_users.iter().cloned()).join(" ")),
             ("deprecate_after", age.unwrap_or_default()),
             (PROTECTION, if self.protect { "true".into() } else { String::new() }),
         ]

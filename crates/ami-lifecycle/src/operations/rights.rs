@@ -113,6 +113,9 @@ impl Operation {
                 Action::EnableImage,
                 Action::EnableImageDeprecation,
             ]);
+            if any(|it| !it.distribution.snapshot_users.is_empty()) {
+                actions.extend(SNAPSHOT_SHARING);
+            }
             if any(|it| !it.distribution.share_with.is_empty()) {
                 actions.extend([Action::DescribeImageAttribute, Action::ModifyImageAttribute]);
             }
@@ -124,6 +127,10 @@ impl Operation {
         actions
     }
 }
+
+/// What shares snapshots.
+const SNAPSHOT_SHARING: [Action; 2] =
+    [Action::DescribeSnapshotAttribute, Action::ModifySnapshotAttribute];
 
 /// The consumers of templates, in all of their regions.
 fn all_consumers(templates: &[Template]) -> impl Iterator<Item = &Consumer> + Clone {
@@ -183,6 +190,9 @@ impl Operation {
         }
         // A policy is of the configuration as it is: to take a term back, its rights are still
         // needed when the configuration does not name it any more.
+        if distributes && any(|it| !it.distribution.snapshot_users.is_empty()) {
+            actions.extend(SNAPSHOT_SHARING);
+        }
         if distributes && any(|it| !it.distribution.share_with.is_empty()) {
             actions.extend([Action::DescribeImageAttribute, Action::ModifyImageAttribute]);
         }

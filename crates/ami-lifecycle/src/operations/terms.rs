@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ec2::client::Cloud;
 use crate::ec2::error::CloudError;
 use crate::model::ami::Ami;
-use crate::model::distribution::{Distribution, Principal};
+use crate::model::distribution::{Distribution, Principal, SNAPSHOT_USERS};
 use crate::model::tags::{self, Tags};
 
 /// EC2 refuses a deprecation in the past: one that is overdue is asked for as soon as may be.
@@ -34,6 +34,14 @@ pub(crate) async fn settle(
     for key in &changed {
         match key.as_str() {
             "share_with" => share(cloud, &ami.ami, &wanted.share_with).await?,
+            SNAPSHOT_USERS => {
+                for snapshot in &ami.snapshots {
+                    let now = cloud.snapshot_users(snapshot).await?;
+                    let add: Vec<&String> = wanted.snapshot_users.difference(&now).collect();
+                    let remove: Vec<&String> = now.difference(&wanted.snapshot_users).collect();
+                    cloud.change_snapshot_users(snapshot, &add, &remove).await?;
+                }
+            }
             "deprecate_after" => match deprecation(ami, wanted, Timestamp::now()) {
                 Some(at) => cloud.deprecate(&ami.ami, at).await?,
                 None => cloud.undeprecate(&ami.ami).await?,

@@ -45,6 +45,7 @@ async fn what_is_changed_or_ended_is_done_when_ec2_says_true() {
         recorded!("DisableImage"),
         recorded!("EnableImage"),
         recorded!("ModifyImageAttribute"),
+        recorded!("ModifySnapshotAttribute"),
         recorded!("RestoreImageFromRecycleBin"),
         recorded!("RestoreSnapshotFromRecycleBin"),
     ])
@@ -64,6 +65,9 @@ async fn what_is_changed_or_ended_is_done_when_ec2_says_true() {
     cloud.enable(OWN_IMAGE).await.unwrap();
     let account = Principal::Account("444455556666".into());
     cloud.change_sharing(OWN_IMAGE, &[&account], &[]).await.unwrap();
+    cloud.require_imds_v2(OWN_IMAGE).await.unwrap();
+    let account = "444455556666".to_owned();
+    cloud.change_snapshot_users("snap-0f2a4c6e8b0d1f3a5", &[&account], &[]).await.unwrap();
     assert!(cloud.restore_snapshot("snap-0f2a4c6e8b0d1f3a5").await.unwrap());
     cloud.restore_image(OWN_IMAGE).await.unwrap();
 }
@@ -88,6 +92,14 @@ async fn who_may_launch_an_image_is_read() {
     let names: Vec<String> = shared.iter().map(ToString::to_string).collect();
     let organization = "arn:aws:organizations::123456789012:organization/o-123example";
     assert_eq!(names, ["444455556666", organization, "everybody"]);
+}
+
+/// Accounts; that it is public is nothing that amiable changes.
+#[tokio::test]
+async fn who_may_make_volumes_of_a_snapshot_is_read() {
+    let cloud = answers(&[recorded!("DescribeSnapshotAttribute")]).await;
+    let users = cloud.snapshot_users("snap-0f2a4c6e8b0d1f3a5").await.unwrap();
+    assert_eq!(users.into_iter().collect::<Vec<String>>(), ["444455556666"]);
 }
 
 #[tokio::test]

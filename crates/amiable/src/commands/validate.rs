@@ -182,13 +182,24 @@ fn facts(config: &Config, template: &Template) -> Facts {
 
 /// Where the AMIs are, and on what terms.
 fn distribution(template: &Template) -> Facts {
-    let Distribution { first, destinations, share_with, encrypt, deprecate_after, protect } =
-        &template.distribution;
+    let Distribution {
+        first,
+        destinations,
+        share_with,
+        snapshot_users,
+        encrypt,
+        deprecate_after,
+        protect,
+    } = &template.distribution;
     let mut facts = Facts::new();
     let regions = first.iter().chain(destinations.iter().map(|it| &it.region));
     let regions: Vec<&str> = regions.map(String::as_str).collect();
     if !regions.is_empty() {
         facts.push(("regions", regions.join(", ")));
+    }
+    if !snapshot_users.is_empty() {
+        let users: Vec<String> = snapshot_users.iter().cloned().collect();
+        facts.push(("snapshot users", users.join(", ")));
     }
     if !share_with.is_empty() {
         let shared: Vec<String> = share_with.iter().map(ToString::to_string).collect();

@@ -22,12 +22,15 @@ impl<'a> TemplateReader<'_, 'a> {
     pub(super) fn distribution(&self, consumers: Vec<Placed<'a>>) -> (Distribution, Vec<Consumer>) {
         let regions = self.regions();
         let share_with = self.share_with();
-        let encrypt = self.encrypt(&regions, !share_with.is_empty());
+        let snapshot_users = self.snapshot_users();
+        let is_shared = !share_with.is_empty() || !snapshot_users.is_empty();
+        let encrypt = self.encrypt(&regions, is_shared);
         let (here, destinations) = self.by_region(&regions, consumers);
         let distribution = Distribution {
             first: regions.first().map(|region| region.value.to_owned()),
             destinations,
             share_with,
+            snapshot_users,
             encrypt,
             deprecate_after: self.deprecate_after(),
             protect: self
@@ -75,6 +78,17 @@ impl<'a> TemplateReader<'_, 'a> {
             }
         };
         all.into_iter().filter_map(read).collect()
+    }
+
+    fn snapshot_users(&self) -> BTreeSet<String> {
+        let all = self.of("snapshot_users").strings("snapshot_users").unwrap_or_default();
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|it| it.is_ascii_digit());
+        for bad in all.iter().filter(|it| !is_account(it.value)) {
+            let message = format!("`{}` is not an account id", bad.value);
+            let hint = "an account id has 12 digits and is written in quotes";
+            self.mistakes.add(bad.span.clone(), message, Some(hint.into()));
+        }
+        all.into_iter().map(|it| it.value.to_owned()).collect()
     }
 
     fn encrypt(&self, regions: &[At<&str>], is_shared: bool) -> Option<Encryption> {

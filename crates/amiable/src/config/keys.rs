@@ -504,6 +504,14 @@ static TEMPLATE_KEYS: &[Key] = &[
         "Accounts, organizations and organizational units (by ARN) that may use the AMI.",
     ),
     key(
+        "snapshot_users",
+        Texts,
+        Means("nobody"),
+        "[\"123456789012\"]",
+        "Accounts that may create volumes from the AMI's snapshots.",
+    )
+    .since("0.2"),
+    key(
         "encrypt",
         OneOf(&[Bool, Text, Map(&Text)]),
         Means("as the base is"),

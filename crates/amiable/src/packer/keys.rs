@@ -71,7 +71,7 @@ pub(crate) static KEYS: &[Row] = &[
     ("deprecate_at", Not, "`deprecate_after`, which counts from the AMI's creation"),
     ("snapshot_tags", Own, "snapshots have the AMI's tags"),
     ("snapshot_tag", Own, "snapshots have the AMI's tags"),
-    ("snapshot_users", Not, "only the AMI is shared: `share_with`"),
+    ("snapshot_users", Taken, "`snapshot_users`"),
     ("snapshot_groups", Not, "amiable makes no snapshot public"),
     ("deregistration_protection", Taken, "`deregistration_protection`"),
     ("skip_create_ami", Not, "`amiable create --no-ami` does that for one bake"),

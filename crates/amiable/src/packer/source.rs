@@ -87,6 +87,7 @@ impl Source<'_> {
             "ami_name" => self.name(value),
             "ami_description" => self.text("description", value),
             "ami_users" | "ami_org_arns" | "ami_ou_arns" => self.share(),
+            "snapshot_users" => self.list("snapshot_users", value),
             "ami_regions" => self.regions(value),
             "tags" | "tag" => self.tags("metadata", &["tags", "tag"]),
             _ if RUN_TAGS.contains(&key) => self.tags("run_tags", &RUN_TAGS),

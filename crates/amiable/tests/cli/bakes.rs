@@ -410,3 +410,47 @@ fn a_base_is_found_by_its_tags() {
     farm.edit("amiable.toml", "owner = \"self\", tags", "tags");
     assert!(farm.amiable(&["validate"]).contains("`base` needs `owner`"));
 }
+
+/// As with all terms, the current AMI follows the configuration without a bake.
+#[test]
+fn snapshots_are_shared_as_the_template_says() {
+    let farm = Farm::with_example(&[]);
+    let more = "[template.agent]\nsnapshot_users = [\"123456789012\"]\nregions = [\"us-east-1\", \"eu-west-1\"]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", more);
+    farm.stdout(&["create", "agent", "-q"]);
+    let users = |region: &str| {
+        let query = "ec2 describe-images --owners self --filters Name=tag:amiable:template,Values=agent \
+                     --query Images[0].BlockDeviceMappings[0].Ebs.SnapshotId";
+        let snapshot = crate::regions::aws(&farm, region, query);
+        let query = format!(
+            "ec2 describe-snapshot-attribute --attribute createVolumePermission --snapshot-id {} \
+             --query CreateVolumePermissions[].UserId",
+            snapshot.trim()
+        );
+        crate::regions::aws(&farm, region, &query).trim().to_owned()
+    };
+    assert_eq!(
+        (users("us-east-1"), users("eu-west-1")),
+        ("123456789012".into(), "123456789012".into())
+    );
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    farm.edit(
+        "amiable.toml",
+        "snapshot_users = [\"123456789012\"]",
+        "snapshot_users = [\"210987654321\"]",
+    );
+    assert!(farm.amiable(&["plan"]).contains("snapshot_users"), "{}", farm.amiable(&["plan"]));
+    farm.stdout(&["update", "--all", "-q"]);
+    assert_eq!(users("eu-west-1"), "210987654321");
+    farm.edit(
+        "amiable.toml",
+        "snapshot_users = [\"210987654321\"]",
+        "snapshot_users = [\"me\"]\nencrypt = true",
+    );
+    let mistakes = farm.amiable(&["validate"]);
+    assert!(mistakes.contains("`me` is not an account id"), "{mistakes}");
+    assert!(
+        mistakes.contains("encrypted with the account's own key cannot be shared"),
+        "{mistakes}"
+    );
+}

@@ -29,6 +29,7 @@ mod recycle_bin;
 mod register_image;
 mod security_groups;
 mod security_rules;
+mod snapshot_attributes;
 mod snapshots;
 mod spot;
 mod subnets;
@@ -140,6 +141,7 @@ actions! {
     "DescribeRegions" => places::DescribeRegions,
     "DescribeSecurityGroupRules" => security_rules::DescribeSecurityGroupRules,
     "DescribeSecurityGroups" => security_groups::DescribeSecurityGroups,
+    "DescribeSnapshotAttribute" => snapshot_attributes::DescribeSnapshotAttribute,
     "DescribeSnapshots" => snapshots::DescribeSnapshots,
     "DescribeSpotInstanceRequests" => spot::DescribeSpotInstanceRequests,
     "DescribeSubnets" => subnets::DescribeSubnets,
@@ -161,12 +163,14 @@ actions! {
     "ListSnapshotsInRecycleBin" => recycle_bin::ListSnapshotsInRecycleBin,
     "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,
     "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
+    "ModifySnapshotAttribute" => snapshot_attributes::ModifySnapshotAttribute,
     "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
     "RegisterImage" => register_image::RegisterImage,
     "ReplaceImageCriteriaInAllowedImagesSettings" =>
         allowed_images::ReplaceImageCriteriaInAllowedImagesSettings,
     "ResetImageAttribute" => image_attributes::ResetImageAttribute,
+    "ResetSnapshotAttribute" => snapshot_attributes::ResetSnapshotAttribute,
     "RestoreImageFromRecycleBin" => recycle_bin::RestoreImageFromRecycleBin,
     "RestoreSnapshotFromRecycleBin" => recycle_bin::RestoreSnapshotFromRecycleBin,
     "RevokeSecurityGroupEgress" => security_rules::RevokeSecurityGroupEgress,

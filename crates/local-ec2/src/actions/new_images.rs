@@ -206,6 +206,7 @@ impl CreateImage {
                 layer: None,
                 region: region.to_owned(),
                 kms_key,
+                users: Vec::new(),
                 tags: self.snapshot_tags.clone(),
             };
             mappings.push(ImageMapping {
@@ -370,6 +371,7 @@ impl CopyImage {
                     "Copied for DestinationAmi {id} from SourceAmi {} for SourceSnapshot {}.",
                     source.id, mapping.snapshot_id
                 ),
+                users: Vec::new(),
                 tags: self.snapshot_tags.clone(),
                 ..snapshot
             };

@@ -140,6 +140,7 @@ impl Action for CreateSnapshot {
                 layer: None,
                 region: call.region.clone(),
                 kms_key: volume.kms_key.clone(),
+                users: Vec::new(),
                 tags: self.tags,
             };
             state.snapshots.insert(snapshot.clone());

@@ -69,6 +69,9 @@ pub(crate) struct Snapshot {
     /// The KMS key that it counts as encrypted with.
     #[serde(default)]
     pub(crate) kms_key: Option<String>,
+    /// Other accounts that may make volumes of it.
+    #[serde(default)]
+    pub(crate) users: Vec<String>,
     pub(crate) tags: Tags,
 }
 

@@ -45,6 +45,7 @@ mod tests {
             layer: Some(layer.into()),
             region: String::new(),
             kms_key: None,
+            users: Vec::new(),
             tags: Tags::new(),
         }
     }
