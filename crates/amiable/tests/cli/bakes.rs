@@ -330,7 +330,7 @@ fn mistakes_of_volumes_are_told_at_once() {
 /// They are on all that a bake starts, and not on its AMI; the builder may have another name.
 #[test]
 fn run_tags_are_on_what_a_bake_starts() {
-    let farm = Farm::with_example(&["--delays", "stopped=3s"]);
+    let farm = Farm::with_example(&["--delays", "stopped=6s"]);
     let tags = "[template.agent]\nrun_tags = { cost-center = \"ci\", Name = \"builder\" }\n";
     farm.edit("amiable.toml", "[template.agent]\n", tags);
     let mut bake = farm.spawn(&["create", "agent"]);
@@ -343,6 +343,10 @@ fn run_tags_are_on_what_a_bake_starts() {
         let told = tags(what);
         assert!(told.contains("cost-center\tci") && told.contains("Name\tbuilder"), "{told}");
     }
+    let interface = aws(
+        "ec2 describe-tags --filters Name=resource-type,Values=network-interface --query Tags[].Value",
+    );
+    assert!(interface.contains("ci") && interface.contains("agent"), "{interface}");
     assert!(bake.wait().unwrap().success());
     let told = tags(
         "images --owners self --filters Name=tag:amiable:template,Values=agent --query Images",

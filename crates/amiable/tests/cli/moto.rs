@@ -290,3 +290,70 @@ fn an_ami_is_distributed_to_another_region() {
     all.push(moto.amiable(&["rollback", "agent", "--to", "1", "--output", "json"]));
     insta::assert_snapshot!(all.join("\n"));
 }
+
+/// What a bake asks RunInstances for, as another implementation understands it. moto starts no machine
+/// that could be logged in to, so the bake ends there, and leaves its instance to be looked at.
+#[test]
+fn all_keys_of_a_launch_are_understood_elsewhere() {
+    let moto = Moto::new();
+    let subnet = moto.aws("ec2 describe-subnets --query Subnets[0].SubnetId");
+    let group =
+        moto.aws("ec2 create-security-group --group-name ci --description x --query GroupId");
+    moto.aws(&format!("ec2 create-tags --resources {subnet} {group} --tags Key=for,Value=ci"));
+    moto.farm.edit(
+        "amiable.toml",
+        "{ owner = \"self\", name = \"debian-*\" }",
+        "{ owner = \"099720109477\", name = \"ubuntu/images/*\" }",
+    );
+    let keys = "[template.agent]\n\
+                instance_type = [\"m7i.large\", \"m5.large\"]\n\
+                subnet = { tags = { for = \"ci\" } }\n\
+                security_groups = { tags = { for = \"ci\" } }\n\
+                volume = { size = 20, type = \"gp3\", iops = 4000, throughput = 250 }\n\
+                volumes = [{ device = \"/dev/sdf\", size = 5, type = \"gp3\", keep = false }]\n\
+                run_tags = { cost-center = \"ci\" }\n\
+                hop_limit = 2\nimds_support = \"v2.0\"\nsnapshot_users = [\"123456789012\"]\n\
+                timeouts = { boot = \"3s\" }\n";
+    moto.farm.edit("amiable.toml", "[template.agent]\n", keys);
+    let failed = moto.amiable(&["create", "agent", "--on-failure", "keep"]);
+    assert!(failed.contains("no login at") && failed.contains("kept as requested"), "{failed}");
+    let instance = "ec2 describe-instances --query Reservations[].Instances[0]";
+    let told = moto.aws(&format!(
+        "{instance}.[InstanceType,SubnetId==`{subnet}`,SecurityGroups[0].GroupId==`{group}`,\
+         MetadataOptions.HttpTokens,MetadataOptions.HttpPutResponseHopLimit]"
+    ));
+    assert_eq!(told, "m7i.large\tTrue\tTrue\trequired\t2");
+    let tags = "ec2 describe-tags --filters Name=resource-type,Values=instance \
+                --query Tags[?Key==`cost-center`||Key==`amiable:template`].Value";
+    let tags = moto.aws(tags);
+    assert!(tags.contains("agent") && tags.contains("ci"), "{tags}");
+    let volumes = moto.aws(
+        "ec2 describe-volumes --filters Name=tag:cost-center,Values=ci --query \
+         sort_by(Volumes,&Size)[].[Size,VolumeType]",
+    );
+    // moto forgets what IOPS were asked for.
+    assert_eq!(volumes, "5\tgp3\n20\tgp3");
+}
+
+/// A role is assumed by the AWS profile that `[cloud]` names: nothing else says so.
+#[test]
+fn a_role_is_assumed_by_the_profile() {
+    let moto = Moto::new();
+    let profiles = format!(
+        "[profile base]\naws_access_key_id = testing\naws_secret_access_key = testing\n\
+         [profile baker]\nrole_arn = arn:aws:iam::123456789012:role/baker\nsource_profile = base\n\
+         role_session_name = ci\nregion = us-east-1\nendpoint_url = {}\n",
+        moto.url
+    );
+    moto.farm.write("home/.aws/config", &profiles);
+    moto.farm.edit("amiable.toml", "[cloud]\n", "[cloud]\nprofile = \"baker\"\n");
+    let run = |args: &[&str]| {
+        let mut command = moto.farm.command("amiable", args);
+        command.env("AWS_ENDPOINT_URL_STS", &moto.url);
+        moto.farm.transcript(args, &command.output().unwrap())
+    };
+    let listed = run(&["list"]);
+    assert!(listed.contains("no AMIs in namespace"), "{listed}");
+    let doctor = run(&["doctor", "list"]);
+    assert!(doctor.contains("assumed-role/baker/ci"), "{doctor}");
+}

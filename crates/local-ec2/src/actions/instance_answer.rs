@@ -41,7 +41,7 @@ pub(super) fn values(state: &State, instance: &Instance, filter: &str) -> Option
             "instance-type" => instance.instance_type.clone(),
             "metadata-options.http-tokens" => tokens(instance).into(),
             "monitoring-state" => monitoring(instance).into(),
-            "network-interface.network-interface-id" => interface_id(instance, "eni"),
+            "network-interface.network-interface-id" => instance.interface_id("eni"),
             "platform-details" => PLATFORM.into(),
             "private-dns-name" | "network-interface.private-dns-name" => {
                 network::private_dns_name(instance.address)
@@ -189,12 +189,6 @@ fn boot_mode(instance: &Instance) -> &'static str {
     }
 }
 
-/// The id of the one network interface, or its attachment: what is behind its instance's.
-fn interface_id(instance: &Instance, prefix: &str) -> String {
-    let digits = instance.id.split_once('-').map_or("", |(_, digits)| digits);
-    format!("{prefix}-{digits}")
-}
-
 /// The one network interface, while the instance is not terminated.
 fn write_interfaces(xml: &mut Xml, state: &State, instance: &Instance) {
     let there = instance.state != InstanceState::Terminated;
@@ -209,7 +203,7 @@ fn write_interfaces(xml: &mut Xml, state: &State, instance: &Instance) {
         }
     };
     xml.list("networkInterfaceSet", there.then_some(()), |xml, ()| {
-        xml.text("networkInterfaceId", interface_id(instance, "eni"));
+        xml.text("networkInterfaceId", instance.interface_id("eni"));
         xml.text("interfaceType", "interface");
         xml.text("subnetId", &instance.subnet_id);
         xml.text("vpcId", network::VPC_ID);
@@ -222,7 +216,7 @@ fn write_interfaces(xml: &mut Xml, state: &State, instance: &Instance) {
         xml.text("sourceDestCheck", instance.options.source_dest_check);
         write_groups(xml, state, instance);
         xml.node("attachment", |xml| {
-            xml.text("attachmentId", interface_id(instance, "eni-attach"));
+            xml.text("attachmentId", instance.interface_id("eni-attach"));
             xml.text("deviceIndex", 0);
             xml.text("networkCardIndex", 0);
             xml.text("status", "attached");

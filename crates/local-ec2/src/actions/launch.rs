@@ -254,6 +254,7 @@ impl RunInstances {
                 rebooting: false,
                 termination_protected: self.termination_protected,
                 tags_in_metadata: self.metadata.tags,
+                interface_tags: self.tags.get("network-interface").cloned().unwrap_or_default(),
                 spot_request: spot_request.as_ref().map(|it| it.id.clone()),
                 options: InstanceOptions {
                     architecture: image.architecture.clone(),

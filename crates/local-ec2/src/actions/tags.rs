@@ -1,5 +1,7 @@
 //! Tags.
 
+use std::borrow::Cow;
+
 use super::query::Page;
 use crate::actions::action::Action;
 use crate::actions::query::missing;
@@ -98,7 +100,7 @@ pub(super) struct DescribeTags {
 /// A tag of a resource, and an id for it by which pages are cut.
 struct Row<'a> {
     resource_type: &'static str,
-    resource_id: &'a str,
+    resource_id: Cow<'a, str>,
     key: &'a str,
     value: &'a str,
     id: String,
@@ -123,7 +125,7 @@ impl Action for DescribeTags {
                 let passes = matches(&self.filters, &Tags::new(), |name| {
                     let text = match name {
                         "key" => key,
-                        "resource-id" => resource_id,
+                        "resource-id" => resource_id.as_ref(),
                         "resource-type" => resource_type,
                         "value" => value,
                         _ => return None,
@@ -137,7 +139,7 @@ impl Action for DescribeTags {
             }
             let (rows, token) = self.page.cut(rows.iter().collect(), |row| &row.id)?;
             xml.list("tagSet", rows, |xml, row| {
-                xml.text("resourceId", row.resource_id);
+                xml.text("resourceId", &row.resource_id);
                 xml.text("resourceType", row.resource_type);
                 xml.text("key", row.key);
                 xml.text("value", row.value);

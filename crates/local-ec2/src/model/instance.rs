@@ -166,12 +166,23 @@ pub(crate) struct Instance {
     /// Its metadata service tells its tags.
     #[serde(default)]
     pub(crate) tags_in_metadata: bool,
+    /// The tags of its network interface.
+    #[serde(default)]
+    pub(crate) interface_tags: Tags,
     /// The id of its Spot request; an On-Demand Instance has none.
     #[serde(default)]
     pub(crate) spot_request: Option<String>,
     #[serde(default)]
     pub(crate) options: InstanceOptions,
     pub(crate) tags: Tags,
+}
+
+impl Instance {
+    /// The id of its one network interface (`eni`), or its attachment: what is behind its own.
+    pub(crate) fn interface_id(&self, prefix: &str) -> String {
+        let digits = self.id.split_once('-').map_or("", |(_, digits)| digits);
+        format!("{prefix}-{digits}")
+    }
 }
 
 /// What is told of an instance, and, but for the token, makes no difference here.

@@ -1,5 +1,6 @@
 //! Everything that the endpoint remembers.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::allowed_images::AllowedImages;
@@ -177,17 +178,27 @@ impl State {
     pub(crate) fn tags_in<'s>(
         &'s self,
         region: &str,
-    ) -> Vec<(&'static str, &'s str, &'s str, &'s str)> {
+    ) -> Vec<(&'static str, Cow<'s, str>, &'s str, &'s str)> {
         fn of<'s, T: Resource>(
             table: &'s Table<T>,
             region: &str,
-        ) -> impl Iterator<Item = (&'static str, &'s str, &'s str, &'s str)> {
+        ) -> impl Iterator<Item = (&'static str, Cow<'s, str>, &'s str, &'s str)> {
             table.of_region(region).flat_map(|row| {
                 let tags = row.tags().iter();
-                tags.map(|(key, value)| (T::TYPE, row.id(), key.as_str(), value.as_str()))
+                tags.map(|(key, value)| (T::TYPE, row.id().into(), key.as_str(), value.as_str()))
             })
         }
-        of(&self.images, region)
+        // An interface is there as long as its instance.
+        let live = self.instances.of_region(region).filter(|it| it.terminated_at.is_none());
+        let interfaces = live.flat_map(|it| {
+            let tags = it.interface_tags.iter();
+            let id = it.interface_id("eni");
+            tags.map(move |(key, value)| {
+                ("network-interface", id.clone().into(), key.as_str(), value.as_str())
+            })
+        });
+        interfaces
+            .chain(of(&self.images, region))
             .chain(of(&self.instances, region))
             .chain(of(&self.key_pairs, region))
             .chain(of(&self.security_groups, region))
