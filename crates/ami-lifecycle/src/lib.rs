@@ -61,7 +61,9 @@ pub use crate::model::template::{
 };
 pub use crate::model::unreadable::UnreadableTag;
 pub use crate::model::variable::{Environment, Variable, check_variable};
-pub use crate::operations::adopt::{AdoptRequest, Adoption, NotAdopted, adopt_amis, plan_adoption};
+pub use crate::operations::adopt::{
+    AdoptRequest, Adoption, AdoptionPlan, NotAdopted, adopt_amis, plan_adoption,
+};
 pub use crate::operations::bake::bake;
 pub use crate::operations::bake::name::{check_name, next_name};
 pub use crate::operations::bake::request::{BakeRequest, Baked, Goal, OnFailure};

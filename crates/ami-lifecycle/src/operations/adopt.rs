@@ -99,17 +99,31 @@ pub enum NotAdopted {
     Cloud(#[from] CloudError),
 }
 
-/// Decides what each AMI is to become; the oldest first.
+/// What is to be adopted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdoptionPlan {
+    /// The AMIs, the oldest first.
+    pub adoptions: Vec<Adoption>,
+    /// Those that are the template's already.
+    pub done: Vec<AmiId>,
+}
+
+/// Decides what each AMI is to become.
 ///
 /// # Errors
 /// When one of them cannot be adopted, or what there is could not be looked up.
-pub async fn plan_adoption(request: &AdoptRequest<'_>) -> Result<Vec<Adoption>, NotAdopted> {
+pub async fn plan_adoption(request: &AdoptRequest<'_>) -> Result<AdoptionPlan, NotAdopted> {
     let AdoptRequest { cloud, namespace, template, amis, actor, .. } = *request;
     let account = cloud.identity().await?.account;
-    let mut images = Vec::new();
+    let (mut images, mut done) = (Vec::new(), Vec::new());
     for ami in amis {
         let image = cloud.shared_image(ami).await?;
         let image = image.ok_or_else(|| NotAdopted::Missing(ami.clone()))?;
+        let is = |key: &str, value: &str| image.tags.get(key).map(String::as_str) == Some(value);
+        if is(tags::NAMESPACE, &namespace.0) && is(tags::TEMPLATE, &template.name) {
+            done.push(ami.clone());
+            continue;
+        }
         check(&image, template, &account)?;
         images.push(image);
     }
@@ -119,7 +133,8 @@ pub async fn plan_adoption(request: &AdoptRequest<'_>) -> Result<Vec<Adoption>, 
     if let Some(busy) = resume::busy(&fleet, &machines, &template.name, actor.is_gone, now) {
         return Err(busy.into());
     }
-    Ok(decide(&fleet, template, images, now)?)
+    let adoptions = decide(&fleet, template, images, now)?;
+    Ok(AdoptionPlan { adoptions, done })
 }
 
 /// Whether an image can be the template's. Pure.
@@ -181,16 +196,17 @@ fn decide(
 /// When something has changed since `planned`, or a call failed. A repeat does what is left.
 pub async fn adopt_amis(
     request: &AdoptRequest<'_>,
-    planned: &[Adoption],
+    planned: &AdoptionPlan,
     mut told: impl FnMut(&Adoption),
 ) -> Result<(), NotAdopted> {
     let again = plan_adoption(request).await?;
-    for (one, other) in planned.iter().zip(&again) {
+    for (one, other) in planned.adoptions.iter().zip(&again.adoptions) {
         if one != other {
             return Err(NotAdopted::Changed(one.ami.clone()));
         }
     }
-    for adoption in &again {
+    // The newest first: it is current from then on, whatever becomes of the others.
+    for adoption in again.adoptions.iter().rev() {
         // The image's tags come last, in one write: with them it is a whole member of the fleet.
         let tags = tags_of(request, adoption);
         let snapshots = adoption.image.block_devices.iter().map(|it| it.snapshot.as_str());

@@ -1,6 +1,6 @@
 //! `amiable adopt`.
 
-use ami_lifecycle::{AdoptRequest, Adoption, NotAdopted};
+use ami_lifecycle::{AdoptRequest, Adoption, AdoptionPlan, NotAdopted};
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
@@ -61,10 +61,14 @@ pub(crate) async fn adopt(args: AdoptArgs, global: &Global, console: &Console) -
     };
     let planned = ami_lifecycle::plan_adoption(&request).await.map_err(failure)?;
     let name = &template.name;
-    if args.output == Output::Text || !args.dry_run {
-        planned.iter().for_each(|it| console.message(&text(name, it)));
+    let AdoptionPlan { adoptions, done } = &planned;
+    for ami in done {
+        console.message(&format!("{name}: {ami} is a generation of it already"));
     }
-    if !args.dry_run {
+    if args.output == Output::Text || !args.dry_run {
+        adoptions.iter().for_each(|it| console.message(&text(name, it)));
+    }
+    if !args.dry_run && !adoptions.is_empty() {
         confirm(console, args.yes, "Adopt?", "nothing was adopted")?;
         let told = |it: &Adoption| {
             if args.output == Output::Text {
@@ -74,7 +78,7 @@ pub(crate) async fn adopt(args: AdoptArgs, global: &Global, console: &Console) -
         ami_lifecycle::adopt_amis(&request, &planned, told).await.map_err(failure)?;
     }
     if args.output == Output::Json {
-        let all: Vec<Value> = planned.iter().map(|it| value(name, it)).collect();
+        let all: Vec<Value> = adoptions.iter().map(|it| value(name, it)).collect();
         console.result(&as_json(&all));
     }
     Ok(())

@@ -56,7 +56,10 @@ fn amis_of_others_are_adopted_and_then_kept_as_all_are() {
         assert!(list.contains(row), "{row}: {list}");
     }
     let again = farm.amiable(&[&adopt[..], &["--yes"]].concat());
-    assert!(again.contains("is an AMI of template agent in namespace ci already"), "{again}");
+    assert!(
+        again.contains("is a generation of it already") && again.contains("status: 0"),
+        "{again}"
+    );
     let info = farm.amiable(&["info", "agent"]);
     assert!(info.contains("adopted by ") && info.contains("Team"), "{info}");
 
@@ -97,7 +100,7 @@ fn what_cannot_be_adopted_is_refused() {
     let unknown = farm.amiable(&["adopt", &base, "--template", "agnt", "--yes"]);
     assert!(unknown.contains("did you mean `agent`?"), "{unknown}");
     let own = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
-    assert!(refused(&own).contains("is an AMI of template agent in namespace ci already"));
+    assert!(refused(&own).contains("is a generation of it already"));
     farm.edit("amiable.toml", "arch = \"x86_64\"", "arch = \"arm64\"");
     assert!(
         refused(&base).contains("is x86_64, and template agent needs arm64"),

@@ -28,7 +28,7 @@ pub(crate) struct Operation {
     pub(crate) interrupted_at: Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 19] = [
+const OPERATIONS: [Operation; 22] = [
     Operation {
         name: "create",
         state: |_| {},
@@ -48,6 +48,41 @@ const OPERATIONS: [Operation; 19] = [
         arguments: |_| words("update agent"),
         images: 1,
         generation: 2,
+        status: 0,
+        only: &[],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "trial",
+        state: one_ami,
+        arguments: |_| words("create agent --no-ami"),
+        images: 0,
+        generation: 1,
+        status: 0,
+        // `update` has the rest.
+        only: &["RunInstances", "DescribeInstances", "TerminateInstances"],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "spot",
+        state: |farm| {
+            let keys = "[template.agent]\nspot = true\nimds_support = \"v2.0\"\n";
+            farm.edit("amiable.toml", "[template.agent]\n", keys);
+        },
+        arguments: |_| words("create agent"),
+        images: 1,
+        generation: 1,
+        status: 0,
+        // `create` has the rest.
+        only: &["RunInstances", "StopInstances", "CreateImage", "ModifyImageAttribute"],
+        interrupted_at: None,
+    },
+    Operation {
+        name: "adopt",
+        state: |_| {},
+        arguments: |farm| words(&format!("adopt {} --template agent --yes", farm.base())),
+        images: 0,
+        generation: 1,
         status: 0,
         only: &[],
         interrupted_at: None,
@@ -277,7 +312,7 @@ fn two_templates(farm: &Farm) {
 fn one_that_a_region_lacks(farm: &Farm) {
     one_ami(farm);
     let terms = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
-                 share_with = [\"123456789012\"]\ndeprecate_after = \"90d\"\n\
+                 share_with = [\"123456789012\"]\nsnapshot_users = [\"123456789012\"]\ndeprecate_after = \"90d\"\n\
                  deregistration_protection = true\n";
     farm.edit("amiable.toml", "[template.agent]\n", terms);
 }
