@@ -69,7 +69,7 @@ const OPERATIONS: [Operation; 22] = [
             let keys = "[template.agent]\nspot = true\nimds_support = \"v2.0\"\n";
             farm.edit("amiable.toml", "[template.agent]\n", keys);
         },
-        arguments: |_| words("create agent"),
+        arguments: |_| words("update agent"),
         images: 1,
         generation: 1,
         status: 0,
