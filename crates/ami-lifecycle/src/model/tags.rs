@@ -7,7 +7,7 @@
 //! | `amiable:namespace` | all | the namespace of the configuration |
 //! | `amiable:template` | all | the template's name |
 //! | `amiable:bake` | all | the id of the bake that made it |
-//! | `amiable:stage` | all | how far the bake was: `building`, `provisioned`, `imaged`, `verifying`; `kept` |
+//! | `amiable:stage` | all | how far the bake was: `building`, `provisioned`, `imaged`, `verifying`, `trial`; `kept` |
 //! | `amiable:owner` | all | the process that bakes, so that its end is noticed on its own machine |
 //! | `amiable:recipe` | all | a digest of all that decides on what is in the AMI |
 //! | `amiable:config` | image, snapshot | the keys of the template that do, each with a digest of its value |
