@@ -458,3 +458,21 @@ fn snapshots_are_shared_as_the_template_says() {
         "{mistakes}"
     );
 }
+
+/// From an arm64 base on an arm64 instance type; scripts learn it, and nothing else fits.
+#[test]
+fn an_arm64_template_bakes_on_simulated_machines() {
+    let farm = Farm::with_example(&[]);
+    farm.write("disk.img", "x");
+    let import = ["local", "import", "disk.img", "--name", "debian-12-arm64", "--arch", "arm64"];
+    farm.stdout(&import);
+    farm.edit("amiable.toml", "arch = \"x86_64\"", "arch = \"arm64\"");
+    let wrong = farm.amiable(&["create", "agent"]);
+    assert!(wrong.contains("The architecture 'x86_64' of the specified instance type"), "{wrong}");
+    farm.edit("amiable.toml", "instance_type = \"t3.small\"", "instance_type = \"m7g.medium\"");
+    farm.stdout(&["create", "agent", "-q"]);
+    let info = farm.amiable(&["info", "agent", "--output", "json"]);
+    assert!(info.contains("\"arch\": \"arm64\"") && info.contains("debian-12-arm64"), "{info}");
+    assert!(farm.amiable(&["plan"]).contains("no changes"));
+    assert!(farm.amiable(&["verify", "agent"]).contains("status: 0"));
+}

@@ -58,6 +58,11 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// A word for the status: `qemu (tcg)`, `simulated`.
     async fn describe(&self) -> String;
 
+    /// Whether machines of an architecture run here.
+    fn runs(&self, _architecture: &str) -> bool {
+        true
+    }
+
     /// How long after a launch the image tells of it: EC2 takes a day.
     fn launched_delay(&self) -> Duration {
         Duration::from_secs(24 * 3600)

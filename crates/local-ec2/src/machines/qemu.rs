@@ -142,6 +142,10 @@ impl Machines for QemuMachines {
         }
     }
 
+    fn runs(&self, architecture: &str) -> bool {
+        architecture == "x86_64"
+    }
+
     async fn create_layer(
         &self,
         layer: &str,
