@@ -73,7 +73,7 @@ fault-sample: export AMIABLE_FAULT_SAMPLE ?= $(shell date +%Y%m%d)
 fault-sample: fault-test
 
 # What is too long for each change: all of the fault matrix, other inputs that tests make up (say
-# PROPTEST_RNG_SEED=20261130 to repeat that day's), a bake on Debian 13, and packages.
+# PROPTEST_RNG_SEED=20261130 to repeat that day's), a bake on Debian 13, one on arm64, and packages.
 weekly-test: export PROPTEST_RNG_SEED ?= $(shell date +%Y%m%d)
 weekly-test: export PROPTEST_CASES ?= 5000
 weekly-test: fault-test package-test
@@ -81,6 +81,8 @@ weekly-test: fault-test package-test
 	cargo test --locked --workspace --test round_trips
 	image="$$(scripts/base-image first-boot@trixie)" && \
 	  AMIABLE_TEST_FIRST_BOOT_IMAGE="$$image" cargo test --locked --workspace --test real -- first_boot
+	scripts/setup arm64 && image="$$(scripts/base-image arm64)" && \
+	  AMIABLE_TEST_ARM64_IMAGE="$$image" cargo test --locked --workspace --test real -- arm64
 
 # What a farm costs, beside packer and `aws`: writes docs/benchmarks.md. About forty minutes once
 # built; AMIABLE_BENCH=unchanged,plan,list,single,many,written,local measures some of it and writes nothing.

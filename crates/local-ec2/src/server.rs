@@ -20,7 +20,7 @@ use crate::ec2::Ec2;
 use crate::endpoint::Endpoint;
 use crate::faults::FaultControl;
 use crate::gates::Gates;
-use crate::machines::{Machines, QemuMachines, QemuOptions, SimulatedMachines};
+use crate::machines::{Machines, QemuMachines, QemuOptions, SimulatedMachines, is_installed};
 use crate::protocol::ApiError;
 use crate::protocol::auth::{self, AccessKey};
 use crate::service::Service;
@@ -80,12 +80,9 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
 
 /// Better now than at the first instance.
 fn check_qemu() -> Result<(), ServeError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let missing =
-        |program: &str| !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    let programs =
-        [(qemu_machine::QEMU_SYSTEM, "qemu-system-x86"), (qemu_machine::QEMU_IMG, "qemu-utils")];
-    match programs.into_iter().find(|(program, _)| missing(program)) {
+    let system = qemu_machine::Architecture::X86_64.system();
+    let programs = [(system, "qemu-system-x86"), (qemu_machine::QEMU_IMG, "qemu-utils")];
+    match programs.into_iter().find(|(program, _)| !is_installed(program)) {
         Some((program, package)) => Err(ServeError::NoQemu(program, package)),
         None => Ok(()),
     }

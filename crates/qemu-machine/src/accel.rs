@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::QEMU_SYSTEM;
+use crate::Architecture;
 
 /// How a guest's code is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,6 @@ impl Accelerator {
         match self {
             Accelerator::Kvm => "kvm",
             Accelerator::Tcg => "tcg,thread=multi",
-        }
-    }
-
-    pub(crate) fn cpu(self) -> &'static str {
-        match self {
-            Accelerator::Kvm => "host",
-            // TCG repeats `rep movsb` byte by byte, with which the kernel copies and clears pages
-            // where the processor says that it is fast: without, writing a file takes 40 % less.
-            Accelerator::Tcg => "max,erms=off,fsrm=off",
         }
     }
 }
@@ -91,7 +82,7 @@ async fn runs_in_time(accelerator: &str, scratch: &Path) -> bool {
     if std::fs::write(&disk, sector).is_err() {
         return false;
     }
-    let mut command = Command::new(QEMU_SYSTEM);
+    let mut command = Command::new(Architecture::X86_64.system());
     command
         .args(["-machine", "pc", "-accel", accelerator, "-nodefaults", "-no-user-config"])
         .args(["-display", "none", "-no-reboot"])

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod accel;
+mod architecture;
 pub mod disk;
 mod error;
 mod machine;
@@ -19,13 +20,11 @@ mod relay;
 mod spec;
 
 pub use accel::Accelerator;
+pub use architecture::Architecture;
 pub use error::Error;
 pub use machine::{Exit, Machine};
 pub use relay::relay_stdio;
 pub use spec::{GuestNetwork, Identity, MachineSpec, PortForward};
-
-/// The system emulator that is started for each machine.
-pub const QEMU_SYSTEM: &str = "qemu-system-x86_64";
 
 /// The disk image tool that belongs to it.
 pub const QEMU_IMG: &str = "qemu-img";

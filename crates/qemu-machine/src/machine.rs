@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::disk::run;
 use crate::qmp::Monitor;
-use crate::{Error, MachineSpec, QEMU_SYSTEM};
+use crate::{Error, MachineSpec};
 
 /// How long QEMU may take to leave after `quit` before it is killed: it only has
 /// to close its files.
@@ -45,9 +45,9 @@ impl Machine {
         std::fs::create_dir_all(&spec.dir).map_err(Error::io("create", &spec.dir))?;
         // With -daemonize the process that is started here ends as soon as the
         // machine stands, and its exit status says whether it does.
-        let mut command = Command::new(QEMU_SYSTEM);
+        let mut command = Command::new(spec.architecture.system());
         command.args(spec.arguments()).stdin(std::process::Stdio::null());
-        run(command, QEMU_SYSTEM).await?;
+        run(command, spec.architecture.system()).await?;
         let monitor = Monitor::connect(&MachineSpec::monitor(&spec.dir)).await?;
         Ok(Machine::new(&spec.dir, monitor))
     }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use crate::Accelerator;
+use crate::{Accelerator, Architecture};
 
 /// A machine to be started.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct MachineSpec {
     pub cpus: u32,
     /// Memory, in MiB.
     pub memory_mib: u64,
+    /// Its processor's.
+    pub architecture: Architecture,
     /// How the guest's code is run.
     pub accelerator: Accelerator,
     /// qcow2 disks in the order of the bus; the first is the one to boot from.
@@ -93,7 +95,7 @@ impl MachineSpec {
         dir.join("qemu.pid")
     }
 
-    /// The arguments for [`QEMU_SYSTEM`](crate::QEMU_SYSTEM).
+    /// The arguments for [`Architecture::system`].
     ///
     /// The machine boots through its own boot loader, by the disk and never by a
     /// kernel given from outside, so that a kernel upgrade in the image counts.
@@ -101,11 +103,12 @@ impl MachineSpec {
         let mut args: Vec<String> = Vec::new();
         let mut add = |flag: &str, value: String| args.extend([flag.to_owned(), value]);
         add("-name", format!("{},process={}", escape(&self.name), escape(&self.name)));
-        // Without graphics the firmware and the boot loader talk to the serial console,
-        // where it is read why a disk does not boot.
-        add("-machine", "q35,usb=off,vmport=off,hpet=off,graphics=off".into());
+        add("-machine", self.architecture.machine().into());
+        if let Some(firmware) = self.architecture.firmware() {
+            add("-bios", firmware.to_string_lossy().into_owned());
+        }
         add("-accel", self.accelerator.argument().into());
-        add("-cpu", self.accelerator.cpu().into());
+        add("-cpu", self.architecture.cpu(self.accelerator).into());
         add("-smp", self.cpus.to_string());
         add("-m", format!("{}M", self.memory_mib));
         add("-smbios", self.identity.argument());
@@ -192,6 +195,7 @@ mod tests {
             name: "i-1".into(),
             cpus: 2,
             memory_mib: 1024,
+            architecture: Architecture::X86_64,
             accelerator: Accelerator::Tcg,
             disks: vec!["/disks/root.qcow2".into(), "/disks/data.qcow2".into()],
             identity: Identity {
@@ -231,5 +235,16 @@ mod tests {
         let first = |arg: &String| arg.starts_with("virtio-blk-pci,drive=disk0,bootindex=1,");
         assert!(args.iter().any(first), "{args:?}");
         assert!(!args.iter().any(|arg| arg == "-kernel"));
+    }
+
+    #[test]
+    fn an_arm_machine_boots_through_its_firmware() {
+        let args = MachineSpec { architecture: Architecture::Arm64, ..spec() }.arguments();
+        let value =
+            |flag| args.windows(2).find(|pair| pair[0] == flag).map(|pair| pair[1].as_str());
+        assert_eq!(value("-machine"), Some("virt,usb=off"));
+        assert_eq!(value("-cpu"), Some("neoverse-n1"));
+        assert_eq!(value("-bios"), Some("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"));
+        assert!(!spec().arguments().contains(&"-bios".to_owned()));
     }
 }

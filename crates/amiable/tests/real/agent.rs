@@ -41,9 +41,15 @@ pub(crate) fn real_farm() -> (Farm, String) {
 
 /// The same from the image that an environment variable names.
 pub(crate) fn real_farm_from(variable: &str) -> (Farm, String) {
+    real_farm_from_arch(variable, "x86_64")
+}
+
+/// The same of another architecture.
+pub(crate) fn real_farm_from_arch(variable: &str, arch: &str) -> (Farm, String) {
     let farm = Farm::without_endpoint();
     let image = image(variable);
-    let base = farm.stdout(&["local", "import", &image, "--name", "base"]).trim().to_owned();
+    let import = ["local", "import", &image, "--name", "base", "--arch", arch];
+    let base = farm.stdout(&import).trim().to_owned();
     add_key(&farm);
     (farm, base)
 }

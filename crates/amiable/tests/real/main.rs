@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "tests of minutes should not be mute")]
 
 mod agent;
+mod arm64;
 mod bakes;
 mod canaries;
 mod endpoint;
@@ -25,15 +26,17 @@ const AT_ONCE: usize = 3;
 struct RealTest {
     name: &'static str,
     program: &'static str,
+    /// Set by `make weekly-test` alone, which is the only one to run this.
+    weekly: Option<&'static str>,
     run: fn(),
 }
 
 const fn test(name: &'static str, run: fn()) -> RealTest {
-    RealTest { name, program: "qemu-system-x86_64", run }
+    RealTest { name, program: "qemu-system-x86_64", weekly: None, run }
 }
 
 /// Those that take longest come first; the very first mostly waits, and so does the third.
-const TESTS: [RealTest; 11] = [
+const TESTS: [RealTest; 12] = [
     test("bakes::a_builder_that_nobody_owns_any_more_ends_itself", bakes::nobody_owns_it),
     test("bakes::the_demo_is_baked_and_an_ami_based_on_it_outlives_it", bakes::demo),
     test("endpoint::three_generations_live_through_crashes", endpoint::three_generations),
@@ -54,12 +57,17 @@ const TESTS: [RealTest; 11] = [
         program: "sshd",
         ..test("tunnels::a_real_sshd_leads_to_machines", tunnels::bastion)
     },
+    RealTest {
+        program: "qemu-system-aarch64",
+        weekly: Some("AMIABLE_TEST_ARM64_IMAGE"),
+        ..test("arm64::an_ami_is_baked_from_an_arm64_base", arm64::is_baked)
+    },
 ];
 
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
-    let trials = TESTS.into_iter().map(|RealTest { name, program, run }| {
+    let trials = TESTS.into_iter().map(|RealTest { name, program, weekly, run }| {
         Trial::ignorable_test(name, move || {
             if !is_there(program) {
                 let reason = format!(
@@ -67,6 +75,9 @@ fn main() {
                      where the distribution has it"
                 );
                 return Ok(Completion::ignored_with(reason));
+            }
+            if weekly.is_some_and(|image| std::env::var_os(image).is_none()) {
+                return Ok(Completion::ignored_with("`make weekly-test` runs it"));
             }
             run();
             Ok(Completion::Completed)

@@ -83,7 +83,7 @@ impl Action for DescribeInstanceTypes {
                     "current-generation" => "true".into(),
                     "instance-type" => row.name.clone(),
                     "memory-info.size-in-mib" => row.size.memory_mib.to_string(),
-                    "processor-info.supported-architecture" => "x86_64".into(),
+                    "processor-info.supported-architecture" => row.size.architecture.into(),
                     "vcpu-info.default-vcpus" => row.size.vcpus.to_string(),
                     _ => return None,
                 }])
@@ -105,11 +105,17 @@ fn write(xml: &mut Xml, row: &Row) {
     xml.list("supportedRootDeviceTypes", ["ebs"], |xml, name| xml.value(name));
     xml.list("supportedVirtualizationTypes", ["hvm"], |xml, name| xml.value(name));
     xml.node("processorInfo", |xml| {
-        xml.list("supportedArchitectures", ["x86_64"], |xml, name| xml.value(name));
+        xml.list("supportedArchitectures", [row.size.architecture], |xml, name| xml.value(name));
     });
     xml.node("vCpuInfo", |xml| xml.text("defaultVCpus", row.size.vcpus));
     xml.node("memoryInfo", |xml| xml.text("sizeInMiB", row.size.memory_mib));
-    xml.list("supportedBootModes", ["legacy-bios"], |xml, name| xml.value(name));
+    xml.list("supportedBootModes", [boot_mode(row.size.architecture)], |xml, name| xml.value(name));
+}
+
+/// Arm boots through UEFI only.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-boot.html>
+fn boot_mode(architecture: &str) -> &'static str {
+    if architecture == "arm64" { "uefi" } else { "legacy-bios" }
 }
 
 pub(super) struct DescribeInstanceTypeOfferings {

@@ -198,14 +198,9 @@ impl RunInstances {
         request: &str,
     ) -> ApiResult<(String, Vec<String>)> {
         let image = self.image(state)?;
-        if !ec2.machines.runs(&image.architecture) {
-            let message = format!(
-                "Virtual machines here are x86_64, and the image {} is {}: simulated machines are of any \
-                 architecture",
-                image.id, image.architecture
-            );
-            return Err(ApiError::new("Unsupported", message));
-        }
+        ec2.machines
+            .check(&image.architecture)
+            .map_err(|why| ApiError::new("Unsupported", format!("{}: {why}", image.id)))?;
         if !settings(state, region).shows(&image) {
             return Err(ApiError::not_found::<Image>(&image.id));
         }

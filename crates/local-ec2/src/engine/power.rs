@@ -74,6 +74,7 @@ pub(super) fn boot_request(ec2: &Ec2, instance: &Instance) -> Boot {
         Boot {
             instance_id: instance.id.clone(),
             instance_type: instance.instance_type.clone(),
+            architecture: instance.options.architecture.clone(),
             layers: volumes.filter_map(|volume| volume?.layer.clone()).collect(),
             address: instance.address,
             mac: instance.mac.clone(),

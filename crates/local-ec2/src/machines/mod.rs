@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub use delays::{Delays, DelaysError, Transition, parse_duration};
-pub(crate) use qemu::{QemuMachines, QemuOptions};
+pub(crate) use qemu::{QemuMachines, QemuOptions, is_installed};
 pub(crate) use qemu_machine::Exit;
 pub use simulated::Answer;
 pub(crate) use simulated::SimulatedMachines;
@@ -30,6 +30,8 @@ pub(crate) type MachineResult<T> = Result<T, String>;
 pub(crate) struct Boot {
     pub(crate) instance_id: String,
     pub(crate) instance_type: String,
+    /// `x86_64` or `arm64`.
+    pub(crate) architecture: String,
     /// The layers of its disks; the first is the one to boot from.
     pub(crate) layers: Vec<String>,
     pub(crate) address: Ipv4Addr,
@@ -58,9 +60,9 @@ pub(crate) trait Machines: Send + Sync + 'static {
     /// A word for the status: `qemu (tcg)`, `simulated`.
     async fn describe(&self) -> String;
 
-    /// Whether machines of an architecture run here.
-    fn runs(&self, _architecture: &str) -> bool {
-        true
+    /// Whether machines of an architecture run here; else why not.
+    fn check(&self, _architecture: &str) -> MachineResult<()> {
+        Ok(())
     }
 
     /// How long after a launch the image tells of it: EC2 takes a day.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use qemu_machine::{
-    Accelerator, GuestNetwork, Identity, Machine, MachineSpec, PortForward, accel, disk,
+    Accelerator, Architecture, GuestNetwork, Identity, Machine, MachineSpec, PortForward, accel,
+    disk,
 };
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -83,12 +84,14 @@ impl QemuMachines {
         let command = self.options.metadata_relay.iter().cloned();
         let socket = self.run_dir(&boot.instance_id).join("imds.sock");
         let command = command.chain([socket.to_string_lossy().into_owned()]).collect();
+        let architecture = architecture(&boot.architecture)?;
         Ok(MachineSpec {
             dir: self.run_dir(&boot.instance_id),
             name: boot.instance_id.clone(),
             cpus: host.vcpus,
             memory_mib: host.memory_mib,
-            accelerator: self.accelerator().await,
+            architecture,
+            accelerator: architecture.accelerator(self.accelerator().await),
             disks: boot.layers.iter().map(|layer| self.layer_path(layer)).collect(),
             identity: identity(&boot.instance_id, &boot.instance_type),
             network: GuestNetwork {
@@ -125,6 +128,21 @@ fn identity(instance_id: &str, instance_type: &str) -> Identity {
     }
 }
 
+/// By EC2's name.
+fn architecture(name: &str) -> MachineResult<Architecture> {
+    match name {
+        "x86_64" => Ok(Architecture::X86_64),
+        "arm64" => Ok(Architecture::Arm64),
+        _ => Err(format!("there are no virtual machines of {name}, only of x86_64 and arm64")),
+    }
+}
+
+/// Whether PATH has a program.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 fn text(error: qemu_machine::Error) -> String {
     use std::error::Error as _;
     match error.source() {
@@ -142,8 +160,17 @@ impl Machines for QemuMachines {
         }
     }
 
-    fn runs(&self, architecture: &str) -> bool {
-        architecture == "x86_64"
+    fn check(&self, name: &str) -> MachineResult<()> {
+        let architecture = architecture(name)?;
+        let firmware = architecture.firmware();
+        if is_installed(architecture.system()) && firmware.is_none_or(Path::is_file) {
+            return Ok(());
+        }
+        Err(format!(
+            "virtual machines of {name} need {} and its firmware, which are not installed \
+             (apt-get install qemu-system-arm qemu-efi-aarch64)",
+            architecture.system()
+        ))
     }
 
     async fn create_layer(
