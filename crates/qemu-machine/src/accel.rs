@@ -10,25 +10,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::Architecture;
-
-/// How a guest's code is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accelerator {
-    /// The processor's virtualisation, through Linux' KVM.
-    Kvm,
-    /// Translation in software: slow, and works everywhere.
-    Tcg,
-}
-
-impl Accelerator {
-    pub(crate) fn argument(self) -> &'static str {
-        match self {
-            Accelerator::Kvm => "kvm",
-            Accelerator::Tcg => "tcg,thread=multi",
-        }
-    }
-}
+use crate::{Accelerator, Architecture};
 
 /// How long the trial may take. A working KVM needs a small part of a second for it,
 /// and TCG half a second on the machine this was written on, where KVM took over eight.

@@ -1,8 +1,24 @@
-//! What differs between machines of different processors.
+//! What differs between machines of different processors, and how their code is run.
 
 use std::path::Path;
 
-use crate::Accelerator;
+/// How a guest's code is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor's virtualisation, through Linux' KVM.
+    Kvm,
+    /// Translation in software: slow, and works everywhere.
+    Tcg,
+}
+
+impl Accelerator {
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "kvm",
+            Accelerator::Tcg => "tcg,thread=multi",
+        }
+    }
+}
 
 /// A guest's processor architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,8 +19,7 @@ mod qmp;
 mod relay;
 mod spec;
 
-pub use accel::Accelerator;
-pub use architecture::Architecture;
+pub use architecture::{Accelerator, Architecture};
 pub use error::Error;
 pub use machine::{Exit, Machine};
 pub use relay::relay_stdio;

@@ -30,7 +30,8 @@ pub(crate) enum PackerCommand {
     after_long_help = "Examples:\n  amiable packer import web.pkr.hcl --into farm\n  amiable packer import . --var region=eu-west-1 --dry-run"
 )]
 pub(crate) struct ImportArgs {
-    /// Packer's files: a folder, all *.pkr.hcl of one template, or one JSON file
+    /// Packer's files: a folder, all *.pkr.hcl of one template and its *.pkrvars.hcl, or one JSON
+    /// file
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Folder of the configuration to write
@@ -66,8 +67,15 @@ pub(crate) fn packer(command: PackerCommand, console: &Console) -> Outcome {
     let given: Given = args.var.iter().cloned().collect();
     let parsed = packer::read(&files, folder, &given).map_err(Failure::usage)?;
     let (mut drafts, remarks) = packer::drafts(&parsed, folder);
+    // As Packer writes it, too.
+    let is_meant = |only: &str, it: &Draft| only.trim_start_matches("amazon-ebs.") == it.name;
+    if let Some(other) = args.only.iter().find(|only| !drafts.iter().any(|it| is_meant(only, it))) {
+        let names: Vec<&str> = drafts.iter().map(|it| it.name.as_str()).collect();
+        let failure = Failure::usage(format!("there is no amazon-ebs source {other}"));
+        return Err(failure.hint(format!("there are: {}", names.join(", "))));
+    }
     if !args.only.is_empty() {
-        drafts.retain(|it| args.only.contains(&it.name));
+        drafts.retain(|it| args.only.iter().any(|only| is_meant(only, it)));
     }
     console.result(&packer::report(&drafts, &remarks));
     if drafts.is_empty() {
@@ -94,14 +102,19 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
         })?;
         let inside = entries.flatten().map(|entry| entry.path());
         let before = all.len();
-        all.extend(inside.filter(|it| it.to_string_lossy().ends_with(".pkr.hcl")));
+        let is_own = |it: &PathBuf| {
+            let name = it.to_string_lossy();
+            name.ends_with(".pkr.hcl") || name.ends_with(".auto.pkrvars.hcl")
+        };
+        all.extend(inside.filter(is_own));
         if all.len() == before {
             let text = format!("{} has no *.pkr.hcl", path.display());
             return Err(Failure::usage(text).hint("name a template in JSON itself"));
         }
     }
     let read = |path: PathBuf| match fs::read_to_string(&path) {
-        Ok(text) => Ok((path, text)),
+        // As editors of Windows leave it.
+        Ok(text) => Ok((path, text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))),
         Err(error) => Err(Failure::usage(format!("failed to read {}: {error}", path.display()))),
     };
     all.into_iter().map(read).collect()
@@ -125,7 +138,9 @@ fn write(into: &Path, text: &str, drafts: &[Draft], console: &Console) -> Outcom
     for draft in drafts {
         for (name, content) in &draft.files {
             let path = new.path().join(packer::folder(draft)).join(name);
-            put(&path, content).map_err(|error| failed(&path, error))?;
+            put(&path, content, new.path()).map_err(|(path, error)| {
+                Failure::failed(format!("failed to copy {}: {error}", path.display()))
+            })?;
         }
     }
     let config = new.path().join(FILE_NAME);
@@ -159,27 +174,39 @@ fn write(into: &Path, text: &str, drafts: &[Draft], console: &Console) -> Outcom
     Ok(())
 }
 
-fn put(path: &Path, content: &Content) -> std::io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+/// An error, and the file that it is of.
+type Failed = (PathBuf, std::io::Error);
+
+fn put(path: &Path, content: &Content, new: &Path) -> Result<(), Failed> {
+    let of_path = |error| (path.to_owned(), error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(of_path)?;
     match content {
         Content::Text(text, _) => {
-            fs::write(path, text)?;
+            fs::write(path, text).map_err(of_path)?;
             let mode = if packer::is_program(content) { 0o755 } else { 0o644 };
-            fs::set_permissions(path, Permissions::from_mode(mode))
+            fs::set_permissions(path, Permissions::from_mode(mode)).map_err(of_path)
         }
-        Content::Copy(from) => copy(from, path),
+        Content::Copy(from) => copy(from, path, new),
     }
 }
 
-/// A file, or a folder with all that is in it.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if !from.is_dir() {
-        return fs::copy(from, to).map(drop);
+/// A file, or a folder with all that is in it, but for the new folder that it is copied to. A
+/// link within a folder stays one, unless it is to a file.
+fn copy(from: &Path, to: &Path, new: &Path) -> Result<(), Failed> {
+    let of_from = |error| (from.to_owned(), error);
+    if from.is_file() {
+        return fs::copy(from, to).map(drop).map_err(of_from);
     }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        copy(&entry.path(), &to.join(entry.file_name()))?;
+    fs::create_dir_all(to).map_err(of_from)?;
+    for entry in fs::read_dir(from).map_err(of_from)? {
+        let entry = entry.map_err(of_from)?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_symlink() && !path.is_file() {
+            let link = fs::read_link(&path).and_then(|it| std::os::unix::fs::symlink(it, &to));
+            link.map_err(|error| (path, error))?;
+        } else if entry.file_name() != new.file_name().unwrap_or_default() {
+            copy(&path, &to, new)?;
+        }
     }
     Ok(())
 }

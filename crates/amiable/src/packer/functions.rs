@@ -4,7 +4,7 @@
 use hcl::Value;
 use hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
 
-use super::value::Unknown;
+use super::value::{Unknown, has_unknown, parts};
 
 /// Declares them. What others are called for could not be evaluated, and is told.
 pub(super) fn declare(context: &mut Context<'_>) {
@@ -16,14 +16,14 @@ pub(super) fn declare(context: &mut Context<'_>) {
         context.declare_func(name, any(|_| Ok(Unknown::Date.text().into())));
     }
     // However a time is written, it is one.
-    context.declare_func("formatdate", any(|args| Ok(text(&args, 1)?.into())));
-    context.declare_func("timeadd", any(|args| Ok(text(&args, 0)?.into())));
+    context.declare_func("formatdate", any(|args| date(&args, 1)));
+    context.declare_func("timeadd", any(|args| date(&args, 0)));
     for name in ["regex_replace", "clean_resource_name"] {
         context.declare_func(name, any(of_date));
     }
     context.declare_func("replace", any(replace));
-    context.declare_func("lower", any(|args| Ok(text(&args, 0)?.to_lowercase().into())));
-    context.declare_func("upper", any(|args| Ok(text(&args, 0)?.to_uppercase().into())));
+    context.declare_func("lower", any(|args| changed(&args, str::to_lowercase)));
+    context.declare_func("upper", any(|args| changed(&args, str::to_uppercase)));
     context.declare_func("trimspace", any(|args| Ok(text(&args, 0)?.trim().into())));
     context.declare_func(
         "trimprefix",
@@ -43,7 +43,7 @@ pub(super) fn declare(context: &mut Context<'_>) {
         "join",
         any(|args| {
             let (between, all) = (text(&args, 0)?, list(&args, 1)?);
-            let texts: Result<Vec<String>, String> = all.iter().map(of_value).collect();
+            let texts: Result<Vec<String>, String> = all.iter().map(as_it_is).collect();
             Ok(texts?.join(&between).into())
         }),
     );
@@ -72,8 +72,9 @@ pub(super) fn declare(context: &mut Context<'_>) {
     context.declare_func(
         "merge",
         any(|args| {
-            let maps = args.iter().filter_map(Value::as_object);
-            Ok(Value::Object(maps.flat_map(|map| map.clone()).collect()))
+            let map = |it: &Value| it.as_object().cloned().ok_or("an argument is not a map");
+            let maps: Result<Vec<_>, _> = args.iter().map(map).collect();
+            Ok(Value::Object(maps?.into_iter().flatten().collect()))
         }),
     );
     context.declare_func(
@@ -85,29 +86,53 @@ pub(super) fn declare(context: &mut Context<'_>) {
         }),
     );
     context.declare_func("format", any(format));
-    for name in ["tostring", "basename", "abspath"] {
-        context.declare_func(name, any(|args| Ok(text(&args, 0)?.into())));
-    }
-    for name in ["tolist", "toset", "tonumber", "sensitive"] {
+    context.declare_func(
+        "basename",
+        any(|args| {
+            let whole = text(&args, 0)?;
+            let name = std::path::Path::new(&whole).file_name();
+            Ok(name.map(|it| it.to_string_lossy().into_owned()).unwrap_or_default().into())
+        }),
+    );
+    context.declare_func("sensitive", any(|_| Ok(Unknown::Secret(String::new()).text().into())));
+    for name in ["tostring", "tolist", "toset", "tonumber"] {
         context.declare_func(name, any(|args| args.first().cloned().ok_or_else(|| "none".into())));
     }
 }
 
-/// A part of a time is one; of all else it is not known here what a pattern of Go's means.
-fn of_date(args: FuncArgs) -> Result<Value, String> {
-    let whole = text(&args, 0)?;
+/// A time stays one, however it is written; other times are not read.
+fn date(args: &FuncArgs, index: usize) -> Result<Value, String> {
+    let whole = args.get(index).and_then(Value::as_str).ok_or("an argument is missing")?;
     match whole == Unknown::Date.text() {
         true => Ok(whole.into()),
-        false => Err("regular expressions are not evaluated".into()),
+        false => Err("times are not evaluated".into()),
     }
 }
 
+/// What is known of a text is changed; a time in it is not.
+fn changed(args: &FuncArgs, change: impl Fn(&str) -> String) -> Result<Value, String> {
+    let whole = as_it_is(args.first().ok_or("an argument is missing")?)?;
+    let parts = parts(&whole).into_iter().map(|part| match part {
+        Ok(text) => Ok(change(text)),
+        Err(Unknown::Date) => Ok(Unknown::Date.text()),
+        Err(_) => Err(NOT_KNOWN.to_owned()),
+    });
+    Ok(parts.collect::<Result<String, String>>()?.into())
+}
+
+const NOT_KNOWN: &str = "an argument is not known";
+
+/// A part of a time is one; of all else it is not known here what a pattern of Go's means.
+fn of_date(args: FuncArgs) -> Result<Value, String> {
+    date(&args, 0).map_err(|_| "regular expressions are not evaluated".into())
+}
+
 fn replace(args: FuncArgs) -> Result<Value, String> {
-    let (whole, from, to) = (text(&args, 0)?, text(&args, 1)?, text(&args, 2)?);
+    let (from, to) = (text(&args, 1)?, text(&args, 2)?);
     if from.starts_with('/') && from.ends_with('/') && from.len() > 1 {
         return of_date(args);
     }
-    Ok(whole.replace(&from, &to).into())
+    changed(&args, |whole| whole.replace(&from, &to))
 }
 
 /// `%s`, `%d`, `%v` and `%%`.
@@ -120,7 +145,7 @@ fn format(args: FuncArgs) -> Result<Value, String> {
         match verb {
             '%' => whole.push('%'),
             's' | 'd' | 'v' => {
-                whole += &text(&args, next)?;
+                whole += &as_it_is(args.get(next).ok_or("an argument is missing")?)?;
                 next += 1;
             }
             other => return Err(format!("`%{other}` is not evaluated")),
@@ -130,11 +155,14 @@ fn format(args: FuncArgs) -> Result<Value, String> {
     Ok((whole + rest).into())
 }
 
+/// A text of which all is known.
 fn text(args: &FuncArgs, index: usize) -> Result<String, String> {
-    of_value(args.get(index).ok_or("an argument is missing")?)
+    let text = as_it_is(args.get(index).ok_or("an argument is missing")?)?;
+    if has_unknown(&text) { Err(NOT_KNOWN.into()) } else { Ok(text) }
 }
 
-fn of_value(value: &Value) -> Result<String, String> {
+/// A text that what is not known may stand in.
+fn as_it_is(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),

@@ -1,6 +1,6 @@
 //! The template language of Go in Packer's texts: `{{user `x`}}` and the like.
 
-use super::Given;
+use super::model::Given;
 use super::value::Unknown;
 
 /// Replaces what is between braces. `variables` are those of a template in JSON.

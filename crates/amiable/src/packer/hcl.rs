@@ -9,10 +9,12 @@ use hcl::expr::{Expression, ObjectKey};
 use hcl::{Block, Body, Structure};
 use serde_json::Value;
 
+use super::decided::is_decided;
 use super::functions::declare;
+use super::go;
 use super::json::{is_for, overridden};
-use super::value::Unknown;
-use super::{Build, Given, Keys, Parsed, Step, go};
+use super::model::{Build, Given, Keys, Parsed, Step};
+use super::value::{Unknown, holds_unknown, parts};
 
 /// How often locals are evaluated anew, as each may need others.
 const ROUNDS: usize = 20;
@@ -33,12 +35,25 @@ pub(super) fn read(
     given: &Given,
 ) -> Result<Parsed, String> {
     let mut bodies = Vec::new();
+    let mut values = Given::new();
     for (path, text) in files {
         let body = hcl::parse(text).map_err(|error| format!("{}: {error}", path.display()))?;
-        bodies.push(body);
+        match path.to_string_lossy().ends_with(".pkrvars.hcl") {
+            true => values.extend(body.attributes().filter_map(value_of)),
+            false => bodies.push(body),
+        }
     }
+    // A value on the command line wins.
+    values.extend(given.clone());
+    let given = &values;
     let mut parsed = Parsed::default();
     let blocks = sort(&bodies, &mut parsed.remarks);
+    let is_variable = |name: &&String| {
+        blocks.variables.iter().any(|it| labels(it).first() == Some(&name.as_str()))
+    };
+    parsed.remarks.extend(
+        given.keys().filter(|it| !is_variable(it)).map(|it| format!("there is no variable `{it}`")),
+    );
     let scope = Scope::new(&blocks, folder, given);
     for block in &blocks.data {
         let [kind, name] = labels(block)[..] else { continue };
@@ -77,7 +92,7 @@ fn sort<'b>(bodies: &'b [Body], remarks: &mut Vec<String>) -> Blocks<'b> {
             }
             "local" => {
                 let expression = block.body().attributes().find(|it| it.key() == "expression");
-                let secret = block.body().attributes().any(|it| it.key() == "sensitive");
+                let secret = is_sensitive(block);
                 let name = labels(block).first().copied().unwrap_or_default().to_owned();
                 blocks.locals.extend(expression.map(|it| (name, it.expr(), secret)));
             }
@@ -88,6 +103,11 @@ fn sort<'b>(bodies: &'b [Body], remarks: &mut Vec<String>) -> Blocks<'b> {
         }
     }
     blocks
+}
+
+fn is_sensitive(block: &Block) -> bool {
+    let attribute = block.body().attributes().find(|it| it.key() == "sensitive");
+    attribute.is_some_and(|it| *it.expr() != Expression::Bool(false))
 }
 
 fn labels(block: &Block) -> Vec<&str> {
@@ -128,8 +148,9 @@ fn read_build(build: &Block, blocks: &Blocks<'_>, scope: &Scope, parsed: &mut Pa
             match block.identifier() {
                 "provisioner" => {
                     let step = Step { kind: first, keys: inner.keys(block.body(), &[]) };
-                    if is_for(&step, &short) {
-                        steps.push(overridden(&step, &short));
+                    let full = format!("{kind}.{short}");
+                    if is_for(&step, &[&short, &full]) {
+                        steps.push(overridden(&step, &[&short, &full]));
                     }
                 }
                 "error-cleanup-provisioner" => {
@@ -167,7 +188,12 @@ impl Scope {
         scope.declare("path", path.map(|(name, it)| (name.to_owned(), it.into())));
         let data = blocks.data.iter().filter_map(|block| {
             let [kind, name] = labels(block)[..] else { return None };
-            let unknown = hcl::Value::from(Unknown::Ami(format!("{kind}.{name}")).text());
+            let full = format!("{kind}.{name}");
+            let unknown = match kind {
+                "amazon-ami" | "amazon-parameterstore" => Unknown::Ami(full),
+                _ => Unknown::Expression(format!("data.{full}")),
+            };
+            let unknown = hcl::Value::from(unknown.text());
             let keys = ["id", "value"].map(|key| (key.to_owned(), unknown.clone()));
             Some((kind.to_owned(), name.to_owned(), object(keys)))
         });
@@ -212,20 +238,13 @@ impl Scope {
     fn variable(&self, block: &Block, given: &Given) -> Option<(String, hcl::Value)> {
         let name = labels(block).first()?.to_string();
         let attribute = |key: &str| block.body().attributes().find(|it| it.key() == key);
-        let is_secret =
-            attribute("sensitive").is_some_and(|it| *it.expr() == Expression::Bool(true));
-        let unknown = || hcl::Value::from(Unknown::Env(format!("PKR_VAR_{name}")).text());
-        let value = match (given.get(&name), attribute("default")) {
+        let default = attribute("default").map(|it| self.value(it.expr(), &[]));
+        let value = match (given.get(&name), default) {
+            (None, Some(default)) if is_env(&default) => of_json(default),
+            _ if is_sensitive(block) => Unknown::Secret(name.clone()).text().into(),
             (Some(given), _) => of_text(given),
-            (None, Some(default)) => {
-                let value = self.value(default.expr(), &[]);
-                let is_env = value.as_str().is_some_and(|it| it.contains("env:"));
-                match is_secret && !is_env {
-                    true => unknown(),
-                    false => of_json(value),
-                }
-            }
-            (None, None) => unknown(),
+            (None, Some(default)) => of_json(default),
+            (None, None) => Unknown::Env(format!("PKR_VAR_{name}")).text().into(),
         };
         Some((name, value))
     }
@@ -239,10 +258,10 @@ impl Scope {
                     continue;
                 }
                 let value = match *secret {
-                    true => Unknown::Expression(format!("local.{name}")).text().into(),
+                    true => Unknown::Secret(String::new()).text().into(),
                     false => self.value(expression, &[]),
                 };
-                let is_whole = !value.to_string().contains("expr:");
+                let is_whole = !could_not_be_evaluated(&value);
                 if is_whole || round + 1 == ROUNDS {
                     known.insert(name.clone(), of_json(value));
                 }
@@ -310,13 +329,21 @@ impl Scope {
                 Value::Object(all.collect())
             }
             other => match other.evaluate(&self.context()) {
-                Ok(value) => texts(to_json(value), of),
-                Err(_) => {
+                Ok(value) if is_decided(other, &|it| self.is_unknown(it)) => {
+                    texts(to_json(value), of)
+                }
+                _ => {
                     let text = hcl::format::to_string(other).unwrap_or_default();
                     Unknown::Expression(text.trim().to_owned()).text().into()
                 }
             },
         }
+    }
+
+    /// Whether something in what an expression stands for is not known.
+    fn is_unknown(&self, expression: &Expression) -> bool {
+        let value = expression.evaluate(&self.context());
+        value.is_ok_and(|value| holds_unknown(&to_json(value)))
     }
 
     fn context(&self) -> Context<'_> {
@@ -331,6 +358,32 @@ impl Scope {
 
 fn object(values: impl IntoIterator<Item = (String, hcl::Value)>) -> hcl::Value {
     hcl::Value::Object(values.into_iter().collect())
+}
+
+/// A variable's value in a *.pkrvars.hcl.
+fn value_of(attribute: &hcl::Attribute) -> Option<(String, String)> {
+    let value = match attribute.expr() {
+        Expression::String(text) => text.clone(),
+        other => hcl::format::to_string(other).ok()?,
+    };
+    Some((attribute.key().to_owned(), value))
+}
+
+/// Whether all of a value is one variable of the environment.
+fn is_env(value: &Value) -> bool {
+    let parts = value.as_str().map(parts).unwrap_or_default();
+    matches!(parts.as_slice(), [Err(Unknown::Env(_))])
+}
+
+fn could_not_be_evaluated(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            parts(text).iter().any(|it| matches!(it, Err(Unknown::Expression(_))))
+        }
+        Value::Array(all) => all.iter().any(could_not_be_evaluated),
+        Value::Object(all) => all.values().any(could_not_be_evaluated),
+        _ => false,
+    }
 }
 
 /// As `-var` takes it: a list or a map is written as HCL.

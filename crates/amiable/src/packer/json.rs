@@ -3,11 +3,12 @@
 
 use serde_json::Value;
 
-use super::value::Unknown;
-use super::{Build, Given, Keys, Parsed, Step, go};
+use super::go;
+use super::model::{Build, Given, Keys, Parsed, Step};
+use super::value::{Unknown, holds_unknown};
 
-/// Keys whose braces are filled in on the instance.
-const FILLED_LATER: [&str; 2] = ["execute_command", "clean_exclude"];
+/// How often variables are evaluated anew, as each may name others.
+const ROUNDS: usize = 10;
 
 /// `label` is what builders without a name are called.
 pub(super) fn read(text: &str, label: &str, given: &Given) -> Result<Parsed, String> {
@@ -50,8 +51,8 @@ pub(super) fn read(text: &str, label: &str, given: &Given) -> Result<Parsed, Str
             Some(Value::String(name)) => (name.clone(), name),
             _ => (kind.clone(), label.to_owned()),
         };
-        let steps =
-            provisioners.iter().filter(|it| is_for(it, &name)).map(|it| overridden(it, &name));
+        let steps = provisioners.iter().filter(|it| is_for(it, &[&name]));
+        let steps = steps.map(|it| overridden(it, &[&name]));
         parsed.builds.push(Build {
             steps: steps.collect(),
             name,
@@ -76,29 +77,28 @@ fn step(mut keys: Keys) -> Step {
     Step { kind, keys }
 }
 
-/// Whether a provisioner runs for a build of this name.
-pub(super) fn is_for(step: &Step, name: &str) -> bool {
-    let names = |key: &str| step.keys.get(key).and_then(Value::as_array);
-    let has = |names: &Vec<Value>| {
-        names
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|it| it == name || it.ends_with(&format!(".{name}")))
-    };
-    names("only").is_none_or(has) && !names("except").is_some_and(has)
+/// Whether a provisioner runs for a build of these names.
+pub(super) fn is_for(step: &Step, names: &[&str]) -> bool {
+    let listed = |key: &str| step.keys.get(key).and_then(Value::as_array);
+    let has = |all: &Vec<Value>| all.iter().filter_map(Value::as_str).any(|it| names.contains(&it));
+    listed("only").is_none_or(has) && !listed("except").is_some_and(has)
 }
 
-/// A provisioner with what it says for a build of this name.
-pub(super) fn overridden(step: &Step, name: &str) -> Step {
+/// A provisioner with what it says for a build of these names. `only` and `except` stay where it
+/// is not known what they say.
+pub(super) fn overridden(step: &Step, names: &[&str]) -> Step {
     let mut step = step.clone();
     if let Some(Value::Object(all)) = step.keys.remove("override") {
-        let own = all.iter().find(|(key, _)| *key == name || key.ends_with(&format!(".{name}")));
+        let own = all.iter().find(|(key, _)| names.contains(&key.as_str()));
         if let Some(Value::Object(keys)) = own.map(|(_, keys)| keys.clone()) {
             step.keys.extend(keys);
         }
     }
-    step.keys.remove("only");
-    step.keys.remove("except");
+    for key in ["only", "except"] {
+        if step.keys.get(key).is_some_and(|it| !holds_unknown(it)) {
+            step.keys.remove(key);
+        }
+    }
     step
 }
 
@@ -107,18 +107,25 @@ fn variables(root: &Keys, given: &Given) -> Given {
     let secret = root.get("sensitive-variables").and_then(Value::as_array);
     let is_secret =
         |name: &str| secret.is_some_and(|all| all.iter().any(|it| it.as_str() == Some(name)));
-    let mut all = Given::new();
-    for (name, value) in root.get("variables").and_then(Value::as_object).into_iter().flatten() {
-        let own = || Unknown::Env(format!("PKR_VAR_{name}")).text();
-        let value = match value {
-            _ if is_secret(name) => own(),
-            Value::Null => own(),
-            Value::String(text) => go::evaluate(text, &Given::new()),
-            other => other.to_string(),
-        };
-        all.insert(name.clone(), value);
+    let written: Vec<(&String, &Value)> =
+        root.get("variables").and_then(Value::as_object).into_iter().flatten().collect();
+    let mut all = given.clone();
+    for _ in 0..ROUNDS {
+        let before = all.clone();
+        for (name, value) in &written {
+            let value = match (value, given.get(*name)) {
+                _ if is_secret(name) => Unknown::Secret((*name).clone()).text(),
+                (_, Some(given)) => given.clone(),
+                (Value::Null, _) => Unknown::Env(format!("PKR_VAR_{name}")).text(),
+                (Value::String(text), _) => go::evaluate(text, &before),
+                (other, _) => other.to_string(),
+            };
+            all.insert((*name).clone(), value);
+        }
+        if all == before {
+            break;
+        }
     }
-    all.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
     all
 }
 
@@ -127,14 +134,8 @@ fn evaluate(value: Value, variables: &Given) -> Value {
         Value::String(text) => go::evaluate(&text, variables).into(),
         Value::Array(all) => all.into_iter().map(|it| evaluate(it, variables)).collect(),
         Value::Object(all) => {
-            let of = |(key, value): (String, Value)| {
-                let value = match FILLED_LATER.contains(&key.as_str()) {
-                    true => value,
-                    false => evaluate(value, variables),
-                };
-                (key, value)
-            };
-            Value::Object(all.into_iter().map(of).collect())
+            let all = all.into_iter().map(|(key, it)| (key, evaluate(it, variables)));
+            Value::Object(all.collect())
         }
         other => other,
     }

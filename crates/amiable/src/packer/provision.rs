@@ -6,16 +6,20 @@ use std::path::Path;
 use ami_lifecycle::check_variable;
 use serde_json::Value;
 
+use super::command::{self, RunAs};
+use super::files::find;
+use super::model::{Build, Content, Draft, Keys, Step};
 use super::source::{key, quoted};
-use super::value::{self, Unknown, flag, number, parts, texts};
-use super::{Build, Content, Draft, Keys, Step};
+use super::value::{self, Unknown, flag, has_unknown, parts, texts};
+
+/// Stands where the user who logs in is not known.
+const UNKNOWN_USER: &str = "unknown";
 
 /// What Packer runs inline commands by.
 const SHEBANG: &str = "/bin/sh -e";
 
 /// Keys of a shell provisioner that need nothing here, and why.
-const OWN: [(&str, &str); 9] = [
-    ("binary", "files come as they are"),
+const OWN: [(&str, &str); 8] = [
     ("pause_before", "amiable waits until the machine is ready"),
     ("pause_after", "scripts run one after the other"),
     ("remote_folder", "the checkout has a folder of its own: `workdir`"),
@@ -45,11 +49,11 @@ fn instead(kind: &str) -> &'static str {
 
 /// Takes all over.
 pub(super) fn take(build: &Build, folder: &Path, draft: &mut Draft) {
-    let user = build.keys.get("ssh_username").and_then(|it| value::text(it).ok());
-    let user = user.unwrap_or_else(|| "root".into());
+    let user = build.keys.get("ssh_username").map_or(Ok("root".into()), value::text);
+    let user = user.unwrap_or_else(|_| UNKNOWN_USER.into());
     let shells: Vec<&Step> = build.steps.iter().filter(|it| it.kind == "shell").collect();
     // Packer runs scripts as the user who logs in, unless their command says otherwise.
-    let with_sudo = shells.iter().filter(|it| uses_sudo(it)).count();
+    let with_sudo = shells.iter().filter(|it| command::of(it).run_as == RunAs::Root).count();
     let as_root = user == "root" || (!shells.is_empty() && with_sudo == shells.len());
     let env = Environment::of(&shells);
     let mut taken = Taken { folder, user: &user, as_root, env, draft, scripts: Vec::new() };
@@ -80,43 +84,63 @@ pub(super) fn take(build: &Build, folder: &Path, draft: &mut Draft) {
     }
 }
 
-fn uses_sudo(step: &Step) -> bool {
-    let command = step.keys.get("execute_command").and_then(Value::as_str);
-    command.is_some_and(|it| {
-        it.split_whitespace().any(|word| word.trim_matches(['"', '\'']) == "sudo")
-    })
-}
-
 /// The variables of all shell provisioners.
 #[derive(Default)]
 struct Environment {
     /// Those that have one value, with it as TOML.
     all: BTreeMap<String, String>,
-    /// Those that have several, which each script has to set itself.
+    /// Those that have several, or that not all have: each script has to set these itself.
     several: Vec<String>,
 }
 
-/// The variables of a provisioner: `environment_vars = ["A=b"]` and `env = { A = "b" }`.
-fn variables(keys: &Keys) -> Vec<(String, String)> {
-    let listed = keys.get("environment_vars").and_then(Value::as_array).into_iter().flatten();
-    let listed = listed.filter_map(Value::as_str).filter_map(|it| it.split_once('='));
-    let listed = listed.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let tables = keys.get("env").map(value::blocks).unwrap_or_default().into_iter().flatten();
-    let table = tables.filter_map(|(name, value)| {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Bool(_) | Value::Number(_) => value.to_string(),
-            _ => return None,
-        };
-        Some((name.clone(), value))
-    });
-    listed.chain(table).collect()
+/// The variables of a provisioner, `environment_vars = ["A=b"]` and `env = { A = "b" }`; second,
+/// what of these is not understood, and why.
+fn variables(keys: &Keys) -> (Vec<(String, String)>, Vec<(&'static str, String)>) {
+    let (mut all, mut left) = (Vec::new(), Vec::new());
+    let listed = match keys.get("environment_vars") {
+        // A template in JSON may part several by commas.
+        Some(Value::String(text)) if !has_unknown(text) => {
+            text.split(',').map(Value::from).collect()
+        }
+        Some(Value::Array(several)) => several.clone(),
+        one => one.cloned().into_iter().collect(),
+    };
+    for entry in listed {
+        match entry.as_str().and_then(|it| it.split_once('=')) {
+            Some((name, value)) if !has_unknown(name) => all.push((name.into(), value.into())),
+            _ => {
+                let why = value::text(&entry).err().unwrap_or_else(|| "it has no `=`".into());
+                left.push(("environment_vars", why));
+            }
+        }
+    }
+    match value::entries(keys.get("env")) {
+        Ok(entries) => {
+            for (name, value) in entries {
+                match value {
+                    _ if has_unknown(name) => {
+                        left.push(("env", "a name in it is not known".into()))
+                    }
+                    Value::String(text) => all.push((name.clone(), text.clone())),
+                    Value::Bool(_) | Value::Number(_) => {
+                        all.push((name.clone(), value.to_string()))
+                    }
+                    _ => left.push(("env", format!("{name} is not a text"))),
+                }
+            }
+        }
+        Err(why) => left.push(("env", why)),
+    }
+    (all, left)
 }
 
 /// A variable's value as TOML; a secret is read from the environment.
 fn toml_of(value: &str) -> Result<String, String> {
     match parts(value).as_slice() {
         [Err(Unknown::Env(name))] => Ok(format!("{{ from_env = {} }}", quoted(name))),
+        [Err(Unknown::Secret(name))] if !name.is_empty() => {
+            Ok(format!("{{ from_env = {} }}", quoted(&format!("PKR_VAR_{name}"))))
+        }
         _ => value::known(value).map(|it| quoted(&it)),
     }
 }
@@ -124,14 +148,20 @@ fn toml_of(value: &str) -> Result<String, String> {
 impl Environment {
     fn of(shells: &[&Step]) -> Environment {
         let mut env = Environment::default();
-        let mut seen: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in shells.iter().flat_map(|it| variables(&it.keys)) {
-            match seen.get(&name) {
-                Some(other) if *other != value => env.several.push(name),
-                _ => drop(seen.insert(name, value)),
+        let mut seen: BTreeMap<String, (String, usize)> = BTreeMap::new();
+        for (name, value) in shells.iter().flat_map(|it| variables(&it.keys).0) {
+            match seen.get_mut(&name) {
+                Some((other, _)) if *other != value => env.several.push(name),
+                Some((_, times)) => *times += 1,
+                None => drop(seen.insert(name, (value, 1))),
             }
         }
-        for (name, value) in seen {
+        for (name, (value, times)) in seen {
+            // What only some provisioners have is for these alone, unless it is a secret.
+            if times < shells.len() && !has_unknown(&value) {
+                env.several.push(name);
+                continue;
+            }
             if !env.several.contains(&name)
                 && check_variable(&name).is_ok()
                 && let Ok(toml) = toml_of(&value)
@@ -158,12 +188,22 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn shell(&mut self, step: &Step, number: usize) {
         let what = format!("provisioner {number} (shell)");
-        for (name, value) in variables(&step.keys) {
-            if let Err(why) = toml_of(&value) {
+        let (own, not_understood) = variables(&step.keys);
+        for (key, why) in not_understood {
+            self.draft.left(format!("{what}: {key}"), why);
+        }
+        for (name, value) in &own {
+            if let Err(why) = toml_of(value) {
                 self.draft.left(format!("{what}: {name}"), why);
-            } else if let Err(why) = check_variable(&name) {
+            } else if let Err(why) = check_variable(name) {
+                self.draft.left(format!("{what}: {name}"), why);
+            } else if self.env.several.contains(name) && has_unknown(value) {
+                let why = "it has another value in another provisioner: `env` is for all scripts";
                 self.draft.left(format!("{what}: {name}"), why);
             }
+        }
+        for why in command::of(step).left {
+            self.draft.left(format!("{what}: execute_command"), why);
         }
         let mut head = String::new();
         for (key, value) in &step.keys {
@@ -177,9 +217,21 @@ impl Taken<'_> {
                         self.draft.line("reboot", quoted("allowed"));
                     }
                 }
-                "expect_disconnect" => {}
+                "valid_exit_codes" => {
+                    if let Err(why) = codes(step) {
+                        self.draft.left(format!("{what}: valid_exit_codes"), why);
+                    }
+                }
+                "expect_disconnect" | "binary" => {
+                    if let Err(why) = flag(value) {
+                        self.draft.left(format!("{what}: {key}"), why);
+                    }
+                }
                 "env_var_format" => {}
-                "valid_exit_codes" => {}
+                "only" | "except" => {
+                    let why = value::text(value).err().unwrap_or_default();
+                    self.draft.left(format!("{what}: {key}"), why);
+                }
                 "timeout" => self.draft.left(
                     format!("{what}: timeout"),
                     "`timeouts.script` is for all scripts together",
@@ -197,7 +249,7 @@ impl Taken<'_> {
                 },
             }
         }
-        for (name, value) in variables(&step.keys) {
+        for (name, value) in own {
             if self.env.several.contains(&name)
                 && let Ok(value) = value::known(&value)
             {
@@ -227,49 +279,65 @@ impl Taken<'_> {
             Ok(commands) => commands,
             Err(why) => return self.draft.left(format!("{what}: inline"), why),
         };
-        let shebang = step.keys.get("inline_shebang").and_then(Value::as_str).unwrap_or(SHEBANG);
+        let shebang = step.keys.get("inline_shebang").map_or(Ok(SHEBANG.into()), value::text);
+        let shebang = shebang.unwrap_or_else(|why| {
+            self.draft.left(format!("{what}: inline_shebang"), why);
+            SHEBANG.into()
+        });
         let name = format!("{number:02}-shell");
         let body = commands.join("\n");
-        let text =
-            format!("#!{shebang}\n# Provisioner {number}.\n{head}cd ~{}\n{body}\n", self.user);
-        if self.as_root || !uses_sudo(step) {
-            return self.add(name, text, codes(step));
+        let program = shebang.split_whitespace().find(|it| !it.ends_with("/env"));
+        let is_shell = program.is_some_and(|it| it.ends_with("sh"));
+        let needs_sudo = self.needs_sudo(step);
+        let home = format!("{head}cd ~{}\n", self.user);
+        let own = if is_shell { home.as_str() } else { "" };
+        let text = format!("#!{shebang}\n# Provisioner {number}.\n{own}{body}\n");
+        if is_shell && !needs_sudo {
+            return self.add(name, text, step);
         }
-        // The others run as the user who logs in.
-        self.draft.files.insert(format!("inline/{name}"), Content::Text(text, true));
         let path = format!("inline/{name}");
-        self.add(name, launcher(&path, "", true), codes(step));
+        self.draft.files.insert(path.clone(), Content::Text(text, true));
+        let head = if is_shell { "" } else { head };
+        self.add(name, launcher(&path, head, needs_sudo, ""), step);
+    }
+
+    /// The others run as the user who logs in.
+    fn needs_sudo(&self, step: &Step) -> bool {
+        command::of(step).run_as == RunAs::Root && !self.as_root
     }
 
     /// A script of a file.
     fn script(&mut self, step: &Step, number: usize, path: &str, head: &str) {
         let what = format!("provisioner {number} (shell)");
-        let Some(file) = find(self.folder, path) else {
+        let Some(file) = find(self.folder, path).filter(|it| it.is_file()) else {
             return self.draft.left(format!("{what}: {path}"), "there is no such file");
         };
         let base = file.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
-        let target = self.free(&format!("scripts/{base}"), &file);
-        self.draft.files.insert(target.clone(), Content::Copy(file));
-        let needs_sudo = uses_sudo(step) && !self.as_root;
-        if head.is_empty() && !needs_sudo && codes(step).is_empty() {
+        let is_binary = step.keys.get("binary").is_some_and(|it| flag(it) == Ok(true));
+        let (content, interpreter) = script_of(&file, is_binary);
+        let target = self.free("scripts", &base, number, &content);
+        self.draft.files.insert(target.clone(), content);
+        let needs_sudo = self.needs_sudo(step);
+        if head.is_empty() && !needs_sudo && codes(step).is_ok_and(|it| it.is_empty()) {
             self.scripts.push(target);
             return;
         }
         let name = format!("{number:02}-{}", base.trim_end_matches(".sh"));
-        self.add(name, launcher(&target, head, needs_sudo), codes(step));
+        self.add(name, launcher(&target, head, needs_sudo, interpreter), step);
     }
 
-    /// A path of the source that no other file has.
-    fn free(&self, path: &str, file: &Path) -> String {
-        let mut candidates =
-            std::iter::once(path.to_owned()).chain((2..).map(|number| format!("{path}-{number}")));
-        let is_free = |it: &String| {
-            self.draft.files.get(it).is_none_or(|other| *other == Content::Copy(file.to_owned()))
-        };
-        candidates.find(is_free).unwrap_or_default()
+    /// A path in a folder of the source that no other file has. A file keeps its name.
+    fn free(&self, folder: &str, base: &str, number: usize, content: &Content) -> String {
+        let numbered = (2..).map(|it| format!("{folder}/{number:02}-{it}/{base}"));
+        let first = [format!("{folder}/{base}"), format!("{folder}/{number:02}/{base}")];
+        let is_free = |it: &String| self.draft.files.get(it).is_none_or(|other| other == content);
+        first.into_iter().chain(numbered).find(is_free).unwrap_or_default()
     }
 
-    fn add(&mut self, name: String, text: String, codes: Vec<u64>) {
+    fn add(&mut self, name: String, text: String, step: &Step) {
+        let codes = codes(step).unwrap_or_default();
+        let mut names = std::iter::once(name.clone()).chain((2..).map(|it| format!("{name}-{it}")));
+        let name = names.find(|it| !self.draft.files.contains_key(it)).unwrap_or(name);
         if codes.is_empty() {
             self.draft.files.insert(name.clone(), Content::Text(text, true));
             self.scripts.push(name);
@@ -308,11 +376,33 @@ impl Taken<'_> {
             Some(_) => shell_quoted(&destination),
             None => format!("~{}/{}", self.user, shell_quoted(&destination)),
         };
+        // Packer writes them as who logs in, to whom they then belong.
+        let own = match self.as_root && self.user != "root" {
+            true => format!("sudo -u {} ", self.user),
+            false => String::new(),
+        };
+        let put = |inside: &str, base: &str| {
+            let (inside, base) = (shell_quoted(inside), shell_quoted(base));
+            let copy = "sh -c 'cat > \"$1\" && chmod \"$2\" \"$1\"' copy";
+            format!(
+                "to={target}\n[ ! -d \"$to\" ] || to=\"$to\"/{base}\n\
+                 {own}{copy} \"$to\" \"$(stat -c %a {inside})\" < {inside}"
+            )
+        };
+        let unpack = |from: &str, what: &str| {
+            format!(
+                "{own}mkdir -p {target}\n\
+                 tar -C {} -cf - {} | {own}tar -C {target} --no-overwrite-dir -xf -",
+                shell_quoted(from),
+                shell_quoted(what)
+            )
+        };
         let mut copies = Vec::new();
         if let Some(content) = content {
             let path = format!("files/{number:02}-content");
             self.draft.files.insert(path.clone(), Content::Text(content, false));
-            copies.push(format!("cp {} {target}", shell_quoted(&path)));
+            let base = destination.rsplit('/').find(|it| !it.is_empty()).unwrap_or("content");
+            copies.push(put(&path, base));
         }
         let listed = ["source", "sources"].map(|key| step.keys.get(key)).into_iter().flatten();
         for value in listed {
@@ -325,23 +415,26 @@ impl Taken<'_> {
                     self.draft.left(format!("{what}: {path}"), "there is no such file");
                     continue;
                 };
-                let base = file.file_name().map(|it| it.to_string_lossy().into_owned());
-                let inside = self.free(&format!("files/{}", base.unwrap_or_default()), &file);
+                let base = file.canonicalize().ok();
+                let base = base.as_deref().and_then(Path::file_name).unwrap_or_default();
+                let base = base.to_string_lossy().into_owned();
+                let content = Content::Copy(file.clone());
+                let inside = self.free("files", &base, number, &content);
+                let (above, _) = inside.rsplit_once('/').unwrap_or((".", ""));
                 copies.push(match (file.is_dir(), path.ends_with('/')) {
                     // As Packer does it: the contents of a folder, or the folder itself.
-                    (true, true) => {
-                        format!("mkdir -p {target}\ncp -R {}/. {target}", shell_quoted(&inside))
-                    }
-                    (true, false) => {
-                        format!("mkdir -p {target}\ncp -R {} {target}", shell_quoted(&inside))
-                    }
-                    (false, _) => format!("cp {} {target}", shell_quoted(&inside)),
+                    (true, true) => unpack(&inside, "."),
+                    (true, false) => unpack(above, &base),
+                    (false, _) => put(&inside, &base),
                 });
-                self.draft.files.insert(inside, Content::Copy(file));
+                self.draft.files.insert(inside, content);
             }
         }
-        for key in step.keys.keys() {
-            if !["destination", "content", "direction", "source", "sources", "generated"]
+        for (key, value) in &step.keys {
+            if ["only", "except"].contains(&key.as_str()) {
+                let why = value::text(value).err().unwrap_or_default();
+                self.draft.left(format!("{what}: {key}"), why);
+            } else if !["destination", "content", "direction", "source", "sources", "generated"]
                 .contains(&key.as_str())
             {
                 self.draft.left(format!("{what}: {key}"), "amiable does not know this key");
@@ -350,13 +443,8 @@ impl Taken<'_> {
         if copies.is_empty() {
             return;
         }
-        // They belong to who logs in, as with Packer.
-        let owner = match self.as_root && self.user != "root" {
-            true => format!("chown -R {user}: {target}\n", user = self.user),
-            false => String::new(),
-        };
-        let text = format!("#!/bin/sh -e\n# Provisioner {number}.\n{}\n{owner}", copies.join("\n"));
-        self.add(format!("{number:02}-files"), text, Vec::new());
+        let text = format!("#!/bin/sh -e\n# Provisioner {number}.\n{}\n", copies.join("\n"));
+        self.add(format!("{number:02}-files"), text, step);
     }
 
     /// What Packer tells scripts of itself, where one of them asks.
@@ -406,24 +494,29 @@ impl Taken<'_> {
 }
 
 /// Exit codes that are no failure, if there are others than 0.
-fn codes(step: &Step) -> Vec<u64> {
-    let codes = step.keys.get("valid_exit_codes").and_then(Value::as_array);
-    let codes: Vec<u64> = codes.into_iter().flatten().filter_map(|it| number(it).ok()).collect();
-    if codes == [0] { Vec::new() } else { codes }
+fn codes(step: &Step) -> Result<Vec<u64>, String> {
+    let Some(value) = step.keys.get("valid_exit_codes") else { return Ok(Vec::new()) };
+    let number = |it: String| it.parse().map_err(|_| format!("`{it}` is not a number"));
+    let codes: Vec<u64> = value::list(value)?.into_iter().map(number).collect::<Result<_, _>>()?;
+    Ok(if codes == [0] { Vec::new() } else { codes })
+}
+
+/// A script as Packer uploads it, and by what it runs where it does not say so itself.
+fn script_of(file: &Path, is_binary: bool) -> (Content, &'static str) {
+    let copy = Content::Copy(file.to_owned());
+    let Ok(text) = std::fs::read_to_string(file) else { return (copy, "") };
+    let interpreter = if text.starts_with("#!") { "" } else { "bash " };
+    match !is_binary && text.contains("\r\n") {
+        true => (Content::Text(text.replace("\r\n", "\n"), true), interpreter),
+        false => (copy, interpreter),
+    }
 }
 
 /// A script that runs another of the source.
-fn launcher(path: &str, head: &str, with_sudo: bool) -> String {
+fn launcher(path: &str, head: &str, with_sudo: bool, interpreter: &str) -> String {
     let sudo = if with_sudo { "sudo -E " } else { "" };
     let path = shell_quoted(path);
-    format!("#!/bin/sh -e\n{head}chmod +x {path}\nexec {sudo}./{path} \"$@\"\n")
-}
-
-/// A file of the template: beside it, or where Packer is started.
-fn find(folder: &Path, path: &str) -> Option<std::path::PathBuf> {
-    let beside = folder.join(path);
-    let here = Path::new(path).to_owned();
-    [beside, here].into_iter().find(|it| it.exists())
+    format!("#!/bin/sh -e\n{head}chmod +x {path}\nexec {sudo}{interpreter}./{path} \"$@\"\n")
 }
 
 fn shell_quoted(word: &str) -> String {

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::files::find;
 use super::keys::{How, row};
-use super::value::{self, Unknown, blocks, flag, number, parts, texts};
-use super::{Build, Content, Draft, Keys};
+use super::model::{Build, Content, Draft, Keys};
+use super::value::{self, Unknown, blocks, entries, flag, has_unknown, number, parts, texts};
 use crate::import::release;
 
 /// How root devices are called.
@@ -27,7 +28,7 @@ pub(super) fn take(build: &Build, data: &Data, folder: &Path, draft: &mut Draft)
     let mut source = Source { build, data, folder, draft, arch: None, base: None };
     for (key, value) in &build.keys {
         let value = &source.without_dynamic(key, value);
-        if is_nothing(value) {
+        if is_nothing(value) && key != "associate_public_ip_address" {
             continue;
         }
         match row(key) {
@@ -105,18 +106,20 @@ impl Source<'_> {
             "encrypt_boot" | "kms_key_id" | "region_kms_key_ids" => self.encrypt(),
             "imds_support" => self.text("imds_support", value),
             "deregistration_protection" => {
-                let on = blocks(value)
-                    .iter()
-                    .any(|it| it.get("enabled").is_some_and(|it| flag(it) == Ok(true)));
-                if on {
-                    self.draft.line("deregistration_protection", "true");
+                for block in blocks(value)? {
+                    if block.get("enabled").map(flag).transpose()? == Some(true) {
+                        self.draft.line("deregistration_protection", "true");
+                    }
                 }
                 NOTHING
             }
             "launch_block_device_mappings" => self.volumes(value),
             "source_ami" => self.source_ami(value),
             "source_ami_filter" => {
-                let filter = blocks(value).into_iter().next().ok_or("it is empty")?;
+                let filter = blocks(value)?.into_iter().next().ok_or("it is empty")?;
+                if self.get("source_ami").is_some() {
+                    return Err("there is a source_ami, too: a base is named in one way".into());
+                }
                 self.filter(filter)
             }
             "instance_type" => self.text("instance_type", value),
@@ -139,10 +142,9 @@ impl Source<'_> {
                 NOTHING
             }
             "user_data_file" => {
-                let path = self.folder.join(value::text(value)?);
-                if !path.is_file() {
-                    return Err(format!("there is no file {}", path.display()));
-                }
+                let path = value::text(value)?;
+                let path = find(self.folder, &path).filter(|it| it.is_file());
+                let path = path.ok_or("there is no such file")?;
                 self.draft.files.insert("user-data".into(), Content::Copy(path));
                 self.draft.line("user_data", quoted("{SOURCE}/user-data"));
                 NOTHING
@@ -183,10 +185,11 @@ impl Source<'_> {
     /// The private key of `ssh_keypair_name`, which stays where it is.
     fn key_file(&self) -> Result<String, String> {
         let path = self.get("ssh_private_key_file").ok_or("there is no ssh_private_key_file")?;
-        let path = self.folder.join(value::text(path)?);
-        match path.canonicalize() {
-            Ok(full) => Ok(full.to_string_lossy().into_owned()),
-            Err(_) => Err(format!("there is no file {}", path.display())),
+        let path = value::text(path)?;
+        let full = find(self.folder, &path).and_then(|it| it.canonicalize().ok());
+        match full {
+            Some(full) => Ok(full.to_string_lossy().into_owned()),
+            None => Err(format!("there is no file {path}")),
         }
     }
 
@@ -197,10 +200,11 @@ impl Source<'_> {
     }
 
     fn list(&mut self, key: &'static str, value: &Value) -> Result<(), String> {
-        let all: Vec<String> = texts(value)?.iter().map(|it| quoted(it)).collect();
-        if !self.draft.has(key) {
-            self.draft.line(key, format!("[{}]", all.join(", ")));
+        let all: Vec<String> = value::list(value)?.iter().map(|it| quoted(it)).collect();
+        if self.draft.has(key) {
+            return Err(format!("`{key}` is set by another key"));
         }
+        self.draft.line(key, format!("[{}]", all.join(", ")));
         NOTHING
     }
 
@@ -228,7 +232,7 @@ impl Source<'_> {
         let mut all = BTreeSet::new();
         for key in ["ami_users", "ami_org_arns", "ami_ou_arns"] {
             if let Some(value) = self.get(key) {
-                all.extend(texts(value)?);
+                all.extend(value::list(value)?);
             }
         }
         if !self.draft.has("share_with") {
@@ -242,7 +246,7 @@ impl Source<'_> {
     fn regions(&mut self, value: &Value) -> Result<(), String> {
         let first = self.get("region").ok_or("there is no `region`")?;
         let first = value::text(first)?;
-        let others = texts(value)?.into_iter().filter(|it| *it != first);
+        let others = value::list(value)?.into_iter().filter(|it| *it != first);
         let all: Vec<String> =
             [first.clone()].into_iter().chain(others).map(|it| quoted(&it)).collect();
         if all.len() > 1 {
@@ -261,7 +265,7 @@ impl Source<'_> {
         let mut left = Vec::new();
         for name in names {
             let Some(value) = self.get(name) else { continue };
-            for block in blocks(value) {
+            for block in blocks(value)? {
                 let pair = (block.get("key"), block.get("value"));
                 let pairs: Vec<(String, &Value)> = match pair {
                     (Some(key), Some(value)) if name.ends_with("tag") => {
@@ -271,6 +275,9 @@ impl Source<'_> {
                 };
                 for (tag, value) in pairs {
                     match value::text(value) {
+                        _ if has_unknown(&tag) => {
+                            left.push(((*name).to_owned(), "a tag's key is not known".to_owned()));
+                        }
                         Ok(text) if text.contains("{{") => left.push((
                             format!("{name}.{tag}"),
                             "amiable records the base, the time and who baked in tags of its own"
@@ -297,14 +304,12 @@ impl Source<'_> {
         if self.draft.has("encrypt") {
             return NOTHING;
         }
-        if self.get("encrypt_boot").is_none_or(|it| flag(it) != Ok(true)) {
+        if !self.get("encrypt_boot").map(flag).transpose()?.unwrap_or_default() {
             return Err("without encrypt_boot, nothing is encrypted".into());
         }
         let mut keys = BTreeMap::new();
-        for block in self.get("region_kms_key_ids").map(blocks).unwrap_or_default() {
-            for (region, key) in block {
-                keys.insert(region.clone(), value::text(key)?);
-            }
+        for (region, key) in entries(self.get("region_kms_key_ids"))? {
+            keys.insert(region.clone(), value::text(key)?);
         }
         let own = self.get("kms_key_id").map(value::text).transpose()?;
         let value = match (keys.is_empty(), own) {
@@ -324,7 +329,7 @@ impl Source<'_> {
 
     fn volumes(&mut self, value: &Value) -> Result<(), String> {
         let (mut others, mut is_encrypted) = (Vec::new(), false);
-        for block in blocks(value) {
+        for block in blocks(value)? {
             let device = block.get("device_name").map(value::text).transpose()?.unwrap_or_default();
             let mut keys = Vec::new();
             for (key, value) in block.iter().filter(|(_, value)| !is_nothing(value)) {
@@ -360,6 +365,10 @@ impl Source<'_> {
             match ROOTS.contains(&device.as_str()) {
                 true if !self.draft.has("volume") && !keys.is_empty() => {
                     self.draft.line("volume", format!("{{ {} }}", keys.join(", ")));
+                }
+                true if !keys.is_empty() => {
+                    self.draft
+                        .left(device, "an AMI has one root device, which is described already");
                 }
                 true => {}
                 // An empty volume has a size.
@@ -413,9 +422,7 @@ impl Source<'_> {
             self.draft.left("source_ami_filter.owners", format!("a base has one owner: {others}"));
         }
         let (mut name, mut tags) = (None, BTreeMap::new());
-        for (key, value) in
-            filter.get("filters").map(blocks).unwrap_or_default().into_iter().flatten()
-        {
+        for (key, value) in entries(filter.get("filters"))? {
             match key.as_str() {
                 "name" => name = Some(value::text(value)?),
                 "architecture" => self.arch = Some(value::text(value)?),
@@ -448,10 +455,14 @@ impl Source<'_> {
     /// A filter of tags; other filters are told.
     fn tagged(&mut self, key: &'static str, value: &Value) -> Result<(), String> {
         let mut tags = BTreeMap::new();
-        for block in blocks(value) {
-            for (name, value) in
-                block.get("filters").map(blocks).unwrap_or_default().into_iter().flatten()
-            {
+        if self.draft.has(key) {
+            return Err(format!("`{key}` is set by another key"));
+        }
+        for block in blocks(value)? {
+            for other in block.keys().filter(|it| !["filters", "filter"].contains(&it.as_str())) {
+                self.draft.left(format!("{key}: {other}"), "one that has the tags is taken");
+            }
+            for (name, value) in entries(block.get("filters"))? {
                 match name.strip_prefix("tag:") {
                     Some(tag) => drop(tags.insert(tag.to_owned(), value::text(value)?)),
                     None => {
@@ -469,14 +480,19 @@ impl Source<'_> {
     }
 
     fn metadata(&mut self, value: &Value) -> Result<(), String> {
-        for (key, value) in blocks(value).into_iter().flatten() {
+        for (key, value) in blocks(value)?.into_iter().flatten() {
             match key.as_str() {
                 "http_put_response_hop_limit" => {
                     self.draft.line("hop_limit", number(value)?.to_string());
                 }
                 "http_endpoint" | "http_tokens" if value::text(value)? != "disabled" => {}
                 other => {
-                    let text = "the metadata service is on, and wants tokens";
+                    let text = match other {
+                        "http_endpoint" | "http_tokens" => {
+                            "the metadata service is on, and wants tokens"
+                        }
+                        _ => "amiable does not set it",
+                    };
                     self.draft.left(format!("metadata_options.{other}"), text);
                 }
             }
@@ -537,7 +553,11 @@ impl Source<'_> {
             if !self.draft.has(key) {
                 let toml = if key == "base" { quoted("ami-00000000") } else { quoted("unknown") };
                 self.draft.line(key, toml);
-                self.draft.left(what, format!("there is none: set `{key}` in the configuration"));
+                if !self.draft.left.iter().any(|(name, _)| name.starts_with(what)) {
+                    self.draft.left(what, "there is none");
+                }
+                let why = "it is not known: set it in the configuration, and where scripts name it";
+                self.draft.left(format!("`{key}`"), why);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The configuration that an import writes, and what it tells.
 
+use std::collections::BTreeMap;
+
+use super::model::{Content, Draft};
 use super::source::{key, quoted};
-use super::{Content, Draft};
+use super::value::shown;
 
 /// The folder of a template's source, beside the configuration.
 pub(crate) fn folder(draft: &Draft) -> String {
@@ -11,9 +14,43 @@ pub(crate) fn folder(draft: &Draft) -> String {
 /// How AMIs are named where Packer's names cannot be kept.
 const PATTERN: &str = "{namespace}-{template}-{date}-{generation}";
 
+/// What a configuration has once is the first template's that has it; of others it is told. And
+/// names that are not kept are no longer said to be taken over.
+pub(super) fn settle(drafts: &mut [Draft]) {
+    let cloud = cloud(drafts);
+    let is_kept = is_own(drafts);
+    for draft in drafts {
+        let others: Vec<(&str, String)> = draft
+            .cloud
+            .iter()
+            .filter(|(key, value)| cloud.get(*key) != Some(value))
+            .map(|(key, value)| (*key, value.clone()))
+            .collect();
+        for (key, value) in others {
+            draft.taken.retain(|(name, _)| !name.ends_with(key));
+            draft.left(
+                key,
+                format!("it is {value}: a configuration has one, import it into another folder"),
+            );
+        }
+        if !is_kept && draft.taken.iter().any(|(name, _)| name == "ami_name") {
+            draft.taken.retain(|(name, _)| name != "ami_name");
+            draft.left("ami_name", format!("AMIs are named {PATTERN}"));
+        }
+    }
+}
+
+fn cloud(drafts: &[Draft]) -> BTreeMap<&'static str, String> {
+    let mut all = BTreeMap::new();
+    for (key, value) in drafts.iter().flat_map(|it| &it.cloud) {
+        all.entry(*key).or_insert_with(|| value.clone());
+    }
+    all
+}
+
 /// The configuration of all drafts.
 pub(crate) fn configuration(drafts: &[Draft], namespace: &str, system: &str) -> String {
-    let cloud = drafts.first().map(|it| it.cloud.clone()).unwrap_or_default();
+    let cloud = cloud(drafts);
     let mut text = String::from(
         "# Written by `amiable packer import`. Check it with `amiable validate`.\n\n[cloud]\n",
     );
@@ -50,43 +87,37 @@ fn lines(draft: &Draft) -> String {
 
 /// Packer's own names, where there is one template and they are names here.
 fn pattern(drafts: &[Draft]) -> String {
-    let [one] = drafts else { return PATTERN.into() };
-    let allowed = |it: char| it.is_ascii_alphanumeric() || "()[] ./-'@_{}".contains(it);
-    match &one.pattern {
-        Some(own) if (3..=80).contains(&own.len()) && own.chars().all(allowed) => {
+    match drafts {
+        [Draft { pattern: Some(own), .. }] if is_own(drafts) => {
             format!("{}-{{generation}}", own.trim_end_matches('-'))
         }
         _ => PATTERN.into(),
     }
 }
 
+/// Whether Packer's names are kept.
+fn is_own(drafts: &[Draft]) -> bool {
+    let allowed = |it: char| it.is_ascii_alphanumeric() || "()[] ./-'@_{}".contains(it);
+    let [Draft { pattern: Some(own), .. }] = drafts else { return false };
+    (3..=80).contains(&own.len()) && own.chars().all(allowed)
+}
+
 /// What became of each source, key by key.
 pub(crate) fn report(drafts: &[Draft], remarks: &[String]) -> String {
     let mut lines = Vec::new();
-    let region = drafts.first().and_then(|it| it.cloud.get("region"));
     for draft in drafts {
         lines.push(format!("template {}", draft.name));
         section("taken over", &draft.taken, &mut lines);
         section("by itself", &draft.own, &mut lines);
         section("not taken over", &draft.left, &mut lines);
-        let own = draft.cloud.get("region");
-        if own != region {
-            let own = own.map_or("none", String::as_str);
-            lines.push(format!(
-                "  its region is {own}: a configuration has one, import it into another folder"
-            ));
-        }
     }
     lines.extend(remarks.iter().map(|it| format!("note: {it}")));
-    if drafts.len() > 1 {
-        lines.push(format!("note: the AMIs of all templates are named {PATTERN}"));
-    }
     lines.push(
-        "note: scripts run in their own folder, not in the home directory; those that Packer ran by \
-         sudo run as root"
+        "note: a script's file runs in the checkout, not in the home directory; what Packer ran by sudo \
+         runs as root"
             .into(),
     );
-    lines.join("\n")
+    shown(&lines.join("\n"))
 }
 
 fn section(title: &str, all: &[(String, String)], lines: &mut Vec<String>) {

@@ -66,7 +66,7 @@ fn templates_of_different_shapes_are_imported_key_by_key() {
         let all = format!("{told}\n{written}").replace(&place, "[FARM]/");
         insta::assert_snapshot!(format!("packer_{into}"), all);
     }
-    assert!(count >= 20, "{count}");
+    assert!(count >= 25, "{count}");
 }
 
 #[test]
@@ -120,4 +120,53 @@ fn an_imported_template_bakes() {
     farm.edit("farm/amiable.toml", "[cloud]\n", "[cloud]\nendpoint = \"local\"\n");
     let baked = farm.amiable(&["create", "files", "--config", "farm/amiable.toml"]);
     assert!(baked.contains("status: 0") && baked.contains("script 4 of 4: 04-shell"), "{baked}");
+}
+
+/// Whatever is said of a variable, a sensitive value is in no file; and what is given for it neither.
+#[test]
+fn no_sensitive_value_is_in_a_file() {
+    let farm = farm();
+    let given = ["--var", "password=hunter1", "--var", "dsn=hunter5", "--var", "tpyo=1"];
+    let import = ["packer", "import", "templates/21-secrets.pkr.hcl", "--into", "new"];
+    let told = farm.amiable(&[&import[..], &given].concat());
+    assert!(told.contains("there is no variable `tpyo`"), "{told}");
+    let written = contents(&farm.path("new"), "new");
+    assert!(!written.contains("hunter"), "{written}");
+    assert!(written.contains("PASSWORD = { from_env = \"PKR_VAR_password\" }"), "{written}");
+}
+
+/// As Packer finds them in a folder; and where it is told where they are.
+#[test]
+fn values_are_taken_from_files_of_variables() {
+    let farm = Farm::without_endpoint();
+    let template = fs::read_to_string(folder().join("22-not-decided.pkr.hcl")).unwrap();
+    farm.write("web/web.pkr.hcl", &template.replace('\n', "\r\n"));
+    farm.write("web/a.auto.pkrvars.hcl", "env = \"prod\"\nlist = [\"LISTED=1\"]\n");
+    let told = farm.amiable(&["packer", "import", "web", "--dry-run"]);
+    assert!(told.contains("instance_profile = \"prod-role\""), "{told}");
+    assert!(told.contains("LISTED = \"1\"") && told.contains("LOWER = \"prod\""), "{told}");
+}
+
+/// What cannot be read is named, and a folder is not copied into itself.
+#[test]
+fn files_are_copied_as_they_are() {
+    let farm = Farm::without_endpoint();
+    farm.write(
+        "web.pkr.hcl",
+        "source \"amazon-ebs\" \"web\" {\n region = \"us-east-1\"\n source_ami = \"ami-0123456789abcdef0\"\n \
+         ssh_username = \"admin\"\n instance_type = \"t3.micro\"\n ami_name = \"web-{{timestamp}}\"\n}\n\
+         build {\n sources = [\"source.amazon-ebs.web\"]\n provisioner \"file\" {\n source = \"./\"\n \
+         destination = \"/srv\"\n }\n}\n",
+    );
+    farm.write("app/file", "x");
+    std::os::unix::fs::symlink("nowhere", farm.path("app/broken")).unwrap();
+    std::os::unix::fs::symlink(".", farm.path("app/itself")).unwrap();
+    let told = farm.amiable(&["packer", "import", "web.pkr.hcl"]);
+    assert!(told.contains("status: 0"), "{told}");
+    let link = |path: &str| fs::read_link(farm.path("packer/web/files").join(path)).unwrap();
+    let found: Vec<PathBuf> =
+        fs::read_dir(farm.path("packer/web/files")).unwrap().map(|it| it.unwrap().path()).collect();
+    let copied = found[0].file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(link(&format!("{copied}/app/broken")), Path::new("nowhere"), "{told}");
+    assert_eq!(link(&format!("{copied}/app/itself")), Path::new("."));
 }
