@@ -87,6 +87,12 @@ pub struct Ami {
     pub region: String,
     /// When it was created.
     pub created: String,
+    /// Its instances' metadata service wants a token, unless they say otherwise.
+    #[serde(skip)]
+    pub imds_v2: bool,
+    /// Others baked it, and it was adopted.
+    #[serde(skip)]
+    pub adopted: bool,
     /// When it was made current last.
     pub promoted: Option<String>,
     /// When it passed verification last.
@@ -227,15 +233,28 @@ impl Ami {
             distribution: tag(tags::DISTRIBUTION),
             amiable_version: tag(tags::VERSION),
             metadata: tags::metadata(&image.tags),
+            // A copy has the tag of its original.
+            adopted: image.tags.get(tags::ADOPTED).map(String::as_str) == Some(image.id.as_str()),
             ami: image.id,
             name: image.name,
             arch: image.architecture,
             state: image.state,
             state_reason: image.state_reason,
             created: image.created,
+            imds_v2: image.imds_v2,
             lasting_devices: image.lasting_devices,
             block_devices: image.block_devices,
             description: image.description,
+        }
+    }
+
+    /// Whether it comes before another of its template's. Generations say so, but of those that
+    /// were adopted: these are numbered when they are adopted, and may be older than all others.
+    #[must_use]
+    pub fn is_before(&self, other: &Ami) -> bool {
+        match self.adopted || other.adopted {
+            true => (&self.created, self.generation) < (&other.created, other.generation),
+            false => self.generation < other.generation,
         }
     }
 

@@ -120,12 +120,13 @@ impl LaunchSpec {
 
     /// What an AMI records of the volumes besides the root volume, as one text; `None` without any.
     pub(crate) fn recorded_volumes(&self) -> Option<String> {
-        let kept = self.volumes.iter().filter(|it| it.keep);
+        let mut kept: Vec<&FurtherVolume> = self.volumes.iter().filter(|it| it.keep).collect();
+        kept.sort_by_key(|it| &it.device);
         let text = |it: &FurtherVolume| {
             let FurtherVolume { device, spec, snapshot, keep: _ } = it;
             format!("{device} {:?} {snapshot:?} {:?}", spec.size, spec.recorded())
         };
-        let texts: Vec<String> = kept.map(text).collect();
+        let texts: Vec<String> = kept.into_iter().map(text).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 

@@ -21,14 +21,14 @@ impl Script {
 impl fmt::Display for Script {
     /// As people would type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
+        f.write_str(&quote(&self.path))?;
         self.args.iter().try_for_each(|word| write!(f, " {}", quote(word)))
     }
 }
 
 /// Quotes a word for the shell.
 pub(crate) fn quote(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
     }
@@ -50,6 +50,18 @@ mod tests {
         let args = ["--fast", "a b", "", "it's"].map(str::to_owned).into();
         let script = Script { path: "node/setup".into(), args };
         assert_eq!(script.to_string(), r"node/setup --fast 'a b' '' 'it'\''s'");
+        // Neither a comma nor a space in a word makes another list of it.
+        let texts: Vec<String> = [
+            vec![Script::plain("a, b")],
+            vec![Script::plain("a"), Script::plain("b")],
+            vec![Script { path: "a,".into(), args: vec!["b".into()] }],
+            vec![Script { path: "a".into(), args: vec!["b".into()] }],
+            vec![Script::plain("a b")],
+        ]
+        .iter()
+        .map(|list| text_of(list))
+        .collect();
+        assert_eq!(texts, ["'a, b'", "a, b", "'a,' b", "a b", "'a b'"]);
         assert_eq!(
             text_of(&[Script::plain("a"), script]),
             r"a, node/setup --fast 'a b' '' 'it'\''s'"

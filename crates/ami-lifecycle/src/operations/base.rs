@@ -220,6 +220,11 @@ fn check(image: ImageFacts, template: &Template) -> Result<ImageFacts, BakeError
         let device = volume.device.clone();
         return Err(BakeError::RootDevice { device, id: image.id.into() });
     }
+    let is_taken = |it: &&FurtherVolume| image.ebs_devices.contains(&it.device);
+    if let Some(volume) = template.launch.volumes.iter().find(is_taken) {
+        let device = volume.device.clone();
+        return Err(BakeError::DeviceOfBase { device, id: image.id.into() });
+    }
     Ok(image)
 }
 
@@ -245,5 +250,24 @@ mod tests {
         ];
         assert_eq!(pick_newest(images).map(|image| image.id).as_deref(), Some("ami-3"));
         assert_eq!(pick_newest(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_volume_is_not_where_the_base_has_one() {
+        use crate::model::launch_spec::VolumeSpec;
+        let mut template = crate::model::template::tests::template();
+        let (device, snapshot) = ("/dev/sdf".to_owned(), None);
+        let volume = FurtherVolume { device, spec: VolumeSpec::default(), snapshot, keep: true };
+        template.launch.volumes = vec![volume];
+        let base = |devices: &[&str]| ImageFacts {
+            state: "available".into(),
+            architecture: template.arch.as_str().into(),
+            root_device_name: "/dev/xvda".into(),
+            ebs_devices: devices.iter().map(|it| (*it).to_owned()).collect(),
+            ..image("ami-1", "2026-01-01T00:00:00.000Z", "ebs")
+        };
+        assert!(check(base(&["/dev/xvda"]), &template).is_ok());
+        let refused = check(base(&["/dev/xvda", "/dev/sdf"]), &template).unwrap_err().to_string();
+        assert!(refused.contains("/dev/sdf, where the base AMI ami-1 has a volume"), "{refused}");
     }
 }

@@ -61,6 +61,16 @@ pub enum BakeError {
         /// The base's id.
         id: String,
     },
+    /// One of `volumes` is where the base has a volume of its own.
+    #[error(
+        "`volumes` names {device}, where the base AMI {id} has a volume already: choose another device"
+    )]
+    DeviceOfBase {
+        /// The device.
+        device: String,
+        /// The base's id.
+        id: String,
+    },
     /// There is no network as the template names it by tags.
     #[error("{0}")]
     NoNetwork(String),

@@ -157,7 +157,7 @@ async fn launch(
     let (last, others) = all.split_last().expect("a template has an instance type");
     for (spec, place) in others {
         match launch_in(order, keys, (key_pair, groups), (spec, *place), undo).await {
-            Err(BakeError::Cloud(error)) if error.kind == CloudErrorKind::Limit => {
+            Err(BakeError::Cloud(error)) if is_of_place(&error) => {
                 let market = if spec.spot.is_some() { " as a Spot Instance" } else { "" };
                 let text = format!("{place}{market}: {error}; trying the next");
                 site.observer.event(Event::Note(text));
@@ -166,6 +166,13 @@ async fn launch(
         }
     }
     launch_in(order, keys, (key_pair, groups), *last, undo).await
+}
+
+/// Whether a machine of another type or in another place may be started all the same.
+fn is_of_place(error: &CloudError) -> bool {
+    let is_of_volumes =
+        |code: &str| ["VolumeLimitExceeded", "MaxIOPSLimitExceeded"].contains(&code);
+    error.kind == CloudErrorKind::Limit && !error.code.as_deref().is_some_and(is_of_volumes)
 }
 
 async fn launch_in(

@@ -13,6 +13,7 @@ pub(crate) mod first_look;
 pub(crate) mod follow;
 pub(crate) mod image_wait;
 pub(crate) mod info;
+mod interruption;
 pub(crate) mod launch;
 pub(crate) mod objection;
 pub(crate) mod place;

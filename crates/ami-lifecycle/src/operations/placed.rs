@@ -27,7 +27,10 @@ pub(crate) async fn placed<'t>(
     if !security_group_tags.is_empty() {
         let vpc = match placed.launch.subnets.first() {
             Some(subnet) => cloud.vpc_of(subnet).await?,
-            None => cloud.default_vpc().await?.unwrap_or_default(),
+            None => cloud.default_vpc().await?.ok_or_else(|| {
+                let text = "this region has no default VPC: name a `subnet` beside security groups";
+                BakeError::NoNetwork(text.into())
+            })?,
         };
         let groups = cloud.groups_tagged(security_group_tags, &vpc).await?;
         if groups.is_empty() {

@@ -53,7 +53,9 @@ impl Operation {
         if starts && any(|it| it.launch.instance_profile.is_some()) {
             actions.insert(Action::PassRole);
         }
-        if self == Operation::Bake && any(|it| it.imds_v2) {
+        // What copies an AMI brings it along.
+        let marks = starts || self == Operation::Rollback;
+        if marks && any(|it| it.imds_v2) {
             actions.insert(Action::ModifyImageAttribute);
         }
         let resolves = matches!(self, Operation::Bake | Operation::Doctor);

@@ -89,9 +89,7 @@ impl Fleet {
             let current = self.current(template);
             let current = current.ok_or_else(|| NoRollback::NoCurrent(template.to_owned()))?;
             let before = mine().filter(|ami| {
-                ami.status == Status::Previous
-                    && ami.can_be_had()
-                    && ami.generation < current.generation
+                ami.status == Status::Previous && ami.can_be_had() && ami.is_before(current)
             });
             // One that was rolled back from was current too, but not last.
             let target = before.max_by_key(|ami| (ami.promoted_at(), ami.generation));

@@ -12,7 +12,7 @@ use crate::model::ami::{Ami, Status};
 use crate::model::event::{Event, Stage};
 use crate::model::facts::DISABLED;
 use crate::model::fleet::{Fleet, Refusal};
-use crate::model::launch_spec::{LaunchSpec, VolumeSpec};
+use crate::model::launch_spec::{LaunchSpec, Spot, VolumeSpec};
 use crate::model::lease::IsGone;
 use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Busy};
@@ -22,6 +22,7 @@ use crate::model::template::{CheckoutOn, Repository, Source, Template};
 use crate::operations::claim::{Actor, promote};
 use crate::operations::context::Context;
 use crate::operations::error::BakeError;
+use crate::operations::interruption::is_interrupted;
 use crate::operations::launch::{self, Order, Started};
 use crate::operations::placed::placed;
 use crate::operations::retire::give_back;
@@ -124,6 +125,11 @@ async fn verify_and_tell(
         _ => None,
     };
     request.context.observer.event(Event::Stage(Stage::Verify));
+    // A bake that ended before it wrote that has left it undone.
+    let is_unfinished = matches!(ami.status, Status::Pending | Status::Quarantined);
+    if template.imds_v2 && is_unfinished && !ami.imds_v2 {
+        site.or_cancel(cloud.require_imds_v2(&ami.ami)).await??;
+    }
     let is_hidden = ami.state == DISABLED;
     if is_hidden {
         site.or_cancel(cloud.enable(&ami.ami)).await??;
@@ -240,13 +246,61 @@ pub(crate) struct Specimen<'a> {
     pub(crate) env: ScriptEnv,
 }
 
-/// Starts an instance of the AMI, looks at it, and terminates it. Returns what is wrong.
+/// Starts an instance of the AMI, looks at it, and terminates it. Returns what is wrong. What EC2
+/// takes back says nothing of the AMI: then it is looked at again On-Demand.
 pub(crate) async fn prove(
     site: Site<'_>,
     marks: &OwnershipTags<'_>,
     specimen: &Specimen<'_>,
     is_gone: IsGone<'_>,
     undo: &mut Undo,
+) -> Result<Vec<String>, BakeError> {
+    let spot = site.template.launch.spot.clone().filter(|spot| spot.verifies);
+    if spot.is_some() {
+        let found = prove_on(site, marks, specimen, is_gone, undo, spot).await;
+        let Some(instance) = taken_back(site, marks, &found, undo).await else {
+            return ended(site, undo, found).await;
+        };
+        site.observer.event(Event::Warning(format!(
+            "EC2 has taken the Spot Instance {instance} back: verifying on an On-Demand Instance"
+        )));
+        end_all(site, undo).await;
+    }
+    let found = prove_on(site, marks, specimen, is_gone, undo, None).await;
+    ended(site, undo, found).await
+}
+
+/// The machine that EC2 has taken back, if that is why an AMI did not pass.
+async fn taken_back(
+    site: Site<'_>,
+    marks: &OwnershipTags<'_>,
+    found: &Result<Vec<String>, BakeError>,
+    undo: &Undo,
+) -> Option<String> {
+    let passed = found.as_ref().is_ok_and(Vec::is_empty);
+    let machine = undo.machine().filter(|_| !passed && !site.cancel.is_cancelled())?;
+    is_interrupted(site.cloud, marks.namespace, &machine).await.then_some(machine)
+}
+
+/// With a verdict, the machine has done its work. Without one, the failure undoes it.
+async fn ended(
+    site: Site<'_>,
+    undo: &mut Undo,
+    found: Result<Vec<String>, BakeError>,
+) -> Result<Vec<String>, BakeError> {
+    if found.is_ok() {
+        end_all(site, undo).await;
+    }
+    found
+}
+
+async fn prove_on(
+    site: Site<'_>,
+    marks: &OwnershipTags<'_>,
+    specimen: &Specimen<'_>,
+    is_gone: IsGone<'_>,
+    undo: &mut Undo,
+    spot: Option<Spot>,
 ) -> Result<Vec<String>, BakeError> {
     let Specimen { ami, checkout, env } = specimen;
     let lasting = &ami.lasting_devices;
@@ -258,7 +312,7 @@ pub(crate) async fn prove(
         spec: LaunchSpec {
             volume: VolumeSpec::default(),
             volumes: Vec::new(),
-            spot: site.template.launch.spot.clone().filter(|spot| spot.verifies),
+            spot,
             ..site.template.launch.clone()
         },
         name: format!("amiable verifies {}", ami.name),
@@ -280,14 +334,11 @@ pub(crate) async fn prove(
     let mut started = match launch::start(&order, undo).await {
         Ok(started) => started,
         Err(error) => {
-            let failure = verdict_on_start(error)?;
-            end_all(site, undo).await;
-            return Ok(vec![failure]);
+            return Ok(vec![verdict_on_start(error)?]);
         }
     };
     let failures = examine(site, ami, *checkout, &mut started).await?;
     started.guest.log_out().await;
-    end_all(site, undo).await;
     Ok(failures)
 }
 

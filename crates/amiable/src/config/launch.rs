@@ -1,6 +1,6 @@
 //! What a template says of how its machines are launched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ami_lifecycle::{LaunchSpec, Spot, tags};
 use toml::de::DeValue;
@@ -44,6 +44,11 @@ impl<'a> TemplateReader<'_, 'a> {
         if value.get_ref().is_bool() {
             return parent.boolean("spot")?.then(Spot::default);
         }
+        if !value.get_ref().is_table() {
+            let hint = "or a table, such as spot = { max_price = \"0.05\" }";
+            self.mistakes.add(value.span(), "`spot` must be true or false", Some(hint.into()));
+            return None;
+        }
         let section = parent.section("spot", &keys::SPOT);
         let max_price = section.string("max_price");
         let verifies = section.boolean("verify").unwrap_or(false);
@@ -54,7 +59,6 @@ impl<'a> TemplateReader<'_, 'a> {
             let hint = "US dollars an hour, such as max_price = \"0.05\"";
             self.mistakes.add(text.span.clone(), message, Some(hint.into()));
         }
-        value.get_ref().as_table()?;
         Some(Spot { max_price: max_price.map(|it| it.value.to_owned()), verifies })
     }
 
@@ -78,6 +82,11 @@ impl<'a> TemplateReader<'_, 'a> {
             && value.get_ref().is_array()
         {
             self.mistakes.add(value.span(), format!("`{key}` is empty"), None);
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = texts.iter().find(|it| !seen.insert(it.value)) {
+            let message = format!("`{key}` has `{}` twice", twice.value);
+            self.mistakes.add(twice.span.clone(), message, None);
         }
         texts
     }

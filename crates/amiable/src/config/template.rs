@@ -181,6 +181,14 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
         let template = section.string("template").map(|text| text.value.to_owned());
         let tags = section.has("tags").then(|| texts_of(&section.map("tags")));
         section.refuse_others();
+        if let Some(other) =
+            owner.as_deref().filter(|it| ["amazon", "aws-marketplace"].contains(it))
+            && tags.is_some()
+        {
+            let message = format!("`base` names tags of an AMI of {other}");
+            let hint = "EC2 shows tags only to the account that owns them: use `name`";
+            self.mistakes.add(section.span.clone(), message, Some(hint.into()));
+        }
         match (owner, name, tags, ssm, template) {
             (Some(owner), Some(name), tags, None, None) => {
                 Some(Base::Newest(ImageFilter { owner, name, tags: tags.unwrap_or_default() }))

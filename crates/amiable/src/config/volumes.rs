@@ -69,13 +69,18 @@ impl<'a> TemplateReader<'_, 'a> {
 
     fn further_volume(&self, section: &Section<'a>) -> Option<(At<&'a str>, FurtherVolume)> {
         let spec = self.volume_spec(section, keys::VOLUME_TYPES);
-        let snapshot = section.string("snapshot").map(|it| it.value.to_owned());
+        let snapshot = section.string("snapshot");
+        if let Some(other) = snapshot.as_ref().filter(|it| !it.value.starts_with("snap-")) {
+            let message = format!("`{}` is not a snapshot's id", other.value);
+            self.mistakes.add(other.span.clone(), message, Some("such as \"snap-…\"".into()));
+        }
+        let snapshot = snapshot.map(|it| it.value.to_owned());
         let keep = section.boolean("keep").unwrap_or(true);
         if !section.has("device") {
             section.missing("device", Some("such as device = \"/dev/sdf\"".into()));
         }
         let device = section.string("device")?;
-        if !device.value.starts_with("/dev/") {
+        if device.value.strip_prefix("/dev/").is_none_or(str::is_empty) {
             let message = format!("`{}` is not a device name", device.value);
             let hint = "such as \"/dev/sdf\", as EC2 calls it";
             self.mistakes.add(device.span.clone(), message, Some(hint.into()));

@@ -93,10 +93,17 @@ struct Environment {
     several: Vec<String>,
 }
 
-/// The variables of a provisioner, `environment_vars = ["A=b"]` and `env = { A = "b" }`; second,
-/// what of these is not understood, and why.
-fn variables(keys: &Keys) -> (Vec<(String, String)>, Vec<(&'static str, String)>) {
-    let (mut all, mut left) = (Vec::new(), Vec::new());
+/// The variables of a provisioner.
+#[derive(Default)]
+struct Variables {
+    all: Vec<(String, String)>,
+    /// What is not understood of a key, and why.
+    left: Vec<(&'static str, String)>,
+}
+
+/// `environment_vars = ["A=b"]` and `env = { A = "b" }`.
+fn variables(keys: &Keys) -> Variables {
+    let mut found = Variables::default();
     let listed = match keys.get("environment_vars") {
         // A template in JSON may part several by commas.
         Some(Value::String(text)) if !has_unknown(text) => {
@@ -107,31 +114,31 @@ fn variables(keys: &Keys) -> (Vec<(String, String)>, Vec<(&'static str, String)>
     };
     for entry in listed {
         match entry.as_str().and_then(|it| it.split_once('=')) {
-            Some((name, value)) if !has_unknown(name) => all.push((name.into(), value.into())),
+            Some((name, value)) if !has_unknown(name) => {
+                found.all.push((name.into(), value.into()));
+            }
             _ => {
                 let why = value::text(&entry).err().unwrap_or_else(|| "it has no `=`".into());
-                left.push(("environment_vars", why));
+                found.left.push(("environment_vars", why));
             }
         }
     }
     match value::entries(keys.get("env")) {
-        Ok(entries) => {
-            for (name, value) in entries {
-                match value {
-                    _ if has_unknown(name) => {
-                        left.push(("env", "a name in it is not known".into()))
-                    }
-                    Value::String(text) => all.push((name.clone(), text.clone())),
-                    Value::Bool(_) | Value::Number(_) => {
-                        all.push((name.clone(), value.to_string()))
-                    }
-                    _ => left.push(("env", format!("{name} is not a text"))),
-                }
-            }
-        }
-        Err(why) => left.push(("env", why)),
+        Ok(entries) => entries.into_iter().for_each(|(name, value)| found.add(name, value)),
+        Err(why) => found.left.push(("env", why)),
     }
-    (all, left)
+    found
+}
+
+impl Variables {
+    fn add(&mut self, name: &str, value: &Value) {
+        match value {
+            _ if has_unknown(name) => self.left.push(("env", "a name in it is not known".into())),
+            Value::String(text) => self.all.push((name.into(), text.clone())),
+            Value::Bool(_) | Value::Number(_) => self.all.push((name.into(), value.to_string())),
+            _ => self.left.push(("env", format!("{name} is not a text"))),
+        }
+    }
 }
 
 /// A variable's value as TOML; a secret is read from the environment.
@@ -149,7 +156,7 @@ impl Environment {
     fn of(shells: &[&Step]) -> Environment {
         let mut env = Environment::default();
         let mut seen: BTreeMap<String, (String, usize)> = BTreeMap::new();
-        for (name, value) in shells.iter().flat_map(|it| variables(&it.keys).0) {
+        for (name, value) in shells.iter().flat_map(|it| variables(&it.keys).all) {
             match seen.get_mut(&name) {
                 Some((other, _)) if *other != value => env.several.push(name),
                 Some((_, times)) => *times += 1,
@@ -188,8 +195,8 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn shell(&mut self, step: &Step, number: usize) {
         let what = format!("provisioner {number} (shell)");
-        let (own, not_understood) = variables(&step.keys);
-        for (key, why) in not_understood {
+        let Variables { all: own, left } = variables(&step.keys);
+        for (key, why) in left {
             self.draft.left(format!("{what}: {key}"), why);
         }
         for (name, value) in &own {

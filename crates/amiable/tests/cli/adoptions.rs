@@ -120,3 +120,21 @@ fn what_cannot_be_adopted_is_refused() {
     let list = farm.amiable(&["list"]);
     assert!(list.contains("that amiable did not make: its tags are ignored"), "{list}");
 }
+
+/// The way back goes by age, as generations are given when AMIs are adopted.
+#[test]
+fn the_way_back_leads_to_an_older_ami_that_was_adopted_later() {
+    let farm = Farm::with_example(&[]);
+    let old = by_hand(&farm, "old");
+    let own = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let adopted = farm.amiable(&["adopt", &old, "--template", "agent", "--yes"]);
+    assert!(adopted.contains("becomes generation 2\n"), "{adopted}");
+    let kept = farm.amiable(&["prune", "--dry-run", "--all"]);
+    assert!(!kept.contains("rolled back"), "{kept}");
+    let back = farm.amiable(&["rollback", "agent"]);
+    assert!(back.contains("status: 0"), "{back}");
+    assert_eq!(farm.current("agent"), old);
+    let forward = farm.amiable(&["rollback", "agent", "--to", "1"]);
+    assert!(forward.contains("status: 0"), "{forward}");
+    assert_eq!(farm.current("agent"), own);
+}

@@ -380,6 +380,21 @@ fn an_ami_for_imds_v2_is_one_before_it_is_verified_and_so_are_its_copies() {
     assert!(farm.amiable(&["validate"]).contains("`imds_support` cannot be `v1`"));
 }
 
+/// What a bake could not write any more is no fault of the AMI's.
+#[test]
+fn a_pending_ami_for_imds_v2_becomes_one_when_it_is_verified() {
+    let farm = Farm::with_example(&[]);
+    farm.edit("amiable.toml", "[template.agent]\n", "[template.agent]\nimds_support = \"v2.0\"\n");
+    farm.stdout(&["local", "fault", "--call", "ModifyImageAttribute=InternalError,times=9"]);
+    assert!(farm.amiable(&["create", "agent"]).contains("stays pending"));
+    farm.stdout(&["local", "fault", "--off"]);
+    let verified = farm.amiable(&["verify", "agent"]);
+    assert!(verified.contains("status: 0") && verified.contains("is current"), "{verified}");
+    let query = "ec2 describe-images --owners self --filters Name=tag:amiable:template,Values=agent \
+                 --query Images[].ImdsSupport";
+    assert_eq!(crate::regions::aws(&farm, "us-east-1", query).trim(), "v2.0");
+}
+
 /// What EC2 says of an instance decides, not what was asked for.
 #[test]
 fn an_ami_whose_instances_answer_without_a_token_is_quarantined() {

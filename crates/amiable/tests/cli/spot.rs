@@ -54,9 +54,7 @@ fn what_ec2_takes_back_is_begun_anew() {
         [&["waiting for cloud-init"][..], &["beginning anew on another", "creating the image"]]
     {
         wait_for_lines(&mut bake, lines);
-        let live = "ec2 describe-instances --filters Name=instance-state-name,Values=running --query Reservations[].Instances[].InstanceId";
-        let id = aws(&farm, "us-east-1", live);
-        farm.stdout(&["local", "interrupt", id.trim()]);
+        interrupt(&farm);
     }
     let told = wait_for_line(&mut bake, "is current (generation 1)");
     assert!(told.contains("beginning anew on an On-Demand Instance"), "{told}");
@@ -69,6 +67,45 @@ fn what_ec2_takes_back_is_begun_anew() {
         (&2.into(), &2.into(), &0.into())
     );
     assert!(farm.amiable(&["sweep", "--yes"]).contains("there are no leftovers"));
+}
+
+/// That EC2 needs the machine for others says nothing of the AMI.
+#[test]
+fn a_verification_that_ec2_interrupts_is_repeated_on_demand() {
+    let farm = farm("running=20ms,ssh=2s");
+    farm.edit("amiable.toml", "max_price = \"0.05\"", "verify = true");
+    let mut bake = farm.spawn(&["create", "agent"]);
+    wait_for_lines(&mut bake, &["verifying the AMI", "instance i-"]);
+    interrupt(&farm);
+    let told = wait_for_line(&mut bake, "is current (generation 1)");
+    assert!(told.contains("back: verifying on an On-Demand Instance"), "{told}");
+    assert!(bake.wait().unwrap().success());
+    assert_eq!(markets(&farm), ["spot", "spot", "None"]);
+    farm.wait_until_empty();
+}
+
+#[test]
+fn a_dead_bakes_machine_that_ec2_takes_back_is_begun_anew() {
+    let farm = farm("running=20ms");
+    farm.stdout(&["local", "fault", "--call", "CreateImage=wait:4s,times=2"]);
+    let mut bake = farm.spawn(&["create", "agent"]);
+    wait_for_line(&mut bake, "creating the image");
+    bake.kill().unwrap();
+    bake.wait().unwrap();
+    let mut bake = farm.spawn(&["create", "agent", "--on-failure", "keep"]);
+    wait_for_lines(&mut bake, &["resuming with", "creating the image"]);
+    interrupt(&farm);
+    let told = wait_for_line(&mut bake, "is current (generation 1)");
+    assert!(told.contains("beginning anew on another"), "{told}");
+    assert!(bake.wait().unwrap().success());
+    farm.wait_until_empty();
+}
+
+/// EC2 takes the running instance back.
+fn interrupt(farm: &Farm) {
+    let live = "ec2 describe-instances --filters Name=instance-state-name,Values=pending,running --query Reservations[].Instances[].InstanceId";
+    let id = aws(farm, "us-east-1", live);
+    farm.stdout(&["local", "interrupt", id.trim()]);
 }
 
 #[test]

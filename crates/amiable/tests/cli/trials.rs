@@ -52,6 +52,20 @@ fn a_trial_fails_as_a_bake_does() {
     is_as_before(&farm, 1);
 }
 
+/// A machine that goes on costs money, so it is no success.
+#[test]
+fn a_trial_whose_machine_cannot_be_ended_fails() {
+    let farm = Farm::with_example(&[]);
+    farm.stdout(&["local", "fault", "--call", "TerminateInstances=UnauthorizedOperation,times=9"]);
+    let failed = farm.amiable(&["create", "agent", "--no-ami"]);
+    assert!(failed.contains("status: 1") && failed.contains("TerminateInstances"), "{failed}");
+    farm.stdout(&["local", "fault", "--off"]);
+    farm.stdout(&["create", "agent", "--no-ami", "-q"]);
+    let swept = farm.amiable(&["sweep", "--yes"]);
+    assert!(swept.contains("terminated [INSTANCE 1]"), "{swept}");
+    farm.wait_until_empty();
+}
+
 /// Neither keeps the other from its work, or takes up what the other has left.
 #[test]
 fn a_trial_and_a_bake_of_the_same_template_do_not_meet() {

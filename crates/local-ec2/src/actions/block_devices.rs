@@ -41,6 +41,10 @@ pub(super) struct NewVolume {
     pub(super) initialization_rate: Option<u32>,
 }
 
+pub(super) fn named_twice(name: &str) -> ApiError {
+    refused(format!("The device '{name}' is used in more than one mapping"))
+}
+
 pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
     let mut devices = BTreeMap::new();
     for mapping in params.structures("BlockDeviceMapping") {
@@ -60,7 +64,7 @@ pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Devi
             initialization_rate,
         };
         if devices.insert(name.clone(), device).is_some() {
-            return Err(refused(format!("The device '{name}' is used in more than one mapping")));
+            return Err(named_twice(&name));
         }
     }
     Ok(devices)

@@ -131,6 +131,9 @@ impl Action for CreateImage {
         let (mut lasting, mut omitted) = (BTreeMap::new(), BTreeSet::new());
         for mapping in params.structures("BlockDeviceMapping") {
             let device = mapping.required("DeviceName")?;
+            if lasting.contains_key(&device) || omitted.contains(&device) {
+                return Err(super::block_devices::named_twice(&device));
+            }
             if mapping.given("NoDevice").is_some() {
                 omitted.insert(device);
                 continue;

@@ -54,6 +54,7 @@ use crate::operations::base;
 use crate::operations::claim::Actor;
 use crate::operations::context::Context;
 use crate::operations::error::{BakeError, FailedIn, KeptInstance};
+use crate::operations::interruption::is_interrupted;
 use crate::operations::launch::{self, Order, Started};
 use crate::operations::placed::placed;
 use crate::operations::undo::{Undo, Undone};
@@ -169,7 +170,11 @@ impl<'a> Bake<'a> {
                     identity: identity.clone(),
                 };
                 self.adopt_machine(id, bake).await?;
-                self.image_of(provisioned, plan).await?
+                match self.image_of(provisioned, plan).await {
+                    Ok(image) => image,
+                    Err(error) if self.begins_anew(&error).await => self.build(plan).await?,
+                    Err(error) => return Err(error),
+                }
             }
             None => self.build(plan).await?,
         };
@@ -465,6 +470,12 @@ impl<'a> Bake<'a> {
 
     /// Leaves the builder, and says so on it, so that no other bake removes it.
     async fn keep(&mut self) -> Option<KeptInstance> {
+        let Context { cloud, namespace, .. } = self.request.context;
+        let machine = self.undo.machine()?;
+        if is_interrupted(cloud, namespace, &machine).await {
+            self.note(format!("{machine} cannot be kept: EC2 has taken it back"));
+            return None;
+        }
         let instance = self.undo.keep_instance()?;
         let tags = tags::of([(tags::STAGE, resume::KEPT.to_owned())]);
         let mut kept = vec![instance.clone()];

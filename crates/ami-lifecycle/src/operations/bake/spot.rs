@@ -3,14 +3,11 @@
 use super::{Bake, NewImage, Plan};
 use crate::model::launch_spec::Spot;
 use crate::operations::error::BakeError;
+use crate::operations::interruption::is_interrupted;
 use crate::operations::undo::Undone;
 
 /// So often EC2 may take a builder back; the next is On-Demand.
 const MOST_INTERRUPTIONS: u32 = 2;
-
-/// How EC2's reason begins for an instance that it has taken back
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>).
-const INTERRUPTED: &str = "Server.SpotInstanceTermination";
 
 impl Bake<'_> {
     /// Makes the image on a new machine; on another one, where EC2 takes it back meanwhile.
@@ -20,7 +17,7 @@ impl Bake<'_> {
                 Ok(image) => return Ok(image),
                 Err(error) => error,
             };
-            if !self.begins_anew().await {
+            if !self.begins_anew(&error).await {
                 return Err(error);
             }
         }
@@ -34,13 +31,18 @@ impl Bake<'_> {
     }
 
     /// After a failure: whether it was EC2 that has taken the builder back. Then what was begun is undone,
-    /// so that it can begin anew.
-    pub(super) async fn begins_anew(&mut self) -> bool {
+    /// so that it can begin anew. An image that is only slow needs no builder any more.
+    pub(super) async fn begins_anew(&mut self, error: &BakeError) -> bool {
         if self.spot().is_none() || self.request.context.cancel.is_cancelled() {
             return false;
         }
         let Some(instance) = self.undo.machine() else { return false };
-        if !self.is_interrupted(&instance).await {
+        let context = &self.request.context;
+        if !is_interrupted(context.cloud, context.namespace, &instance).await {
+            return false;
+        }
+        self.find_what_was_cut_off().await;
+        if self.undo.has_image() && error.spares_the_image() {
             return false;
         }
         self.interruptions += 1;
@@ -49,7 +51,6 @@ impl Bake<'_> {
             format!("EC2 has taken the Spot Instance {instance} back: beginning anew on {next}");
         self.warn(text);
         self.login = None;
-        self.find_what_was_cut_off().await;
         for undone in self.undo.run_but_access(self.request.context.cloud).await {
             match undone {
                 Undone::Done(what) => self.note(what),
@@ -57,15 +58,6 @@ impl Bake<'_> {
             }
         }
         true
-    }
-
-    async fn is_interrupted(&self, instance: &str) -> bool {
-        let context = &self.request.context;
-        let ids = vec![instance.to_owned()];
-        let found = context.cloud.machines_with(context.namespace, ids).await.unwrap_or_default();
-        let facts = found.iter().find(|it| it.id == *instance);
-        let reason = facts.and_then(|it| it.reason.as_deref());
-        reason.is_some_and(|it| it.starts_with(INTERRUPTED))
     }
 
     /// How the next builder is a Spot Instance, if it is one.

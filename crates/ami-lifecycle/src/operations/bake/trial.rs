@@ -1,6 +1,7 @@
 //! A bake without an AMI: whether the scripts work and the machine can be sealed.
 
 use super::{Bake, Plan};
+use crate::model::event::Stage;
 use crate::model::id::InstanceId;
 use crate::operations::error::BakeError;
 
@@ -12,11 +13,14 @@ impl Bake<'_> {
                 Ok(instance) => break instance,
                 Err(error) => error,
             };
-            if !self.begins_anew().await {
+            if !self.begins_anew(&error).await {
                 return Err(error);
             }
         };
-        self.terminate(&instance).await;
+        // Nothing is left of a trial, so what cannot be ended is its failure.
+        self.enter(Stage::Terminate);
+        self.request.context.cloud.terminate(&instance).await?;
+        self.undo.forget_instance(&instance);
         Ok(())
     }
 

@@ -130,7 +130,7 @@ fn judge_one(ami: &Ami, history: &History<'_>, request: &FleetRequest<'_>) -> De
 fn is_rolled_back(ami: &Ami, current: Option<&Ami>, fleet: &Fleet) -> bool {
     ami.status == Status::Previous
         && ami.can_be_had()
-        && current.is_some_and(|current| ami.generation > current.generation)
+        && current.is_some_and(|current| current.is_before(ami))
         && ami.generation + 1 == fleet.next_generation(&ami.template)
 }
 

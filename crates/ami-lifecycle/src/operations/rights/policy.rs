@@ -38,7 +38,11 @@ pub fn policy(request: &PolicyRequest<'_>) -> Value {
         .collect();
     let mut groups: BTreeMap<Group, Vec<Action>> = BTreeMap::new();
     for action in actions {
-        groups.entry(group(action, request.only.is_some())).or_default().push(action);
+        // What is adopted has no tag of amiable's yet. Who asks for all commands gets a policy
+        // that protects others' resources, and with it adopts nothing.
+        let adopts = request.operations == [Operation::Adopt];
+        let by_tag = request.only.is_some() && !(adopts && action == Action::CreateTags);
+        groups.entry(group(action, by_tag)).or_default().push(action);
     }
     let statements: Vec<Value> =
         groups.iter().flat_map(|(group, actions)| statements(*group, actions, request)).collect();
@@ -379,6 +383,10 @@ mod tests {
         assert_eq!(own["Condition"]["StringEquals"]["aws:ResourceTag/amiable:namespace"], "ci");
         assert!(statement(&policy, "AmiableNew").is_some());
         assert!(statement(&policy, "AmiableNewRules").is_some());
+        // What is adopted is not the namespace's yet.
+        let adopt = self::policy(&PolicyRequest { operations: &[Operation::Adopt], ..request });
+        let free = statement(&adopt, "Amiable").unwrap()["Action"].as_array().unwrap();
+        assert!(free.contains(&"ec2:CreateTags".into()), "{free:?}");
     }
 
     #[test]
