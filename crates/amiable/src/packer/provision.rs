@@ -308,7 +308,7 @@ impl Taken<'_> {
         self.add(name, launcher(&path, head, needs_sudo, ""), step);
     }
 
-    /// The others run as the user who logs in.
+    /// Whether it runs as root where others run as the user who logs in.
     fn needs_sudo(&self, step: &Step) -> bool {
         command::of(step).run_as == RunAs::Root && !self.as_root
     }
