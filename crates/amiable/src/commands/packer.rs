@@ -62,7 +62,9 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 pub(crate) fn packer(command: PackerCommand, console: &Console) -> Outcome {
     let PackerCommand::Import(args) = command;
     let files = files(&args.files)?;
-    let folder = files.first().and_then(|(path, _)| path.parent()).unwrap_or(Path::new("."));
+    let is_template = |path: &Path| !path.to_string_lossy().ends_with(".pkrvars.hcl");
+    let first = files.iter().find(|(path, _)| is_template(path));
+    let folder = first.and_then(|(path, _)| path.parent()).unwrap_or(Path::new("."));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let given: Given = args.var.iter().cloned().collect();
     let parsed = packer::read(&files, folder, &given).map_err(Failure::usage)?;
@@ -77,6 +79,7 @@ pub(crate) fn packer(command: PackerCommand, console: &Console) -> Outcome {
     if !args.only.is_empty() {
         drafts.retain(|it| args.only.iter().any(|only| is_meant(only, it)));
     }
+    packer::settle(&mut drafts);
     console.result(&packer::report(&drafts, &remarks));
     if drafts.is_empty() {
         return Err(Failure::failed("there is nothing to import"));

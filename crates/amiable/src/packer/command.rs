@@ -2,7 +2,7 @@
 //! is told.
 
 use super::model::Step;
-use super::value;
+use super::value::{self, parts};
 
 /// As whom a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Command {
 }
 
 /// Words that say nothing about what a script does.
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 17] = [
     "{{.Vars}}",
     "{{.Path}}",
     "sudo",
@@ -34,12 +34,8 @@ const KNOWN: [&str; 21] = [
     "-E",
     "-H",
     "-n",
-    "-i",
     "-c",
-    "-e",
     "-x",
-    "-eux",
-    "-ex",
     "--",
 ];
 
@@ -47,18 +43,18 @@ pub(super) fn of(step: &Step) -> Command {
     let Some(written) = step.keys.get("execute_command") else {
         return Command { run_as: RunAs::Login, left: Vec::new() };
     };
-    match value::text(written) {
-        Ok(text) => read(&text),
-        Err(why) => Command { run_as: RunAs::Login, left: vec![why] },
-    }
+    // What is not known of it is a password, as a rule: the rest says who runs scripts.
+    let text = written.as_str().unwrap_or_default();
+    let known: String = parts(text).into_iter().filter_map(Result::ok).collect();
+    let mut command = read(&known);
+    command.left.extend(value::text(written).err());
+    command
 }
 
 fn read(text: &str) -> Command {
     let text = text.replace("{{ ", "{{").replace(" }}", "}}").replace(';', " ; ");
-    // A password for sudo comes through a pipe.
-    let command = text.rsplit_once('|').map_or(text.as_str(), |(_, command)| command);
     let words: Vec<&str> =
-        command.split_whitespace().map(name).filter(|it| !it.is_empty()).collect();
+        without_password(&text).split_whitespace().map(name).filter(|it| !it.is_empty()).collect();
     let (mut left, mut rest) = (Vec::new(), words.iter());
     let with_sudo = words.contains(&"sudo");
     while let Some(word) = rest.next() {
@@ -66,21 +62,31 @@ fn read(text: &str) -> Command {
             "-u" if with_sudo => match rest.next() {
                 Some(&"root") | None => {}
                 Some(user) => {
-                    left.push(format!(
-                        "it runs scripts as {user}: call `sudo -u {user}` in the script"
-                    ));
+                    let text = "it runs scripts as";
+                    left.push(format!("{text} {user}: call `sudo -u {user}` in the script"));
                 }
             },
             "su" | "doas" | "runuser" => {
                 left.push(format!("`{word}` is not read: `run_as` says who runs scripts"));
             }
             word if KNOWN.contains(&word) => {}
+            word if word.starts_with('-') && !word.starts_with("--") && word.contains('e') => {
+                left.push(format!("`{word}` is not read: write `set -e` in the script"));
+            }
             word => {
-                left.push(format!("`{word}` is not read: a script's `#!` line says what runs it"))
+                // What a variable is set to may be a secret.
+                let shown = word.split('=').next().unwrap_or_default();
+                left.push(format!("`{shown}` is not read: a script's `#!` line says what runs it"));
             }
         }
     }
     Command { run_as: if with_sudo { RunAs::Root } else { RunAs::Login }, left }
+}
+
+/// A command without the `echo` that gives sudo its password through a pipe.
+fn without_password(text: &str) -> &str {
+    let gives = ["echo ", "printf "].iter().any(|it| text.trim_start().starts_with(it));
+    text.split_once('|').filter(|_| gives).map_or(text, |(_, command)| command)
 }
 
 /// A word without quotes, and a program without its folder.
@@ -94,6 +100,8 @@ fn name(word: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Keys;
+    use super::super::value::Unknown;
     use super::*;
 
     #[test]
@@ -103,6 +111,7 @@ mod tests {
             "echo 'packer' | sudo -S sh -c '{{ .Vars }} {{ .Path }}'",
             "{{.Vars}} /usr/bin/sudo -E bash '{{.Path}}'",
             "sudo -u root {{.Path}}",
+            "printf 'a' | {{.Vars}} sudo -S {{.Path}}",
         ];
         for text in root {
             let command = read(text);
@@ -114,10 +123,20 @@ mod tests {
             ("sudo -u postgres {{.Path}}", "as postgres"),
             ("{{.Vars}} python3 {{.Path}}", "`python3`"),
             ("echo pw | su - root -c '{{.Path}}'", "`su`"),
-            ("FOO=1 {{.Vars}} bash -l {{.Path}}", "`FOO=1`"),
+            ("FOO=1 {{.Vars}} bash -l {{.Path}}", "`FOO`"),
+            ("{{.Vars}} sudo -E bash -eux {{.Path}}", "write `set -e` in the script"),
         ];
         for (text, expected) in told {
             assert!(read(text).left.iter().any(|it| it.contains(expected)), "{text}");
         }
+        for text in ["sudo bash {{.Path}} || exit 1", "sudo sh -c '{{.Path}} 2>&1 | tee /log'"] {
+            assert!(read(text).run_as == RunAs::Root && !read(text).left.is_empty(), "{text}");
+        }
+        let keys = Keys::from_iter([(
+            "execute_command".to_owned(),
+            format!("echo {} | sudo -S {{{{.Path}}}}", Unknown::Secret("pw".into()).text()).into(),
+        )]);
+        let command = of(&Step { kind: "shell".into(), keys });
+        assert_eq!((command.run_as, command.left.len()), (RunAs::Root, 1), "{command:?}");
     }
 }

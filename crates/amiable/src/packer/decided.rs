@@ -1,7 +1,7 @@
 //! Whether an expression's value is what it would be in a build. What is not known stands for itself
 //! in texts, and so may be put together with others; but no condition can be decided by it.
 
-use hcl::expr::{Expression, Operation, TemplateExpr};
+use hcl::expr::{Expression, Operation, TemplateExpr, TraversalOperator};
 use hcl::template::{Directive, Element, Template};
 
 /// `is_unknown` says of an expression whether something in its value is not known.
@@ -16,7 +16,13 @@ pub(super) fn is_decided(
         Expression::Object(all) => all.values().all(decided),
         Expression::Parenthesis(inner) => decided(inner),
         Expression::FuncCall(call) => call.args.iter().all(decided),
-        Expression::Traversal(it) => decided(&it.expr),
+        Expression::Traversal(it) => {
+            let is_known = |operator: &TraversalOperator| match operator {
+                TraversalOperator::Index(index) => known(index),
+                _ => true,
+            };
+            decided(&it.expr) && it.operators.iter().all(is_known)
+        }
         Expression::Conditional(it) => {
             known(&it.cond_expr) && decided(&it.true_expr) && decided(&it.false_expr)
         }
@@ -24,7 +30,12 @@ pub(super) fn is_decided(
             Operation::Unary(it) => known(&it.expr),
             Operation::Binary(it) => known(&it.lhs_expr) && known(&it.rhs_expr),
         },
-        Expression::ForExpr(it) => known(&it.collection_expr),
+        Expression::ForExpr(it) => {
+            known(&it.collection_expr)
+                && it.cond_expr.as_ref().is_none_or(known)
+                && it.key_expr.as_ref().is_none_or(decided)
+                && decided(&it.value_expr)
+        }
         Expression::TemplateExpr(it) => of_template(it, is_unknown),
         _ => true,
     }

@@ -66,7 +66,13 @@ pub(super) fn declare(context: &mut Context<'_>) {
         "coalesce",
         any(|args| {
             let given = args.iter().find(|it| !it.is_null() && it.as_str() != Some(""));
-            given.cloned().ok_or_else(|| "all are empty".into())
+            let given = given.ok_or("all are empty")?;
+            // Whether it is empty is not known either.
+            let is_last = args.last() == Some(given);
+            match given.as_str().is_some_and(has_unknown) && !is_last {
+                true => Err(NOT_KNOWN.into()),
+                false => Ok(given.clone()),
+            }
         }),
     );
     context.declare_func(

@@ -16,6 +16,9 @@ use super::json::{is_for, overridden};
 use super::model::{Build, Given, Keys, Parsed, Step};
 use super::value::{Unknown, holds_unknown, parts};
 
+/// Values of variables from files.
+type Values = BTreeMap<String, hcl::Value>;
+
 /// How often locals are evaluated anew, as each may need others.
 const ROUNDS: usize = 20;
 
@@ -35,26 +38,27 @@ pub(super) fn read(
     given: &Given,
 ) -> Result<Parsed, String> {
     let mut bodies = Vec::new();
-    let mut values = Given::new();
+    let mut values = Values::new();
     for (path, text) in files {
         let body = hcl::parse(text).map_err(|error| format!("{}: {error}", path.display()))?;
         match path.to_string_lossy().ends_with(".pkrvars.hcl") {
-            true => values.extend(body.attributes().filter_map(value_of)),
+            true => values.extend(body.attributes().map(value_of)),
             false => bodies.push(body),
         }
     }
-    // A value on the command line wins.
-    values.extend(given.clone());
-    let given = &values;
     let mut parsed = Parsed::default();
     let blocks = sort(&bodies, &mut parsed.remarks);
     let is_variable = |name: &&String| {
         blocks.variables.iter().any(|it| labels(it).first() == Some(&name.as_str()))
     };
     parsed.remarks.extend(
-        given.keys().filter(|it| !is_variable(it)).map(|it| format!("there is no variable `{it}`")),
+        given
+            .keys()
+            .chain(values.keys())
+            .filter(|it| !is_variable(it))
+            .map(|it| format!("there is no variable `{it}`")),
     );
-    let scope = Scope::new(&blocks, folder, given);
+    let scope = Scope::new(&blocks, folder, given, &values);
     for block in &blocks.data {
         let [kind, name] = labels(block)[..] else { continue };
         match kind {
@@ -181,7 +185,7 @@ struct Scope {
 }
 
 impl Scope {
-    fn new(blocks: &Blocks<'_>, folder: &Path, given: &Given) -> Scope {
+    fn new(blocks: &Blocks<'_>, folder: &Path, given: &Given, values: &Values) -> Scope {
         let mut scope = Scope { variables: BTreeMap::new() };
         let folder = folder.to_string_lossy();
         let path = [("root", ".".to_owned()), ("cwd", folder.into_owned())];
@@ -216,7 +220,7 @@ impl Scope {
         });
         scope.declare("source", named);
         let variables: Vec<(String, hcl::Value)> =
-            blocks.variables.iter().filter_map(|it| scope.variable(it, given)).collect();
+            blocks.variables.iter().filter_map(|it| scope.variable(it, given, values)).collect();
         scope.declare("var", variables);
         scope.locals(blocks);
         scope
@@ -235,14 +239,22 @@ impl Scope {
     }
 
     /// A variable's value: what is given, or its default; but a secret is never written down.
-    fn variable(&self, block: &Block, given: &Given) -> Option<(String, hcl::Value)> {
+    fn variable(
+        &self,
+        block: &Block,
+        given: &Given,
+        values: &Values,
+    ) -> Option<(String, hcl::Value)> {
         let name = labels(block).first()?.to_string();
         let attribute = |key: &str| block.body().attributes().find(|it| it.key() == key);
         let default = attribute("default").map(|it| self.value(it.expr(), &[]));
-        let value = match (given.get(&name), default) {
+        let kind = attribute("type").and_then(|it| hcl::format::to_string(it.expr()).ok());
+        // A value on the command line wins.
+        let given = given.get(&name).map(|text| of_text(text, kind.as_deref()));
+        let value = match (given.or(values.get(&name).cloned()), default) {
             (None, Some(default)) if is_env(&default) => of_json(default),
             _ if is_sensitive(block) => Unknown::Secret(name.clone()).text().into(),
-            (Some(given), _) => of_text(given),
+            (Some(given), _) => given,
             (None, Some(default)) => of_json(default),
             (None, None) => Unknown::Env(format!("PKR_VAR_{name}")).text().into(),
         };
@@ -334,6 +346,9 @@ impl Scope {
                 }
                 _ => {
                     let text = hcl::format::to_string(other).unwrap_or_default();
+                    if text.contains("sensitive(") {
+                        return Unknown::Secret(String::new()).text().into();
+                    }
                     Unknown::Expression(text.trim().to_owned()).text().into()
                 }
             },
@@ -361,12 +376,13 @@ fn object(values: impl IntoIterator<Item = (String, hcl::Value)>) -> hcl::Value 
 }
 
 /// A variable's value in a *.pkrvars.hcl.
-fn value_of(attribute: &hcl::Attribute) -> Option<(String, String)> {
-    let value = match attribute.expr() {
-        Expression::String(text) => text.clone(),
-        other => hcl::format::to_string(other).ok()?,
-    };
-    Some((attribute.key().to_owned(), value))
+fn value_of(attribute: &hcl::Attribute) -> (String, hcl::Value) {
+    let expression = attribute.expr();
+    let value = expression.evaluate(&Context::new()).unwrap_or_else(|_| {
+        let text = hcl::format::to_string(expression).unwrap_or_default();
+        Unknown::Expression(text.trim().to_owned()).text().into()
+    });
+    (attribute.key().to_owned(), value)
 }
 
 /// Whether all of a value is one variable of the environment.
@@ -386,9 +402,10 @@ fn could_not_be_evaluated(value: &Value) -> bool {
     }
 }
 
-/// As `-var` takes it: a list or a map is written as HCL.
-fn of_text(text: &str) -> hcl::Value {
-    let is_whole = text.starts_with(['[', '{']);
+/// As `-var` takes it: what is no text is written as HCL.
+fn of_text(text: &str, kind: Option<&str>) -> hcl::Value {
+    let is_whole = text.starts_with(['[', '{'])
+        || kind.is_some_and(|it| ["bool", "number"].contains(&it.trim()));
     let parsed = is_whole.then(|| hcl::parse(&format!("x = {text}")).ok()).flatten();
     let value = parsed.and_then(|body| {
         let expression = body.attributes().next()?.expr().clone();

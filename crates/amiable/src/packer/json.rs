@@ -81,14 +81,16 @@ fn step(mut keys: Keys) -> Step {
 pub(super) fn is_for(step: &Step, names: &[&str]) -> bool {
     let listed = |key: &str| step.keys.get(key).and_then(Value::as_array);
     let has = |all: &Vec<Value>| all.iter().filter_map(Value::as_str).any(|it| names.contains(&it));
-    listed("only").is_none_or(has) && !listed("except").is_some_and(has)
+    let may_have = |all: &Vec<Value>| has(all) || all.iter().any(holds_unknown);
+    listed("only").is_none_or(may_have) && !listed("except").is_some_and(has)
 }
 
 /// A provisioner with what it says for a build of these names. `only` and `except` stay where it
 /// is not known what they say.
 pub(super) fn overridden(step: &Step, names: &[&str]) -> Step {
     let mut step = step.clone();
-    if let Some(Value::Object(all)) = step.keys.remove("override") {
+    if let Some(Value::Object(all)) = step.keys.get("override").cloned() {
+        step.keys.remove("override");
         let own = all.iter().find(|(key, _)| names.contains(&key.as_str()));
         if let Some(Value::Object(keys)) = own.map(|(_, keys)| keys.clone()) {
             step.keys.extend(keys);
@@ -126,6 +128,8 @@ fn variables(root: &Keys, given: &Given) -> Given {
             break;
         }
     }
+    let secrets = secret.into_iter().flatten().filter_map(Value::as_str);
+    all.extend(secrets.map(|name| (name.to_owned(), Unknown::Secret(name.to_owned()).text())));
     all
 }
 

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use self::model::Parsed;
 pub(crate) use self::model::{Content, Draft, Given};
-pub(crate) use self::write::{configuration, folder, is_program, report};
+pub(crate) use self::write::{configuration, folder, is_program, report, settle};
 
 /// Reads files of a template: all of HCL2, which are one template, or one of JSON.
 ///
@@ -80,7 +80,6 @@ pub(crate) fn drafts(parsed: &Parsed, folder: &Path) -> (Vec<Draft>, Vec<String>
         provision::take(build, folder, &mut draft);
         drafts.push(draft);
     }
-    write::settle(&mut drafts);
     (drafts, remarks)
 }
 

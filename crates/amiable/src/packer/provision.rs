@@ -236,7 +236,7 @@ impl Taken<'_> {
                 }
                 "env_var_format" => {}
                 "only" | "except" => {
-                    let why = value::text(value).err().unwrap_or_default();
+                    let why = texts(value).err().unwrap_or_default();
                     self.draft.left(format!("{what}: {key}"), why);
                 }
                 "timeout" => self.draft.left(
@@ -258,6 +258,7 @@ impl Taken<'_> {
         }
         for (name, value) in own {
             if self.env.several.contains(&name)
+                && check_variable(&name).is_ok()
                 && let Ok(value) = value::known(&value)
             {
                 head += &format!("export {name}={}\n", shell_quoted(&value));
@@ -355,7 +356,8 @@ impl Taken<'_> {
         self.draft.files.insert(path.clone(), Content::Text(text, true));
         let good: Vec<String> = codes.iter().map(u64::to_string).collect();
         let text = format!(
-            "#!/bin/sh\n./{path} \"$@\"\ncase $? in {}) exit 0 ;; *) exit 1 ;; esac\n",
+            "#!/bin/sh\n./{} \"$@\"\ncase $? in {}) exit 0 ;; *) exit 1 ;; esac\n",
+            shell_quoted(&path),
             good.join("|")
         );
         self.draft.files.insert(name.clone(), Content::Text(text, true));
@@ -381,7 +383,11 @@ impl Taken<'_> {
         }
         let target = match destination.strip_prefix('/') {
             Some(_) => shell_quoted(&destination),
-            None => format!("~{}/{}", self.user, shell_quoted(&destination)),
+            None => {
+                let below = destination.strip_prefix("~/").unwrap_or(&destination);
+                let below = if below.is_empty() { String::new() } else { shell_quoted(below) };
+                format!("~{}/{below}", self.user)
+            }
         };
         // Packer writes them as who logs in, to whom they then belong.
         let own = match self.as_root && self.user != "root" {
@@ -422,8 +428,10 @@ impl Taken<'_> {
                     self.draft.left(format!("{what}: {path}"), "there is no such file");
                     continue;
                 };
-                let base = file.canonicalize().ok();
-                let base = base.as_deref().and_then(Path::file_name).unwrap_or_default();
+                // `.` has no name but its folder's.
+                let full = file.canonicalize().ok();
+                let full = full.as_deref().and_then(Path::file_name);
+                let base = file.file_name().or(full).unwrap_or_default();
                 let base = base.to_string_lossy().into_owned();
                 let content = Content::Copy(file.clone());
                 let inside = self.free("files", &base, number, &content);
@@ -439,7 +447,7 @@ impl Taken<'_> {
         }
         for (key, value) in &step.keys {
             if ["only", "except"].contains(&key.as_str()) {
-                let why = value::text(value).err().unwrap_or_default();
+                let why = texts(value).err().unwrap_or_default();
                 self.draft.left(format!("{what}: {key}"), why);
             } else if !["destination", "content", "direction", "source", "sources", "generated"]
                 .contains(&key.as_str())

@@ -422,7 +422,7 @@ impl Source<'_> {
             self.draft.left("source_ami_filter.owners", format!("a base has one owner: {others}"));
         }
         let (mut name, mut tags) = (None, BTreeMap::new());
-        for (key, value) in entries(filter.get("filters"))? {
+        for (key, value) in filters(filter)? {
             match key.as_str() {
                 "name" => name = Some(value::text(value)?),
                 "architecture" => self.arch = Some(value::text(value)?),
@@ -462,7 +462,7 @@ impl Source<'_> {
             for other in block.keys().filter(|it| !["filters", "filter"].contains(&it.as_str())) {
                 self.draft.left(format!("{key}: {other}"), "one that has the tags is taken");
             }
-            for (name, value) in entries(block.get("filters"))? {
+            for (name, value) in filters(block)? {
                 match name.strip_prefix("tag:") {
                     Some(tag) => drop(tags.insert(tag.to_owned(), value::text(value)?)),
                     None => {
@@ -561,6 +561,17 @@ impl Source<'_> {
             }
         }
     }
+}
+
+/// What a filter asks for: `filters = { name = "value" }`, and blocks with a name and a value.
+fn filters(block: &Keys) -> Result<Vec<(String, &Value)>, String> {
+    let all = entries(block.get("filters"))?.into_iter();
+    let mut all: Vec<(String, &Value)> = all.map(|(name, value)| (name.clone(), value)).collect();
+    for filter in block.get("filter").map(blocks).transpose()?.unwrap_or_default() {
+        let name = filter.get("name").ok_or("a filter has no name")?;
+        all.push((value::text(name)?, filter.get("value").ok_or("a filter has no value")?));
+    }
+    Ok(all)
 }
 
 /// A TOML string.

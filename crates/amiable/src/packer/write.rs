@@ -14,9 +14,9 @@ pub(crate) fn folder(draft: &Draft) -> String {
 /// How AMIs are named where Packer's names cannot be kept.
 const PATTERN: &str = "{namespace}-{template}-{date}-{generation}";
 
-/// What a configuration has once is the first template's that has it; of others it is told. And
+/// What a configuration has once is the first template's; of others it is told. And
 /// names that are not kept are no longer said to be taken over.
-pub(super) fn settle(drafts: &mut [Draft]) {
+pub(crate) fn settle(drafts: &mut [Draft]) {
     let cloud = cloud(drafts);
     let is_kept = is_own(drafts);
     for draft in drafts {
@@ -27,7 +27,8 @@ pub(super) fn settle(drafts: &mut [Draft]) {
             .map(|(key, value)| (*key, value.clone()))
             .collect();
         for (key, value) in others {
-            draft.taken.retain(|(name, _)| !name.ends_with(key));
+            let key = if key == "endpoint" { "custom_endpoint_ec2" } else { key };
+            draft.taken.retain(|(name, _)| name != key);
             draft.left(
                 key,
                 format!("it is {value}: a configuration has one, import it into another folder"),
@@ -41,11 +42,7 @@ pub(super) fn settle(drafts: &mut [Draft]) {
 }
 
 fn cloud(drafts: &[Draft]) -> BTreeMap<&'static str, String> {
-    let mut all = BTreeMap::new();
-    for (key, value) in drafts.iter().flat_map(|it| &it.cloud) {
-        all.entry(*key).or_insert_with(|| value.clone());
-    }
-    all
+    drafts.first().map(|it| it.cloud.clone()).unwrap_or_default()
 }
 
 /// The configuration of all drafts.

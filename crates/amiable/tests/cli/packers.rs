@@ -133,6 +133,17 @@ fn no_sensitive_value_is_in_a_file() {
     let written = contents(&farm.path("new"), "new");
     assert!(!written.contains("hunter"), "{written}");
     assert!(written.contains("PASSWORD = { from_env = \"PKR_VAR_password\" }"), "{written}");
+    // In the older language, a variable need not be declared to be one.
+    farm.write(
+        "old.json",
+        "{ \"sensitive-variables\": [\"token\"], \"builders\": [{ \"type\": \"amazon-ebs\", \"region\": \"us-east-1\", \
+         \"source_ami\": \"ami-0123456789abcdef0\", \"instance_type\": \"t3.micro\", \"ssh_username\": \"admin\", \
+         \"ami_name\": \"old\" }], \"provisioners\": [{ \"type\": \"shell\", \"inline\": [\"echo {{user `token`}}\"] }] }",
+    );
+    let given = ["packer", "import", "old.json", "--into", "old", "--var", "token=hunter2"];
+    let told = farm.amiable(&given);
+    assert!(told.contains("inline: its value is sensitive"), "{told}");
+    assert!(!contents(&farm.path("old"), "old").contains("hunter"), "{told}");
 }
 
 /// As Packer finds them in a folder; and where it is told where they are.
@@ -141,10 +152,19 @@ fn values_are_taken_from_files_of_variables() {
     let farm = Farm::without_endpoint();
     let template = fs::read_to_string(folder().join("22-not-decided.pkr.hcl")).unwrap();
     farm.write("web/web.pkr.hcl", &template.replace('\n', "\r\n"));
-    farm.write("web/a.auto.pkrvars.hcl", "env = \"prod\"\nlist = [\"LISTED=1\"]\n");
+    let values = "env = \"prod\"\nlist = [\"LISTED=1\"]\ntags = null\n";
+    farm.write("web/a.auto.pkrvars.hcl", values);
     let told = farm.amiable(&["packer", "import", "web", "--dry-run"]);
+    assert!(!told.contains("null"), "{told}");
+    // The template's folder is where it is, not where its variables are.
+    farm.write("above/b.pkrvars.hcl", values);
+    let files = ["web/web.pkr.hcl", "above/b.pkrvars.hcl", "--only", "amazon-ebs.undecided"];
+    let same = farm.amiable(&[&["packer", "import", "--dry-run"][..], &files].concat());
+    assert_eq!(told.split_once("status: 0").unwrap().1, same.split_once("status: 0").unwrap().1);
+    let other = farm.amiable(&["packer", "import", "web", "--only", "webb"]);
+    assert!(other.contains("there are: undecided") && other.contains("status: 2"), "{other}");
     assert!(told.contains("instance_profile = \"prod-role\""), "{told}");
-    assert!(told.contains("LISTED = \"1\"") && told.contains("LOWER = \"prod\""), "{told}");
+    assert!(!told.contains("LOWER") && told.contains("`LISTED=1` is not a number"), "{told}");
 }
 
 /// What cannot be read is named, and a folder is not copied into itself.

@@ -18,6 +18,9 @@ set -- -s -o /tmp/answer -w '%{http_code}'
 status=$(curl "$@" ${imds}PATH)
 if [ "$status" = 200 ]; then cat /tmp/answer; else echo "HTTP $status"; fi"#;
 
+/// Its metadata service answers nobody without a token.
+const WITH_TOKENS: [&str; 2] = ["--metadata-options", "HttpTokens=required"];
+
 fn metadata(agent: &Agent<'_>, path: &str, token: &str) -> String {
     agent.ask(&METADATA.replace("PATH", path).replace("TOKEN", token))
 }
@@ -55,7 +58,7 @@ fn deregister(farm: &Farm, image: &str) {
 
 pub(crate) fn three_generations() {
     let (farm, base) = real_farm_from("AMIABLE_TEST_BUSYBOX_IMAGE");
-    let first = Agent::start(&farm, &base);
+    let first = Agent::start_with(&farm, &base, &WITH_TOKENS);
     assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "none"), "HTTP 401");
     assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "new"), first.id);
     let token = metadata(&first, "token", "new");
@@ -87,7 +90,7 @@ pub(crate) fn three_generations() {
     assert_eq!(metadata(&first, "/latest/meta-data/instance-id", "new"), first.id);
 
     // The second: of an instance of the first, which is shut down for it meanwhile.
-    let second = Agent::start(&farm, &one);
+    let second = Agent::start_with(&farm, &one, &WITH_TOKENS);
     assert_eq!(second.ask("cat /etc/generation; ls /etc/after-the-image 2>/dev/null"), "one");
     let path = "/latest/meta-data/instance-id";
     assert_eq!(metadata(&second, path, "new"), second.id);
@@ -104,6 +107,11 @@ pub(crate) fn three_generations() {
 
     // The third: of a stopped instance of the second. Then the two below it go.
     let third = Agent::start(&farm, &two);
+    assert_eq!(
+        metadata(&third, path, "none"),
+        third.id,
+        "neither its AMI nor its owner wants tokens"
+    );
     third.ask("echo three | sudo tee /etc/generation; sync");
     aws(&farm, &["ec2", "stop-instances", "--instance-ids", &third.id]);
     wait(&farm, "instance-stopped", &third.id);

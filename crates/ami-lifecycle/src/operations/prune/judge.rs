@@ -131,7 +131,11 @@ fn is_rolled_back(ami: &Ami, current: Option<&Ami>, fleet: &Fleet) -> bool {
     ami.status == Status::Previous
         && ami.can_be_had()
         && current.is_some_and(|current| current.is_before(ami))
-        && ami.generation + 1 == fleet.next_generation(&ami.template)
+        && !fleet.amis().iter().any(|other| {
+            other.template == ami.template
+                && other.status != Status::Foreign
+                && ami.is_before(other)
+        })
 }
 
 fn waiting(Retired { stage, since }: Retired, limit: Duration, now: Timestamp) -> KeepReason {

@@ -1,6 +1,9 @@
 variable "env" {}
 variable "tags" {}
 variable "list" {}
+locals {
+  commands = ["echo one", "echo two"]
+}
 source "amazon-ebs" "undecided" {
   region               = "us-east-1"
   source_ami           = "ami-0123456789abcdef0"
@@ -23,5 +26,16 @@ build {
     inline           = ["echo ${replace(var.env, "P", "Q")}"]
     inline_shebang   = var.env
     valid_exit_codes = var.list
+  }
+  provisioner "shell" {
+    inline = [for command in local.commands : command if var.env == "prod"]
+  }
+  provisioner "shell" {
+    only   = [var.env]
+    inline = ["echo ${local.commands[var.env == "prod" ? 1 : 0]}"]
+  }
+  provisioner "shell" {
+    env    = { OR = coalesce(var.env, "d") }
+    inline = [for command in local.commands : command]
   }
 }

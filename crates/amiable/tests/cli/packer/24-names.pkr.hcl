@@ -3,7 +3,13 @@ source "docker" "web" {
 }
 source "amazon-ebs" "web" {
   region        = "us-east-1"
-  source_ami    = "ami-0123456789abcdef0"
+  source_ami_filter {
+    owners = ["136693071363"]
+    filter {
+      name  = "name"
+      value = "debian-12-*"
+    }
+  }
   ssh_username  = "admin"
   instance_type = "t3.micro"
   ami_name      = "web-{{timestamp}}"
@@ -20,6 +26,7 @@ build {
   }
   provisioner "shell" {
     scripts          = ["scripts/agent.sh", "scripts/other/agent.sh"]
+    env              = { IFS = "x", NAMED = "y" }
     valid_exit_codes = [0, 3]
     override         = { "docker.web" = { scripts = [] } }
   }
@@ -29,6 +36,6 @@ build {
   }
   provisioner "file" {
     source      = "files/other/app.conf"
-    destination = "/tmp/b/"
+    destination = "~/"
   }
 }
