@@ -216,6 +216,21 @@ mod tests {
     const KEEP: Keep =
         Keep { before: 1, younger: Duration::from_secs(7 * DAY), launched: None, retire: None };
 
+    /// One that was adopted later has a higher generation, and comes before it all the same.
+    #[test]
+    fn the_newest_stays_when_an_older_ami_that_was_adopted_is_current_instead() {
+        let adopted = [(tags::ADOPTED, "ami-adopt"), (tags::PROMOTED, "2026-11-24T00:00:00Z")];
+        let amis = vec![
+            ami("ami-adopt", 4, 30, &adopted),
+            ami("ami-new", 3, 9, &[]),
+            ami("ami-old", 2, 10, &[]),
+        ];
+        let told = planned(amis, Keep { before: 0, ..KEEP }, 10, "");
+        let of = |id: &str| told.iter().find(|(ami, _)| ami == id).unwrap().1.as_str();
+        assert!(of("ami-new").contains("rolled back"), "{}", of("ami-new"));
+        assert!(of("ami-old").starts_with("goes: "), "{}", of("ami-old"));
+    }
+
     #[test]
     fn every_kind_of_reason_is_told() {
         let later = "2026-11-24T16:00:00Z";
