@@ -52,7 +52,7 @@ pub use crate::model::reach::{AddressKind, CONNECT_PLACEHOLDERS, Connect, Progra
 pub use crate::model::resume::Busy;
 pub use crate::model::retirement::{RetireStep, Retired, RetiredStage};
 pub use crate::model::schedule::Schedule;
-pub use crate::model::script::Script;
+pub use crate::model::script::{Script, quote as shell_quoted};
 pub use crate::model::tags;
 pub use crate::model::tampering::{InDoubt, Tampered, Tampering};
 pub use crate::model::template::{

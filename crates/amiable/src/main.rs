@@ -22,6 +22,7 @@ mod packer;
 mod render;
 mod report;
 mod surroundings;
+mod toml_text;
 
 use std::process::ExitCode;
 

@@ -26,8 +26,9 @@ impl fmt::Display for Script {
     }
 }
 
-/// Quotes a word for the shell.
-pub(crate) fn quote(word: &str) -> String {
+/// Quotes a word for a POSIX shell, where it must be.
+#[must_use]
+pub fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

@@ -66,6 +66,11 @@ impl fmt::Display for ImageFilter {
 }
 
 impl ImageFilter {
+    /// Whether it looks among the AMIs of an account of one's own.
+    pub(crate) fn is_of(&self, account: &str) -> bool {
+        ["self", account].contains(&self.owner.as_str())
+    }
+
     /// Whether an AMI is one of them.
     pub(crate) fn has(&self, image: &ImageFacts) -> bool {
         let ImageFilter { owner: _, name, tags } = self;

@@ -11,7 +11,7 @@ use crate::model::id::AmiId;
 use crate::model::ownership::new_bake;
 use crate::model::resume::{self, Busy};
 use crate::model::tags::{self, Tags};
-use crate::model::template::{Namespace, Template};
+use crate::model::template::{Base, Namespace, Template};
 use crate::operations::claim::Actor;
 
 /// AMIs that are to become a template's.
@@ -72,6 +72,16 @@ pub enum NotAdopted {
         template: String,
         /// In which namespace.
         namespace: String,
+    },
+    /// The template is based on it, or would be.
+    #[error(
+        "template {template} is based on {ami}: adopt it with a template that is based on another AMI"
+    )]
+    Base {
+        /// Which.
+        ami: AmiId,
+        /// Of which template.
+        template: String,
     },
     /// It cannot be the template's.
     #[error("{ami} is {is}, and template {template} needs {wants}")]
@@ -147,6 +157,11 @@ fn check(image: &ImageFacts, template: &Template, account: &str) -> Result<(), N
         let template = image.tags.get(tags::TEMPLATE).cloned().unwrap_or_default();
         return Err(NotAdopted::Managed { ami, template, namespace: namespace.clone() });
     }
+    let is_base = match &template.base {
+        Base::Ami(id) => *id == image.id,
+        Base::Newest(filter) => filter.is_of(account) && filter.has(image),
+        Base::Ssm(_) | Base::Template(_) => false,
+    };
     let unfit = |is: &str, wants: &str| {
         let (is, wants, template) = (is.to_owned(), wants.to_owned(), template.name.clone());
         Err(NotAdopted::Unfit { ami: image.id.clone(), is, template, wants })
@@ -155,6 +170,7 @@ fn check(image: &ImageFacts, template: &Template, account: &str) -> Result<(), N
         (state, ..) if state != "available" => unfit(state, "an available AMI"),
         (_, kind, _) if kind != "ebs" => unfit(kind, "an EBS-backed AMI"),
         (.., arch) if arch != template.arch.as_str() => unfit(arch, template.arch.as_str()),
+        _ if is_base => Err(NotAdopted::Base { ami, template: template.name.clone() }),
         _ => Ok(()),
     }
 }
@@ -254,7 +270,9 @@ fn tags_of(request: &AdoptRequest<'_>, adoption: &Adoption) -> Tags {
 mod tests {
     use super::*;
     use crate::model::ami::Ami;
+    use crate::model::template::ImageFilter;
     use crate::model::template::tests::template;
+    use std::collections::BTreeMap;
 
     fn image(id: &str, created: &str) -> ImageFacts {
         ImageFacts {
@@ -333,5 +351,19 @@ mod tests {
             ]
         );
         assert!(check(&image("ami-1", NOW), &template(), "1").is_ok());
+        let based = |owner: &str, name: &str| {
+            let (owner, name, tags) = (owner.into(), name.into(), BTreeMap::new());
+            Template { base: Base::Newest(ImageFilter { owner, name, tags }), ..template() }
+        };
+        let own = ImageFacts { name: "debian-12".into(), ..image("ami-1", NOW) };
+        for (owner, name, is_base) in [
+            ("self", "debian-*", true),
+            ("1", "debian-*", true),
+            ("amazon", "debian-*", false),
+            ("self", "web-*", false),
+        ] {
+            let refused = check(&own, &based(owner, name), "1").is_err();
+            assert_eq!(refused, is_base, "{owner} {name}");
+        }
     }
 }

@@ -220,7 +220,10 @@ fn check(image: ImageFacts, template: &Template) -> Result<ImageFacts, BakeError
         let device = volume.device.clone();
         return Err(BakeError::RootDevice { device, id: image.id.into() });
     }
-    let is_taken = |it: &&FurtherVolume| image.ebs_devices.contains(&it.device);
+    // Images may leave `/dev/` out.
+    let short = |name: &str| name.trim_start_matches("/dev/").to_owned();
+    let is_taken =
+        |it: &&FurtherVolume| image.ebs_devices.iter().any(|own| short(own) == short(&it.device));
     if let Some(volume) = template.launch.volumes.iter().find(is_taken) {
         let device = volume.device.clone();
         return Err(BakeError::DeviceOfBase { device, id: image.id.into() });
@@ -267,7 +270,9 @@ mod tests {
             ..image("ami-1", "2026-01-01T00:00:00.000Z", "ebs")
         };
         assert!(check(base(&["/dev/xvda"]), &template).is_ok());
-        let refused = check(base(&["/dev/xvda", "/dev/sdf"]), &template).unwrap_err().to_string();
-        assert!(refused.contains("/dev/sdf, where the base AMI ami-1 has a volume"), "{refused}");
+        for other in ["/dev/sdf", "sdf"] {
+            let refused = check(base(&["/dev/xvda", other]), &template).unwrap_err().to_string();
+            assert!(refused.contains("/dev/sdf, where the base AMI ami-1 has a"), "{refused}");
+        }
     }
 }

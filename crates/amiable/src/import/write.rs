@@ -8,6 +8,7 @@ use ami_lifecycle::{AmiId, KnownAmi};
 use super::release::{UNKNOWN, published_base};
 use super::{Candidate, Group, Plan};
 use crate::config::settings::{CloudEndpoint, CloudSettings};
+use crate::toml_text::{key, quoted};
 
 /// The head of a new configuration.
 fn head(cloud: &CloudSettings, namespace: &str) -> String {
@@ -123,15 +124,4 @@ fn agent_name(name: &AgentName) -> String {
         AgentName::Description(text) => quoted(text),
         AgentName::Labels(text) => format!("{{ labels = {} }}", quoted(text)),
     }
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-/// A TOML key: bare where it may be.
-fn key(name: &str) -> String {
-    let bare = name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it));
-    if bare { name.to_owned() } else { quoted(name) }
 }

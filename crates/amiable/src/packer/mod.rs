@@ -10,6 +10,7 @@
 
 mod command;
 mod decided;
+mod environment;
 mod files;
 mod functions;
 mod go;
@@ -20,6 +21,7 @@ mod model;
 mod provision;
 mod source;
 mod value;
+mod volumes;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -1,16 +1,16 @@
 //! What becomes of provisioners: scripts, files beside them, and variables.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use ami_lifecycle::check_variable;
+use ami_lifecycle::{check_variable, shell_quoted};
 use serde_json::Value;
 
 use super::command::{self, RunAs};
+use super::environment::{Environment, Variables, toml_of, variables};
 use super::files::find;
-use super::model::{Build, Content, Draft, Keys, Step};
-use super::source::{key, quoted};
-use super::value::{self, Unknown, flag, has_unknown, parts, texts};
+use super::model::{Build, Content, Draft, Step};
+use super::value::{self, flag, has_unknown, texts};
+use crate::toml_text::{key, quoted};
 
 /// Stands where the user who logs in is not known.
 const UNKNOWN_USER: &str = "unknown";
@@ -81,102 +81,6 @@ pub(super) fn take(build: &Build, folder: &Path, draft: &mut Draft) {
             _ => "there is none: consumers follow new AMIs",
         };
         draft.left(format!("post-processor {kind}"), text);
-    }
-}
-
-/// The variables of all shell provisioners.
-#[derive(Default)]
-struct Environment {
-    /// Those that have one value, with it as TOML.
-    all: BTreeMap<String, String>,
-    /// Those that have several, or that not all have: each script has to set these itself.
-    several: Vec<String>,
-}
-
-/// The variables of a provisioner.
-#[derive(Default)]
-struct Variables {
-    all: Vec<(String, String)>,
-    /// What is not understood of a key, and why.
-    left: Vec<(&'static str, String)>,
-}
-
-/// `environment_vars = ["A=b"]` and `env = { A = "b" }`.
-fn variables(keys: &Keys) -> Variables {
-    let mut found = Variables::default();
-    let listed = match keys.get("environment_vars") {
-        // A template in JSON may part several by commas.
-        Some(Value::String(text)) if !has_unknown(text) => {
-            text.split(',').map(Value::from).collect()
-        }
-        Some(Value::Array(several)) => several.clone(),
-        one => one.cloned().into_iter().collect(),
-    };
-    for entry in listed {
-        match entry.as_str().and_then(|it| it.split_once('=')) {
-            Some((name, value)) if !has_unknown(name) => {
-                found.all.push((name.into(), value.into()));
-            }
-            _ => {
-                let why = value::text(&entry).err().unwrap_or_else(|| "it has no `=`".into());
-                found.left.push(("environment_vars", why));
-            }
-        }
-    }
-    match value::entries(keys.get("env")) {
-        Ok(entries) => entries.into_iter().for_each(|(name, value)| found.add(name, value)),
-        Err(why) => found.left.push(("env", why)),
-    }
-    found
-}
-
-impl Variables {
-    fn add(&mut self, name: &str, value: &Value) {
-        match value {
-            _ if has_unknown(name) => self.left.push(("env", "a name in it is not known".into())),
-            Value::String(text) => self.all.push((name.into(), text.clone())),
-            Value::Bool(_) | Value::Number(_) => self.all.push((name.into(), value.to_string())),
-            _ => self.left.push(("env", format!("{name} is not a text"))),
-        }
-    }
-}
-
-/// A variable's value as TOML; a secret is read from the environment.
-fn toml_of(value: &str) -> Result<String, String> {
-    match parts(value).as_slice() {
-        [Err(Unknown::Env(name))] => Ok(format!("{{ from_env = {} }}", quoted(name))),
-        [Err(Unknown::Secret(name))] if !name.is_empty() => {
-            Ok(format!("{{ from_env = {} }}", quoted(&format!("PKR_VAR_{name}"))))
-        }
-        _ => value::known(value).map(|it| quoted(&it)),
-    }
-}
-
-impl Environment {
-    fn of(shells: &[&Step]) -> Environment {
-        let mut env = Environment::default();
-        let mut seen: BTreeMap<String, (String, usize)> = BTreeMap::new();
-        for (name, value) in shells.iter().flat_map(|it| variables(&it.keys).all) {
-            match seen.get_mut(&name) {
-                Some((other, _)) if *other != value => env.several.push(name),
-                Some((_, times)) => *times += 1,
-                None => drop(seen.insert(name, (value, 1))),
-            }
-        }
-        for (name, (value, times)) in seen {
-            // What only some provisioners have is for these alone, unless it is a secret.
-            if times < shells.len() && !has_unknown(&value) {
-                env.several.push(name);
-                continue;
-            }
-            if !env.several.contains(&name)
-                && check_variable(&name).is_ok()
-                && let Ok(toml) = toml_of(&value)
-            {
-                env.all.insert(name, toml);
-            }
-        }
-        env
     }
 }
 
@@ -318,7 +222,7 @@ impl Taken<'_> {
     fn script(&mut self, step: &Step, number: usize, path: &str, head: &str) {
         let what = format!("provisioner {number} (shell)");
         let Some(file) = find(self.folder, path).filter(|it| it.is_file()) else {
-            return self.draft.left(format!("{what}: {path}"), "there is no such file");
+            return self.draft.left(format!("{what}: {path}"), "the file does not exist");
         };
         let base = file.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         let is_binary = step.keys.get("binary").is_some_and(|it| flag(it) == Ok(true));
@@ -425,7 +329,7 @@ impl Taken<'_> {
             };
             for path in paths {
                 let Some(file) = find(self.folder, &path) else {
-                    self.draft.left(format!("{what}: {path}"), "there is no such file");
+                    self.draft.left(format!("{what}: {path}"), "the file does not exist");
                     continue;
                 };
                 // `.` has no name but its folder's.
@@ -532,12 +436,4 @@ fn launcher(path: &str, head: &str, with_sudo: bool, interpreter: &str) -> Strin
     let sudo = if with_sudo { "sudo -E " } else { "" };
     let path = shell_quoted(path);
     format!("#!/bin/sh -e\n{head}chmod +x {path}\nexec {sudo}{interpreter}./{path} \"$@\"\n")
-}
-
-fn shell_quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -8,18 +8,16 @@ use serde_json::Value;
 use super::files::find;
 use super::keys::{How, row};
 use super::model::{Build, Content, Draft, Keys};
-use super::value::{self, Unknown, blocks, entries, flag, has_unknown, number, parts, texts};
+use super::value::{
+    self, Unknown, blocks, entries, flag, has_unknown, is_nothing, number, parts, texts,
+};
+use super::volumes;
 use crate::import::release;
-
-/// How root devices are called.
-const ROOTS: [&str; 3] = ["/dev/sda1", "/dev/xvda", "/dev/sda"];
+use crate::toml_text::{quoted, table};
 
 /// The keys for tags on what is started.
 const RUN_TAGS: [&str; 6] =
     ["run_tags", "run_tag", "run_volume_tags", "run_volume_tag", "spot_tags", "spot_tag"];
-
-/// What is left of it where no key says what it was.
-const NOTHING: Result<(), String> = Ok(());
 
 type Data = BTreeMap<String, Keys>;
 
@@ -42,17 +40,6 @@ pub(super) fn take(build: &Build, data: &Data, folder: &Path, draft: &mut Draft)
         }
     }
     source.finish();
-}
-
-/// A key that says what holds without it.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(all) => all.is_empty(),
-        Value::Object(all) => all.is_empty(),
-        _ => false,
-    }
 }
 
 struct Source<'a> {
@@ -100,7 +87,7 @@ impl Source<'_> {
                         self.draft.line("spot", format!("{{ max_price = {} }}", quoted(price)));
                     }
                 }
-                NOTHING
+                Ok(())
             }
             "spot_instance_types" => self.list("instance_type", value),
             "encrypt_boot" | "kms_key_id" | "region_kms_key_ids" => self.encrypt(),
@@ -111,9 +98,14 @@ impl Source<'_> {
                         self.draft.line("deregistration_protection", "true");
                     }
                 }
-                NOTHING
+                Ok(())
             }
-            "launch_block_device_mappings" => self.volumes(value),
+            "launch_block_device_mappings" => {
+                if volumes::take(value, self.draft)? && self.get("encrypt_boot").is_none() {
+                    self.draft.line("encrypt", "true");
+                }
+                Ok(())
+            }
             "source_ami" => self.source_ami(value),
             "source_ami_filter" => {
                 let filter = blocks(value)?.into_iter().next().ok_or("it is empty")?;
@@ -129,7 +121,7 @@ impl Source<'_> {
             "security_group_filter" => self.tagged("security_groups", value),
             "associate_public_ip_address" => {
                 self.draft.line("public_ip", flag(value)?.to_string());
-                NOTHING
+                Ok(())
             }
             "security_group_id" | "security_group_ids" => self.list("security_groups", value),
             "temporary_security_group_source_cidr" | "temporary_security_group_source_cidrs" => {
@@ -139,21 +131,21 @@ impl Source<'_> {
                 let text = value::text(value)?;
                 self.draft.files.insert("user-data".into(), Content::Text(text, false));
                 self.draft.line("user_data", quoted("{SOURCE}/user-data"));
-                NOTHING
+                Ok(())
             }
             "user_data_file" => {
                 let path = value::text(value)?;
                 let path = find(self.folder, &path).filter(|it| it.is_file());
-                let path = path.ok_or("there is no such file")?;
+                let path = path.ok_or("the file does not exist")?;
                 self.draft.files.insert("user-data".into(), Content::Copy(path));
                 self.draft.line("user_data", quoted("{SOURCE}/user-data"));
-                NOTHING
+                Ok(())
             }
             "metadata_options" => self.metadata(value),
             "ssh_interface" => self.interface(&value::text(value)?),
             "ssh_port" => {
                 self.draft.line("ssh_port", number(value)?.to_string());
-                NOTHING
+                Ok(())
             }
             "ssh_username" => self.text("ssh_user", value),
             "ssh_keypair_name" => {
@@ -164,14 +156,14 @@ impl Source<'_> {
                 self.get("ssh_keypair_name").ok_or("there is no ssh_keypair_name")?;
                 let file = self.key_file()?;
                 self.draft.line("ssh_key_file", quoted(&file));
-                NOTHING
+                Ok(())
             }
             "ssh_timeout" | "ssh_wait_timeout" => {
                 if !self.draft.has("timeouts") {
                     let text = value::text(value)?;
                     self.draft.line("timeouts", format!("{{ boot = {} }}", quoted(&text)));
                 }
-                NOTHING
+                Ok(())
             }
             "ssh_bastion_host" | "ssh_bastion_username" => self.bastion(),
             _ => Err("the import does not read it".into()),
@@ -196,7 +188,7 @@ impl Source<'_> {
     fn text(&mut self, key: &'static str, value: &Value) -> Result<(), String> {
         let text = value::text(value)?;
         self.draft.line(key, quoted(&text));
-        NOTHING
+        Ok(())
     }
 
     fn list(&mut self, key: &'static str, value: &Value) -> Result<(), String> {
@@ -205,12 +197,12 @@ impl Source<'_> {
             return Err(format!("`{key}` is set by another key"));
         }
         self.draft.line(key, format!("[{}]", all.join(", ")));
-        NOTHING
+        Ok(())
     }
 
     fn cloud(&mut self, key: &'static str, value: &Value) -> Result<(), String> {
         self.draft.cloud.insert(key, value::text(value)?);
-        NOTHING
+        Ok(())
     }
 
     /// The time in a name becomes the date.
@@ -225,7 +217,7 @@ impl Source<'_> {
             }
         }
         self.draft.pattern = Some(pattern);
-        NOTHING
+        Ok(())
     }
 
     fn share(&mut self) -> Result<(), String> {
@@ -239,7 +231,7 @@ impl Source<'_> {
             let all: Vec<String> = all.iter().map(|it| quoted(it)).collect();
             self.draft.line("share_with", format!("[{}]", all.join(", ")));
         }
-        NOTHING
+        Ok(())
     }
 
     /// The region where it is baked comes first.
@@ -252,14 +244,14 @@ impl Source<'_> {
         if all.len() > 1 {
             self.draft.line("regions", format!("[{}]", all.join(", ")));
         }
-        NOTHING
+        Ok(())
     }
 
     /// Maps of tags, and blocks with a key and a value. What is not known before the build is left
     /// out, and told.
     fn tags(&mut self, key: &'static str, names: &[&'static str]) -> Result<(), String> {
         if self.draft.has(key) {
-            return NOTHING;
+            return Ok(());
         }
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         let mut left = Vec::new();
@@ -297,12 +289,12 @@ impl Source<'_> {
         if !all.is_empty() {
             self.draft.line(key, table(&all));
         }
-        NOTHING
+        Ok(())
     }
 
     fn encrypt(&mut self) -> Result<(), String> {
         if self.draft.has("encrypt") {
-            return NOTHING;
+            return Ok(());
         }
         if !self.get("encrypt_boot").map(flag).transpose()?.unwrap_or_default() {
             return Err("without encrypt_boot, nothing is encrypted".into());
@@ -324,74 +316,7 @@ impl Source<'_> {
             }
         };
         self.draft.line("encrypt", value);
-        NOTHING
-    }
-
-    fn volumes(&mut self, value: &Value) -> Result<(), String> {
-        let (mut others, mut is_encrypted) = (Vec::new(), false);
-        for block in blocks(value)? {
-            let device = block.get("device_name").map(value::text).transpose()?.unwrap_or_default();
-            let mut keys = Vec::new();
-            for (key, value) in block.iter().filter(|(_, value)| !is_nothing(value)) {
-                let name = format!("launch_block_device_mappings.{key}");
-                let toml = match (key.as_str(), row(&name)) {
-                    ("device_name", _) => continue,
-                    ("volume_size", _) => format!("size = {}", number(value)?),
-                    ("volume_type", _) => format!("type = {}", quoted(&value::text(value)?)),
-                    ("iops", _) => format!("iops = {}", number(value)?),
-                    ("throughput", _) => format!("throughput = {}", number(value)?),
-                    ("volume_initialization_rate", _) => {
-                        format!("initialization_rate = {}", number(value)?)
-                    }
-                    ("snapshot_id", _) => format!("snapshot = {}", quoted(&value::text(value)?)),
-                    ("omit_from_artifact", _) if flag(value)? => "keep = false".into(),
-                    ("encrypted", _) => {
-                        is_encrypted |= flag(value)?;
-                        continue;
-                    }
-                    (_, Some((_, How::Own, _))) => continue,
-                    (_, Some((.., text))) => {
-                        self.draft.left(format!("{device}: {key}"), *text);
-                        continue;
-                    }
-                    (_, None) => {
-                        self.draft
-                            .left(format!("{device}: {key}"), "amiable does not know this key");
-                        continue;
-                    }
-                };
-                keys.push(toml);
-            }
-            match ROOTS.contains(&device.as_str()) {
-                true if !self.draft.has("volume") && !keys.is_empty() => {
-                    self.draft.line("volume", format!("{{ {} }}", keys.join(", ")));
-                }
-                true if !keys.is_empty() => {
-                    self.draft
-                        .left(device, "an AMI has one root device, which is described already");
-                }
-                true => {}
-                // An empty volume has a size.
-                false
-                    if !keys
-                        .iter()
-                        .any(|it| it.starts_with("size") || it.starts_with("snapshot")) =>
-                {
-                    self.draft.left(device, "it has neither a size nor a snapshot");
-                }
-                false => {
-                    keys.insert(0, format!("device = {}", quoted(&device)));
-                    others.push(format!("{{ {} }}", keys.join(", ")));
-                }
-            }
-        }
-        if !others.is_empty() {
-            self.draft.line("volumes", format!("[{}]", others.join(", ")));
-        }
-        if is_encrypted && self.get("encrypt_boot").is_none() {
-            self.draft.line("encrypt", "true");
-        }
-        NOTHING
+        Ok(())
     }
 
     /// An id, or what a `data` block finds.
@@ -407,7 +332,7 @@ impl Source<'_> {
             let parameter = value::text(parameter)?;
             self.base = Some(parameter.clone());
             self.draft.line("base", format!("{{ ssm = {} }}", quoted(&parameter)));
-            return NOTHING;
+            return Ok(());
         }
         self.filter(found)
     }
@@ -449,7 +374,7 @@ impl Source<'_> {
         parts.extend((!tags.is_empty()).then(|| format!("tags = {}", table(&tags))));
         self.base = name;
         self.draft.line("base", format!("{{ {} }}", parts.join(", ")));
-        NOTHING
+        Ok(())
     }
 
     /// A filter of tags; other filters are told.
@@ -476,7 +401,7 @@ impl Source<'_> {
             return Err("it has no filter for a tag".into());
         }
         self.draft.line(key, format!("{{ tags = {} }}", table(&tags)));
-        NOTHING
+        Ok(())
     }
 
     fn metadata(&mut self, value: &Value) -> Result<(), String> {
@@ -497,7 +422,7 @@ impl Source<'_> {
                 }
             }
         }
-        NOTHING
+        Ok(())
     }
 
     fn interface(&mut self, interface: &str) -> Result<(), String> {
@@ -508,7 +433,7 @@ impl Source<'_> {
             "ipv6" => self.draft.line("address", quoted("ipv6")),
             other => return Err(format!("`{other}` is not known")),
         }
-        NOTHING
+        Ok(())
     }
 
     fn bastion(&mut self) -> Result<(), String> {
@@ -519,7 +444,7 @@ impl Source<'_> {
             let whole = user.map(|user| format!("{user}@{host}")).unwrap_or(host);
             self.draft.line("connect", format!("{{ bastion = {} }}", quoted(&whole)));
         }
-        NOTHING
+        Ok(())
     }
 
     /// What a template needs besides.
@@ -572,23 +497,4 @@ fn filters(block: &Keys) -> Result<Vec<(String, &Value)>, String> {
         all.push((value::text(name)?, filter.get("value").ok_or("a filter has no value")?));
     }
     Ok(all)
-}
-
-/// A TOML string.
-pub(super) fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-/// A TOML key: bare where it may be.
-pub(super) fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it));
-    if bare { name.to_owned() } else { quoted(name) }
-}
-
-/// An inline table of texts.
-pub(super) fn table(all: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> =
-        all.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value))).collect();
-    format!("{{ {} }}", pairs.join(", "))
 }

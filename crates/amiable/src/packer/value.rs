@@ -187,3 +187,14 @@ pub(super) fn entries(value: Option<&Value>) -> Result<Vec<(&String, &Value)>, S
     let blocks = value.map(blocks).transpose()?.unwrap_or_default();
     Ok(blocks.into_iter().flatten().collect())
 }
+
+/// A key that says what holds without it.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(all) => all.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        _ => false,
+    }
+}

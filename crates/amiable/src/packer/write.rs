@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{Content, Draft};
-use super::source::{key, quoted};
 use super::value::shown;
+use crate::toml_text::{key, quoted};
 
 /// The folder of a template's source, beside the configuration.
 pub(crate) fn folder(draft: &Draft) -> String {
@@ -14,7 +14,7 @@ pub(crate) fn folder(draft: &Draft) -> String {
 /// How AMIs are named where Packer's names cannot be kept.
 const PATTERN: &str = "{namespace}-{template}-{date}-{generation}";
 
-/// What a configuration has once is the first template's; of others it is told. And
+/// What a configuration has once is the first template's; the report says so of others. And
 /// names that are not kept are no longer said to be taken over.
 pub(crate) fn settle(drafts: &mut [Draft]) {
     let cloud = cloud(drafts);

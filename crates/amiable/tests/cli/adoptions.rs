@@ -33,7 +33,7 @@ fn amis_of_others_are_adopted_and_then_kept_as_all_are() {
     aws(&farm, "us-east-1", &used);
     let unmanaged = farm.amiable(&["list", "--unmanaged"]);
     assert!(
-        unmanaged.contains("6 AMIs with 12 GiB that amiable does not manage, and 0 that it does"),
+        unmanaged.contains("not managed by amiable: 6, with 12 GiB; managed: 0"),
         "{unmanaged}"
     );
     assert_eq!(unmanaged.matches("was started from it").count(), 1, "{unmanaged}");
@@ -108,6 +108,7 @@ fn what_cannot_be_adopted_is_refused() {
         refused(&base)
     );
     farm.edit("amiable.toml", "arch = \"arm64\"", "arch = \"x86_64\"");
+    assert!(refused(&base).contains("template agent is based on"), "{}", refused(&base));
     // The one that is current stays so, and a copy by hand of an adopted one is none.
     let ami = by_hand(&farm, "late");
     let adopted = farm.amiable(&["adopt", &ami, "--template", "agent", "--yes"]);

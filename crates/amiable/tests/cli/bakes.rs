@@ -336,22 +336,21 @@ fn run_tags_are_on_what_a_bake_starts() {
     let mut bake = farm.spawn(&["create", "agent"]);
     crate::farm::wait_for_line(&mut bake, "stopping the instance");
     let aws = |args: &str| crate::regions::aws(&farm, "us-east-1", args);
-    let tags = |what: &str| {
-        aws(&format!("ec2 describe-{what}[].Tags[?Key==`cost-center`||Key==`Name`].[Key,Value]"))
-    };
-    for what in ["instances --query Reservations[].Instances", "volumes --query Volumes"] {
-        let told = tags(what);
-        assert!(told.contains("cost-center\tci") && told.contains("Name\tbuilder"), "{told}");
+    let started = aws(
+        "ec2 describe-tags --filters Name=resource-type,Values=instance,volume,network-interface \
+         --query Tags[].[ResourceType,Key,Value]",
+    );
+    for resource in ["instance", "volume", "network-interface"] {
+        for tag in ["cost-center\tci", "Name\tbuilder"] {
+            assert!(started.contains(&format!("{resource}\t{tag}")), "{started}");
+        }
     }
-    let interface = aws(
-        "ec2 describe-tags --filters Name=resource-type,Values=network-interface --query Tags[].Value",
-    );
-    assert!(interface.contains("ci") && interface.contains("agent"), "{interface}");
     assert!(bake.wait().unwrap().success());
-    let told = tags(
-        "images --owners self --filters Name=tag:amiable:template,Values=agent --query Images",
-    );
-    assert!(!told.contains("cost-center") && !told.contains("builder"), "{told}");
+    let told =
+        aws("ec2 describe-images --owners self --filters Name=tag:amiable:template,Values=agent \
+         --query Images[].Tags[].[Key,Value]");
+    assert!(told.contains("contact\tci@example.org"), "{told}");
+    assert!(!told.contains("cost-center") && !told.contains("\tbuilder"), "{told}");
     farm.edit("amiable.toml", "cost-center", "\"aws:cost\"");
     assert!(farm.amiable(&["validate"]).contains("`aws:cost` is a key reserved by amiable or AWS"));
 }

@@ -67,8 +67,8 @@ fn each_command_prints_what_its_schema_says() {
     let farm = Farm::new(&["--recycle-bin", "7d", "--answer", "file=./verify=4"]);
     let agent = "[template.agent]\nregions = [\"us-east-1\", \"eu-west-1\"]\n\
                  [[template.agent.consumer]]\njenkins = { file = \"config.xml\", agents = [\"linux\"] }\n";
-    let rest =
-        "[template.bad]\n[template.tools]\nbase = { template = \"agent\" }\n[template.new]\n";
+    let rest = "[template.bad]\n[template.tools]\nbase = { template = \"agent\" }\n\
+         [template.new]\nbase = { template = \"agent\" }\n";
     farm.write(
         "amiable.toml",
         &format!("{DEFAULTS}keep = 1\nkeep_younger = \"1s\"\n{agent}{rest}"),

@@ -146,7 +146,7 @@ fn no_sensitive_value_is_in_a_file() {
     assert!(!contents(&farm.path("old"), "old").contains("hunter"), "{told}");
 }
 
-/// As Packer finds them in a folder; and where it is told where they are.
+/// Files of variables in the template's folder, and files that are named.
 #[test]
 fn values_are_taken_from_files_of_variables() {
     let farm = Farm::without_endpoint();

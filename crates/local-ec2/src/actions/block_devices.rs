@@ -41,8 +41,14 @@ pub(super) struct NewVolume {
     pub(super) initialization_rate: Option<u32>,
 }
 
-pub(super) fn named_twice(name: &str) -> ApiError {
-    refused(format!("The device '{name}' is used in more than one mapping"))
+/// As RunInstances says it (<https://github.com/hashicorp/terraform/issues/7233>).
+fn used_twice(name: &str) -> ApiError {
+    refused(format!("The device '{name}' is used in more than one block-device mapping"))
+}
+
+/// As CreateImage says it (<https://github.com/hashicorp/packer/pull/2320>).
+pub(super) fn assigned_twice(name: &str) -> ApiError {
+    refused(format!("{name} is being assigned to multiple times."))
 }
 
 pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Device>> {
@@ -64,7 +70,7 @@ pub(super) fn decode_devices(params: &Params) -> ApiResult<BTreeMap<String, Devi
             initialization_rate,
         };
         if devices.insert(name.clone(), device).is_some() {
-            return Err(named_twice(&name));
+            return Err(used_twice(&name));
         }
     }
     Ok(devices)
@@ -90,11 +96,21 @@ pub(super) fn new_volumes(
         }
     }
     let is_images = |name: &String| image.mappings.iter().any(|it| it.device == *name);
+    // The same device by another spelling is one of the image's, too.
+    let is_alike = |name: &str| image.mappings.iter().any(|it| short(&it.device) == short(name));
     for (name, device) in devices.iter().filter(|(name, it)| !is_images(name) && !it.omitted) {
+        if is_alike(name) {
+            return Err(used_twice(name));
+        }
         volumes.push(further(name, device, state)?);
     }
     volumes.sort_by_key(|volume| volume.device != image.root_device_name);
     Ok(volumes)
+}
+
+/// A device's name without its folder, which it may have.
+fn short(name: &str) -> &str {
+    name.strip_prefix("/dev/").unwrap_or(name)
 }
 
 fn of_image(
@@ -192,7 +208,7 @@ fn refused(message: String) -> ApiError {
 /// `/dev/sdf`, `/dev/sda1`, `/dev/xvdba`
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html>).
 fn is_device_name(name: &str) -> bool {
-    let name = name.strip_prefix("/dev/").unwrap_or(name);
+    let name = short(name);
     let Some(rest) = ["sd", "xvd"].iter().find_map(|it| name.strip_prefix(it)) else {
         return false;
     };

@@ -132,7 +132,7 @@ impl Action for CreateImage {
         for mapping in params.structures("BlockDeviceMapping") {
             let device = mapping.required("DeviceName")?;
             if lasting.contains_key(&device) || omitted.contains(&device) {
-                return Err(super::block_devices::named_twice(&device));
+                return Err(super::block_devices::assigned_twice(&device));
             }
             if mapping.given("NoDevice").is_some() {
                 omitted.insert(device);

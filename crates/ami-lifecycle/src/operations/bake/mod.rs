@@ -267,7 +267,7 @@ impl<'a> Bake<'a> {
 
     /// Starts the builder and logs in.
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
-        // Before it is told that an instance is started.
+        // Before the message that an instance is started.
         let env = self.variables().await?;
         self.enter(Stage::Launch);
         let template = self.request.template;

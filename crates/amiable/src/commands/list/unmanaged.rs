@@ -33,8 +33,8 @@ pub(super) async fn show(cloud: &Cloud, output: Output, console: &Console) -> Ou
             fit(&TITLES, &mut rows, &may_shrink, console.width().unwrap_or(usize::MAX));
             console.result(&table(&TITLES, &rows));
             console.message(&format!(
-                "{} AMIs with {size} GiB that amiable does not manage, and {managed} that it does; \
-                 `amiable adopt` makes them a template's",
+                "not managed by amiable: {}, with {size} GiB; managed: {managed}; `amiable adopt` makes \
+                 AMIs a template's",
                 amis.len()
             ));
         }

@@ -101,4 +101,8 @@ async fn only_what_becomes_of_volumes_can_be_changed() {
     assert_eq!(code(other), "InvalidBlockDeviceMapping");
     let larger = EbsBlockDevice::builder().volume_size(100).build();
     assert_eq!(code(create("three", "/dev/xvda", larger).await), "UnknownParameter");
+    let mapping = || BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(lasts()).build();
+    let twice = bench.client.create_image().instance_id(&instance).name("four");
+    let twice = twice.block_device_mappings(mapping()).block_device_mappings(mapping()).send();
+    assert_eq!(code(twice.await), "InvalidBlockDeviceMapping");
 }

@@ -200,6 +200,8 @@ async fn further_volumes_stay_unless_asked_otherwise_and_an_image_can_leave_them
         (vec![at("/dev/sdf", ebs().build())], "MissingParameter"),
         (vec![at("/dev/nvme1n1", sized())], "InvalidParameterValue"),
         (vec![at("/dev/sdf", sized()), at("/dev/sdf", sized())], "InvalidBlockDeviceMapping"),
+        // The base's own is /dev/xvda.
+        (vec![at("xvda", sized())], "InvalidBlockDeviceMapping"),
         (
             vec![at("/dev/sdf", ebs().snapshot_id("snap-0123456789abcdef0").build())],
             "InvalidSnapshot.NotFound",
