@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -340,6 +341,7 @@ impl Control {
     async fn reset(&self) -> Result<(), String> {
         self.ec2.set_lag(Duration::ZERO, Duration::ZERO);
         self.ec2.faults.set(Faults::default());
+        self.ec2.scaling_is_off.store(true, Ordering::Relaxed);
         while self.ec2.read(|state| state.instances.iter().any(|it| it.terminated_at.is_none())) {
             for id in self
                 .take_all(|state| state != InstanceState::Terminated, InstanceState::ShuttingDown)?
@@ -356,12 +358,14 @@ impl Control {
             Ok(())
         });
         cleared.map_err(|error| error.message)?;
+        self.ec2.scaling_is_off.store(false, Ordering::Relaxed);
         self.ec2.collect_layers().await;
         bootstrap::prepare(&self.ec2, &self.config).map_err(|error| error.to_string())
     }
 
     /// Shuts all instances down, so that their disks are whole when the server is gone.
     async fn stop_all(&self) -> Result<(), String> {
+        self.ec2.scaling_is_off.store(true, Ordering::Relaxed);
         // A client may start another one meanwhile, so it is looked at again and again.
         while self.ec2.read(|state| state.instances.iter().any(|it| it.state.is_live())) {
             let switched_on =

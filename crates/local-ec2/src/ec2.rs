@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::net::Ipv4Addr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Ec2 {
     pub(crate) faults: Arc<FaultControl>,
     /// How long the Recycle Bin keeps what is deleted, where there is one.
     pub(crate) recycle_bin: Option<Duration>,
+    /// Auto Scaling groups are left alone: all instances are to be ended or stopped.
+    pub(crate) scaling_is_off: AtomicBool,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The folder's lock, given back when the store has been closed: it is the last field.
     _folder: File,
@@ -71,6 +74,7 @@ impl Ec2 {
             gates,
             faults,
             recycle_bin,
+            scaling_is_off: AtomicBool::new(false),
             locks: Mutex::default(),
             _folder: folder,
         }

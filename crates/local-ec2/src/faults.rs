@@ -1,6 +1,5 @@
-//! Faults as a client meets them on AWS, to be switched on: see [`Faults`]. Every call of the
-//! Query protocol passes by here, so that it is counted here too; calls in JSON, which no
-//! action answers, do not.
+//! Faults as a client meets them on AWS, to be switched on: see [`Faults`]. Every call of a service that
+//! is served passes by here, so that it is counted here too.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -8,6 +8,8 @@ use crate::actions::REFERENCES;
 pub struct ActionReference {
     /// The action, such as `RunInstances`.
     pub name: &'static str,
+    /// The service that has it, as requests are signed: `ec2`, `autoscaling`, `ssm` or `sts`.
+    pub service: &'static str,
     /// Parameters that are honoured, besides Action, Version and DryRun.
     pub honours: &'static [&'static str],
     /// Parameters that are accepted and mean nothing here. All others are refused.
@@ -25,8 +27,9 @@ pub struct ActionReference {
 pub fn reference() -> Vec<ActionReference> {
     let references = REFERENCES.iter();
     let mut all: Vec<ActionReference> = references
-        .map(|(name, it)| ActionReference {
+        .map(|(name, api, it)| ActionReference {
             name,
+            service: api.service(),
             honours: it.honours,
             ignores: it.ignores,
             defaults: it.defaults,

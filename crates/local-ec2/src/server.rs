@@ -21,11 +21,14 @@ use crate::endpoint::Endpoint;
 use crate::faults::FaultControl;
 use crate::gates::Gates;
 use crate::machines::{Machines, QemuMachines, QemuOptions, SimulatedMachines, is_installed};
-use crate::protocol::ApiError;
 use crate::protocol::auth::{self, AccessKey};
+use crate::protocol::{Api, ApiError, json};
 use crate::service::Service;
 use crate::store::Store;
 use crate::{engine, tunnel};
+
+/// What a JSON request to Systems Manager names its action after.
+const SSM_TARGET: &str = "AmazonSSM.";
 
 /// EC2's requests are small; user data is the largest part, at most 16 KiB.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -73,6 +76,7 @@ pub async fn serve(config: ServerConfig, end: CancellationToken) -> Result<(), S
         served = async { axum::serve(listener, router).await } => {
             served.map_err(|source| ServeError::Port { port: endpoint.port, source })
         }
+        () = engine::keep_scaled(ec2.clone()) => Ok(()),
         () = engine::forget_terminated(ec2) => Ok(()),
         () = end.cancelled() => Ok(()),
     }
@@ -139,22 +143,28 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_REQUEST).await;
     let service_name = auth::claimed_service(&parts).unwrap_or_default();
-    if let Some(target) = parts.headers.get("x-amz-target") {
-        return refuse_json(target.to_str().unwrap_or_default(), &request_id);
-    }
-    let params = body.as_ref().map(|body| decode(&parts, body)).unwrap_or_default();
-    let param = |wanted: &str| {
-        let found = params.iter().find(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let json_action = target.map(|target| target.strip_prefix(SSM_TARGET).ok_or(target));
+    let (api, action, params) = match (json_action, &body) {
+        (Some(Err(target)), _) => return refuse_json(target, &request_id),
+        (Some(Ok(action)), Ok(body)) => (Api::Ssm, action.to_owned(), json::parameters(body)),
+        (Some(Ok(action)), Err(_)) => (Api::Ssm, action.to_owned(), Ok(Vec::new())),
+        (None, body) => {
+            let params = body.as_ref().map(|body| decode(&parts, body)).unwrap_or_default();
+            let action = params.iter().find(|(name, _)| name == "Action");
+            let action = action.map(|(_, action)| action.clone()).unwrap_or_default();
+            if action.is_empty() && !matches!(service_name.as_str(), "" | "ec2") {
+                return refuse_rest(&service_name, &parts, &request_id);
+            }
+            (Api::of_query(&service_name, &action), action, Ok(params))
+        }
     };
-    let action = param("Action");
-    if action.is_empty() && !matches!(service_name.as_str(), "" | "ec2") {
-        return refuse_rest(&service_name, &parts, &request_id);
-    }
-    let is_other_service = !matches!(service_name.as_str(), "" | "ec2");
-    let outcome = match &body {
-        Ok(body) => service.perform(&parts, body, &action, params, &request_id).await,
-        Err(_) => {
+    let outcome = match (&body, params) {
+        (Ok(body), Ok(params)) => {
+            service.perform(&parts, body, (api, &action), params, &request_id).await
+        }
+        (Ok(_), Err(error)) => Some(Err(error)),
+        (Err(_), _) => {
             let message = "The request is larger than 1 MiB";
             Some(Err(ApiError::new("RequestEntityTooLarge", message)))
         }
@@ -163,12 +173,12 @@ async fn answer(
         Some(Ok(text)) => (StatusCode::OK, text),
         Some(Err(error)) => {
             tracing::info!("{action} refused: {error}");
-            let text = if is_other_service {
-                error.query_body(&request_id)
-            } else {
-                error.body(&request_id)
+            // A service that is not served at all is answered as its clients read it.
+            let of = match service_name.as_str() {
+                "" | "ec2" | "autoscaling" | "ssm" => api,
+                _ => Api::Sts,
             };
-            (error.status, text)
+            (error.status, of.error_body(&error, &request_id))
         }
         None => {
             tracing::info!("{action}: the connection is cut, as requested");
@@ -179,13 +189,13 @@ async fn answer(
     tracing::debug!("{action} {status} in {:?}", started.elapsed());
     Response::builder()
         .status(status)
-        .header(header::CONTENT_TYPE, "text/xml;charset=UTF-8")
+        .header(header::CONTENT_TYPE, api.content_type())
         .header("x-amzn-requestid", &request_id)
         .body(Body::from(text))
         .expect("these headers are valid")
 }
 
-/// Services such as SSM speak JSON, and their clients cannot read anything else.
+/// Other services that speak JSON: their clients cannot read anything else.
 fn refuse_json(target: &str, request_id: &str) -> Response<Body> {
     tracing::warn!("the action {target} is not served here");
     let body = serde_json::json!({
@@ -232,7 +242,9 @@ fn decode(parts: &axum::http::request::Parts, body: &[u8]) -> Vec<(String, Strin
     let query = parts.uri.query().unwrap_or_default().as_bytes();
     let query = form_urlencoded::parse(query).into_owned();
     let query = query.filter(|(name, _)| !name.starts_with("X-Amz-"));
-    query.chain(form_urlencoded::parse(body).into_owned()).collect()
+    let all = query.chain(form_urlencoded::parse(body).into_owned());
+    // Auto Scaling's lists are `Names.member.1` where EC2's are `Name.1`.
+    all.map(|(name, value)| (name.replace(".member.", "."), value)).collect()
 }
 
 /// A request id in EC2's form, a UUID.

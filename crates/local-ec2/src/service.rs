@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use crate::ec2::{Call, Ec2};
 use crate::faults::{Fate, Strike};
 use crate::protocol::auth::{self, AccessKey, Scope};
-use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params};
+use crate::protocol::{Api, ApiError, ApiResult, EC2_VERSION, Params};
 use crate::{actions, network};
 
 /// What answers requests.
@@ -25,7 +25,7 @@ impl Service {
         &self,
         parts: &axum::http::request::Parts,
         body: &Bytes,
-        action: &str,
+        (api, action): (Api, &str),
         params: Vec<(String, String)>,
         request_id: &str,
     ) -> Option<ApiResult<String>> {
@@ -40,11 +40,11 @@ impl Service {
             Fate::Before(Strike::Wait(time)) => tokio::time::sleep(*time).await,
             Fate::Passes | Fate::After(_) => {}
         }
-        if let Err(error) = check_scope(&scope, action, &params) {
+        if let Err(error) = check_scope(&scope, (api, action), &params) {
             return Some(Err(error));
         }
         let call = Call { ec2: self.ec2.clone(), region: scope.region };
-        let answer = self.dispatch(&call, action, params, request_id);
+        let answer = self.dispatch(&call, (api, action), params, request_id);
         match fate {
             Fate::After(Strike::Error(code)) => Some(Err(ApiError::injected(&code))),
             Fate::After(Strike::Cut) => None,
@@ -59,7 +59,7 @@ impl Service {
     fn dispatch(
         &self,
         call: &Call,
-        action: &str,
+        (api, action): (Api, &str),
         params: Vec<(String, String)>,
         request_id: &str,
     ) -> ApiResult<String> {
@@ -68,29 +68,35 @@ impl Service {
             self.ec2.faults.authorize(action)?;
         }
         self.ec2.faults.throttle(actions::demand(action, &params))?;
-        actions::check_known(action)?;
-        actions::check_all_found(call, &params)?;
-        actions::dispatch(call, &Params::new(params), action, request_id)
+        actions::check_known(api, action)?;
+        if api == Api::Ec2 {
+            actions::check_all_found(call, &params)?;
+        }
+        actions::dispatch(call, Params::new(params), action, request_id)
     }
 }
 
 /// Whether a signature is for this service and a region that may exist
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>), and the
 /// version one that there is.
-fn check_scope(scope: &Scope, action: &str, params: &[(String, String)]) -> ApiResult<()> {
+fn check_scope(
+    scope: &Scope,
+    (api, action): (Api, &str),
+    params: &[(String, String)],
+) -> ApiResult<()> {
     let refused = |message: String| Err(ApiError { message, ..ApiError::auth_failure() });
     if !network::region_is_valid(&scope.region) {
         let region = &scope.region;
         return refused(format!("Credential should be scoped to a valid region, not '{region}'."));
     }
-    let serves = if action == "GetCallerIdentity" { "sts" } else { "ec2" };
-    let is_known = actions::check_known(action).is_ok();
+    let serves = api.service();
+    let is_known = actions::check_known(api, action).is_ok();
     if is_known && scope.service != serves {
         return refused(format!("Credential should be scoped to correct service: '{serves}'."));
     }
     let version = params.iter().find(|(name, _)| name == "Version").map(|(_, value)| value);
     match version {
-        Some(version) if is_known && serves == "ec2" && !is_version(version) => {
+        Some(version) if is_known && api == Api::Ec2 && !is_version(version) => {
             let message =
                 format!("The requested version ({version}) of service AmazonEC2 does not exist");
             Err(ApiError::new("NoSuchVersion", message))

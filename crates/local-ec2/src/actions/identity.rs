@@ -1,20 +1,26 @@
 //! STS' GetCallerIdentity, which clients ask to learn their account.
 
+use crate::actions::action::Action;
+use crate::ec2::Call;
 use crate::model::account::ACCOUNT;
 use crate::network::partition;
-use crate::protocol::{ApiResult, Reference, Xml};
+use crate::protocol::{Api, ApiResult, Params, Reference, Xml};
 
-pub(super) const REFERENCE: Reference = Reference { notes: "An action of STS.", ..Reference::NONE };
+pub(super) struct GetCallerIdentity;
 
-pub(super) fn get_caller_identity(region: &str, request_id: &str) -> ApiResult<String> {
-    let mut xml = Xml::new();
-    xml.root("GetCallerIdentityResponse", "https://sts.amazonaws.com/doc/2011-06-15/", |xml| {
-        xml.node("GetCallerIdentityResult", |xml| {
-            xml.text("Arn", format!("arn:{}:iam::{ACCOUNT}:user/local", partition(region)));
-            xml.text("UserId", "AIDALOCAL");
-            xml.text("Account", ACCOUNT);
-        });
-        xml.node("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-    });
-    Ok(xml.finish())
+impl Action for GetCallerIdentity {
+    const API: Api = Api::Sts;
+
+    const REFERENCE: Reference = Reference::NONE;
+
+    fn decode(_: &Params) -> ApiResult<Self> {
+        Ok(GetCallerIdentity)
+    }
+
+    fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
+        xml.text("Arn", format!("arn:{}:iam::{ACCOUNT}:user/local", partition(&call.region)));
+        xml.text("UserId", "AIDALOCAL");
+        xml.text("Account", ACCOUNT);
+        Ok(())
+    }
 }

@@ -9,11 +9,13 @@ use super::allowed_images::settings;
 use super::block_devices::{Device, decode_devices, new_volumes};
 use super::instance_answer::write_reservation;
 use super::launch_options::{
-    Metadata, Place, decode_metadata_options, decode_place, decode_placement, decode_user_data,
+    LAUNCH, Metadata, Place, decode_metadata_options, decode_place, decode_placement,
+    decode_user_data,
 };
 use super::query::{find, find_image, required_id};
 use super::spot::decode_market;
 use crate::actions::action::Action;
+use crate::actions::launch_template_key::complete;
 use crate::actions::query::find_group;
 use crate::ec2::{Call, Ec2};
 use crate::instance_type::InstanceType;
@@ -45,72 +47,16 @@ pub(super) struct RunInstances {
     spot: Option<Option<String>>,
     devices: BTreeMap<String, Device>,
     tags: BTreeMap<String, Tags>,
+    /// The launch template and its version, by which the rest came.
+    template: Option<(String, String)>,
 }
 
 impl Action for RunInstances {
-    const REFERENCE: Reference = Reference {
-        honours: &[
-            "ImageId",
-            "InstanceType",
-            "MinCount",
-            "MaxCount",
-            "KeyName",
-            "UserData",
-            "ClientToken",
-            "InstanceInitiatedShutdownBehavior",
-            "InstanceMarketOptions.MarketType",
-            "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior",
-            "InstanceMarketOptions.SpotOptions.MaxPrice",
-            "InstanceMarketOptions.SpotOptions.SpotInstanceType",
-            "DisableApiTermination",
-            "SecurityGroup",
-            "SecurityGroupId",
-            "SubnetId",
-            "NetworkInterface.AssociatePublicIpAddress",
-            "NetworkInterface.DeviceIndex",
-            "NetworkInterface.SecurityGroupId",
-            "NetworkInterface.SubnetId",
-            "EbsOptimized",
-            "Monitoring.Enabled",
-            "MetadataOptions.HttpEndpoint",
-            "MetadataOptions.HttpPutResponseHopLimit",
-            "MetadataOptions.HttpTokens",
-            "MetadataOptions.InstanceMetadataTags",
-            "BlockDeviceMapping.DeviceName",
-            "BlockDeviceMapping.NoDevice",
-            "BlockDeviceMapping.Ebs.SnapshotId",
-            "BlockDeviceMapping.Ebs.VolumeSize",
-            "BlockDeviceMapping.Ebs.DeleteOnTermination",
-            "BlockDeviceMapping.Ebs.Encrypted",
-            "BlockDeviceMapping.Ebs.KmsKeyId",
-            "BlockDeviceMapping.Ebs.VolumeType",
-            "BlockDeviceMapping.Ebs.Iops",
-            "BlockDeviceMapping.Ebs.Throughput",
-            "BlockDeviceMapping.Ebs.VolumeInitializationRate",
-            "Placement.AvailabilityZone",
-            "Placement.Tenancy",
-            "TagSpecification",
-        ],
-        ignores: &["CreditSpecification"],
-        defaults: &[
-            ("CapacityReservationSpecification.CapacityReservationPreference", "open"),
-            ("DisableApiStop", "false"),
-            ("EnablePrimaryIpv6", "false"),
-            ("EnclaveOptions.Enabled", "false"),
-            ("HibernationOptions.Configured", "false"),
-            ("Ipv6AddressCount", "0"),
-            ("MaintenanceOptions.AutoRecovery", "default"),
-            ("MetadataOptions.HttpProtocolIpv6", "disabled"),
-            ("NetworkInterface.DeleteOnTermination", "true"),
-            ("Placement.PartitionNumber", "0"),
-            ("PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord", "false"),
-            ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "false"),
-            ("PrivateDnsNameOptions.HostnameType", "ip-name"),
-        ],
-        notes: "Without HttpTokens the metadata service wants a token if the image's ImdsSupport says so. Answers show the hop limit, \
-                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. An InstanceProfile is refused: there is no IAM here. Encryption, volume types and rates are reported, and have no effect.",
-        ..Reference::NONE
-    };
+    const REFERENCE: Reference = LAUNCH;
+
+    fn complete(call: &Call, params: Params) -> ApiResult<Params> {
+        call.ec2.view(|state| complete(state, &call.region, &params))
+    }
 
     fn decode(params: &Params) -> ApiResult<Self> {
         let image_id = required_id::<Image>(params, "ImageId")?;
@@ -149,6 +95,10 @@ impl Action for RunInstances {
                 Some(_) => &["instance", "volume", "network-interface", "spot-instances-request"],
             })?,
             spot,
+            template: {
+                let template = params.structure("LaunchTemplate");
+                template.string("LaunchTemplateId").zip(template.string("Version"))
+            },
         })
     }
 
@@ -275,7 +225,7 @@ impl RunInstances {
                     }),
                     ..InstanceOptions::default()
                 },
-                tags: self.tags.get("instance").cloned().unwrap_or_default(),
+                tags: self.instance_tags(),
             });
             if let Some(request) = spot_request {
                 state.spot_requests.insert(request);
@@ -286,6 +236,17 @@ impl RunInstances {
             image.last_launched = Some(Timestamp::now());
         }
         Ok((reservation, new))
+    }
+
+    /// The tags of an instance, EC2's own among them
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/launch-instances-from-launch-template.html>).
+    fn instance_tags(&self) -> Tags {
+        let mut tags = self.tags.get("instance").cloned().unwrap_or_default();
+        if let Some((id, version)) = &self.template {
+            tags.insert("aws:ec2launchtemplate:id".into(), id.clone());
+            tags.insert("aws:ec2launchtemplate:version".into(), version.clone());
+        }
+        tags
     }
 
     fn group_ids(&self, state: &State, region: &str) -> ApiResult<Vec<String>> {
@@ -377,6 +338,39 @@ impl RunInstances {
         }
         Ok(attachments)
     }
+}
+
+/// Whether an instance could start so, as far as can be known before.
+pub(super) fn check_launch(
+    state: &State,
+    region: &str,
+    pairs: impl IntoIterator<Item = (&'static str, String)>,
+) -> ApiResult<()> {
+    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let params = complete(state, region, &Params::new(pairs))?;
+    RunInstances::decode(&params)?.image(state).map(drop)
+}
+
+/// Starts one instance for an Auto Scaling group, and returns its id and type. Its machine is to be
+/// launched after that.
+pub(crate) fn launch_one(
+    ec2: &Ec2,
+    state: &mut State,
+    region: &str,
+    pairs: Vec<(String, String)>,
+    subnet: Option<&String>,
+) -> ApiResult<(String, String)> {
+    let params = complete(state, region, &Params::new(pairs))?;
+    let mut pairs = params.to_pairs();
+    if let Some(subnet) = subnet {
+        let has_card = pairs.keys().any(|path| path.starts_with("NetworkInterface."));
+        let place = if has_card { "NetworkInterface.1.SubnetId" } else { "SubnetId" };
+        pairs.insert(place.into(), subnet.clone());
+    }
+    let launch = RunInstances::decode(&Params::new(pairs))?;
+    let (_, new) = launch.insert(ec2, state, region, "")?;
+    let id = new.into_iter().next().ok_or_else(|| ApiError::internal("no instance was made"))?;
+    Ok((id, launch.instance_type))
 }
 
 /// A locally administered address (the second bit of the first byte), as EC2 uses.

@@ -4,10 +4,78 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::network;
-use crate::protocol::{ApiError, ApiResult, Params, decode_base64};
+use crate::protocol::{ApiError, ApiResult, Params, Reference, decode_base64};
 
 /// EC2 takes at most this much user data before it is encoded, in bytes.
 const MOST_USER_DATA: usize = 16 * 1024;
+
+/// What RunInstances takes, and launch templates with it.
+pub(super) const LAUNCH: Reference = Reference {
+    honours: &[
+        "ImageId",
+        "InstanceType",
+        "LaunchTemplate.LaunchTemplateId",
+        "LaunchTemplate.LaunchTemplateName",
+        "LaunchTemplate.Version",
+        "MinCount",
+        "MaxCount",
+        "KeyName",
+        "UserData",
+        "ClientToken",
+        "InstanceInitiatedShutdownBehavior",
+        "InstanceMarketOptions.MarketType",
+        "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior",
+        "InstanceMarketOptions.SpotOptions.MaxPrice",
+        "InstanceMarketOptions.SpotOptions.SpotInstanceType",
+        "DisableApiTermination",
+        "SecurityGroup",
+        "SecurityGroupId",
+        "SubnetId",
+        "NetworkInterface.AssociatePublicIpAddress",
+        "NetworkInterface.DeviceIndex",
+        "NetworkInterface.SecurityGroupId",
+        "NetworkInterface.SubnetId",
+        "EbsOptimized",
+        "Monitoring.Enabled",
+        "MetadataOptions.HttpEndpoint",
+        "MetadataOptions.HttpPutResponseHopLimit",
+        "MetadataOptions.HttpTokens",
+        "MetadataOptions.InstanceMetadataTags",
+        "BlockDeviceMapping.DeviceName",
+        "BlockDeviceMapping.NoDevice",
+        "BlockDeviceMapping.Ebs.SnapshotId",
+        "BlockDeviceMapping.Ebs.VolumeSize",
+        "BlockDeviceMapping.Ebs.DeleteOnTermination",
+        "BlockDeviceMapping.Ebs.Encrypted",
+        "BlockDeviceMapping.Ebs.KmsKeyId",
+        "BlockDeviceMapping.Ebs.VolumeType",
+        "BlockDeviceMapping.Ebs.Iops",
+        "BlockDeviceMapping.Ebs.Throughput",
+        "BlockDeviceMapping.Ebs.VolumeInitializationRate",
+        "Placement.AvailabilityZone",
+        "Placement.Tenancy",
+        "TagSpecification",
+    ],
+    ignores: &["CreditSpecification"],
+    defaults: &[
+        ("CapacityReservationSpecification.CapacityReservationPreference", "open"),
+        ("DisableApiStop", "false"),
+        ("EnablePrimaryIpv6", "false"),
+        ("EnclaveOptions.Enabled", "false"),
+        ("HibernationOptions.Configured", "false"),
+        ("Ipv6AddressCount", "0"),
+        ("MaintenanceOptions.AutoRecovery", "default"),
+        ("MetadataOptions.HttpProtocolIpv6", "disabled"),
+        ("NetworkInterface.DeleteOnTermination", "true"),
+        ("Placement.PartitionNumber", "0"),
+        ("PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord", "false"),
+        ("PrivateDnsNameOptions.EnableResourceNameDnsARecord", "false"),
+        ("PrivateDnsNameOptions.HostnameType", "ip-name"),
+    ],
+    notes: "Without HttpTokens the metadata service wants a token if the image's ImdsSupport says so. Answers show the hop limit, \
+                which limits nothing. An instance has at most the CPUs of its host, and a quarter of its memory. An InstanceProfile is refused: there is no IAM here. Encryption, volume types and rates are reported, and have no effect.",
+    ..Reference::NONE
+};
 
 /// Where in the network an instance is to be.
 #[derive(Debug, PartialEq)]

@@ -4,6 +4,8 @@
 mod account;
 mod action;
 mod allowed_images;
+mod auto_scaling_answers;
+mod auto_scaling_groups;
 mod block_devices;
 mod connect_endpoints;
 mod encryption;
@@ -15,14 +17,20 @@ mod image_states;
 mod images;
 mod instance_answer;
 mod instance_attributes;
+mod instance_refreshes;
 mod instance_status;
 mod instance_types;
 mod instances;
 mod key_pairs;
 mod launch;
 mod launch_options;
+mod launch_template_data;
+mod launch_template_key;
+mod launch_template_versions;
+mod launch_templates;
 mod network;
 mod new_images;
+mod parameters;
 mod places;
 mod query;
 mod recycle_bin;
@@ -38,22 +46,25 @@ mod usage_reports;
 mod volume_type;
 mod volumes;
 
+pub(crate) use auto_scaling_groups::specification;
+pub(crate) use launch::launch_one;
 pub(crate) use new_images::{NewImage, check_image_name, insert_image};
 
-use crate::actions::action::Action;
+use crate::actions::action::{Action, JsonAction};
 use crate::actions::query::missing;
 use crate::ec2::Call;
-use crate::protocol::{ApiError, ApiResult, EC2_VERSION, Params, Reference, Xml};
+use crate::protocol::{Api, ApiError, ApiResult, Params, Reference, Xml};
 use crate::throttle::Demand;
 
 /// Decodes and runs one action and writes its whole answer.
 fn perform<A: Action>(
     call: &Call,
-    params: &Params,
+    params: Params,
     name: &str,
     request_id: &str,
 ) -> ApiResult<String> {
-    let action = A::decode(params)?;
+    let params = A::complete(call, params)?;
+    let action = A::decode(&params)?;
     let dry_run = params.flag("DryRun")?;
     params.finish(&A::REFERENCE).inspect_err(|error| tracing::warn!("{name}: {error}"))?;
     if dry_run {
@@ -61,63 +72,84 @@ fn perform<A: Action>(
     }
     let mut xml = Xml::new();
     let mut outcome = Ok(());
-    let namespace = format!("http://ec2.amazonaws.com/doc/{EC2_VERSION}/");
-    xml.root(&format!("{name}Response"), &namespace, |xml| {
-        xml.text("requestId", request_id);
-        outcome = action.run(call, xml);
+    xml.root(&format!("{name}Response"), &A::API.namespace(), |xml| match A::API {
+        Api::Ec2 => {
+            xml.text("requestId", request_id);
+            outcome = action.run(call, xml);
+        }
+        _ => {
+            xml.node(&format!("{name}Result"), |xml| outcome = action.run(call, xml));
+            xml.node("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+        }
     });
     outcome.map(|()| xml.finish())
 }
 
+/// The same for an action that answers in JSON.
+fn perform_json<A: JsonAction>(call: &Call, params: &Params, name: &str) -> ApiResult<String> {
+    let action = A::decode(params)?;
+    params.finish(&A::REFERENCE).inspect_err(|error| tracing::warn!("{name}: {error}"))?;
+    action.run(call).map(|answer| answer.to_string())
+}
+
 macro_rules! actions {
-    ($($name:literal => $kind:ty,)*) => {
+    (
+        xml { $($name:literal => $kind:ty,)* }
+        json { $($json_name:literal => $json_kind:ty,)* }
+    ) => {
         /// Answers one request.
         pub(crate) fn dispatch(
             call: &Call,
-            params: &Params,
+            params: Params,
             name: &str,
             request_id: &str,
         ) -> ApiResult<String> {
             match name {
                 $($name => perform::<$kind>(call, params, name, request_id),)*
-                "GetCallerIdentity" => {
-                    identity::get_caller_identity(&call.region, request_id)
-                }
-                _ => check_known(name).map(|()| String::new()),
-            }
-        }
-
-        /// Refuses an action that is not served.
-        pub(crate) fn check_known(name: &str) -> ApiResult<()> {
-            match name {
-                $($name)|* | "GetCallerIdentity" => Ok(()),
-                "" => Err(ApiError::new("MissingAction", "The request is missing an action")),
+                $($json_name => perform_json::<$json_kind>(call, &params, name),)*
                 _ => Err(invalid_action(name)),
             }
         }
 
-        /// Every action and what it takes, by name.
-        pub(crate) const REFERENCES: &[(&str, Reference)] = &[
-            $(($name, <$kind as Action>::REFERENCE),)*
-            ("GetCallerIdentity", identity::REFERENCE),
+        /// Every action, the API that it is of, and what it takes, by name.
+        pub(crate) const REFERENCES: &[(&str, Api, Reference)] = &[
+            $(($name, <$kind as Action>::API, <$kind as Action>::REFERENCE),)*
+            $(($json_name, Api::Ssm, <$json_kind as JsonAction>::REFERENCE),)*
         ];
     };
 }
 
+/// Refuses an action that an API has not, or that is not served.
+pub(crate) fn check_known(api: Api, name: &str) -> ApiResult<()> {
+    if name.is_empty() {
+        return Err(ApiError::new("MissingAction", "The request is missing an action"));
+    }
+    let mut known = REFERENCES.iter().filter(|(_, of, _)| *of == api);
+    if known.any(|(it, _, _)| *it == name) { Ok(()) } else { Err(invalid_action(name)) }
+}
+
 actions! {
+xml {
     "AuthorizeSecurityGroupEgress" => security_rules::AuthorizeSecurityGroupEgress,
     "AuthorizeSecurityGroupIngress" => security_rules::AuthorizeSecurityGroupIngress,
+    "CancelInstanceRefresh" => instance_refreshes::CancelInstanceRefresh,
     "CopyImage" => new_images::CopyImage,
+    "CreateAutoScalingGroup" => auto_scaling_groups::CreateAutoScalingGroup,
     "CreateImage" => new_images::CreateImage,
     "CreateImageUsageReport" => usage_reports::CreateImageUsageReport,
     "CreateInstanceConnectEndpoint" => connect_endpoints::CreateInstanceConnectEndpoint,
     "CreateKeyPair" => key_pairs::CreateKeyPair,
+    "CreateLaunchTemplate" => launch_templates::CreateLaunchTemplate,
+    "CreateLaunchTemplateVersion" => launch_templates::CreateLaunchTemplateVersion,
     "CreateSecurityGroup" => security_groups::CreateSecurityGroup,
     "CreateSnapshot" => snapshots::CreateSnapshot,
     "CreateSubnet" => subnets::CreateSubnet,
     "CreateTags" => tags::CreateTags,
+    "DeleteAutoScalingGroup" => auto_scaling_groups::DeleteAutoScalingGroup,
     "DeleteInstanceConnectEndpoint" => connect_endpoints::DeleteInstanceConnectEndpoint,
     "DeleteKeyPair" => key_pairs::DeleteKeyPair,
+    "DeleteLaunchTemplate" => launch_templates::DeleteLaunchTemplate,
+    "DeleteLaunchTemplateVersions" => launch_templates::DeleteLaunchTemplateVersions,
     "DeleteSecurityGroup" => security_groups::DeleteSecurityGroup,
     "DeleteSnapshot" => snapshots::DeleteSnapshot,
     "DeleteSubnet" => subnets::DeleteSubnet,
@@ -125,6 +157,8 @@ actions! {
     "DeleteVolume" => volumes::DeleteVolume,
     "DeregisterImage" => images::DeregisterImage,
     "DescribeAccountAttributes" => account::DescribeAccountAttributes,
+    "DescribeAutoScalingGroups" => auto_scaling_answers::DescribeAutoScalingGroups,
+    "DescribeAutoScalingInstances" => auto_scaling_answers::DescribeAutoScalingInstances,
     "DescribeAvailabilityZones" => places::DescribeAvailabilityZones,
     "DescribeImageAttribute" => image_attributes::DescribeImageAttribute,
     "DescribeImageReferences" => image_protection::DescribeImageReferences,
@@ -133,12 +167,17 @@ actions! {
     "DescribeImages" => images::DescribeImages,
     "DescribeInstanceAttribute" => instance_attributes::DescribeInstanceAttribute,
     "DescribeInstanceConnectEndpoints" => connect_endpoints::DescribeInstanceConnectEndpoints,
+    "DescribeInstanceRefreshes" => instance_refreshes::DescribeInstanceRefreshes,
     "DescribeInstanceStatus" => instance_status::DescribeInstanceStatus,
     "DescribeInstanceTypeOfferings" => instance_types::DescribeInstanceTypeOfferings,
     "DescribeInstanceTypes" => instance_types::DescribeInstanceTypes,
     "DescribeInstances" => instances::DescribeInstances,
     "DescribeKeyPairs" => key_pairs::DescribeKeyPairs,
+    "DescribeLaunchConfigurations" => auto_scaling_answers::DescribeLaunchConfigurations,
+    "DescribeLaunchTemplateVersions" => launch_template_versions::DescribeLaunchTemplateVersions,
+    "DescribeLaunchTemplates" => launch_templates::DescribeLaunchTemplates,
     "DescribeRegions" => places::DescribeRegions,
+    "DescribeScalingActivities" => auto_scaling_answers::DescribeScalingActivities,
     "DescribeSecurityGroupRules" => security_rules::DescribeSecurityGroupRules,
     "DescribeSecurityGroups" => security_groups::DescribeSecurityGroups,
     "DescribeSnapshotAttribute" => snapshot_attributes::DescribeSnapshotAttribute,
@@ -151,18 +190,21 @@ actions! {
     "DisableAllowedImagesSettings" => allowed_images::DisableAllowedImagesSettings,
     "DisableImage" => image_states::DisableImage,
     "DisableImageDeprecation" => image_deprecation::DisableImageDeprecation,
-    "DisableImageDeregistrationProtection" => image_protection::DisableImageDeregistrationProtection,
+    "DisableImageDeregistrationProtection" =>
+        image_protection::DisableImageDeregistrationProtection,
     "EnableAllowedImagesSettings" => allowed_images::EnableAllowedImagesSettings,
     "EnableImage" => image_states::EnableImage,
     "EnableImageDeprecation" => image_deprecation::EnableImageDeprecation,
     "EnableImageDeregistrationProtection" => image_protection::EnableImageDeregistrationProtection,
     "GetAllowedImagesSettings" => allowed_images::GetAllowedImagesSettings,
+    "GetCallerIdentity" => identity::GetCallerIdentity,
     "GetConsoleOutput" => instances::GetConsoleOutput,
     "ImportKeyPair" => key_pairs::ImportKeyPair,
     "ListImagesInRecycleBin" => recycle_bin::ListImagesInRecycleBin,
     "ListSnapshotsInRecycleBin" => recycle_bin::ListSnapshotsInRecycleBin,
     "ModifyImageAttribute" => image_attributes::ModifyImageAttribute,
     "ModifyInstanceAttribute" => instance_attributes::ModifyInstanceAttribute,
+    "ModifyLaunchTemplate" => launch_templates::ModifyLaunchTemplate,
     "ModifySnapshotAttribute" => snapshot_attributes::ModifySnapshotAttribute,
     "ModifySubnetAttribute" => subnets::ModifySubnetAttribute,
     "RebootInstances" => instances::RebootInstances,
@@ -175,10 +217,22 @@ actions! {
     "RestoreSnapshotFromRecycleBin" => recycle_bin::RestoreSnapshotFromRecycleBin,
     "RevokeSecurityGroupEgress" => security_rules::RevokeSecurityGroupEgress,
     "RevokeSecurityGroupIngress" => security_rules::RevokeSecurityGroupIngress,
+    "RollbackInstanceRefresh" => instance_refreshes::RollbackInstanceRefresh,
     "RunInstances" => launch::RunInstances,
+    "SetDesiredCapacity" => auto_scaling_groups::SetDesiredCapacity,
+    "SetInstanceProtection" => auto_scaling_groups::SetInstanceProtection,
+    "StartInstanceRefresh" => instance_refreshes::StartInstanceRefresh,
     "StartInstances" => instances::StartInstances,
     "StopInstances" => instances::StopInstances,
     "TerminateInstances" => instances::TerminateInstances,
+    "UpdateAutoScalingGroup" => auto_scaling_groups::UpdateAutoScalingGroup,
+}
+json {
+    "DeleteParameter" => parameters::DeleteParameter,
+    "GetParameter" => parameters::GetParameter,
+    "GetParameters" => parameters::GetParameters,
+    "PutParameter" => parameters::PutParameter,
+}
 }
 
 fn invalid_action(name: &str) -> ApiError {
@@ -225,5 +279,7 @@ fn names_resources(parameter: &str) -> bool {
     let mut words = parameter.split('.').filter(|word| word.parse::<u32>().is_err());
     let last = words.next_back().unwrap_or_default();
     let first = words.next().unwrap_or(last);
-    first != "Filter" && last.ends_with("Id") && !matches!(last, "KmsKeyId" | "UserId" | "ZoneId")
+    !matches!(first, "Filter" | "LaunchTemplateData")
+        && last.ends_with("Id")
+        && !matches!(last, "KmsKeyId" | "UserId" | "ZoneId")
 }

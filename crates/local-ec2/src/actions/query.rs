@@ -1,8 +1,10 @@
 //! What all Describe actions have in common: ids, filters and pages.
 
+use jiff::Timestamp;
+
 use crate::model::{
-    ConnectEndpoint, Image, Instance, KeyPair, Resource, SecurityGroup, Snapshot, State, Subnet,
-    Table, Volume, id_is_valid,
+    ConnectEndpoint, Image, Instance, KeyPair, LaunchTemplate, Resource, SecurityGroup, Snapshot,
+    State, Subnet, Table, Volume, id_is_valid,
 };
 use crate::protocol::{ApiError, ApiResult, Filter, Params, Reference, matches, paginate};
 
@@ -105,7 +107,12 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn decode(params: &Params) -> ApiResult<Page> {
-        let max_results: Option<usize> = params.parsed("MaxResults")?;
+        Page::decode_as(params, "MaxResults")
+    }
+
+    /// The same where the number of rows has another name.
+    pub(super) fn decode_as(params: &Params, size: &str) -> ApiResult<Page> {
+        let max_results: Option<usize> = params.parsed(size)?;
         if let Some(max) = max_results.filter(|max| !(1..=LARGEST_PAGE).contains(max)) {
             return Err(ApiError::invalid_value("maxResults", &max.to_string()));
         }
@@ -119,6 +126,11 @@ impl Page {
     ) -> ApiResult<(Vec<&'a T>, Option<String>)> {
         paginate(rows, id, self.max_results, self.next_token.as_deref())
     }
+}
+
+/// What rows are in order by, so that the newest come first.
+pub(super) fn newest_first(at: Timestamp, id: &str) -> String {
+    format!("{:020} {id}", u64::MAX - u64::try_from(at.as_microsecond()).unwrap_or_default())
 }
 
 /// An id that must have the form of `T`'s ids.
@@ -202,6 +214,7 @@ pub(super) fn missing(id: &str) -> ApiError {
     of::<Image>(id)
         .or_else(|| of::<Instance>(id))
         .or_else(|| of::<KeyPair>(id))
+        .or_else(|| of::<LaunchTemplate>(id))
         .or_else(|| of::<SecurityGroup>(id))
         .or_else(|| of::<Snapshot>(id))
         .or_else(|| of::<Volume>(id))

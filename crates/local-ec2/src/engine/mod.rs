@@ -2,9 +2,12 @@
 //! become available. Each transition holds the instance's lock, reads the state
 //! afresh, and may be repeated after a crash ([`resume`]).
 
+mod auto_scaling;
 mod capture;
+mod parameters;
 mod pending;
 mod power;
+mod refresh;
 mod switch;
 
 use std::collections::HashSet;
@@ -13,7 +16,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use auto_scaling::keep_scaled;
 pub(crate) use capture::{take_image, take_snapshot};
+pub(crate) use parameters::look_at_parameter;
 
 use crate::ec2::Ec2;
 use crate::engine::pending::{is_awaited, lock_after_captures};
@@ -170,6 +175,7 @@ fn empty_bin(state: &mut State, now: Timestamp) {
 /// Takes up what an earlier server left: machines that run, transitions half done.
 pub(crate) async fn resume(ec2: &Arc<Ec2>) {
     delete_orphans(ec2).await;
+    parameters::resume(ec2);
     let live: Vec<Instance> =
         ec2.read(|state| state.instances.iter().filter(|it| it.state.is_live()).cloned().collect());
     let mut attached = HashSet::new();

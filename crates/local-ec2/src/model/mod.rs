@@ -2,12 +2,15 @@
 
 pub(crate) mod account;
 mod allowed_images;
+mod auto_scaling_group;
 mod binned;
 mod connect_endpoint;
 mod ids;
 mod image;
 mod instance;
 mod key_pair;
+mod launch_template;
+mod parameter;
 mod security_group;
 mod spot_request;
 mod state;
@@ -20,6 +23,10 @@ mod usage_report;
 mod vpc;
 
 pub(crate) use allowed_images::{AllowedImages, AllowedState};
+pub(crate) use auto_scaling_group::{
+    Activity, AutoScalingGroup, GroupInstance, GroupSource, GroupTag, InstanceRefresh,
+    LifecycleState, Protected, RefreshPreferences, RefreshStatus,
+};
 pub(crate) use binned::Binned;
 pub(crate) use connect_endpoint::ConnectEndpoint;
 pub(crate) use ids::{id_is_valid, new_id};
@@ -31,6 +38,8 @@ pub(crate) use instance::{
     Attachment, Instance, InstanceOptions, InstanceState, ShutdownBehavior, StateReason,
 };
 pub(crate) use key_pair::KeyPair;
+pub(crate) use launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateVersion};
+pub(crate) use parameter::{Parameter, ParameterVersion};
 pub(crate) use security_group::{Direction, Peer, Rule, SecurityGroup};
 pub(crate) use spot_request::SpotRequest;
 pub(crate) use state::{Changes, Load, State, Visit};

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::allowed_images::AllowedImages;
+use super::auto_scaling_group::AutoScalingGroup;
 use super::binned::Binned;
 use super::connect_endpoint::ConnectEndpoint;
 use super::image::{GoneImage, Image};
 use super::instance::Instance;
 use super::key_pair::KeyPair;
+use super::launch_template::LaunchTemplate;
+use super::parameter::Parameter;
 use super::security_group::{Rule, SecurityGroup};
 use super::spot_request::SpotRequest;
 use super::storage::{Layer, Snapshot, Volume};
@@ -83,6 +86,7 @@ macro_rules! state {
 
 state! {
     allowed_images: AllowedImages,
+    auto_scaling_groups: AutoScalingGroup,
     binned_images: Binned<Image>,
     binned_snapshots: Binned<Snapshot>,
     connect_endpoints: ConnectEndpoint,
@@ -91,7 +95,9 @@ state! {
     images: Image,
     instances: Instance,
     key_pairs: KeyPair,
+    launch_templates: LaunchTemplate,
     layers: Layer,
+    parameters: Parameter,
     security_groups: SecurityGroup,
     snapshots: Snapshot,
     spot_requests: SpotRequest,
@@ -119,6 +125,7 @@ impl State {
             Image::PREFIX => self.images.get_mut(id).map(Resource::tags_mut),
             Instance::PREFIX => self.instances.get_mut(id).map(Resource::tags_mut),
             KeyPair::PREFIX => self.key_pairs.get_mut(id).map(Resource::tags_mut),
+            LaunchTemplate::PREFIX => self.launch_templates.get_mut(id).map(Resource::tags_mut),
             SecurityGroup::PREFIX => self.security_groups.get_mut(id).map(Resource::tags_mut),
             Rule::PREFIX => {
                 let group = self.group_of_rule(id)?.to_owned();
@@ -147,6 +154,7 @@ impl State {
             Image::PREFIX => self.images.get(id).map(Resource::region),
             Instance::PREFIX => self.instances.get(id).map(Resource::region),
             KeyPair::PREFIX => self.key_pairs.get(id).map(Resource::region),
+            LaunchTemplate::PREFIX => self.launch_templates.get(id).map(Resource::region),
             SecurityGroup::PREFIX => self.security_groups.get(id).map(Resource::region),
             Rule::PREFIX => self.region_of(self.group_of_rule(id)?),
             Snapshot::PREFIX => self.snapshots.get(id).map(Resource::region),
@@ -166,11 +174,14 @@ impl State {
         of(&self.images)
             .chain(of(&self.instances))
             .chain(of(&self.key_pairs))
+            .chain(of(&self.launch_templates))
             .chain(of(&self.security_groups))
             .chain(of(&self.snapshots))
             .chain(of(&self.subnets))
             .chain(of(&self.connect_endpoints))
             .chain(of(&self.volumes))
+            .chain(self.parameters.iter().map(|it| it.region.as_str()))
+            .chain(self.auto_scaling_groups.iter().map(|it| it.region.as_str()))
             .collect()
     }
 
@@ -201,6 +212,7 @@ impl State {
             .chain(of(&self.images, region))
             .chain(of(&self.instances, region))
             .chain(of(&self.key_pairs, region))
+            .chain(of(&self.launch_templates, region))
             .chain(of(&self.security_groups, region))
             .chain(of(&self.snapshots, region))
             .chain(of(&self.spot_requests, region))

@@ -153,6 +153,12 @@ impl ApiError {
         xml.finish()
     }
 
+    /// The body that clients of Systems Manager read
+    /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>).
+    pub(crate) fn json_body(&self) -> String {
+        serde_json::json!({ "__type": self.code, "message": self.message }).to_string()
+    }
+
     /// The body that clients of S3 read
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
     pub(crate) fn s3_body(&self, request_id: &str) -> String {

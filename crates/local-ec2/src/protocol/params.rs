@@ -120,6 +120,22 @@ impl Params {
         self.below(&format!("{}{name}.", self.prefix))
     }
 
+    /// All that is below `Name.`, whatever it is called.
+    pub(crate) fn all_below(&self, name: &str) -> BTreeMap<String, String> {
+        let prefix = format!("{}{name}.", self.prefix);
+        let below = self.values.iter().filter_map(|(path, value)| {
+            let rest = path.strip_prefix(&prefix)?;
+            self.used.borrow_mut().insert(path.clone());
+            Some((rest.to_owned(), value.clone()))
+        });
+        below.collect()
+    }
+
+    /// All of them, to be changed before they are read.
+    pub(crate) fn to_pairs(&self) -> BTreeMap<String, String> {
+        (*self.values).clone()
+    }
+
     fn below(&self, prefix: &str) -> Params {
         Params { values: self.values.clone(), used: self.used.clone(), prefix: prefix.to_owned() }
     }
@@ -214,13 +230,13 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `Filter.Value` of `Filter.1.Value.2`.
-fn without_numbers(path: &str) -> String {
+pub(crate) fn without_numbers(path: &str) -> String {
     let words = path.split('.').filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
     words.collect::<Vec<_>>().join(".")
 }
 
 /// Whether one of the names is the path or stands above it.
-fn covers(names: &[&str], path: &str) -> bool {
+pub(crate) fn covers(names: &[&str], path: &str) -> bool {
     names.iter().any(|name| {
         path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })

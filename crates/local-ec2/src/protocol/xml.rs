@@ -61,16 +61,36 @@ impl Xml {
         }
     }
 
-    /// A list: an `item` for each row.
+    /// A list as EC2 writes it: an `item` for each row.
     pub(crate) fn list<T>(
         &mut self,
+        name: &str,
+        rows: impl IntoIterator<Item = T>,
+        each: impl FnMut(&mut Self, T),
+    ) {
+        self.list_of("item", name, rows, each);
+    }
+
+    /// A list as other services write it: a `member` for each row.
+    pub(crate) fn members<T>(
+        &mut self,
+        name: &str,
+        rows: impl IntoIterator<Item = T>,
+        each: impl FnMut(&mut Self, T),
+    ) {
+        self.list_of("member", name, rows, each);
+    }
+
+    fn list_of<T>(
+        &mut self,
+        row: &str,
         name: &str,
         rows: impl IntoIterator<Item = T>,
         mut each: impl FnMut(&mut Self, T),
     ) {
         self.node(name, |xml| {
-            for row in rows {
-                xml.node("item", |xml| each(xml, row));
+            for value in rows {
+                xml.node(row, |xml| each(xml, value));
             }
         });
     }

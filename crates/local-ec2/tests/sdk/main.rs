@@ -14,4 +14,5 @@ mod regions;
 mod reset;
 mod restart;
 mod scale;
+mod scaling;
 mod tunnels;

@@ -75,6 +75,17 @@ pub(crate) async fn call_of(
     send(endpoint, &headers, body).await
 }
 
+/// Sends a call in JSON, which is named by its target, signed for a service.
+pub(crate) async fn call_json(
+    endpoint: &Endpoint,
+    service: &str,
+    target: &str,
+    body: &str,
+) -> String {
+    let headers = signature_of(endpoint, ("us-east-1", service), body, SystemTime::now());
+    send(endpoint, &format!("{headers}x-amz-target: {target}\r\n"), body).await
+}
+
 /// The path of a request by GET with its signature in the query, for a service, at a time. `path` has
 /// a query already.
 pub(crate) fn presigned_path(
