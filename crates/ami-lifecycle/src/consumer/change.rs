@@ -76,6 +76,8 @@ pub struct RollRequest<'a> {
     /// Init scripts that are kept nowhere may be replaced, and agent templates may name what they do not
     /// find.
     pub force: bool,
+    /// What goes on after the change, such as the replacement of a group's instances, is followed to its end.
+    pub wait: bool,
     /// The folder that keeps how init scripts were written in files, so that one that is put back is the
     /// same bytes. Without one it is written anew.
     pub written: Option<&'a std::path::Path>,

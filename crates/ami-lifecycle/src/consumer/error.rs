@@ -130,6 +130,32 @@ pub enum RollError {
     /// There is no such launch template, or it has no default version.
     #[error("there is no such launch template")]
     NoLaunchTemplate,
+    /// There is no such group.
+    #[error("there is no such auto scaling group")]
+    NoGroup,
+    /// A launch configuration cannot be changed, and AWS gives them to no new account.
+    #[error("it starts instances from a launch configuration, not from a launch template")]
+    LaunchConfiguration,
+    /// Its instances are being replaced by others.
+    #[error("an instance refresh to {to} is in progress ({complete} %)")]
+    Refreshing {
+        /// What it goes to.
+        to: String,
+        /// The group.
+        group: String,
+        /// How far it is.
+        complete: i32,
+    },
+    /// Its instances have not been replaced.
+    #[error("the instance refresh {}{}", ended(status), reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default())]
+    Refresh {
+        /// How it ended, as Auto Scaling names it.
+        status: String,
+        /// Why.
+        reason: Option<String>,
+        /// What the group starts instances from now.
+        now: String,
+    },
     /// A command could not be started.
     #[error("failed to start {program}")]
     NotStarted {
@@ -151,6 +177,16 @@ pub enum RollError {
     /// What was asked to end.
     #[error("interrupted")]
     Cancelled,
+}
+
+/// How an instance refresh ended, in words.
+fn ended(status: &str) -> &'static str {
+    match status {
+        "Cancelled" => "was cancelled",
+        "RollbackSuccessful" => "failed, and was rolled back",
+        "RollbackFailed" => "failed, and its rollback too",
+        _ => "failed",
+    }
 }
 
 impl RollError {
@@ -181,6 +217,17 @@ impl RollError {
                 "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }
             RollError::NotJenkins { source, .. } => return source.hint().map(String::from),
+            RollError::LaunchConfiguration => {
+                "copy it to a launch template in the EC2 console, and let the group use that".into()
+            }
+            RollError::Refreshing { group, .. } => format!(
+                "wait until it has ended, or run `aws autoscaling cancel-instance-refresh \
+                 --auto-scaling-group-name {group}`"
+            ),
+            RollError::Refresh { now, .. } => format!(
+                "new instances start from {now}; `aws autoscaling describe-scaling-activities` shows more. \
+                 To try again, run `amiable roll`"
+            ),
             RollError::ChangedUnderneath(_) => "run the same command to check it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),
             RollError::Cloud(error) => return error.hint(),

@@ -28,7 +28,7 @@ enum Step {
 
 /// The default version and the latest one.
 async fn versions(cloud: &Cloud, template: &str) -> Result<Vec<Version>, RollError> {
-    cloud.versions_to_roll(template).await?.ok_or(RollError::NoLaunchTemplate)
+    cloud.versions_to_roll(template, &[]).await?.ok_or(RollError::NoLaunchTemplate)
 }
 
 /// Decides. Pure.
@@ -92,7 +92,7 @@ impl Kind for LaunchTemplate {
             Step::CreateFrom(number) => {
                 // A name may be another template's by the time of a repeat; an id may not.
                 let id = versions.first().map_or(&*self.key, |version| version.template.as_str());
-                create(id, number, request).await?
+                create_version(id, number, request).await?
             }
         };
         cloud.make_default(&self.key, number).await?;
@@ -122,7 +122,12 @@ fn moved(template: &str, from: String, ami: &str) -> Move {
     Move { place: template.to_owned(), is_all: true, value: Value::Ami, from, to: ami.to_owned() }
 }
 
-async fn create(template: &str, source: i64, request: &RollRequest<'_>) -> Result<i64, RollError> {
+/// Makes a version that is like another one but for the AMI, and returns its number.
+pub(super) async fn create_version(
+    template: &str,
+    source: i64,
+    request: &RollRequest<'_>,
+) -> Result<i64, RollError> {
     let (cloud, target) = (request.cloud, &request.target);
     let description = format!("amiable: {} {}", request.template.name, target.title());
     let description: String = description.chars().take(255).collect();

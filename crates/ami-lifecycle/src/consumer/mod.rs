@@ -10,6 +10,7 @@
 //! One file a kind, which does what `kind.rs` asks of each; `roll.rs` does them one after the other. An AMI that a consumer names
 //! is in use, and one that cannot be read may name any.
 
+mod auto_scaling_group;
 pub(crate) mod change;
 mod channel;
 mod command;

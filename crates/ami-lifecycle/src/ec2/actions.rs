@@ -10,7 +10,11 @@ macro_rules! for_each_action {
     ($then:ident) => {
         $then! {
             "autoscaling" DescribeAutoScalingGroups Reads READS [Info Delete Prune Report Sweep] ByUse;
+            "autoscaling" DescribeInstanceRefreshes Reads READS [] ByUse;
             "autoscaling" DescribeLaunchConfigurations Reads READS [Info Delete Prune Report Sweep] ByUse;
+            "autoscaling" RollbackInstanceRefresh Changes WRITES [] Never;
+            "autoscaling" StartInstanceRefresh Changes WRITES [] Never;
+            "autoscaling" UpdateAutoScalingGroup Changes WRITES [] Never;
             "ec2-instance-connect" OpenTunnel Reads READS [] Never;
             "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES [] (|ec2, _at|
                 ec2.authorize_security_group_ingress().group_id(NO_GROUP).ip_protocol("tcp")

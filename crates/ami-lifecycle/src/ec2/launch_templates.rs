@@ -55,14 +55,17 @@ fn is_id(template: &str) -> bool {
 }
 
 impl Cloud {
-    /// The default version of a launch template, by its id or name, and the latest one; `None` where
-    /// there is no such template.
+    /// The default version of a launch template, by its id or name, the latest one, and others by their
+    /// numbers; `None` where there is no such template or version.
     pub(crate) async fn versions_to_roll(
         &self,
         template: &str,
+        others: &[&str],
     ) -> Result<Option<Vec<Version>>, CloudError> {
         let request = self.ec2.describe_launch_template_versions();
         let request = request.versions("$Default").versions("$Latest");
+        let others = others.iter().filter(|it| !it.starts_with('$'));
+        let request = others.fold(request, |request, it| request.versions(*it));
         let request = if is_id(template) {
             request.launch_template_id(template)
         } else {

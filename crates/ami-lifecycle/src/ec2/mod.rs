@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod action;
 pub(crate) mod actions;
+pub(crate) mod auto_scaling;
 pub(crate) mod block_devices;
 mod call;
 mod capacity;

@@ -16,6 +16,8 @@ pub enum Consumer {
     Ssm(SsmParameter),
     /// The default version of a launch template.
     LaunchTemplate(LaunchTemplate),
+    /// What an Auto Scaling group starts instances from.
+    AutoScalingGroup(AutoScalingGroup),
     /// A tag that only one AMI of the template has at a time.
     Tag(ChannelTag),
     /// Anything else: a command is told the AMI.
@@ -29,6 +31,7 @@ macro_rules! each_kind {
             Consumer::Jenkins($it) => $value,
             Consumer::Ssm($it) => $value,
             Consumer::LaunchTemplate($it) => $value,
+            Consumer::AutoScalingGroup($it) => $value,
             Consumer::Tag($it) => $value,
             Consumer::Command($it) => $value,
         }
@@ -68,6 +71,37 @@ impl LaunchTemplate {
     pub(crate) fn label(&self) -> String {
         format!("launch template {}", self.key)
     }
+}
+
+/// An Auto Scaling group with a launch template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoScalingGroup {
+    /// Its name.
+    pub name: String,
+    /// Instances that it has are replaced, too.
+    pub refresh: Option<RefreshOptions>,
+}
+
+impl AutoScalingGroup {
+    pub(crate) fn label(&self) -> String {
+        format!("auto scaling group {}", self.name)
+    }
+}
+
+/// How the instances of a group are replaced. Whatever is not said is as Auto Scaling has it
+/// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html>).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefreshOptions {
+    /// How many instances stay in service, in percent of the desired capacity.
+    pub min_healthy: Option<u8>,
+    /// How many instances there may be meanwhile, in percent of the desired capacity.
+    pub max_healthy: Option<u8>,
+    /// How long a new instance is given before it counts.
+    pub warmup: Option<Duration>,
+    /// After how much of the instances, in percent, it is waited.
+    pub checkpoints: Vec<u8>,
+    /// How long it is waited there.
+    pub checkpoint_delay: Option<Duration>,
 }
 
 /// A tag that one AMI of a template has at a time.

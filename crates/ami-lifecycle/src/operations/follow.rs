@@ -140,10 +140,10 @@ impl FollowRequest<'_> {
         if !self.rolls || template.consumers.is_empty() {
             return;
         }
-        let observer = |event: Event| {
-            if let Event::Output(_, line) = event {
-                told(Followed::Output(region, line.text()));
-            }
+        let observer = |event: Event| match event {
+            Event::Output(_, line) => told(Followed::Output(region, line.text())),
+            Event::Note(text) => told(Followed::Output(region, text)),
+            _ => {}
         };
         let request = RollRequest {
             cloud,
@@ -152,6 +152,7 @@ impl FollowRequest<'_> {
             target: target.clone(),
             jenkins: self.consumers.jenkins,
             force: false,
+            wait: false,
             written: self.consumers.written,
             observer: &observer,
             cancel: &self.context.cancel,

@@ -2,7 +2,7 @@
 
 use crate::consumer::change::{RollRequest, RollTarget};
 use crate::consumer::{Files, roll};
-use crate::model::consumer::{Consumer, LaunchTemplate, SsmParameter};
+use crate::model::consumer::{Consumer, LaunchTemplate, RefreshOptions, SsmParameter};
 use crate::model::event::Event;
 use crate::model::fleet::Fleet;
 use crate::model::template::Template;
@@ -81,6 +81,31 @@ async fn a_launch_configuration_names_an_ami() {
     assert_eq!(found.as_deref(), Some(OWN_IMAGE));
 }
 
+/// The recorded group has version 3, and a refresh that leads to version 4 is under way.
+#[tokio::test]
+async fn a_group_and_its_refresh_are_read_and_changed() {
+    let cloud = answers(&[
+        recorded!("DescribeAutoScalingGroups"),
+        recorded!("DescribeInstanceRefreshes"),
+        recorded!("RollbackInstanceRefresh"),
+        recorded!("StartInstanceRefresh"),
+        recorded!("UpdateAutoScalingGroup"),
+    ])
+    .await;
+    let group = cloud.group_to_roll("agents").await.unwrap().unwrap();
+    assert_eq!((group.template.as_deref(), &*group.version), (Some("lt-0a1b2c3d4e5f60718"), "3"));
+    assert!(group.is_pinned());
+    let refresh = cloud.refresh_of("agents", None).await.unwrap().unwrap();
+    assert!(refresh.is_active() && !refresh.is_rollback());
+    assert_eq!((refresh.complete, refresh.left), (50, 1));
+    assert_eq!(refresh.desired, Some(("lt-0a1b2c3d4e5f60718".into(), "4".into())));
+    cloud.set_group_version("agents", &group, 4).await.unwrap();
+    let options = RefreshOptions::default();
+    let started = cloud.start_refresh("agents", &group, Some(4), &options).await.unwrap();
+    assert_eq!(started.as_deref(), Some(&*refresh.id));
+    cloud.roll_refresh_back("agents").await.unwrap();
+}
+
 /// The recorded parameter holds the new AMI: it is taken when it is put, and at once.
 #[tokio::test]
 async fn a_launch_template_and_a_parameter_are_rolled() {
@@ -107,6 +132,7 @@ async fn a_launch_template_and_a_parameter_are_rolled() {
         target: RollTarget::foreign(&OWN_IMAGE.into()),
         jenkins: None,
         force: false,
+        wait: false,
         written: None,
         observer: &|_: Event| {},
         cancel: &tokio_util::sync::CancellationToken::new(),

@@ -50,6 +50,9 @@ pub(crate) struct RollArgs {
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "diff")]
     write: bool,
+    /// Wait until the instance refreshes of Auto Scaling groups have ended
+    #[arg(long, conflicts_with = "diff")]
+    wait: bool,
     /// Accept an AMI of another template or namespace, or one that was never current; replace an init script
     /// that exists nowhere else
     #[arg(long)]
@@ -86,11 +89,14 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
         if args.diff {
             return if well { Ok(()) } else { Err(Failure::told(Status::Failed)) };
         }
-        if well && !looked.differs {
+        if well && !looked.differs && !args.wait {
             return Ok(());
         }
-        confirm(console, false, "Change it?", "nothing was changed")
-            .map_err(|failure| Failure { hint: failure.hint.map(|_| WRITE.into()), ..failure })?;
+        if looked.differs || !well {
+            confirm(console, false, "Change it?", "nothing was changed").map_err(|failure| {
+                Failure { hint: failure.hint.map(|_| WRITE.into()), ..failure }
+            })?;
+        }
     }
     let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
     well &= write(&all, jenkins, &args, &mut files, (&cancel, console)).await;
@@ -149,7 +155,7 @@ async fn look(
     let (mut looked, mut plans) = (Looked { well: true, differs: false }, Vec::new());
     for (place, target) in all {
         let template = &*place.template;
-        let site = Site::at(place, jenkins, args.force, &unbothered, console);
+        let site = Site::at(place, jenkins, args, &unbothered, console);
         let plan = site.plan(template, target, files).await;
         looked.well &= plan.iter().all(|rolled| rolled.error.is_none());
         looked.differs |= plan.iter().any(|rolled| !rolled.moves.is_empty());
@@ -178,7 +184,7 @@ async fn write(
     };
     let (mut well, mut results) = (true, Vec::new());
     for (place, target) in all {
-        let site = Site::at(place, jenkins, args.force, cancel, console);
+        let site = Site::at(place, jenkins, args, cancel, console);
         let (rolled, outcome) = site.roll(&place.template, target, files, &print).await;
         well &= rolled;
         results.extend(outcome);
@@ -291,6 +297,7 @@ struct Site<'a> {
     fleet: &'a Fleet,
     jenkins: Option<&'a JenkinsServer>,
     force: bool,
+    wait: bool,
     cancel: &'a CancellationToken,
     console: &'a Console,
 }
@@ -303,8 +310,12 @@ struct CommandOutput<'a> {
 
 impl Observer for CommandOutput<'_> {
     fn event(&self, event: Event) {
-        if let Event::Output(_, line) = event {
-            self.console.message(&format!("{} | {}", self.template, line.text()));
+        match event {
+            Event::Output(_, line) => {
+                self.console.message(&format!("{} | {}", self.template, line.text()));
+            }
+            Event::Note(text) => self.console.message(&format!("{}: {text}", self.template)),
+            _ => {}
         }
     }
 }
@@ -313,12 +324,13 @@ impl<'a> Site<'a> {
     fn at(
         place: &'a Consumed<'_>,
         jenkins: Option<&'a JenkinsServer>,
-        force: bool,
+        args: &RollArgs,
         cancel: &'a CancellationToken,
         console: &'a Console,
     ) -> Site<'a> {
         let Consumed { region, cloud, fleet, .. } = place;
-        Site { cloud, region: *region, fleet, jenkins, force, cancel, console }
+        let (force, wait) = (args.force, args.wait);
+        Site { cloud, region: *region, fleet, jenkins, force, wait, cancel, console }
     }
 
     fn request<'r>(
@@ -334,6 +346,7 @@ impl<'a> Site<'a> {
             target: target.clone(),
             jenkins: self.jenkins,
             force: self.force,
+            wait: self.wait,
             written: surroundings::written_folder(),
             observer,
             cancel: self.cancel,

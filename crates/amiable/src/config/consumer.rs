@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
-    BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand, JenkinsAgents,
-    LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter, Template, WrittenPlace,
-    examine_script, tags, written_places,
+    AutoScalingGroup, BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand,
+    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter, Template,
+    WrittenPlace, examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -15,6 +15,7 @@ use super::diagnostic::did_you_mean;
 use super::distribution::Placed;
 use super::keys;
 use super::reader::{At, Mistakes, Section};
+use super::refresh::read_refresh;
 use super::template::{TemplateReader, parse_duration};
 
 /// How long a command may take, unless it says otherwise.
@@ -24,7 +25,15 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
 const BOTH: &str = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the script that agents need \
                     whose AMI is not baked so";
 
-const KINDS: &str = "give one of jenkins, ssm, launch_template, tag and command";
+const KINDS: &str =
+    "give one of jenkins, ssm, launch_template, auto_scaling_group, tag and command";
+
+/// Keys that are of one kind of consumer only.
+const BELONGS: [(&str, &str, &str); 3] = [
+    ("query", "command", "a command"),
+    ("timeout", "command", "a command"),
+    ("refresh", "auto_scaling_group", "an Auto Scaling group"),
+];
 
 impl<'a> TemplateReader<'_, 'a> {
     /// The template's consumers. Each is one template's own, so `[defaults]` has none.
@@ -54,16 +63,16 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     fn consumer(&self, section: &Section<'a>) -> Option<Consumer> {
-        let known = ["jenkins", "ssm", "launch_template", "tag", "command"];
+        let known = ["jenkins", "ssm", "launch_template", "auto_scaling_group", "tag", "command"];
         let given: Vec<&str> = known.into_iter().filter(|key| section.has(key)).collect();
         let [kind] = given[..] else {
             let message = "a consumer must be of exactly one kind";
             self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
             return None;
         };
-        if kind != "command" {
-            for key in ["query", "timeout"].into_iter().filter(|key| section.has(key)) {
-                let message = format!("`{key}` belongs to a command");
+        for (key, of, title) in BELONGS {
+            if kind != of && section.has(key) {
+                let message = format!("`{key}` belongs to {title}");
                 self.mistakes.add(section.span.clone(), message, None);
             }
         }
@@ -75,9 +84,18 @@ impl<'a> TemplateReader<'_, 'a> {
                 self.filled(&text, "launch_template")?;
                 Some(Consumer::LaunchTemplate(LaunchTemplate { key: text.value.to_owned() }))
             }
+            "auto_scaling_group" => self.auto_scaling_group(section),
             "tag" => self.tag(&section.map("tag")),
             _ => self.command(section),
         }
+    }
+
+    fn auto_scaling_group(&self, section: &Section<'a>) -> Option<Consumer> {
+        let name = section.string("auto_scaling_group")?;
+        let refresh = read_refresh(section, self.mistakes);
+        self.filled(&name, "auto_scaling_group")?;
+        let name = name.value.to_owned();
+        Some(Consumer::AutoScalingGroup(AutoScalingGroup { name, refresh }))
     }
 
     fn filled(&self, text: &At<&str>, key: &str) -> Option<()> {

@@ -924,7 +924,7 @@ pub(crate) static BOOT_SCRIPT: Table = Table {
 
 pub(crate) static CONSUMER: Table = Table {
     title: "a consumer",
-    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `tag` and `command`.",
+    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `auto_scaling_group`, `tag` and `command`.",
     keys: &[
         key(
             "jenkins",
@@ -947,6 +947,22 @@ pub(crate) static CONSUMER: Table = Table {
             "\"lt-0123456789abcdef0\"",
             "A launch template, by id or name. A new version becomes the default.",
         ),
+        key(
+            "auto_scaling_group",
+            Text,
+            Means("none"),
+            "\"agents\"",
+            "An Auto Scaling group, by name. It gets a version of its launch template that has the AMI: as the version that it names or, where it names `$Default` or `$Latest`, as that.",
+        )
+        .since("0.2"),
+        key(
+            "refresh",
+            OneOf(&[Bool, Object(&REFRESH)]),
+            Is("false"),
+            "true",
+            "For an Auto Scaling group: an instance refresh replaces the instances that it has.",
+        )
+        .since("0.2"),
         key(
             "tag",
             Map(&Text),
@@ -976,6 +992,53 @@ pub(crate) static CONSUMER: Table = Table {
             "\"eu-west-1\"",
             "The region of the AMI that it follows.",
         ),
+    ],
+};
+
+pub(crate) static REFRESH: Table = Table {
+    title: "`refresh`",
+    text: "How an instance refresh replaces the instances of an Auto Scaling group. What is not given is as Auto Scaling has it.",
+    keys: &[
+        key(
+            "min_healthy",
+            Number(100),
+            Means("90"),
+            "90",
+            "How many instances stay in service, in percent of the desired capacity.",
+        )
+        .since("0.2"),
+        key(
+            "max_healthy",
+            Number(200),
+            Means("100"),
+            "110",
+            "How many instances there may be meanwhile, in percent of the desired capacity. Above 100, a new instance is there before an old one goes.",
+        )
+        .since("0.2"),
+        key(
+            "warmup",
+            Duration,
+            Means("as the group has it"),
+            "\"2m\"",
+            "How long a new instance is given before it counts as healthy.",
+        )
+        .since("0.2"),
+        key(
+            "checkpoints",
+            Array(&Number(100)),
+            Means("none"),
+            "[20, 100]",
+            "After how much of the instances the refresh waits, in percent, in ascending order.",
+        )
+        .since("0.2"),
+        key(
+            "checkpoint_delay",
+            Duration,
+            Means("1 hour"),
+            "\"10m\"",
+            "How long it waits there.",
+        )
+        .since("0.2"),
     ],
 };
 

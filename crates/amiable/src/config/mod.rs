@@ -16,6 +16,7 @@ mod reach;
 mod reader;
 #[cfg(test)]
 mod reference;
+mod refresh;
 mod schema;
 pub(crate) mod settings;
 mod source;

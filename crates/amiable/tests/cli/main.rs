@@ -37,6 +37,7 @@ mod regions;
 mod reports;
 mod rollbacks;
 mod rolls;
+mod scaling;
 mod shells;
 mod spot;
 mod sweeps;

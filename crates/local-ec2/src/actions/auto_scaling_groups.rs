@@ -49,11 +49,19 @@ pub(super) fn decode_source(params: &Params) -> ApiResult<Option<GroupSource>> {
 
 /// Writes id, name and version into each specification, and has all of them looked at: an instance must
 /// be able to start from it.
+///
+/// Whoever lets a group start instances must be allowed to start them
+/// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html>).
 pub(super) fn completed(
+    call: &Call,
     state: &State,
-    region: &str,
     mut source: GroupSource,
 ) -> ApiResult<GroupSource> {
+    let region = call.region.as_str();
+    call.ec2.faults.authorize("RunInstances").map_err(|error| {
+        let message = "You are not authorized to use the launch template".into();
+        ApiError { message, ..error }
+    })?;
     let paths: BTreeSet<String> = source
         .keys()
         .filter_map(|path| {
@@ -224,7 +232,7 @@ impl Action for CreateAutoScalingGroup {
                 least,
                 most,
                 desired: self.sizes.desired.unwrap_or(least),
-                source: completed(state, &call.region, self.source.clone())?,
+                source: completed(call, state, self.source.clone())?,
                 subnets: self.subnets.clone(),
                 protects_new: self.protects_new,
                 warmup: self.warmup,
@@ -271,7 +279,7 @@ impl Action for UpdateAutoScalingGroup {
 
     fn run(self, call: &Call, _: &mut Xml) -> ApiResult<()> {
         call.ec2.change(|state| {
-            let source = self.source.clone().map(|it| completed(state, &call.region, it)).transpose()?;
+            let source = self.source.clone().map(|it| completed(call, state, it)).transpose()?;
             check_subnets(state, self.subnets.as_deref().unwrap_or_default())?;
             let group = find_group(state, &call.region, &self.name)?;
             if let Some(source) = source {

@@ -113,7 +113,7 @@ impl Action for StartInstanceRefresh {
     fn run(self, call: &Call, xml: &mut Xml) -> ApiResult<()> {
         let id = call.ec2.change(|state| {
             let desired = self.desired.clone();
-            let desired = desired.map(|it| completed(state, &call.region, it)).transpose()?;
+            let desired = desired.map(|it| completed(call, state, it)).transpose()?;
             let group = find_group(state, &call.region, &self.name)?.clone();
             if group.active_refresh().is_some() {
                 return Err(ApiError::new(

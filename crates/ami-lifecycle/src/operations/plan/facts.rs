@@ -157,6 +157,7 @@ async fn moves_in(
         target: RollTarget::of(current),
         jenkins: request.jenkins,
         force: false,
+        wait: false,
         written: None,
         observer: &|_: Event| {},
         cancel: &CancellationToken::new(),

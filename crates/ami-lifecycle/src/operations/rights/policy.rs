@@ -93,6 +93,8 @@ enum Group {
     OwnParameters,
     /// What changes launch templates, of consumers.
     LaunchTemplates,
+    /// What changes Auto Scaling groups, of consumers.
+    AutoScalingGroups,
 }
 
 fn group(action: Action, by_tag: bool) -> Group {
@@ -109,6 +111,9 @@ fn group(action: Action, by_tag: bool) -> Group {
         Action::CreateLaunchTemplateVersion | Action::ModifyLaunchTemplate => {
             Group::LaunchTemplates
         }
+        Action::RollbackInstanceRefresh
+        | Action::StartInstanceRefresh
+        | Action::UpdateAutoScalingGroup => Group::AutoScalingGroups,
         Action::GetParameter | Action::GetParameters => Group::Parameters,
         _ if by_tag && matches!(action.effect(), Effect::Changes | Effect::MakesWithin) => {
             Group::Own
@@ -191,6 +196,12 @@ fn statements(group: Group, actions: &[Action], request: &PolicyRequest<'_>) -> 
             "Action": actions,
             "Resource": launch_templates(request.templates),
         })],
+        (Group::AutoScalingGroups, _) => vec![json!({
+            "Sid": "AmiableAutoScalingGroups",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": auto_scaling_groups(request.templates),
+        })],
         (Group::OwnParameters, _) => vec![json!({
             "Sid": "AmiableConsumers",
             "Effect": "Allow",
@@ -247,14 +258,29 @@ fn consumers(templates: &[Template]) -> BTreeSet<String> {
     all_consumers(templates).filter_map(arn).collect()
 }
 
+/// The ARNs of the groups that are consumers
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html>).
+fn auto_scaling_groups(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::AutoScalingGroup(it) => Some(format!(
+            "arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/{}",
+            it.name
+        )),
+        _ => None,
+    };
+    all_consumers(templates).filter_map(arn).collect()
+}
+
 /// The ARNs of the launch templates that are consumers: they have their ids, so that one
-/// which is named by its name stands for all.
+/// which is named by its name, or by its group, stands for all.
 fn launch_templates(templates: &[Template]) -> BTreeSet<String> {
     let arn = |consumer: &Consumer| match consumer {
         Consumer::LaunchTemplate(it) if it.key.starts_with("lt-") => {
             Some(format!("arn:aws:ec2:*:*:launch-template/{}", it.key))
         }
-        Consumer::LaunchTemplate(_) => Some("arn:aws:ec2:*:*:launch-template/*".into()),
+        Consumer::LaunchTemplate(_) | Consumer::AutoScalingGroup(_) => {
+            Some("arn:aws:ec2:*:*:launch-template/*".into())
+        }
         _ => None,
     };
     all_consumers(templates).filter_map(arn).collect()
@@ -267,7 +293,7 @@ fn parameter(name: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::consumer::{ChannelTag, LaunchTemplate, SsmParameter};
+    use crate::model::consumer::{AutoScalingGroup, ChannelTag, LaunchTemplate, SsmParameter};
     use crate::model::launch_spec::LaunchSpec;
     use crate::model::reach::{Connect, Reach};
     use crate::model::template::tests::template;
@@ -328,6 +354,7 @@ mod tests {
             Consumer::Ssm(SsmParameter { name: "/ci/x".into() }),
             Consumer::LaunchTemplate(LaunchTemplate { key: "lt-1".into() }),
             Consumer::Tag(ChannelTag { key: "a".into(), value: "b".into() }),
+            Consumer::AutoScalingGroup(AutoScalingGroup { name: "farm".into(), refresh: None }),
         ];
         let request = PolicyRequest {
             region: "us-east-1",
@@ -341,17 +368,23 @@ mod tests {
         assert_eq!(
             of("Amiable")["Action"],
             json!([
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeInstanceRefreshes",
                 "ec2:CreateTags",
                 "ec2:DeleteTags",
                 "ec2:DescribeImages",
-                "ec2:DescribeLaunchTemplateVersions"
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:RunInstances"
             ])
         );
         let parameter = json!(["arn:aws:ssm:*:*:parameter/ci/x"]);
         assert_eq!(of("AmiableConsumers")["Action"], json!(["ssm:PutParameter"]));
         assert_eq!(of("AmiableConsumers")["Resource"], parameter);
         assert_eq!(of("AmiableParameters")["Resource"], parameter);
-        let template = json!(["arn:aws:ec2:*:*:launch-template/lt-1"]);
+        let group = "arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/farm";
+        assert_eq!(of("AmiableAutoScalingGroups")["Resource"], json!([group]));
+        let template =
+            json!(["arn:aws:ec2:*:*:launch-template/*", "arn:aws:ec2:*:*:launch-template/lt-1"]);
         assert_eq!(of("AmiableLaunchTemplates")["Resource"], template);
         let looking = Operation::Look.actions(request.templates, request.pattern);
         assert!(
