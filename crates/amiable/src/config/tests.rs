@@ -247,6 +247,7 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::BOOT_SCRIPT, template("boot_script = { {} }")),
         (&keys::CONSUMER, consumer("{}")),
         (&keys::JENKINS_AGENTS, consumer("jenkins = { {} }")),
+        (&keys::REFRESH, consumer("auto_scaling_group = \"x\"\nrefresh = { {} }")),
         (&keys::AGENT_NAME, consumer("jenkins = { file = \"x\", agents = [{ {} }] }")),
     ]
 }
@@ -256,6 +257,7 @@ fn with(table: &keys::Table, file: &str, key: &str, value: &str) -> String {
     let mut lines = vec![format!("{key} = {value}")];
     match (table.title, key) {
         ("a consumer", "query" | "timeout") => lines.push("command = [\"x\"]".into()),
+        ("a consumer", "refresh") => lines.push("auto_scaling_group = \"x\"".into()),
         ("a consumer", "region") => lines.push("ssm = \"/ci/x\"".into()),
         _ => {}
     }
