@@ -33,8 +33,8 @@ pub use crate::guest::error::GuestError;
 pub use crate::guest::kept_login::KeptLogin;
 pub use crate::model::ami::{Ami, SourceRecord, Status};
 pub use crate::model::consumer::{
-    AutoScalingGroup, BootScript, ChannelTag, Consumer, ConsumerCommand, JenkinsAgents,
-    LaunchTemplate, RefreshOptions, ScriptText, SsmParameter,
+    AutoScalingGroup, BootScript, ChannelTag, Consumer, ConsumerCommand, FilePlace, IdInFile,
+    JenkinsAgents, LaunchTemplate, RefreshOptions, ScriptText, SsmParameter,
 };
 pub use crate::model::distribution::{Destination, Distribution, Encryption, Principal};
 pub use crate::model::event::{Event, Observer, OutputLine, Stage, Stream};
@@ -105,6 +105,7 @@ pub use crate::operations::usage::User;
 pub use crate::operations::verify::{NotVerified, Verified, VerifyRequest, verify};
 pub use crate::source::baked_from_another_source;
 pub use crate::source::error::SourceError;
+pub use ami_in_file;
 pub use consumer::{
     CONSUMER_PLACEHOLDERS, ConsumerState, Consumers, FilePlan, Files, Holders, JenkinsServer,
     RollError, ServerError, Sight, WrittenPlace, examine_consumers, plan_roll, roll,

@@ -27,6 +27,20 @@ pub enum RollError {
         /// Why not.
         source: ReadError,
     },
+    /// Its file has characters of another encoding.
+    #[error("{}: its encoding could not be determined", .0.display())]
+    Encoding(PathBuf),
+    /// The place in the file is none.
+    #[error("{}: {reason}", path.display())]
+    BadPlace {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The id is not at its place in the file.
+    #[error(transparent)]
+    InFile(#[from] ami_in_file::PlaceError),
     /// Agent templates that are named are not there, or more than once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<String>>().join("; "))]
     Agents(Vec<FindError>),
@@ -189,6 +203,26 @@ fn ended(status: &str) -> &'static str {
     }
 }
 
+/// What can be done about an id that is not at its place.
+fn in_file(error: &ami_in_file::PlaceError) -> Option<String> {
+    use ami_in_file::PlaceError;
+    Some(match error {
+        PlaceError::NoId(_) => {
+            "amiable exchanges one id for another: write any AMI id there once, such as \
+             ami-00000000000000000"
+                .into()
+        }
+        PlaceError::Missing(_) => "check `at`: keys with dots in between, such as \
+                                   images.linux[0].ami; a key with other characters stands in quotes"
+            .into(),
+        PlaceError::SeveralIds(_) | PlaceError::Shared(_) | PlaceError::Several(_) => {
+            "name the place by `pattern` or by `between` instead".into()
+        }
+        PlaceError::Count { .. } => "if that is right, set `count`".into(),
+        _ => return None,
+    })
+}
+
 impl RollError {
     /// What the user can do.
     #[must_use]
@@ -217,6 +251,7 @@ impl RollError {
                 "set `boot_script` again, so that the script that the AMI needs is put back".into()
             }
             RollError::NotJenkins { source, .. } => return source.hint().map(String::from),
+            RollError::InFile(error) => return in_file(error),
             RollError::LaunchConfiguration => {
                 "copy it to a launch template in the EC2 console, and let the group use that".into()
             }

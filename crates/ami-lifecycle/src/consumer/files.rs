@@ -25,6 +25,8 @@ pub struct FilePlan {
     pub after: Vec<u8>,
     /// What it must still hold when it is written.
     expected: Vec<u8>,
+    /// Nothing is to be shown of it but ids: there may be secrets beside them.
+    pub only_ids: bool,
 }
 
 impl Files {
@@ -41,7 +43,8 @@ impl Files {
             return Ok(plan.after.clone());
         }
         let before = read(path)?;
-        let plan = FilePlan { after: before.clone(), expected: before.clone(), before };
+        let plan =
+            FilePlan { after: before.clone(), expected: before.clone(), only_ids: false, before };
         let after = plan.after.clone();
         self.plans.insert(path.to_owned(), plan);
         Ok(after)
@@ -51,6 +54,15 @@ impl Files {
         let path = canonical(path).unwrap_or_else(|_| path.to_owned());
         if let Some(plan) = self.plans.get_mut(&path) {
             plan.after = after;
+        }
+    }
+
+    /// The same for a file of which only ids change, and nothing else is to be shown.
+    pub(super) fn plan_ids(&mut self, path: &Path, after: Vec<u8>) {
+        self.plan(path, after);
+        let path = canonical(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(plan) = self.plans.get_mut(&path) {
+            plan.only_ids = true;
         }
     }
 

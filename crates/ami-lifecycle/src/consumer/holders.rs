@@ -33,6 +33,16 @@ impl Holders {
         }
     }
 
+    /// Drops what is named more exactly, too: a file, where a place in it names the same AMI.
+    pub(super) fn drop_vague(&mut self) {
+        let all = self.namings.clone();
+        self.namings.retain(|vague| {
+            let whole = format!(" in {}", vague.place);
+            let exact = |it: &Naming| it.ami == vague.ami && it.place.ends_with(&whole);
+            !all.iter().any(exact)
+        });
+    }
+
     pub(super) fn add_unknown(&mut self, what: String, why: String) {
         let unknown = (what, why);
         if !self.unknown.contains(&unknown) {

@@ -15,6 +15,7 @@ pub(crate) mod change;
 mod channel;
 mod command;
 mod error;
+mod file;
 mod files;
 mod holders;
 mod jenkins;

@@ -125,6 +125,7 @@ impl Consumers<'_> {
                 }
             }
         }
+        holders.drop_vague();
         holders
     }
 }

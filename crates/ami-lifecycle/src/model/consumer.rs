@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ami_in_file::{Format, Marks, Path, Pattern, Place};
 use jenkins_config::AgentName;
 
 use crate::model::digest::digest;
@@ -18,6 +19,8 @@ pub enum Consumer {
     LaunchTemplate(LaunchTemplate),
     /// What an Auto Scaling group starts instances from.
     AutoScalingGroup(AutoScalingGroup),
+    /// An id in any file.
+    File(IdInFile),
     /// A tag that only one AMI of the template has at a time.
     Tag(ChannelTag),
     /// Anything else: a command is told the AMI.
@@ -32,6 +35,7 @@ macro_rules! each_kind {
             Consumer::Ssm($it) => $value,
             Consumer::LaunchTemplate($it) => $value,
             Consumer::AutoScalingGroup($it) => $value,
+            Consumer::File($it) => $value,
             Consumer::Tag($it) => $value,
             Consumer::Command($it) => $value,
         }
@@ -137,6 +141,95 @@ pub struct JenkinsAgents {
 impl JenkinsAgents {
     pub(crate) fn label(&self) -> String {
         self.shown.clone()
+    }
+}
+
+/// An id that stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdInFile {
+    /// The file.
+    pub file: PathBuf,
+    /// How the file is called in messages.
+    pub shown: String,
+    /// Where in it.
+    pub place: FilePlace,
+}
+
+impl IdInFile {
+    pub(crate) fn label(&self) -> String {
+        self.shown.clone()
+    }
+}
+
+/// Where an id stands in a file. `{region}` stands for the region of the AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilePlace {
+    /// The values at these paths.
+    At {
+        /// How the file is read.
+        format: Format,
+        /// The paths.
+        paths: Vec<String>,
+    },
+    /// Where the group of a regular expression matches.
+    Pattern {
+        /// The expression, with one group.
+        regex: String,
+        /// How often it matches.
+        count: usize,
+    },
+    /// Between two marks.
+    Between {
+        /// What stands before.
+        begin: String,
+        /// What stands behind.
+        end: String,
+        /// How many ids stand between.
+        count: usize,
+    },
+}
+
+impl FilePlace {
+    /// The place in a region.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn in_region(&self, region: &str) -> Result<Place, String> {
+        let filled = |text: &String| text.replace("{region}", region);
+        match self {
+            FilePlace::At { format, paths } => {
+                let paths = paths.iter().map(|text| {
+                    Path::parse(&filled(text)).ok_or_else(|| format!("`{text}` is not a path"))
+                });
+                Ok(Place::At(*format, paths.collect::<Result<_, String>>()?))
+            }
+            FilePlace::Pattern { regex, count } => {
+                Pattern::new(&filled(regex), *count).map(Place::Pattern)
+            }
+            FilePlace::Between { begin, end, count } => {
+                Ok(Place::Between(Marks { begin: filled(begin), end: filled(end), count: *count }))
+            }
+        }
+    }
+
+    /// Whether it is another one in each region.
+    pub(crate) fn has_region(&self) -> bool {
+        let has = |text: &String| text.contains("{region}");
+        match self {
+            FilePlace::At { paths, .. } => paths.iter().any(has),
+            FilePlace::Pattern { regex, .. } => has(regex),
+            FilePlace::Between { begin, end, .. } => has(begin) || has(end),
+        }
+    }
+
+    /// The place in words.
+    pub(crate) fn text(&self, region: &str) -> String {
+        let text = match self {
+            FilePlace::At { paths, .. } => paths.join(", "),
+            FilePlace::Pattern { .. } => "the match of the pattern".into(),
+            FilePlace::Between { begin, .. } => format!("behind `{begin}`"),
+        };
+        text.replace("{region}", region)
     }
 }
 

@@ -13,6 +13,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::did_you_mean;
 use super::distribution::Placed;
+use super::file_consumer::read_file_consumer;
 use super::keys;
 use super::reader::{At, Mistakes, Section};
 use super::refresh::read_refresh;
@@ -26,10 +27,15 @@ const BOTH: &str = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the s
                     whose AMI is not baked so";
 
 const KINDS: &str =
-    "give one of jenkins, ssm, launch_template, auto_scaling_group, tag and command";
+    "give one of jenkins, ssm, launch_template, auto_scaling_group, file, tag and command";
 
 /// Keys that are of one kind of consumer only.
-const BELONGS: [(&str, &str, &str); 3] = [
+const BELONGS: [(&str, &str, &str); 8] = [
+    ("at", "file", "a file"),
+    ("format", "file", "a file"),
+    ("pattern", "file", "a file"),
+    ("between", "file", "a file"),
+    ("count", "file", "a file"),
     ("query", "command", "a command"),
     ("timeout", "command", "a command"),
     ("refresh", "auto_scaling_group", "an Auto Scaling group"),
@@ -63,7 +69,8 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     fn consumer(&self, section: &Section<'a>) -> Option<Consumer> {
-        let known = ["jenkins", "ssm", "launch_template", "auto_scaling_group", "tag", "command"];
+        let known =
+            ["jenkins", "ssm", "launch_template", "auto_scaling_group", "file", "tag", "command"];
         let given: Vec<&str> = known.into_iter().filter(|key| section.has(key)).collect();
         let [kind] = given[..] else {
             let message = "a consumer must be of exactly one kind";
@@ -85,6 +92,7 @@ impl<'a> TemplateReader<'_, 'a> {
                 Some(Consumer::LaunchTemplate(LaunchTemplate { key: text.value.to_owned() }))
             }
             "auto_scaling_group" => self.auto_scaling_group(section),
+            "file" => read_file_consumer(section, self.folder, self.mistakes).map(Consumer::File),
             "tag" => self.tag(&section.map("tag")),
             _ => self.command(section),
         }

@@ -924,7 +924,7 @@ pub(crate) static BOOT_SCRIPT: Table = Table {
 
 pub(crate) static CONSUMER: Table = Table {
     title: "a consumer",
-    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `auto_scaling_group`, `tag` and `command`.",
+    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `auto_scaling_group`, `file`, `tag` and `command`.",
     keys: &[
         key(
             "jenkins",
@@ -961,6 +961,54 @@ pub(crate) static CONSUMER: Table = Table {
             Is("false"),
             "true",
             "For an Auto Scaling group: an instance refresh replaces the instances that it has.",
+        )
+        .since("0.2"),
+        key(
+            "file",
+            Text,
+            Means("none"),
+            "\"runs-on.yml\"",
+            "A file with an AMI's id in it, from the configuration's folder. Only the id changes. `at`, `pattern` or `between` says where it stands.",
+        )
+        .since("0.2"),
+        key(
+            "at",
+            OneOf(&[Text, Texts]),
+            Means("`pattern` or `between`"),
+            "\"images.linux.ami\"",
+            "For a file: the path of the id, or several. Keys have dots in between, and items of lists a number: `images.linux[0].ami`. Other characters stand in quotes: `'\"a.b\".ami'`. A block of HCL is found by its type and labels: `variable.agent_ami.default`. `{region}` stands for the AMI's region.",
+        )
+        .since("0.2"),
+        key(
+            "format",
+            Choice(&["yaml", "json", "toml", "hcl", "properties"]),
+            Means("as the file's name says"),
+            "\"yaml\"",
+            "For a file with `at`: its format.",
+        )
+        .since("0.2"),
+        key(
+            "pattern",
+            Text,
+            Means("`at` or `between`"),
+            "\"linux: '(ami-[0-9a-f]+)'\"",
+            "For a file of any other kind: a regular expression with one group, which matches the id.",
+        )
+        .since("0.2"),
+        key(
+            "between",
+            Texts,
+            Means("`at` or `pattern`"),
+            "[\"// amiable: begin\", \"// amiable: end\"]",
+            "For a file of any other kind: two marks, each once in the file, with the id between them.",
+        )
+        .since("0.2"),
+        key(
+            "count",
+            Number(1000),
+            Is("1"),
+            "2",
+            "For `pattern` and `between`: how many ids there are, all of which change.",
         )
         .since("0.2"),
         key(

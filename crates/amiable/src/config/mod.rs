@@ -7,6 +7,7 @@ mod consumer;
 mod diagnostic;
 mod distribution;
 mod env;
+mod file_consumer;
 mod guest;
 mod json_schema;
 mod keep;

@@ -258,6 +258,14 @@ fn with(table: &keys::Table, file: &str, key: &str, value: &str) -> String {
     match (table.title, key) {
         ("a consumer", "query" | "timeout") => lines.push("command = [\"x\"]".into()),
         ("a consumer", "refresh") => lines.push("auto_scaling_group = \"x\"".into()),
+        ("a consumer", "file") => lines.push("at = \"a\"".into()),
+        ("a consumer", "format") => {
+            lines.extend(["at = \"a\"".into(), "file = \"x.yml\"".into()]);
+        }
+        ("a consumer", "at" | "pattern" | "between") => lines.push("file = \"x.yml\"".into()),
+        ("a consumer", "count") => {
+            lines.extend(["file = \"x\"".into(), "pattern = \"(a)\"".into()]);
+        }
         ("a consumer", "region") => lines.push("ssm = \"/ci/x\"".into()),
         _ => {}
     }

@@ -16,6 +16,7 @@ mod doctor;
 mod documents;
 mod examples;
 mod farm;
+mod files;
 mod first_steps;
 mod imports;
 mod interrupts;

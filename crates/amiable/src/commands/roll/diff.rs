@@ -11,7 +11,8 @@ use crate::console::Console;
 /// A longer line is no line for people, and may have anything in it.
 const LONGEST_LINE: usize = 500;
 
-/// The changes of files, as `patch` takes them; of files in few lines the ids that change, and their places.
+/// The changes of files, as `patch` takes them; of files in few lines, and of those that
+/// may have secrets beside, the ids that change, and their places.
 pub(super) fn show_diffs(files: &Files, console: &Console) {
     for (path, plan) in files.changed() {
         let name = shown(path);
@@ -19,7 +20,9 @@ pub(super) fn show_diffs(files: &Files, console: &Console) {
         let diff = TextDiff::from_lines(&before, &after);
         let changed = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
         let text = match changed.map(|change| change.value().len()).max() {
-            Some(length) if length > LONGEST_LINE => changed_ids(&name, &before, &after),
+            Some(length) if length > LONGEST_LINE || plan.only_ids => {
+                changed_ids(&name, &before, &after)
+            }
             _ => diff.unified_diff().header(&name, &name).to_string(),
         };
         console.result(text.trim_end_matches('\n'));

@@ -1,0 +1,121 @@
+//! YAML, and JSON, which is YAML, too.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use granit_parser::{Event, Parser};
+
+use crate::error::PlaceError;
+use crate::path::{Path, Step};
+
+/// A collection that is not closed yet.
+enum Open {
+    /// The key whose value comes next; `None` where a key comes next.
+    Mapping(Option<String>),
+    /// How many items there were.
+    Sequence(usize),
+}
+
+/// Where the value at a path stands.
+pub(crate) fn span(
+    text: &str,
+    path: &Path,
+    format: &'static str,
+) -> Result<Range<usize>, PlaceError> {
+    let mut reading = Reading { wanted: &path.steps, ..Reading::default() };
+    for event in Parser::new_from_str(text) {
+        let invalid = |line| PlaceError::Invalid { line, format };
+        let (event, span) = event.map_err(|error| invalid(error.marker().line()))?;
+        reading.take(event, span.byte_range().unwrap_or(0..0));
+    }
+    let name = || path.to_string();
+    match &reading.found[..] {
+        [] => Err(PlaceError::Missing(name())),
+        [Found::Value(span, anchor)] if *anchor == 0 || !reading.used.contains(anchor) => {
+            Ok(span.clone())
+        }
+        [Found::Value(..) | Found::Alias] => Err(PlaceError::Shared(name())),
+        [Found::Collection] => Err(PlaceError::NotValue(name())),
+        _ => Err(PlaceError::Several(name())),
+    }
+}
+
+/// What stands at the path.
+enum Found {
+    /// A value, and the number of its anchor, or 0.
+    Value(Range<usize>, usize),
+    Alias,
+    Collection,
+}
+
+#[derive(Default)]
+struct Reading<'p> {
+    wanted: &'p [Step],
+    open: Vec<Open>,
+    found: Vec<Found>,
+    /// The anchors that aliases stand for.
+    used: BTreeSet<usize>,
+}
+
+impl Reading<'_> {
+    fn take(&mut self, event: Event<'_>, span: Range<usize>) {
+        match event {
+            Event::Scalar(value, _, anchor, _) => {
+                if let Some(Open::Mapping(key @ None)) = self.open.last_mut() {
+                    *key = Some(value.to_string());
+                    return;
+                }
+                self.note(Found::Value(span, anchor));
+                self.next();
+            }
+            Event::Alias(anchor) => {
+                self.used.insert(anchor);
+                if let Some(Open::Mapping(key @ None)) = self.open.last_mut() {
+                    *key = Some(String::new());
+                    return;
+                }
+                self.note(Found::Alias);
+                self.next();
+            }
+            Event::MappingStart(..) => {
+                self.note(Found::Collection);
+                self.open.push(Open::Mapping(None));
+            }
+            Event::SequenceStart(..) => {
+                self.note(Found::Collection);
+                self.open.push(Open::Sequence(0));
+            }
+            Event::MappingEnd | Event::SequenceEnd => {
+                self.open.pop();
+                self.next();
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes what stands here, if this is the place.
+    fn note(&mut self, found: Found) {
+        let is_here = self.open.len() == self.wanted.len()
+            && std::iter::zip(&self.open, self.wanted).all(|(open, step)| match (open, step) {
+                (Open::Mapping(Some(key)), Step::Key(wanted)) => key == wanted,
+                (Open::Sequence(number), Step::Index(wanted)) => number == wanted,
+                _ => false,
+            });
+        if is_here {
+            self.found.push(found);
+        }
+    }
+
+    /// A value has ended: a key or an item comes next. A collection that is a key counts as a nameless
+    /// one.
+    fn next(&mut self) {
+        match self.open.last_mut() {
+            Some(Open::Mapping(key)) => match key {
+                Some(_) => *key = None,
+                None => *key = Some(String::new()),
+            },
+            Some(Open::Sequence(number)) => *number += 1,
+            None => {}
+        }
+    }
+}
