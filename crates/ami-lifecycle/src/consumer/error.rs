@@ -7,6 +7,7 @@ use jenkins_config::{EditError, FindError, ReadError};
 
 use super::server::ServerError;
 use crate::ec2::error::CloudError;
+use crate::source::error::SourceError;
 
 /// Why a consumer could not be read or rolled.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,15 @@ pub enum RollError {
         path: PathBuf,
         /// Why not.
         source: ReadError,
+    },
+    /// Its repository could not be cloned or pushed to.
+    #[error(transparent)]
+    Repository(#[from] SourceError),
+    /// Others were quicker each time.
+    #[error("others have pushed first, {tries} times in a row")]
+    Contended {
+        /// How often it was tried.
+        tries: u32,
     },
     /// Its file has characters of another encoding.
     #[error("{}: its encoding could not be determined", .0.display())]

@@ -27,6 +27,8 @@ pub struct FilePlan {
     expected: Vec<u8>,
     /// Nothing is to be shown of it but ids: there may be secrets beside them.
     pub only_ids: bool,
+    /// How it is called, where that is not its path.
+    pub shown: Option<String>,
 }
 
 impl Files {
@@ -43,8 +45,13 @@ impl Files {
             return Ok(plan.after.clone());
         }
         let before = read(path)?;
-        let plan =
-            FilePlan { after: before.clone(), expected: before.clone(), only_ids: false, before };
+        let plan = FilePlan {
+            after: before.clone(),
+            expected: before.clone(),
+            only_ids: false,
+            shown: None,
+            before,
+        };
         let after = plan.after.clone();
         self.plans.insert(path.to_owned(), plan);
         Ok(after)
@@ -63,6 +70,14 @@ impl Files {
         let path = canonical(path).unwrap_or_else(|_| path.to_owned());
         if let Some(plan) = self.plans.get_mut(&path) {
             plan.only_ids = true;
+        }
+    }
+
+    /// Gives a planned file another name for people.
+    pub(super) fn show_as(&mut self, path: &Path, name: String) {
+        let path = canonical(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(plan) = self.plans.get_mut(&path) {
+            plan.shown = Some(name);
         }
     }
 

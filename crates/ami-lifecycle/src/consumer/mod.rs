@@ -17,6 +17,7 @@ mod command;
 mod error;
 mod file;
 mod files;
+mod git;
 mod holders;
 mod jenkins;
 pub(crate) mod kind;

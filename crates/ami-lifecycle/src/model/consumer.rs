@@ -1,12 +1,13 @@
 //! The places that name a template's current AMI, as a configuration describes them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ami_in_file::{Format, Marks, Path, Pattern, Place};
+use ami_in_file::{Format, Marks, Pattern, Place};
 use jenkins_config::AgentName;
 
 use crate::model::digest::digest;
+use crate::model::secrets::without_secrets;
 
 /// A place that names a template's current AMI.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Consumer {
     AutoScalingGroup(AutoScalingGroup),
     /// An id in any file.
     File(IdInFile),
+    /// A file in a git repository.
+    Git(GitFile),
     /// A tag that only one AMI of the template has at a time.
     Tag(ChannelTag),
     /// Anything else: a command is told the AMI.
@@ -36,6 +39,7 @@ macro_rules! each_kind {
             Consumer::LaunchTemplate($it) => $value,
             Consumer::AutoScalingGroup($it) => $value,
             Consumer::File($it) => $value,
+            Consumer::Git($it) => $value,
             Consumer::Tag($it) => $value,
             Consumer::Command($it) => $value,
         }
@@ -48,6 +52,50 @@ impl Consumer {
     #[must_use]
     pub fn label(&self) -> String {
         each_kind!(self, it => it.label())
+    }
+}
+
+impl Consumer {
+    /// The file that it is in, if it is in one here.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Consumer::Jenkins(it) => Some(&it.file),
+            Consumer::File(it) => Some(&it.file),
+            _ => None,
+        }
+    }
+
+    /// The same, with its file in another folder.
+    pub(crate) fn in_folder(&self, folder: &Path) -> Consumer {
+        match self.clone() {
+            Consumer::Jenkins(it) => {
+                Consumer::Jenkins(JenkinsAgents { file: folder.join(&it.file), ..it })
+            }
+            Consumer::File(it) => Consumer::File(IdInFile { file: folder.join(&it.file), ..it }),
+            other => other,
+        }
+    }
+}
+
+/// A file in a git repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitFile {
+    /// The repository's URL.
+    pub repository: String,
+    /// The branch; the repository's own default where none is named.
+    pub branch: Option<String>,
+    /// The branch that a change is pushed to for review, in which `{template}`, `{generation}` and `{ami}`
+    /// stand for what they say.
+    pub review: Option<String>,
+    /// Who commits, as `NAME <MAIL>`.
+    pub author: Option<String>,
+    /// An id in a file or Jenkins' agents, with the file's path in the repository.
+    pub inner: Box<Consumer>,
+}
+
+impl GitFile {
+    pub(crate) fn label(&self) -> String {
+        format!("{} of {}", self.inner.label(), without_secrets(&self.repository))
     }
 }
 
@@ -199,7 +247,8 @@ impl FilePlace {
         match self {
             FilePlace::At { format, paths } => {
                 let paths = paths.iter().map(|text| {
-                    Path::parse(&filled(text)).ok_or_else(|| format!("`{text}` is not a path"))
+                    ami_in_file::Path::parse(&filled(text))
+                        .ok_or_else(|| format!("`{text}` is not a path"))
                 });
                 Ok(Place::At(*format, paths.collect::<Result<_, String>>()?))
             }

@@ -45,6 +45,8 @@ pub(super) async fn run(
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("SSH_ASKPASS", "false")
         .env("SSH_ASKPASS_REQUIRE", "force")
+        // What is read of its messages is in English.
+        .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();

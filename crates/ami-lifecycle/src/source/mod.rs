@@ -1,6 +1,7 @@
 //! Checkouts on the operator's machine: the exact revision, packed to be sent.
 
 mod client;
+mod commit;
 pub(crate) mod error;
 mod lfs;
 mod operator;
@@ -12,6 +13,7 @@ mod vcs;
 use std::path::{Path, PathBuf};
 
 pub(crate) use crate::model::secrets::{redact, without_secrets};
+pub(crate) use commit::{Pushed, WorkingCopy};
 pub(crate) use lfs::{FETCH as LFS_FETCH, POINTER};
 pub(crate) use pack::{Modes, digest, pack};
 pub(crate) use revision::choose_commit;

@@ -63,6 +63,21 @@ pub(super) async fn shield(client: &mut Command) {
     }
 }
 
+/// Who the operator is to git: `NAME <MAIL>`, where both are set.
+pub(super) async fn identity() -> Option<String> {
+    let [name, mail] = [get("user.name").await?, get("user.email").await?];
+    Some(format!("{name} <{mail}>"))
+}
+
+async fn get(key: &str) -> Option<String> {
+    let mut command = Command::new("git");
+    command.args(["config", "--get", key]).current_dir("/").stdin(Stdio::null());
+    let output =
+        tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
 /// The settings for git. Where its configuration could not be read, it says so itself when it is asked.
 async fn read() -> Settings {
     let mut list = Command::new("git");

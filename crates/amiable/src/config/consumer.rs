@@ -14,6 +14,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::diagnostic::did_you_mean;
 use super::distribution::Placed;
 use super::file_consumer::read_file_consumer;
+use super::git_consumer::read_git;
 use super::keys;
 use super::reader::{At, Mistakes, Section};
 use super::refresh::read_refresh;
@@ -77,13 +78,17 @@ impl<'a> TemplateReader<'_, 'a> {
             self.mistakes.add(section.span.clone(), message, Some(KINDS.into()));
             return None;
         };
+        if section.has("git") && !matches!(kind, "file" | "jenkins") {
+            let message = "`git` belongs to a file or a Jenkins file";
+            self.mistakes.add(section.span.clone(), message, None);
+        }
         for (key, of, title) in BELONGS {
             if kind != of && section.has(key) {
                 let message = format!("`{key}` belongs to {title}");
                 self.mistakes.add(section.span.clone(), message, None);
             }
         }
-        match kind {
+        let consumer = match kind {
             "jenkins" => self.jenkins(&section.section("jenkins", &keys::JENKINS_AGENTS)),
             "ssm" => self.parameter(section.string("ssm")?),
             "launch_template" => {
@@ -95,7 +100,11 @@ impl<'a> TemplateReader<'_, 'a> {
             "file" => read_file_consumer(section, self.folder, self.mistakes).map(Consumer::File),
             "tag" => self.tag(&section.map("tag")),
             _ => self.command(section),
+        };
+        if section.has("git") {
+            return read_git(section, consumer?, self.folder, self.mistakes).map(Consumer::Git);
         }
+        consumer
     }
 
     fn auto_scaling_group(&self, section: &Section<'a>) -> Option<Consumer> {

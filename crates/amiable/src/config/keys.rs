@@ -1012,6 +1012,14 @@ pub(crate) static CONSUMER: Table = Table {
         )
         .since("0.2"),
         key(
+            "git",
+            Object(&GIT),
+            Means("the file is on this machine"),
+            "{ repository = \"git@github.com:example/infra.git\" }",
+            "For a file or a Jenkins file: it is in this repository.",
+        )
+        .since("0.2"),
+        key(
             "tag",
             Map(&Text),
             Means("none"),
@@ -1040,6 +1048,39 @@ pub(crate) static CONSUMER: Table = Table {
             "\"eu-west-1\"",
             "The region of the AMI that it follows.",
         ),
+    ],
+};
+
+pub(crate) static GIT: Table = Table {
+    title: "`git`",
+    text: "A git repository that a file is in: a change is committed and pushed, and no push is forced. git is reached as the operator's own configuration says.",
+    keys: &[
+        key(
+            "repository",
+            Text,
+            Required,
+            "\"git@github.com:example/infra.git\"",
+            "Its URL or path.",
+        )
+        .since("0.2"),
+        key("branch", Text, Means("the repository's default"), "\"main\"", "The branch that is in use.")
+            .since("0.2"),
+        key(
+            "review",
+            Text,
+            Means("the branch itself"),
+            "\"amiable/{template}-{generation}\"",
+            "A branch that changes are pushed to instead, for review. Placeholders: `{template}`, `{generation}`, `{ami}`.",
+        )
+        .since("0.2"),
+        key(
+            "author",
+            Text,
+            Means("the operator, as git knows them"),
+            "\"CI <ci@example.org>\"",
+            "Who commits.",
+        )
+        .since("0.2"),
     ],
 };
 

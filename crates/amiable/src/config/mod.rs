@@ -8,6 +8,7 @@ mod diagnostic;
 mod distribution;
 mod env;
 mod file_consumer;
+mod git_consumer;
 mod guest;
 mod json_schema;
 mod keep;

@@ -247,6 +247,7 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::BOOT_SCRIPT, template("boot_script = { {} }")),
         (&keys::CONSUMER, consumer("{}")),
         (&keys::JENKINS_AGENTS, consumer("jenkins = { {} }")),
+        (&keys::GIT, consumer("file = \"x.yml\"\nat = \"a\"\ngit = { {} }")),
         (&keys::REFRESH, consumer("auto_scaling_group = \"x\"\nrefresh = { {} }")),
         (&keys::AGENT_NAME, consumer("jenkins = { file = \"x\", agents = [{ {} }] }")),
     ]
@@ -258,6 +259,9 @@ fn with(table: &keys::Table, file: &str, key: &str, value: &str) -> String {
     match (table.title, key) {
         ("a consumer", "query" | "timeout") => lines.push("command = [\"x\"]".into()),
         ("a consumer", "refresh") => lines.push("auto_scaling_group = \"x\"".into()),
+        ("a consumer", "git") => {
+            lines.extend(["file = \"x.yml\"".into(), "at = \"a\"".into()]);
+        }
         ("a consumer", "file") => lines.push("at = \"a\"".into()),
         ("a consumer", "format") => {
             lines.extend(["at = \"a\"".into(), "file = \"x.yml\"".into()]);

@@ -18,6 +18,7 @@ mod examples;
 mod farm;
 mod files;
 mod first_steps;
+mod gits;
 mod imports;
 mod interrupts;
 mod jenkins_files;

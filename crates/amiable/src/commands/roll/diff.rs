@@ -15,7 +15,7 @@ const LONGEST_LINE: usize = 500;
 /// may have secrets beside, the ids that change, and their places.
 pub(super) fn show_diffs(files: &Files, console: &Console) {
     for (path, plan) in files.changed() {
-        let name = shown(path);
+        let name = plan.shown.clone().unwrap_or_else(|| shown(path));
         let [before, after] = [&plan.before, &plan.after].map(|bytes| characters(bytes));
         let diff = TextDiff::from_lines(&before, &after);
         let changed = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
