@@ -64,6 +64,7 @@ pub use crate::model::variable::{Environment, Variable, check_variable};
 pub use crate::operations::adopt::{
     AdoptRequest, Adoption, AdoptionPlan, NotAdopted, adopt_amis, plan_adoption,
 };
+pub use crate::operations::agents::{OlderAgent, older_agents};
 pub use crate::operations::bake::bake;
 pub use crate::operations::bake::name::{check_name, next_name};
 pub use crate::operations::bake::request::{BakeRequest, Baked, Goal, OnFailure};

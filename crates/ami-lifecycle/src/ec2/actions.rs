@@ -71,7 +71,7 @@ macro_rules! for_each_action {
             "ec2" DescribeInstanceConnectEndpoints Reads READS [] (|ec2, _at|
                 ec2.describe_instance_connect_endpoints());
             "ec2" DescribeInstanceTypes Reads READS [Doctor] ByUse;
-            "ec2" DescribeInstances Reads READS [Bake Verify Info Delete Prune Report Sweep Doctor Adopt] (|ec2, _at|
+            "ec2" DescribeInstances Reads READS [Bake Verify Roll Info Delete Prune Report Sweep Doctor Adopt] (|ec2, _at|
                 ec2.describe_instances());
             "ec2" DescribeKeyPairs Reads READS [Prune Report Sweep] (|ec2, _at| ec2.describe_key_pairs());
             "ec2" DescribeLaunchTemplateVersions Reads READS [Info Delete Prune Report Sweep] (|ec2, _at|

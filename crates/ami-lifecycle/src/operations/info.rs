@@ -11,6 +11,7 @@ use crate::ec2::error::CloudError;
 use crate::model::ami::{Ami, SourceRecord, Status};
 use crate::model::fleet::Fleet;
 use crate::model::id::AmiId;
+use crate::operations::agents::{OlderAgent, older_agents};
 use crate::operations::usage::{self, OtherAccounts, User};
 
 /// An AMI that another was baked from.
@@ -55,6 +56,9 @@ pub struct Info {
     pub copies: Vec<RegionalCopy>,
     /// The consumers of its template, and what they name now.
     pub consumers: Vec<ConsumerState>,
+    /// If it is its template's current one: instances that run others of the template.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub older_agents: Vec<OlderAgent>,
 }
 
 /// An AMI's copy in another region.
@@ -125,6 +129,10 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
     let mut states = consumers.states(first.0, first.1).await;
     usage.add_holders(&consumers.holders_of(&states), id);
     states.retain(|state| state.template == ami.template);
+    let older_agents = match ami.status {
+        Status::Current => older_agents(cloud, fleet, &ami.template, &ami.ami).await?,
+        _ => Vec::new(),
+    };
     Ok(Some(Info {
         ami: ami.clone(),
         because: because(fleet, ami),
@@ -135,6 +143,7 @@ pub async fn info(request: &InfoRequest<'_>) -> Result<Option<Info>, CloudError>
         shared_with: shared_with.iter().map(ToString::to_string).collect(),
         copies: copies(request, ami).await,
         consumers: states,
+        older_agents,
     }))
 }
 

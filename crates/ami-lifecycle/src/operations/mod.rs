@@ -1,6 +1,7 @@
 //! One file a command: it observes, decides and acts. Beside them is what they share.
 
 pub(crate) mod adopt;
+pub(crate) mod agents;
 pub(crate) mod bake;
 pub(crate) mod base;
 pub(crate) mod claim;

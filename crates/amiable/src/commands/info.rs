@@ -1,7 +1,8 @@
 //! `amiable info`.
 
 use ami_lifecycle::{
-    AmiId, Ancestor, ConsumerState, Info, InfoRequest, Naming, Place, RegionalCopy, Sight, User,
+    AmiId, Ancestor, ConsumerState, Info, InfoRequest, Naming, OlderAgent, Place, RegionalCopy,
+    Sight, User,
 };
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -140,7 +141,17 @@ fn as_text(info: &Info) -> String {
             add_line(&mut lines, "consumer", &format!("{}: {text}", state.consumer));
         }
     }
+    for agent in &info.older_agents {
+        add_line(&mut lines, "older agent", &harmless(&agent_text(agent)));
+    }
     lines.join("\n")
+}
+
+/// An instance that still runs an older AMI.
+pub(super) fn agent_text(agent: &OlderAgent) -> String {
+    let OlderAgent { id, state, ami, generation, since, title } = agent;
+    let title = title.as_deref().map(|it| format!("{it}, ")).unwrap_or_default();
+    format!("{title}{id} ({state}) runs {ami} (generation {generation}) since {since}")
 }
 
 fn add_line(lines: &mut Vec<String>, label: &str, value: &str) {

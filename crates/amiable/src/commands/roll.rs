@@ -14,6 +14,7 @@ use self::diff::show_diffs;
 use self::places::{Consumed, choose, places};
 use crate::args::{Global, Output};
 use crate::ask::confirm;
+use crate::commands::info::agent_text;
 use crate::commands::support::{chosen, load_config_for};
 use crate::complete;
 use crate::config::settings::{Config, Need};
@@ -50,7 +51,8 @@ pub(crate) struct RollArgs {
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "diff")]
     write: bool,
-    /// Wait until the instance refreshes of Auto Scaling groups have ended
+    /// Wait until the instance refreshes of Auto Scaling groups have ended, and tell which instances run other
+    /// AMIs of the template
     #[arg(long, conflicts_with = "diff")]
     wait: bool,
     /// Accept an AMI of another template or namespace, or one that was never current; replace an init script
@@ -100,6 +102,9 @@ pub(crate) async fn roll(args: RollArgs, global: &Global, console: &Console) -> 
     }
     let cancel = interrupt::cancel_on_signals(console, &Holdings::default());
     well &= write(&all, jenkins, &args, &mut files, (&cancel, console)).await;
+    if args.wait {
+        tell_older_agents(&all, console).await;
+    }
     if well {
         return Ok(());
     }
@@ -193,6 +198,28 @@ async fn write(
         console.result(&json(&results));
     }
     well
+}
+
+/// Tells which instances a roll has not reached.
+async fn tell_older_agents(all: &Targets<'_>, console: &Console) {
+    for (place, target) in all {
+        let Consumed { template, region, cloud, fleet, .. } = place;
+        let title = title(&template.name, *region);
+        match ami_lifecycle::older_agents(cloud, fleet, &template.name, &target.ami).await {
+            Ok(agents) if agents.is_empty() => {
+                console.message(&format!("{title}: no instance runs another AMI of the template"));
+            }
+            Ok(agents) => {
+                for agent in agents {
+                    console.message(&format!("{title}: {}", agent_text(&agent)));
+                }
+            }
+            Err(error) => {
+                let text = format!("warning: {title}: instances of older AMIs: {}", chain(&error));
+                console.complain(&text);
+            }
+        }
+    }
 }
 
 const WRITE: &str = "--write skips the question, and --diff only shows the changes";

@@ -168,13 +168,17 @@ fn informed() -> (Value, &'static [&'static str]) {
         all(json!({ "unreadable": text() })),
     ]);
     let consumer = all(json!({ "template": text(), "consumer": text(), "sight": sight }));
+    let agent = all(json!({
+        "id": text(), "state": text(), "ami": text(), "generation": number(), "since": text(),
+        "title": or_null(&text()),
+    }));
     let pair = json!({ "type": "array", "items": text(), "minItems": 2, "maxItems": 2 });
     let more = json!({
         "because": text(), "lineage": array(&ancestor), "users": array(&refer("user")),
         "unknown_users": array(&pair), "dangling": texts(), "shared_with": texts(),
-        "copies": array(&copy), "consumers": array(&consumer),
+        "copies": array(&copy), "consumers": array(&consumer), "older_agents": array(&agent),
     });
-    (more, &["dangling", "shared_with", "copies"])
+    (more, &["dangling", "shared_with", "copies", "older_agents"])
 }
 
 /// Of `list --unmanaged`.

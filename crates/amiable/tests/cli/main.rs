@@ -14,6 +14,7 @@ mod credentials;
 mod deletions;
 mod doctor;
 mod documents;
+mod every_consumer;
 mod examples;
 mod farm;
 mod files;

@@ -300,3 +300,29 @@ fn a_roll_needs_what_its_policy_allows() {
     farm.stdout(&["local", "fault", "--off"]);
     assert_eq!(state(&farm, "farm").1, only(&new, 1));
 }
+
+/// Who still runs an older AMI is told by `info`, and after a roll.
+#[test]
+fn instances_of_older_amis_are_told() {
+    let (farm, [old, _]) = farm("", PLAIN);
+    group(&farm, "farm", 1, "1");
+    let tags = "ResourceType=instance,Tags=[{Key=jenkins_slave_type,Value=demand_linux}]";
+    aws(&farm, &format!("ec2 run-instances --image-id {old} --tag-specifications {tags}"));
+    let info = farm.amiable(&["info", "agent"]);
+    assert!(info.contains("older agent   farm, "), "{info}");
+    assert!(info.contains("older agent   demand_linux, "), "{info}");
+    assert!(info.contains(" runs [AMI 3] (generation 1) since "), "{info}");
+    let told = farm.amiable(&["roll", "agent", "--write", "--wait"]);
+    assert!(told.contains("agent: demand_linux, [INSTANCE 2] ("), "{told}");
+    aws(
+        &farm,
+        "autoscaling delete-auto-scaling-group --auto-scaling-group-name farm --force-delete",
+    );
+    farm.edit("amiable.toml", PLAIN, "[[template.agent.consumer]]\nssm = \"/ci/ami\"\n");
+    let ids = aws(&farm, "ec2 describe-instances --query Reservations[].Instances[].[InstanceId]");
+    aws(&farm, &format!("ec2 terminate-instances --instance-ids {}", ids.replace('\n', " ")));
+    farm.wait_until_empty();
+    let told = farm.amiable(&["roll", "agent", "--write", "--wait"]);
+    assert!(told.contains("no instance runs another AMI of the template"), "{told}");
+    assert!(!farm.stdout(&["info", "agent"]).contains("older agent"));
+}
