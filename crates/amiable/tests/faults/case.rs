@@ -218,8 +218,10 @@ impl Case {
             Fault::Fails if first.status == Some(0) => first.messages.contains("warning: "),
             // What only tidies up does not fail the whole.
             Fault::Refused => {
+                // EC2's word for it, and that of the other services.
+                let words = ["UnauthorizedOperation", "AccessDenied"];
                 matches!(first.status, Some(0 | 1))
-                    && first.messages.contains("UnauthorizedOperation")
+                    && words.iter().any(|word| first.messages.contains(word))
             }
             _ => first.status == Some(1),
         };

@@ -79,8 +79,11 @@ const OPERATIONS: [Operation; 22] = [
     },
     Operation {
         name: "adopt",
-        state: |_| {},
-        arguments: |farm| words(&format!("adopt {} --template agent --yes", farm.base())),
+        state: one_of_somebody_else,
+        arguments: |farm| {
+            let ami = std::fs::read_to_string(farm.path("theirs")).unwrap();
+            words(&format!("adopt {} --template agent --yes", ami.trim()))
+        },
         images: 0,
         generation: 1,
         status: 0,
@@ -374,15 +377,75 @@ fn one_that_was_deleted(farm: &Farm) {
     farm.write("deleted", &previous);
 }
 
+/// One consumer of every kind. The groups have no instances: what is left running would be looked for.
+pub(crate) const CONSUMERS: [&str; 8] = [
+    "tag = { channel = \"stable\" }",
+    "jenkins = { file = \"jenkins/config.xml\", agents = [\"precise_cloud\"] }",
+    "ssm = \"/ci/ami\"",
+    "launch_template = \"plain\"",
+    "auto_scaling_group = \"updated\"",
+    "auto_scaling_group = \"refreshed\"\nrefresh = true",
+    "file = \"jenkins/amis.yml\"\nat = \"agent\"",
+    "file = \"amis.toml\"\nat = \"agent\"\ngit = { repository = \"jenkins/infra.git\" }",
+];
+
+/// What the consumers are of: launch templates, groups, files and a repository.
+fn make_consumers(farm: &Farm) {
+    let base = farm.base();
+    farm.write("jenkins/amis.yml", &format!("agent: {base}\n"));
+    farm.write("work/amis.toml", &format!("agent = \"{base}\"\n"));
+    let script = "export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b \
+                  GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; git init -q --bare -b main jenkins/infra.git; \
+                  rm -r jenkins/infra.git/hooks; cd work; git init -q -b main; git add .; \
+                  git commit -qm first; git push -q ../jenkins/infra.git main";
+    assert!(farm.command("sh", &["-ec", script]).status().unwrap().success());
+    for name in ["plain", "updated", "refreshed"] {
+        aws(
+            farm,
+            &format!(
+                "ec2 create-launch-template --launch-template-name {name} --launch-template-data \
+             {{\"ImageId\":\"{base}\",\"InstanceType\":\"t3.small\"}}"
+            ),
+        );
+    }
+    for name in ["updated", "refreshed"] {
+        aws(
+            farm,
+            &format!(
+                "autoscaling create-auto-scaling-group --auto-scaling-group-name {name} --min-size 0 \
+             --max-size 1 --launch-template LaunchTemplateName={name},Version=1"
+            ),
+        );
+    }
+}
+
+/// An AMI that another tool has made.
+fn one_of_somebody_else(farm: &Farm) {
+    let copy =
+        format!("ec2 copy-image --source-image-id {} --source-region us-east-1", farm.base());
+    let id = aws(farm, &format!("{copy} --name theirs --query ImageId --output text"));
+    aws(farm, &format!("ec2 wait image-available --image-ids {}", id.trim()));
+    farm.write("theirs", &id);
+}
+
+fn aws(farm: &Farm, args: &str) -> String {
+    let env = farm.endpoint_env();
+    let (_, url) = env.iter().find(|(key, _)| key == "AWS_ENDPOINT_URL").unwrap();
+    let more = ["--region", "us-east-1", "--endpoint-url", url];
+    let args: Vec<&str> = args.split(' ').chain(more).collect();
+    let output = farm.command("aws", &args).envs(env.clone()).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Consumers name the second AMI, and the first one is current.
 fn not_rolled(farm: &Farm) {
     let agents = include_str!("../../../jenkins-config/tests/files/ci-config.xml");
     farm.write("jenkins/config.xml", agents);
-    let consumers = "[[template.agent.consumer]]\ntag = { channel = \"stable\" }\n\
-        [[template.agent.consumer]]\n\
-        jenkins = { file = \"jenkins/config.xml\", agents = [\"precise_cloud\"] }\n\
-        [template.agent.metadata]";
-    farm.edit("amiable.toml", "[template.agent.metadata]", consumers);
+    make_consumers(farm);
+    let consumers = CONSUMERS.map(|keys| format!("[[template.agent.consumer]]\n{keys}\n"));
+    let consumers = format!("{}[template.agent.metadata]", consumers.concat());
+    farm.edit("amiable.toml", "[template.agent.metadata]", &consumers);
     two_amis(farm);
     farm.stdout(&["rollback", "agent", "--to", "1", "--no-roll"]);
 }

@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{Image, InstanceStateName};
 use local_ec2::{Folder, Reply, Request};
 
 use crate::farm::Farm;
+use crate::operation::CONSUMERS;
 
 /// How long is waited for what was requested to come to pass.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,21 +83,25 @@ pub(crate) fn tag(farm: &Farm, id: &str, key: &str, value: &str) {
 }
 
 impl Truth {
-    /// Both consumers of `roll` name the current AMI, and nothing names another one.
+    /// All consumers of `roll` name the current AMI, and nothing names another one.
     pub(crate) fn all_is_rolled(&self) -> Result<(), String> {
         let rolled = self.named.len() == 1
             && self
                 .current
                 .as_ref()
                 .and_then(|id| self.named.get(id))
-                .is_some_and(|it| it.len() == 2);
+                .is_some_and(|it| it.len() == CONSUMERS.len());
         if rolled { Ok(()) } else { Err(format!("not all is rolled: {:?}", self.named)) }
     }
 
     /// Each of them names some AMI.
     pub(crate) fn nothing_is_lost(&self) -> Result<(), String> {
         let count: usize = self.named.values().map(Vec::len).sum();
-        if count >= 2 { Ok(()) } else { Err(format!("a consumer names nothing: {:?}", self.named)) }
+        if count >= CONSUMERS.len() {
+            Ok(())
+        } else {
+            Err(format!("a consumer names nothing: {:?}", self.named))
+        }
     }
 
     pub(crate) fn of(farm: &Farm) -> Truth {
