@@ -35,6 +35,7 @@ pub use crate::model::ami::{Ami, SourceRecord, Status};
 pub use crate::model::consumer::{
     AutoScalingGroup, BootScript, ChannelTag, Consumer, ConsumerCommand, FilePlace, GitFile,
     IdInFile, JenkinsAgents, LaunchTemplate, RefreshOptions, ScriptText, SsmParameter,
+    StackParameter,
 };
 pub use crate::model::distribution::{Destination, Distribution, Encryption, Principal};
 pub use crate::model::event::{Event, Observer, OutputLine, Stage, Stream};

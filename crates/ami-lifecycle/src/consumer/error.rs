@@ -154,6 +154,30 @@ pub enum RollError {
     /// There is no such launch template, or it has no default version.
     #[error("there is no such launch template")]
     NoLaunchTemplate,
+    /// There is no such stack.
+    #[error("there is no such stack")]
+    NoStack,
+    /// The stack has no such parameter.
+    #[error("it has no parameter {parameter}")]
+    NoStackParameter {
+        /// The parameter.
+        parameter: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// The stack's update has failed.
+    #[error(
+        "the update failed ({status}){}",
+        failures.iter().map(|it| format!("\n  | {it}")).collect::<String>()
+    )]
+    StackUpdate {
+        /// The stack's status.
+        status: String,
+        /// What failed, and why.
+        failures: Vec<String>,
+        /// The AMI of before.
+        before: String,
+    },
     /// There is no such group.
     #[error("there is no such auto scaling group")]
     NoGroup,
@@ -262,6 +286,15 @@ impl RollError {
             }
             RollError::NotJenkins { source, .. } => return source.hint().map(String::from),
             RollError::InFile(error) => return in_file(error),
+            RollError::NoStackParameter { known, .. } if !known.is_empty() => {
+                format!("its parameters are {known}")
+            }
+            RollError::StackUpdate { status, before, .. } => match status.as_str() {
+                "UPDATE_ROLLBACK_COMPLETE" => {
+                    format!("CloudFormation has taken it back: the parameter is {before} again")
+                }
+                _ => "look at the stack in the CloudFormation console".into(),
+            },
             RollError::LaunchConfiguration => {
                 "copy it to a launch template in the EC2 console, and let the group use that".into()
             }

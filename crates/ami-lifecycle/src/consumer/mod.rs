@@ -26,6 +26,7 @@ mod reading;
 mod roll;
 mod server;
 mod ssm;
+mod stack;
 mod written;
 mod written_place;
 

@@ -15,6 +15,9 @@ macro_rules! for_each_action {
             "autoscaling" RollbackInstanceRefresh Changes WRITES [] Never;
             "autoscaling" StartInstanceRefresh Changes WRITES [] Never;
             "autoscaling" UpdateAutoScalingGroup Changes WRITES [] Never;
+            "cloudformation" DescribeStackEvents Reads READS [] ByUse;
+            "cloudformation" DescribeStacks Reads READS [] ByUse;
+            "cloudformation" UpdateStack Changes WRITES [] Never;
             "ec2-instance-connect" OpenTunnel Reads READS [] Never;
             "ec2" AuthorizeSecurityGroupIngress MakesWithin WRITES [] (|ec2, _at|
                 ec2.authorize_security_group_ingress().group_id(NO_GROUP).ip_protocol("tcp")

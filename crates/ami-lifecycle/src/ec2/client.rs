@@ -43,6 +43,7 @@ pub(crate) const MOST_VALUES: usize = 200;
 pub struct Cloud {
     pub(super) ec2: Client,
     pub(super) autoscaling: aws_sdk_autoscaling::Client,
+    pub(super) cloudformation: aws_sdk_cloudformation::Client,
     pub(super) quotas: aws_sdk_servicequotas::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) sts: aws_sdk_sts::Client,
@@ -101,6 +102,7 @@ impl Cloud {
             ec2: Client::from_conf(ec2.build()),
             paces,
             autoscaling: aws_sdk_autoscaling::Client::new(config),
+            cloudformation: aws_sdk_cloudformation::Client::new(config),
             quotas: aws_sdk_servicequotas::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),

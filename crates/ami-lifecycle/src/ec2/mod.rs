@@ -32,6 +32,7 @@ pub(crate) mod recycle_bin;
 pub(crate) mod security_groups;
 mod single_flight;
 pub(crate) mod snapshots;
+pub(crate) mod stacks;
 pub(crate) mod usage_reports;
 pub(crate) mod users;
 pub(crate) mod wait;

@@ -20,6 +20,8 @@ pub enum Consumer {
     LaunchTemplate(LaunchTemplate),
     /// What an Auto Scaling group starts instances from.
     AutoScalingGroup(AutoScalingGroup),
+    /// A parameter of a CloudFormation stack.
+    Stack(StackParameter),
     /// An id in any file.
     File(IdInFile),
     /// A file in a git repository.
@@ -38,6 +40,7 @@ macro_rules! each_kind {
             Consumer::Ssm($it) => $value,
             Consumer::LaunchTemplate($it) => $value,
             Consumer::AutoScalingGroup($it) => $value,
+            Consumer::Stack($it) => $value,
             Consumer::File($it) => $value,
             Consumer::Git($it) => $value,
             Consumer::Tag($it) => $value,
@@ -109,6 +112,21 @@ pub struct SsmParameter {
 impl SsmParameter {
     pub(crate) fn label(&self) -> String {
         format!("SSM parameter {}", self.name)
+    }
+}
+
+/// A parameter of a CloudFormation stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackParameter {
+    /// The stack's name.
+    pub stack: String,
+    /// The parameter's name.
+    pub parameter: String,
+}
+
+impl StackParameter {
+    pub(crate) fn label(&self) -> String {
+        format!("stack {}", self.stack)
     }
 }
 

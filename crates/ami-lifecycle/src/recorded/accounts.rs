@@ -106,6 +106,25 @@ async fn a_group_and_its_refresh_are_read_and_changed() {
     cloud.roll_refresh_back("agents").await.unwrap();
 }
 
+/// The recorded stack has the image, and an update of it that failed.
+#[tokio::test]
+async fn a_stack_is_read_updated_and_asked_what_failed() {
+    let cloud = answers(&[
+        recorded!("DescribeStacks"),
+        recorded!("UpdateStack"),
+        recorded!("DescribeStackEvents"),
+    ])
+    .await;
+    let stack = cloud.stack("agents").await.unwrap().unwrap();
+    assert!(stack.is_updated() && !stack.is_in_progress());
+    assert_eq!(stack.parameter("ImageId"), Some((OWN_IMAGE, None)));
+    assert_eq!(stack.parameter("Base"), Some(("/ci/base", Some("ami-0a1b2c3d4e5f60718"))));
+    assert!(cloud.update_stack(&stack, ("ImageId", "ami-1"), "t1").await.unwrap());
+    let failures = cloud.stack_failures(&stack.id, "t1").await.unwrap();
+    assert_eq!(failures, ["Agents: Received 1 FAILURE signal(s) out of 1."]);
+    assert!(cloud.stack_failures(&stack.id, "t2").await.unwrap().is_empty());
+}
+
 /// The recorded parameter holds the new AMI: it is taken when it is put, and at once.
 #[tokio::test]
 async fn a_launch_template_and_a_parameter_are_rolled() {

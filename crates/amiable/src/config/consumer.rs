@@ -6,8 +6,8 @@ use std::time::Duration;
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
     AutoScalingGroup, BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand,
-    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter, Template,
-    WrittenPlace, examine_script, tags, written_places,
+    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter,
+    StackParameter, Template, WrittenPlace, examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -27,8 +27,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
 const BOTH: &str = "write { baked = \"FILE\", otherwise = \"FILE\" }, with the script that agents need \
                     whose AMI is not baked so";
 
-const KINDS: &str =
-    "give one of jenkins, ssm, launch_template, auto_scaling_group, file, tag and command";
+const KINDS: &str = "give one of jenkins, ssm, launch_template, auto_scaling_group, cloudformation, file, tag and \
+     command";
 
 /// Keys that are of one kind of consumer only.
 const BELONGS: [(&str, &str, &str); 8] = [
@@ -70,8 +70,16 @@ impl<'a> TemplateReader<'_, 'a> {
     }
 
     fn consumer(&self, section: &Section<'a>) -> Option<Consumer> {
-        let known =
-            ["jenkins", "ssm", "launch_template", "auto_scaling_group", "file", "tag", "command"];
+        let known = [
+            "jenkins",
+            "ssm",
+            "launch_template",
+            "auto_scaling_group",
+            "cloudformation",
+            "file",
+            "tag",
+            "command",
+        ];
         let given: Vec<&str> = known.into_iter().filter(|key| section.has(key)).collect();
         let [kind] = given[..] else {
             let message = "a consumer must be of exactly one kind";
@@ -97,6 +105,9 @@ impl<'a> TemplateReader<'_, 'a> {
                 Some(Consumer::LaunchTemplate(LaunchTemplate { key: text.value.to_owned() }))
             }
             "auto_scaling_group" => self.auto_scaling_group(section),
+            "cloudformation" => {
+                self.stack(&section.section("cloudformation", &keys::CLOUDFORMATION))
+            }
             "file" => read_file_consumer(section, self.folder, self.mistakes).map(Consumer::File),
             "tag" => self.tag(&section.map("tag")),
             _ => self.command(section),
@@ -113,6 +124,20 @@ impl<'a> TemplateReader<'_, 'a> {
         self.filled(&name, "auto_scaling_group")?;
         let name = name.value.to_owned();
         Some(Consumer::AutoScalingGroup(AutoScalingGroup { name, refresh }))
+    }
+
+    fn stack(&self, section: &Section<'a>) -> Option<Consumer> {
+        let text = |key: &'static str| {
+            if !section.has(key) {
+                section.missing(key, None);
+            }
+            let text = section.string(key)?;
+            self.filled(&text, key)?;
+            Some(text.value.to_owned())
+        };
+        let (stack, parameter) = (text("stack"), text("parameter"));
+        section.refuse_others();
+        Some(Consumer::Stack(StackParameter { stack: stack?, parameter: parameter? }))
     }
 
     fn filled(&self, text: &At<&str>, key: &str) -> Option<()> {

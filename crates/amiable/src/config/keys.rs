@@ -924,7 +924,7 @@ pub(crate) static BOOT_SCRIPT: Table = Table {
 
 pub(crate) static CONSUMER: Table = Table {
     title: "a consumer",
-    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `auto_scaling_group`, `file`, `tag` and `command`.",
+    text: "A place that says which AMI agents start from: exactly one of `jenkins`, `ssm`, `launch_template`, `auto_scaling_group`, `cloudformation`, `file`, `tag` and `command`.",
     keys: &[
         key(
             "jenkins",
@@ -961,6 +961,14 @@ pub(crate) static CONSUMER: Table = Table {
             Is("false"),
             "true",
             "For an Auto Scaling group: an instance refresh replaces the instances that it has.",
+        )
+        .since("0.2"),
+        key(
+            "cloudformation",
+            Object(&CLOUDFORMATION),
+            Means("none"),
+            "{ stack = \"agents\", parameter = \"ImageId\" }",
+            "A CloudFormation stack that has the AMI as a parameter. A roll updates it, and waits for the end.",
         )
         .since("0.2"),
         key(
@@ -1081,6 +1089,16 @@ pub(crate) static GIT: Table = Table {
             "Who commits.",
         )
         .since("0.2"),
+    ],
+};
+
+pub(crate) static CLOUDFORMATION: Table = Table {
+    title: "`cloudformation`",
+    text: "A CloudFormation stack. Its template, its capabilities and all other parameters stay as they are.",
+    keys: &[
+        key("stack", Text, Required, "\"agents\"", "The stack's name.").since("0.2"),
+        key("parameter", Text, Required, "\"ImageId\"", "The parameter that has the AMI's id.")
+            .since("0.2"),
     ],
 };
 

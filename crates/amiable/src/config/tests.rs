@@ -248,6 +248,7 @@ fn tables() -> Vec<(&'static keys::Table, String)> {
         (&keys::CONSUMER, consumer("{}")),
         (&keys::JENKINS_AGENTS, consumer("jenkins = { {} }")),
         (&keys::GIT, consumer("file = \"x.yml\"\nat = \"a\"\ngit = { {} }")),
+        (&keys::CLOUDFORMATION, consumer("cloudformation = { {} }")),
         (&keys::REFRESH, consumer("auto_scaling_group = \"x\"\nrefresh = { {} }")),
         (&keys::AGENT_NAME, consumer("jenkins = { file = \"x\", agents = [{ {} }] }")),
     ]

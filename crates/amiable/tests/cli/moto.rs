@@ -193,6 +193,41 @@ fn a_parameter_and_a_launch_template_are_rolled_and_rolled_back() {
     insta::assert_snapshot!(all.join("\n"));
 }
 
+/// The other parameter of the stack stays as it is. What becomes of its resources is not seen: moto does not update them.
+#[test]
+fn a_stack_is_rolled_and_rolled_back() {
+    let moto = Moto::new();
+    let [old, current] = [1, 2].map(|generation| moto.ami(generation));
+    let body = "{\"Parameters\":{\"ImageId\":{\"Type\":\"String\"},\"Size\":{\"Type\":\"String\"}},\
+                \"Resources\":{\"P\":{\"Type\":\"AWS::SSM::Parameter\",\"Properties\":{\"Name\":\"/of/stack\",\
+                \"Type\":\"String\",\"Value\":{\"Fn::Sub\":\"${ImageId}/${Size}\"}}}}}";
+    let parameters =
+        format!("ParameterKey=ImageId,ParameterValue={old} ParameterKey=Size,ParameterValue=large");
+    moto.aws(&format!(
+        "cloudformation create-stack --stack-name agents --template-body {body} --parameters {parameters}"
+    ));
+    with_consumers(
+        &moto,
+        "[[template.agent.consumer]]\ncloudformation = { stack = \"agents\", parameter = \"ImageId\" }\n\
+         [[template.agent.consumer]]\ncloudformation = { stack = \"agents\", parameter = \"Image\" }\n\
+         [[template.agent.consumer]]\ncloudformation = { stack = \"none\", parameter = \"ImageId\" }\n",
+    );
+    let value = || {
+        moto.aws("cloudformation describe-stacks --stack-name agents --query Stacks[].Parameters[].ParameterValue").replace('\t', "/")
+    };
+    let all = [
+        moto.amiable(&["roll", "agent", "--diff"]),
+        moto.amiable(&["roll", "agent", "--write"]),
+        moto.amiable(&["roll", "agent", "--write"]),
+        moto.amiable(&["info", &current]),
+    ];
+    assert_eq!(value(), format!("{current}/large"), "{}", all.join("\n"));
+    let back = moto.amiable(&["rollback", "agent"]);
+    assert_eq!(value(), format!("{old}/large"), "{back}");
+    insta::assert_snapshot!(all[..3].join("\n"));
+    assert!(all[3].contains("consumer      stack agents: ImageId names this AMI"), "{}", all[3]);
+}
+
 #[test]
 fn consumers_that_are_not_as_they_should_be_are_left() {
     let moto = Moto::new();

@@ -95,6 +95,8 @@ enum Group {
     LaunchTemplates,
     /// What changes Auto Scaling groups, of consumers.
     AutoScalingGroups,
+    /// CloudFormation stacks, of consumers.
+    Stacks,
 }
 
 fn group(action: Action, by_tag: bool) -> Group {
@@ -114,6 +116,7 @@ fn group(action: Action, by_tag: bool) -> Group {
         Action::RollbackInstanceRefresh
         | Action::StartInstanceRefresh
         | Action::UpdateAutoScalingGroup => Group::AutoScalingGroups,
+        Action::DescribeStackEvents | Action::DescribeStacks | Action::UpdateStack => Group::Stacks,
         Action::GetParameter | Action::GetParameters => Group::Parameters,
         _ if by_tag && matches!(action.effect(), Effect::Changes | Effect::MakesWithin) => {
             Group::Own
@@ -202,6 +205,12 @@ fn statements(group: Group, actions: &[Action], request: &PolicyRequest<'_>) -> 
             "Action": actions,
             "Resource": auto_scaling_groups(request.templates),
         })],
+        (Group::Stacks, _) => vec![json!({
+            "Sid": "AmiableStacks",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": stacks(request.templates),
+        })],
         (Group::OwnParameters, _) => vec![json!({
             "Sid": "AmiableConsumers",
             "Effect": "Allow",
@@ -266,6 +275,16 @@ fn auto_scaling_groups(templates: &[Template]) -> BTreeSet<String> {
             "arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/{}",
             it.name
         )),
+        _ => None,
+    };
+    all_consumers(templates).filter_map(arn).collect()
+}
+
+/// The ARNs of the stacks that are consumers
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
+fn stacks(templates: &[Template]) -> BTreeSet<String> {
+    let arn = |consumer: &Consumer| match consumer {
+        Consumer::Stack(it) => Some(format!("arn:aws:cloudformation:*:*:stack/{}/*", it.stack)),
         _ => None,
     };
     all_consumers(templates).filter_map(arn).collect()
