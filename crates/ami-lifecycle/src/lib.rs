@@ -58,7 +58,7 @@ pub use crate::model::tags;
 pub use crate::model::tampering::{InDoubt, Tampered, Tampering};
 pub use crate::model::template::{
     Architecture, Base, CheckoutOn, HostKey, ImageFilter, JenkinsAgent, KeyPair, Namespace,
-    Repository, Seal, SealStep, Source, Template, Timeouts, VcsKind,
+    Repository, Seal, SealStep, SmokeTest, Source, Template, Timeouts, VcsKind,
 };
 pub use crate::model::unreadable::UnreadableTag;
 pub use crate::model::variable::{Environment, Variable, check_variable};

@@ -1,28 +1,17 @@
 //! Anything else: a command is told the AMI, and another one may tell which are in use.
 
-use std::collections::VecDeque;
-use std::process::Stdio;
-use std::sync::Mutex;
-use std::time::Duration;
-
 use async_trait::async_trait;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Command;
 
 use super::error::RollError;
 use super::files::Files;
 use super::kind::{Kind, Reading};
+use super::program::{Program, TAIL};
 use super::server::JenkinsServer;
 use super::written_place::WrittenPlace;
 use crate::consumer::change::{Move, Naming, RollRequest, Value};
 use crate::model::consumer::ConsumerCommand;
-use crate::model::event::{Event, Stream};
 use crate::model::id::AmiId;
 
-/// How many of its last lines an error shows.
-const TAIL: usize = 10;
-/// How long a program that has ended may leave others holding its output.
-const GRACE: Duration = Duration::from_secs(1);
 /// The words that a command's arguments may have in braces.
 pub const PLACEHOLDERS: [&str; 5] = ["ami", "name", "template", "generation", "region"];
 
@@ -60,7 +49,12 @@ impl Kind for ConsumerCommand {
         _: &mut Files,
         moves: &mut Vec<Move>,
     ) -> Result<(), RollError> {
-        run(self, request).await?;
+        let program = Program {
+            words: &filled(&self.run, request),
+            folder: &self.folder,
+            timeout: self.timeout,
+        };
+        program.run(request.observer, request.cancel).await?;
         moves.push(told(self, request));
         Ok(())
     }
@@ -92,97 +86,12 @@ fn told(command: &ConsumerCommand, request: &RollRequest<'_>) -> Move {
     }
 }
 
-fn prepare(command: &ConsumerCommand, arguments: &[String]) -> Command {
-    let program = arguments.first().map_or("", String::as_str);
-    // One that is named by a path is found from the configuration file.
-    let program = if program.contains('/') {
-        command.folder.join(program).into_os_string()
-    } else {
-        program.into()
-    };
-    let mut prepared = Command::new(program);
-    prepared
-        .args(arguments.iter().skip(1))
-        .current_dir(&command.folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    prepared
-}
-
-/// Runs it. What it prints becomes events.
-async fn run(command: &ConsumerCommand, request: &RollRequest<'_>) -> Result<(), RollError> {
-    let program = command.program().to_owned();
-    let mut prepared = prepare(command, &filled(&command.run, request));
-    tracing::debug!("{prepared:?}");
-    let mut child = prepared
-        .spawn()
-        .map_err(|source| RollError::NotStarted { program: program.clone(), source })?;
-    let tail = Mutex::new(VecDeque::new());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let output = async {
-        tokio::join!(
-            tell(stdout, Stream::Stdout, request, &tail),
-            tell(stderr, Stream::Stderr, request, &tail)
-        )
-    };
-    tokio::pin!(output);
-    let ended = async {
-        // All of its output comes before its end, but for what it leaves to others.
-        tokio::select! {
-            _ = &mut output => child.wait().await,
-            status = child.wait() => {
-                let _ = tokio::time::timeout(GRACE, &mut output).await;
-                status
-            }
-        }
-    };
-    let ended = tokio::select! {
-        ended = ended => Some(ended),
-        () = tokio::time::sleep(command.timeout) => None,
-        () = request.cancel.cancelled() => return Err(RollError::Cancelled),
-    };
-    let tail = || Vec::from(std::mem::take(&mut *tail.lock().expect("no panic holds this lock")));
-    match ended {
-        None => {
-            let how = format!("has not ended within {} s", command.timeout.as_secs());
-            Err(RollError::Command { program, how, tail: tail() })
-        }
-        Some(Err(source)) => Err(RollError::NotStarted { program, source }),
-        Some(Ok(status)) if status.success() => Ok(()),
-        Some(Ok(status)) => {
-            Err(RollError::Command { program, how: format!("failed: {status}"), tail: tail() })
-        }
-    }
-}
-
-async fn tell(
-    stream: Option<impl AsyncRead + Unpin>,
-    kind: Stream,
-    request: &RollRequest<'_>,
-    tail: &Mutex<VecDeque<String>>,
-) {
-    let Some(stream) = stream else { return };
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        request.observer.event(Event::Output(kind, text.clone().into()));
-        let mut tail = tail.lock().expect("no panic holds this lock");
-        tail.push_back(text);
-        if tail.len() > TAIL {
-            tail.pop_front();
-        }
-        line.clear();
-    }
-}
-
 /// Asks the query, where there is one.
 async fn ask(command: &ConsumerCommand) -> Result<Option<Vec<Naming>>, RollError> {
     let Some(query) = &command.query else { return Ok(None) };
     let program = query.first().cloned().unwrap_or_default();
-    let mut prepared = prepare(command, query);
+    let folder = &command.folder;
+    let mut prepared = Program { words: query, folder, timeout: command.timeout }.prepare();
     let run = tokio::time::timeout(command.timeout, prepared.output()).await;
     let output = run.map_err(|_| RollError::Command {
         program: program.clone(),

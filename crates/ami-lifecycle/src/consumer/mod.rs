@@ -22,6 +22,7 @@ mod holders;
 mod jenkins;
 pub(crate) mod kind;
 mod launch_template;
+pub(crate) mod program;
 mod reading;
 mod roll;
 mod server;

@@ -75,6 +75,7 @@ fn values(template: &Template) -> Vec<(&'static str, String)> {
         key_pair: _,
         host_key: _,
         verify: _,
+        smoke: _,
         consumers: _,
         keep: _,
         max_age: _,

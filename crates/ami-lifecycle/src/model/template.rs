@@ -328,6 +328,34 @@ pub struct JenkinsAgent {
     pub init_has_run: bool,
 }
 
+/// A program that tries a live instance of a new AMI, from this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmokeTest {
+    /// The program and its arguments, in which [`SmokeTest::PLACEHOLDERS`] stand for what they say.
+    pub run: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+}
+
+impl SmokeTest {
+    /// The words that its arguments may have in braces.
+    pub const PLACEHOLDERS: [&str; 6] =
+        ["ami", "template", "generation", "region", "instance", "address"];
+
+    /// The arguments with these values, in the order of the placeholders. Pure.
+    pub(crate) fn filled(&self, values: [&str; 6]) -> Vec<String> {
+        let fill = |argument: &String| {
+            SmokeTest::PLACEHOLDERS
+                .iter()
+                .zip(values)
+                .fold(argument.clone(), |text, (name, value)| {
+                    text.replace(&format!("{{{name}}}"), value)
+                })
+        };
+        self.run.iter().map(fill).collect()
+    }
+}
+
 /// A template: what an agent's AMI is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -380,6 +408,8 @@ pub struct Template {
     pub seal: Seal,
     /// A script that a new AMI must pass, by its path in the source.
     pub verify: Option<String>,
+    /// A program here that a live instance of a new AMI must pass.
+    pub smoke: Option<SmokeTest>,
     /// What Jenkins asks of its agents, where they are Jenkins'.
     pub agent: Option<JenkinsAgent>,
     /// The places that name its current AMI in the first region, in the order in which they are
@@ -491,6 +521,7 @@ pub(crate) mod tests {
             user_data: None,
             seal: Seal::default(),
             verify: None,
+            smoke: None,
             agent: None,
             consumers: Vec::new(),
             boot_script: None,

@@ -93,6 +93,9 @@ pub enum BakeError {
         /// Why.
         why: String,
     },
+    /// The template's own test of a live instance could not be run.
+    #[error("the smoke test could not be run: {0}")]
+    Smoke(String),
     /// The source could not be checked out here.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -1,7 +1,9 @@
 //! Proving an AMI: an instance starts from it as an agent would, and is looked at.
 
+use crate::consumer::RollError;
+use crate::consumer::program::Program;
 use crate::ec2::client::filter;
-use crate::ec2::error::{CloudError, CloudErrorKind};
+use crate::ec2::error::{CloudError, CloudErrorKind, chain};
 use crate::ec2::instances::BootImage;
 use crate::guest::about::About;
 use crate::guest::error::GuestError;
@@ -18,7 +20,7 @@ use crate::model::ownership::OwnershipTags;
 use crate::model::resume::{self, Busy};
 use crate::model::tags::{self, Tags};
 use crate::model::tampering::Tampered;
-use crate::model::template::{CheckoutOn, Repository, Source, Template};
+use crate::model::template::{CheckoutOn, Repository, SmokeTest, Source, Template};
 use crate::operations::claim::{Actor, promote};
 use crate::operations::context::Context;
 use crate::operations::error::BakeError;
@@ -412,7 +414,35 @@ async fn examine(
             Err(error) => return Err(error.into()),
         }
     }
+    // What is known to be bad is not tried from outside.
+    if failures.is_empty()
+        && let Some(smoke) = &template.smoke
+    {
+        failures.extend(try_from_outside(site, ami, started, smoke).await?);
+    }
     Ok(failures)
+}
+
+/// What the template's own test of a live instance has found. One that could not be started says nothing
+/// of the AMI.
+async fn try_from_outside(
+    site: Site<'_>,
+    ami: &Ami,
+    started: &Started,
+    smoke: &SmokeTest,
+) -> Result<Option<String>, BakeError> {
+    let (generation, address) = (ami.generation.to_string(), started.login.address.to_string());
+    let values =
+        [&*ami.ami, &ami.template, &generation, site.cloud.region(), &*started.id, &address];
+    let words = smoke.filled(values);
+    let program =
+        Program { words: &words, folder: &smoke.folder, timeout: site.template.timeouts.verify };
+    match program.run(&**site.observer, site.cancel).await {
+        Ok(()) => Ok(None),
+        Err(error @ RollError::Command { .. }) => Ok(Some(error.to_string())),
+        Err(RollError::Cancelled) => Err(BakeError::Cancelled),
+        Err(error) => Err(BakeError::Smoke(chain(&error))),
+    }
 }
 
 #[cfg(test)]

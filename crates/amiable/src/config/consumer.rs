@@ -6,7 +6,7 @@ use std::time::Duration;
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
     AutoScalingGroup, BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand,
-    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, Source, SsmParameter,
+    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, SmokeTest, Source, SsmParameter,
     StackParameter, Template, WrittenPlace, examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
@@ -276,6 +276,20 @@ impl<'a> TemplateReader<'_, 'a> {
         };
         let folder = self.folder.to_owned();
         Some(Consumer::Command(ConsumerCommand { run: run?, query, folder, timeout }))
+    }
+
+    /// The program that tries a live instance.
+    pub(super) fn smoke(&self) -> Option<SmokeTest> {
+        let section = self.of("smoke");
+        let value = section.get("smoke")?;
+        let words = section.strings("smoke")?;
+        if words.first().is_none_or(|word| word.value.is_empty()) {
+            self.mistakes.add(value.span(), "`smoke` does not name a program", None);
+            return None;
+        }
+        words.iter().for_each(|word| self.check_placeholders(word, &SmokeTest::PLACEHOLDERS));
+        let run = words.into_iter().map(|word| word.value.to_owned()).collect();
+        Some(SmokeTest { run, folder: self.folder.to_owned() })
     }
 
     /// `{word}` must be one that is known; other braces are the command's own.

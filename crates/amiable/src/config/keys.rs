@@ -476,6 +476,14 @@ static TEMPLATE_KEYS: &[Key] = &[
         "A script in the source that checks an instance of the new AMI.",
     ),
     key(
+        "smoke",
+        Texts,
+        Means("none"),
+        "[\"./smoke-test\", \"{address}\"]",
+        "A program on your machine that tries a live instance of the new AMI, after `verify`. If it fails, the AMI does not become current. It has the time of `timeouts.verify`. Placeholders: `{ami}`, `{template}`, `{generation}`, `{region}`, `{instance}`, `{address}`.",
+    )
+    .since("0.2"),
+    key(
         "agent",
         OneOf(&[Choice(&["jenkins"]), Object(&AGENT)]),
         Means("no requirements"),

@@ -102,6 +102,7 @@ impl<'s, 'a> TemplateReader<'s, 'a> {
             user_data: self.user_data(),
             seal: self.seal(source.as_ref()),
             verify: self.script_in_source(self.text("verify"), source.as_ref()),
+            smoke: self.smoke(),
             distribution,
             consumers,
             boot_script: self.boot_script(source.as_ref(), scripts.as_deref(), init_has_run),

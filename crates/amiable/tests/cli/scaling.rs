@@ -115,6 +115,10 @@ fn a_group_gets_the_ami_as_it_names_its_version() {
         let (_, mut images) = state(&farm, "farm");
         images.retain(|image| *image != old);
         assert_eq!(images, only(&new, 1), "the next one is of the new AMI");
+        // The new version has all else from the old one.
+        let kinds = "ec2 describe-instances --query Reservations[].Instances[].[InstanceType] \
+                     --filters Name=instance-state-name,Values=running Name=tag:aws:autoscaling:groupName,Values=farm";
+        assert_eq!(aws(&farm, kinds), "t3.small\nt3.small");
         // What the group may start instances from is in use.
         let refused = farm.amiable(&["delete", &new, "--dry-run"]);
         assert!(refused.contains("uses it in version 2"), "{refused}");

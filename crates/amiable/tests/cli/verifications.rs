@@ -163,3 +163,40 @@ fn a_base_without_cloud_init_is_reached_by_key_pair_and_console() {
     assert_eq!(text.matches("is trusted without proof, with the host key SHA256:").count(), 2);
     assert_eq!(key_pairs().trim(), "farm", "the person's own stays");
 }
+
+/// A program here tries a live instance, after the verify script: the AMI becomes current if that goes well.
+#[test]
+fn a_smoke_test_decides_whether_an_ami_becomes_current() {
+    let farm = Farm::with_example(&[]);
+    let smoke =
+        "smoke = [\"./smoke-test\", \"{ami}\", \"{instance}\", \"{address}\", \"{generation}\"]\n";
+    farm.edit("amiable.toml", "[template.agent]\n", &format!("[template.agent]\n{smoke}"));
+    farm.write_program("smoke-test", "#!/bin/sh\necho \"$@\" > tried\n");
+    farm.stdout(&["create", "agent", "-q"]);
+    let first = farm.current("agent");
+    let tried = std::fs::read_to_string(farm.path("tried")).unwrap();
+    let words: Vec<&str> = tried.split_whitespace().collect();
+    assert_eq!((words[0], words[3]), (first.as_str(), "1"), "{tried}");
+    assert!(words[1].starts_with("i-") && words[2].starts_with("127."), "{tried}");
+    farm.wait_until_empty();
+    farm.write_program("smoke-test", "#!/bin/sh\necho the agent does not answer\nexit 3\n");
+    let told = farm.amiable(&["update", "agent"]);
+    assert!(told.contains("./smoke-test failed: exit status: 3"), "{told}");
+    assert!(
+        told.contains("the agent does not answer") && told.contains("is quarantined"),
+        "{told}"
+    );
+    assert_eq!(farm.current("agent"), first);
+    // One that cannot be started says nothing of the AMI.
+    std::fs::remove_file(farm.path("smoke-test")).unwrap();
+    let told = farm.amiable(&["verify", "agent"]);
+    assert!(
+        told.contains("the smoke test could not be run: failed to start ./smoke-test"),
+        "{told}"
+    );
+    assert!(told.contains("status: 1"), "{told}");
+    farm.wait_until_empty();
+    farm.edit("amiable.toml", "{address}", "{adress}");
+    let told = farm.amiable(&["validate"]);
+    assert!(told.contains("there is no placeholder {adress}"), "{told}");
+}

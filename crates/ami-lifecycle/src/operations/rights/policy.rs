@@ -392,6 +392,7 @@ mod tests {
                 "ec2:CreateTags",
                 "ec2:DeleteTags",
                 "ec2:DescribeImages",
+                "ec2:DescribeInstances",
                 "ec2:DescribeLaunchTemplateVersions",
                 "ec2:RunInstances"
             ])
