@@ -20,10 +20,20 @@ pub(crate) fn ids(text: &str) -> Vec<Range<usize>> {
     let starts = text.match_indices(AMI).map(|(at, _)| at);
     let found = starts.filter_map(|at| {
         let end = text[at..].find(|it| !is_of_word(it)).map_or(text.len(), |length| at + length);
-        let begins = !text[..at].chars().next_back().is_some_and(is_of_word);
-        (begins && is_id(&text[at..end])).then_some(at..end)
+        let before = &text[..at];
+        let begins = !before.chars().next_back().is_some_and(is_of_word) || ends_in_escape(before);
+        // A backslash at the end of a line continues the word in the next one.
+        let continues = ["\\\n", "\\\r"].iter().any(|it| text[end..].starts_with(it));
+        (begins && !continues && is_id(&text[at..end])).then_some(at..end)
     });
     found.collect()
+}
+
+/// Whether a text ends in an escape such as `\n`, whose letter is of no word.
+fn ends_in_escape(text: &str) -> bool {
+    let Some(rest) = text.strip_suffix(['n', 't', 'r', 'b', 'f', 'v']) else { return false };
+    let backslashes = rest.len() - rest.trim_end_matches('\\').len();
+    backslashes % 2 == 1
 }
 
 #[cfg(test)]
@@ -37,5 +47,8 @@ mod tests {
         for other in ["ami-1234567", "xami-12345678", "ami-12345678-x", "ami-1234567g", "ami-"] {
             assert_eq!(of(other), 0, "{other}");
         }
+        assert_eq!(of("x\\nami-12345678\\nami-12345678"), 2, "escapes are of no word");
+        assert_eq!(of("x\\\\nami-12345678"), 0, "that is a backslash and a letter");
+        assert_eq!(of("ami-12345678\\\n   9abcdef01"), 0, "it goes on in the next line");
     }
 }

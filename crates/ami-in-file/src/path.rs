@@ -20,6 +20,12 @@ pub struct Path {
 }
 
 impl Path {
+    /// A whole key of a `.properties` file, whatever is in it.
+    #[must_use]
+    pub fn key(text: &str) -> Path {
+        Path { text: text.to_owned(), steps: vec![Step::Key(text.to_owned())] }
+    }
+
     /// Reads a path; `None` when it is none. A key with other characters than letters, digits, `_`, `-`,
     /// `/`, `$` and `:` stands in quotes.
     #[must_use]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use crate::error::{PlaceError, line_of};
-use crate::ids::{ids, is_id};
+use crate::ids::ids;
 
 /// A regular expression with one group, which matches ids.
 #[derive(Debug, Clone)]
@@ -37,7 +37,9 @@ impl Pattern {
     pub(crate) fn find(&self, text: &str) -> Result<Vec<Range<usize>>, PlaceError> {
         let groups = self.regex.captures_iter(text).filter_map(|captures| captures.get(1));
         let spans: Vec<Range<usize>> = groups.map(|group| group.range()).collect();
-        if let Some(other) = spans.iter().find(|span| !is_id(&text[(*span).clone()])) {
+        // A part of an id is none.
+        let whole = ids(text);
+        if let Some(other) = spans.iter().find(|span| !whole.contains(span)) {
             return Err(PlaceError::GroupWithoutId { line: line_of(text, other.start) });
         }
         counted("the pattern", spans, self.count)

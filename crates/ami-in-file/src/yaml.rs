@@ -16,6 +16,16 @@ enum Open {
     Sequence(usize),
 }
 
+/// The steps of a path that the open collections are.
+fn leads(open: &[Open], wanted: &[Step]) -> bool {
+    open.len() <= wanted.len()
+        && std::iter::zip(open, wanted).all(|(open, step)| match (open, step) {
+            (Open::Mapping(Some(key)), Step::Key(wanted)) => key == wanted,
+            (Open::Sequence(number), Step::Index(wanted)) => number == wanted,
+            _ => false,
+        })
+}
+
 /// Where the value at a path stands.
 pub(crate) fn span(
     text: &str,
@@ -31,9 +41,9 @@ pub(crate) fn span(
     let name = || path.to_string();
     match &reading.found[..] {
         [] => Err(PlaceError::Missing(name())),
-        [Found::Value(span, anchor)] if *anchor == 0 || !reading.used.contains(anchor) => {
-            Ok(span.clone())
-        }
+        // Of two keys, readers take one or the other.
+        [_] if reading.has_twins => Err(PlaceError::Several(name())),
+        [Found::Value(span, anchors)] if reading.used.is_disjoint(anchors) => Ok(span.clone()),
         [Found::Value(..) | Found::Alias] => Err(PlaceError::Shared(name())),
         [Found::Collection] => Err(PlaceError::NotValue(name())),
         _ => Err(PlaceError::Several(name())),
@@ -42,8 +52,8 @@ pub(crate) fn span(
 
 /// What stands at the path.
 enum Found {
-    /// A value, and the number of its anchor, or 0.
-    Value(Range<usize>, usize),
+    /// A value, and the numbers of its anchor and of those of what it is in.
+    Value(Range<usize>, BTreeSet<usize>),
     Alias,
     Collection,
 }
@@ -52,6 +62,11 @@ enum Found {
 struct Reading<'p> {
     wanted: &'p [Step],
     open: Vec<Open>,
+    /// The anchors of the open collections, 0 for none.
+    anchors: Vec<usize>,
+    /// How often each key of the path was there in this document.
+    times: Vec<usize>,
+    has_twins: bool,
     found: Vec<Found>,
     /// The anchors that aliases stand for.
     used: BTreeSet<usize>,
@@ -63,9 +78,12 @@ impl Reading<'_> {
             Event::Scalar(value, _, anchor, _) => {
                 if let Some(Open::Mapping(key @ None)) = self.open.last_mut() {
                     *key = Some(value.to_string());
+                    self.count();
                     return;
                 }
-                self.note(Found::Value(span, anchor));
+                let anchors = self.anchors.iter().copied().chain([anchor]);
+                let anchors = anchors.filter(|anchor| *anchor > 0).collect();
+                self.note(Found::Value(span, anchors));
                 self.next();
             }
             Event::Alias(anchor) => {
@@ -77,31 +95,40 @@ impl Reading<'_> {
                 self.note(Found::Alias);
                 self.next();
             }
-            Event::MappingStart(..) => {
+            Event::MappingStart(_, anchor, _) => {
                 self.note(Found::Collection);
                 self.open.push(Open::Mapping(None));
+                self.anchors.push(anchor);
             }
-            Event::SequenceStart(..) => {
+            Event::SequenceStart(_, anchor, _) => {
                 self.note(Found::Collection);
                 self.open.push(Open::Sequence(0));
+                self.anchors.push(anchor);
             }
             Event::MappingEnd | Event::SequenceEnd => {
                 self.open.pop();
+                self.anchors.pop();
                 self.next();
             }
+            Event::DocumentStart(..) => self.times = vec![0; self.wanted.len()],
             _ => {}
+        }
+    }
+
+    /// Counts a key that is on the path.
+    fn count(&mut self) {
+        if !leads(&self.open, self.wanted) {
+            return;
+        }
+        if let Some(times) = self.times.get_mut(self.open.len() - 1) {
+            *times += 1;
+            self.has_twins |= *times > 1;
         }
     }
 
     /// Notes what stands here, if this is the place.
     fn note(&mut self, found: Found) {
-        let is_here = self.open.len() == self.wanted.len()
-            && std::iter::zip(&self.open, self.wanted).all(|(open, step)| match (open, step) {
-                (Open::Mapping(Some(key)), Step::Key(wanted)) => key == wanted,
-                (Open::Sequence(number), Step::Index(wanted)) => number == wanted,
-                _ => false,
-            });
-        if is_here {
+        if self.open.len() == self.wanted.len() && leads(&self.open, self.wanted) {
             self.found.push(found);
         }
     }

@@ -146,6 +146,19 @@ fn what_is_not_as_it_should_be_is_refused() {
     for shared in [format!("a: &x {id}\nb: *x\n"), format!("b: &x {id}\na: *x\n")] {
         assert_eq!(refused(&shared, at(Format::Yaml, "a")), Shared("a".into()));
     }
+    for shared in
+        [format!("a: &x {{b: {id}}}\nc: *x\n"), format!("a: &x\n  b: {id}\nc:\n  <<: *x\n  d: 1\n")]
+    {
+        assert_eq!(refused(&shared, at(Format::Yaml, "a.b")), Shared("a.b".into()));
+    }
+    let twins = format!("{{\"a\":{{\"b\":\"{id}\"}},\"a\":{{\"x\":1}}}}");
+    assert_eq!(refused(&twins, at(Format::Json, "a.b")), Several("a.b".into()));
+    let escaped = format!("{{\"a\":\"{id}\\n{id}\"}}");
+    assert_eq!(refused(&escaped, at(Format::Json, "a")), SeveralIds("a".into()));
+    let part = Place::Pattern(Pattern::new("(ami-[0-9a-f]{8})", 1).unwrap());
+    assert_eq!(refused(id, part), GroupWithoutId { line: 1 });
+    let continued = "a = ami-01234567\\\n   89abcdef0\n";
+    assert_eq!(refused(continued, at(Format::Properties, "a")), NoId("a".into()));
     let twice = format!("v \"a\" {{\n x = \"{id}\"\n}}\nv \"a\" {{\n x = \"{id}\"\n}}\n");
     assert_eq!(refused(&twice, at(Format::Hcl, "v.a.x")), Several("v.a.x".into()));
     assert_eq!(refused("a {\n}\n", at(Format::Hcl, "a")), NotValue("a".into()));

@@ -98,8 +98,9 @@ impl Seen {
     fn has_older_instances(&self) -> Result<bool, RollError> {
         let current = self.current()?;
         let number = current.number.to_string();
+        // Those of another launch template are started by an override that has one of its own.
         let is_other = |(template, version): &(String, String)| {
-            *template != current.template || *version != number
+            *template == current.template && *version != number
         };
         Ok(self.group.instances.iter().any(is_other))
     }
@@ -127,9 +128,12 @@ impl Seen {
                 Some(false) => return in_the_way(),
                 None if refresh.desired.is_some() => return in_the_way(),
                 None if is_current => return follow,
-                None if refreshes => return in_the_way(),
+                // It goes on with what the group has by then.
                 None => {}
             }
+        }
+        if let Some(ami) = self.group.image_of_override() {
+            return Err(RollError::ImageOfOverride(ami.to_owned()));
         }
         if is_current {
             let replace = refreshes && self.has_older_instances()?;
@@ -180,11 +184,17 @@ impl Kind for AutoScalingGroup {
     ) -> Result<(), RollError> {
         let seen = Seen::look(request.cloud, &self.name).await?;
         let step = seen.step(&self.name, &request.target.ami, self.refresh.is_some())?;
-        let made = self.moves(&step, &seen, request);
-        let started = self.perform(step, &seen, request).await?;
-        *moves = made;
+        let started = self.perform(step, &seen, request, moves).await?;
         match started {
-            Some(refresh) if request.wait => self.follow(&refresh, &seen, request).await,
+            Some(refresh) if request.wait => {
+                let followed = self.follow(&refresh, &seen, request).await;
+                if matches!(followed, Err(RollError::Refresh { .. })) {
+                    // It was taken back.
+                    moves.clear();
+                }
+                followed?;
+                self.replace_the_rest(request).await
+            }
             Some(_) => {
                 let text = format!(
                     "{}: an instance refresh replaces its instances; `amiable roll {} --wait` follows it",
@@ -250,17 +260,24 @@ impl AutoScalingGroup {
         step: Step,
         seen: &Seen,
         request: &RollRequest<'_>,
+        moves: &mut Vec<Move>,
     ) -> Result<Option<String>, RollError> {
         let (cloud, name, group) = (request.cloud, &self.name, &seen.group);
+        let made = self.moves(&step, seen, request);
         let template = group.template.as_deref().unwrap_or_default();
         match step {
             Step::Nothing => Ok(None),
             Step::Follow(refresh) => Ok(Some(refresh)),
             Step::Back(refresh) => {
                 cloud.roll_refresh_back(name).await?;
+                *moves = made;
                 Ok(Some(refresh))
             }
-            Step::Replace => self.replace(group, None, request).await,
+            Step::Replace => {
+                let started = self.replace(group, None, request).await?;
+                *moves = made;
+                Ok(started)
+            }
             Step::Set(version) => {
                 let number = match version {
                     VersionStep::There(number) => number,
@@ -271,9 +288,15 @@ impl AutoScalingGroup {
                 match (group.version.as_str(), &self.refresh) {
                     ("$Latest", _) => {}
                     ("$Default", _) => cloud.make_default(template, number).await?,
-                    (_, Some(_)) => return self.replace(group, Some(number), request).await,
+                    (_, Some(_)) => {
+                        let started = self.replace(group, Some(number), request).await?;
+                        *moves = made;
+                        return Ok(started);
+                    }
                     (_, None) => cloud.set_group_version(name, group, number).await?,
                 }
+                // Also where the instances cannot be replaced.
+                *moves = made;
                 self.replace(group, None, request).await
             }
         }
@@ -303,6 +326,19 @@ impl AutoScalingGroup {
             }),
             // It has ended meanwhile.
             None => Ok(None),
+        }
+    }
+
+    /// Replaces what a refresh has left that had begun before the group had its version.
+    async fn replace_the_rest(&self, request: &RollRequest<'_>) -> Result<(), RollError> {
+        let seen = Seen::look(request.cloud, &self.name).await?;
+        let step = seen.step(&self.name, &request.target.ami, self.refresh.is_some())?;
+        if step != Step::Replace {
+            return Ok(());
+        }
+        match self.replace(&seen.group, None, request).await? {
+            Some(refresh) => self.follow(&refresh, &seen, request).await,
+            None => Ok(()),
         }
     }
 
@@ -441,10 +477,11 @@ mod tests {
         let back = || refresh("RollbackInProgress", Some("2"));
         assert_eq!(step("1", back(), "ami-1").unwrap(), Step::Follow("r".into()));
         assert!(step("1", back(), "ami-2").is_err());
-        // One without a configuration of its own leads to what the group has.
+        // One without a configuration of its own leads to what the group has by then.
         let own = || refresh("InProgress", None);
         assert_eq!(step("1", own(), "ami-1").unwrap(), Step::Follow("r".into()));
-        assert!(step("1", own(), "ami-2").is_err());
+        let set = Step::Set(VersionStep::There(2));
+        assert_eq!(step("$Default", own(), "ami-2").unwrap(), set);
         assert!(step("1", refresh("InProgress", Some("9")), "ami-1").is_err());
     }
 }

@@ -150,11 +150,14 @@ pub struct Naming {
     /// It is a resource of EC2's, which is asked for with all others of its kind.
     #[serde(skip)]
     pub in_ec2: bool,
+    /// It stands beside the consumer's own place, and is not what the consumer is about.
+    #[serde(skip)]
+    pub is_neighbour: bool,
 }
 
 impl Naming {
     pub(super) fn new(place: String, short: String, ami: AmiId) -> Naming {
-        Naming { place, short, ami, is_all: false, in_ec2: false }
+        Naming { place, short, ami, is_all: false, in_ec2: false, is_neighbour: false }
     }
 
     pub(super) fn of_all(place: String, short: String, ami: AmiId) -> Naming {

@@ -31,11 +31,23 @@ pub enum RollError {
     /// Its repository could not be cloned or pushed to.
     #[error(transparent)]
     Repository(#[from] SourceError),
+    /// The file is not in the repository.
+    #[error(
+        "{file}: there is no such file on branch {branch}, or a link leads out of the repository"
+    )]
+    NotInRepository {
+        /// The file, and the repository.
+        file: String,
+        /// The branch.
+        branch: String,
+    },
     /// Others were quicker each time.
-    #[error("others have pushed first, {tries} times in a row")]
+    #[error("others have pushed first, {tries} times in a row: {last}")]
     Contended {
         /// How often it was tried.
         tries: u32,
+        /// What git said of the last time.
+        last: String,
     },
     /// Its file has characters of another encoding.
     #[error("{}: its encoding could not be determined", .0.display())]
@@ -152,7 +164,7 @@ pub enum RollError {
         text: String,
     },
     /// There is no such launch template, or it has no default version.
-    #[error("there is no such launch template")]
+    #[error("there is no such launch template, or no such version of it")]
     NoLaunchTemplate,
     /// There is no such stack.
     #[error("there is no such stack")]
@@ -181,6 +193,9 @@ pub enum RollError {
     /// There is no such group.
     #[error("there is no such auto scaling group")]
     NoGroup,
+    /// A mixed instances policy names an AMI by itself.
+    #[error("an override of its mixed instances policy names {0} itself")]
+    ImageOfOverride(String),
     /// A launch configuration cannot be changed, and AWS gives them to no new account.
     #[error("it starts instances from a launch configuration, not from a launch template")]
     LaunchConfiguration,
@@ -252,7 +267,7 @@ fn in_file(error: &ami_in_file::PlaceError) -> Option<String> {
         PlaceError::SeveralIds(_) | PlaceError::Shared(_) | PlaceError::Several(_) => {
             "name the place by `pattern` or by `between` instead".into()
         }
-        PlaceError::Count { .. } => "if that is right, set `count`".into(),
+        PlaceError::Count { found: 1.., .. } => "if that is intended, set `count`".into(),
         _ => return None,
     })
 }
@@ -304,8 +319,11 @@ impl RollError {
             ),
             RollError::Refresh { now, .. } => format!(
                 "new instances start from {now}; `aws autoscaling describe-scaling-activities` shows more. \
-                 To try again, run `amiable roll`"
+                 `amiable roll` tries again, and `amiable rollback` goes back to the AMI of before"
             ),
+            RollError::ImageOfOverride(_) => {
+                "remove ImageId from the override: the launch template has the AMI".into()
+            }
             RollError::ChangedUnderneath(_) => "run the same command to check it again".into(),
             RollError::Server(error) | RollError::Asking(error) => return error.hint(),
             RollError::Cloud(error) => return error.hint(),

@@ -23,10 +23,36 @@ struct Edit {
     before: BTreeSet<String>,
 }
 
+/// A file's characters, and how they are its bytes.
+enum Characters {
+    Text(Text),
+    /// Each character stands for one byte.
+    Bytes(String),
+}
+
+impl Characters {
+    fn as_str(&self) -> &str {
+        match self {
+            Characters::Text(text) => text.characters(),
+            Characters::Bytes(text) => text,
+        }
+    }
+
+    fn encode(&self, characters: &str) -> Option<Vec<u8>> {
+        match self {
+            Characters::Text(text) => text.encode(characters),
+            Characters::Bytes(_) => characters.chars().map(|it| u8::try_from(it).ok()).collect(),
+        }
+    }
+}
+
 impl IdInFile {
-    fn decode(&self, bytes: &[u8]) -> Result<Text, RollError> {
-        let unreadable = |_| RollError::Encoding(self.file.clone());
-        Text::decode(bytes).map_err(unreadable)
+    fn decode(&self, bytes: &[u8]) -> Characters {
+        match Text::decode(bytes) {
+            Ok(text) => Characters::Text(text),
+            // Of whatever other encoding it is: ids are ASCII in nearly all.
+            Err(_) => Characters::Bytes(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        }
     }
 
     fn place(&self, region: &str) -> Result<Place, RollError> {
@@ -36,16 +62,16 @@ impl IdInFile {
 
     /// The ids at the place.
     fn ids(&self, bytes: &[u8], region: &str) -> Result<BTreeSet<String>, RollError> {
-        let text = self.decode(bytes)?;
-        let text = text.characters();
+        let text = self.decode(bytes);
+        let text = text.as_str();
         let spans = find(text, &self.place(region)?)?;
         Ok(spans.into_iter().map(|span| text[span].to_owned()).collect())
     }
 
     /// The file with another id. Pure.
     fn edit(&self, bytes: &[u8], region: &str, ami: &str) -> Result<Edit, RollError> {
-        let text = self.decode(bytes)?;
-        let characters = text.characters();
+        let text = self.decode(bytes);
+        let characters = text.as_str();
         let place = self.place(region)?;
         let spans = find(characters, &place)?;
         let before = spans.iter().map(|span| characters[span.clone()].to_owned()).collect();
@@ -116,7 +142,7 @@ impl Kind for IdInFile {
     fn examine(&self, _: Option<&JenkinsServer>) -> Result<(), RollError> {
         let bytes = read(&self.file)?;
         match self.place.has_region() {
-            true => self.decode(&bytes).map(drop),
+            true => Ok(()),
             false => self.ids(&bytes, "").map(drop),
         }
     }
@@ -126,11 +152,11 @@ impl Kind for IdInFile {
         if !holders.is_new(&self.file) {
             return;
         }
-        let text = match read(&self.file).and_then(|bytes| self.decode(&bytes)) {
-            Ok(text) => text,
+        let text = match read(&self.file) {
+            Ok(bytes) => self.decode(&bytes),
             Err(error) => return holders.add_unknown(self.shown.clone(), chain(&error)),
         };
-        for id in all_ids(text.characters()) {
+        for id in all_ids(text.as_str()) {
             holders.add(Naming::new(self.shown.clone(), self.shown.clone(), AmiId::answered(id)));
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rand::RngExt;
@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::RollError;
 use super::files::Files;
+use super::holders::Holders;
 use super::kind::{Kind, Reading, kind};
 use super::server::JenkinsServer;
 use super::written_place::WrittenPlace;
@@ -23,15 +24,27 @@ use crate::source::{Pushed, WorkingCopy, without_secrets};
 
 /// How often is begun again when others are quicker.
 const TRIES: u32 = 10;
+/// How long others on this machine are waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl GitFile {
     async fn clone_it(&self) -> Result<WorkingCopy, RollError> {
         Ok(WorkingCopy::clone(&self.repository, self.branch.as_deref()).await?)
     }
 
-    /// The consumer as it is in a working copy.
-    fn inside(&self, copy: &WorkingCopy) -> Consumer {
-        self.inner.in_folder(copy.folder())
+    /// The consumer as it is in a working copy. A link must lead to a file in there.
+    fn inside(&self, copy: &WorkingCopy) -> Result<Consumer, RollError> {
+        let inside = self.inner.in_folder(copy.folder());
+        let missing = || {
+            let (file, branch) = (self.label(), copy.branch.clone());
+            RollError::NotInRepository { file, branch }
+        };
+        let folder = copy.folder().canonicalize().map_err(|_| missing())?;
+        let real = inside.file().and_then(|file| file.canonicalize().ok()).ok_or_else(missing)?;
+        if !real.starts_with(&folder) || !real.is_file() {
+            return Err(missing());
+        }
+        Ok(self.inner.with_file(real))
     }
 
     /// The branch for review, if there is to be one.
@@ -50,20 +63,24 @@ impl GitFile {
         files: &mut Files,
     ) -> Result<(WorkingCopy, Vec<Move>), RollError> {
         let copy = self.clone_it().await?;
-        let inside = self.inside(&copy);
+        let inside = self.inside(&copy)?;
         // Whether the branch has it already decides; then what waits for it.
-        let moves = kind(&inside).plan(request, &mut Files::default()).await?;
-        if moves.is_empty() {
-            return Ok((copy, moves));
+        let mut moves = kind(&inside).plan(request, &mut Files::default()).await?;
+        if let Some(review) = self.review(request)
+            && copy.has_more(&review).await?
+        {
+            if moves.is_empty() {
+                let text = format!("{}: branch {review} proposes another AMI", self.label());
+                request.observer.event(Event::Warning(text));
+                return Ok((copy, moves));
+            }
+            copy.switch(&review).await?;
+            moves = kind(&inside).plan(request, &mut Files::default()).await?;
+            if moves.is_empty() {
+                let text = format!("{}: branch {review} waits for review", self.label());
+                request.observer.event(Event::Note(text));
+            }
         }
-        let waits = match self.review(request) {
-            Some(review) => copy.switch(&review).await?,
-            None => false,
-        };
-        let moves = match waits {
-            true => kind(&inside).plan(request, &mut Files::default()).await?,
-            false => moves,
-        };
         if !moves.is_empty() {
             kind(&inside).plan(request, files).await?;
             if let Some(file) = inside.file() {
@@ -73,40 +90,69 @@ impl GitFile {
         Ok((copy, moves))
     }
 
-    /// One attempt; `None` where somebody else was quicker.
-    async fn attempt(&self, request: &RollRequest<'_>) -> Result<Option<Vec<Move>>, RollError> {
+    /// One attempt.
+    async fn attempt(&self, request: &RollRequest<'_>) -> Result<Attempt, RollError> {
         let (copy, planned) = self.look(request, &mut Files::default()).await?;
         if planned.is_empty() {
-            return Ok(Some(planned));
+            return Ok(Attempt::Done(planned));
         }
-        let inside = self.inside(&copy);
+        let inside = self.inside(&copy)?;
         let mut moves = Vec::new();
         kind(&inside).roll(request, &mut Files::default(), &mut moves).await?;
-        let file = self.inner.file().unwrap_or(Path::new("."));
+        let file = inside.file().unwrap_or(Path::new("."));
         let review = self.review(request);
         let branch = review.as_deref().unwrap_or(&copy.branch);
         let message = message(request, &planned);
         match copy.push(file, branch, &message, self.author.as_deref()).await? {
-            Pushed::Outdated => Ok(None),
+            Pushed::Outdated(why) => Ok(Attempt::Outdated(why)),
             Pushed::Done => {
                 if review.is_some() {
                     let text = format!("{}: branch {branch} waits for review", self.label());
                     request.observer.event(Event::Note(text));
                 }
-                Ok(Some(planned))
+                Ok(Attempt::Done(planned))
             }
         }
     }
 
-    /// Others on this machine wait in the meantime, where there is a folder to wait in.
-    fn lock(&self, request: &RollRequest<'_>) -> Option<File> {
+    /// Tries until nobody else is quicker.
+    async fn push(&self, request: &RollRequest<'_>) -> Result<Vec<Move>, RollError> {
+        let _alone = self.lock(request).await;
+        let mut last = String::new();
+        for attempt in 1..=TRIES {
+            match self.attempt(request).await? {
+                Attempt::Done(moves) => return Ok(moves),
+                Attempt::Outdated(why) => last = why,
+            }
+            let pause = rand::rng().random_range(0..500 * u64::from(attempt));
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        Err(RollError::Contended { tries: TRIES, last })
+    }
+
+    /// Others on this machine wait in the meantime, where there is a folder to wait in. One that takes long
+    /// is not waited for: git itself keeps the two apart.
+    async fn lock(&self, request: &RollRequest<'_>) -> Option<File> {
         let folder = request.written?;
         std::fs::create_dir_all(folder).ok()?;
         let path = folder.join(format!("git-{}.lock", digest(&self.repository)));
         let lock = File::options().create(true).append(true).open(path).ok()?;
-        flock(&lock, FlockOperation::LockExclusive).ok()?;
+        let end = Instant::now() + LONGEST_WAIT;
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if Instant::now() > end {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         Some(lock)
     }
+}
+
+/// What became of an attempt.
+enum Attempt {
+    Done(Vec<Move>),
+    /// Somebody else was quicker, in git's words.
+    Outdated(String),
 }
 
 /// What a commit says.
@@ -136,10 +182,15 @@ impl Kind for GitFile {
     async fn read(&self, reading: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
         let copy = self.clone_it().await?;
         let reading = Reading { jenkins: None, ..*reading };
-        let namings = kind(&self.inside(&copy)).read(&reading).await?;
+        let inside = self.inside(&copy)?;
+        let namings = kind(&inside).read(&reading).await?.unwrap_or_default();
+        // Others may start from what else is in the file.
+        let mut beside = Holders::default();
+        kind(&inside).neighbours(&[], &mut beside);
+        let beside = beside.namings.into_iter().map(|it| Naming { is_neighbour: true, ..it });
         let url = without_secrets(&self.repository);
         let of = |it: Naming| Naming { place: format!("{} of {url}", it.place), ..it };
-        Ok(namings.map(|all| all.into_iter().map(of).collect()))
+        Ok(Some(namings.into_iter().chain(beside).map(of).collect()))
     }
 
     async fn plan(
@@ -156,19 +207,11 @@ impl Kind for GitFile {
         _: &mut Files,
         moves: &mut Vec<Move>,
     ) -> Result<(), RollError> {
-        let _alone = self.lock(request);
-        for attempt in 1..=TRIES {
-            if let Some(made) = self.attempt(request).await? {
-                *moves = made;
-                return Ok(());
-            }
-            let pause = rand::rng().random_range(0..500 * u64::from(attempt));
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(pause)) => {}
-                () = request.cancel.cancelled() => return Err(RollError::Cancelled),
-            }
+        tokio::select! {
+            done = self.push(request) => *moves = done?,
+            () = request.cancel.cancelled() => return Err(RollError::Cancelled),
         }
-        Err(RollError::Contended { tries: TRIES })
+        Ok(())
     }
 
     fn places(&self, template: &str, region: Option<&str>) -> Vec<WrittenPlace> {

@@ -63,6 +63,7 @@ impl Kind for LaunchTemplate {
             ami: AmiId::answered(version.image),
             is_all: true,
             in_ec2: true,
+            is_neighbour: false,
         };
         Ok(Some(default.map(naming).into_iter().collect()))
     }

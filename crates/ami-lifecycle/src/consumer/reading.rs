@@ -35,6 +35,9 @@ pub struct ConsumerState {
     pub consumer: String,
     /// What was seen.
     pub sight: Sight,
+    /// What stands beside that.
+    #[serde(skip)]
+    pub neighbours: Vec<Naming>,
 }
 
 /// The consumers of all templates.
@@ -68,15 +71,20 @@ impl Consumers<'_> {
                         chain(&error)
                     }),
                 };
+                let mut neighbours = Vec::new();
                 let sight = match read {
-                    Ok(Some(namings)) => Sight::Names(namings),
+                    Ok(Some(namings)) => {
+                        let (beside, own) = namings.into_iter().partition(|it| it.is_neighbour);
+                        neighbours = beside;
+                        Sight::Names(own)
+                    }
                     Ok(None) => Sight::Silent,
                     Err(error) => Sight::Unreadable(error),
                 };
                 let place = region.map(|region| format!("{region}: ")).unwrap_or_default();
                 let consumer = format!("{place}{}", consumer.label());
                 let template = template.name.clone();
-                states.push(ConsumerState { template, consumer, sight });
+                states.push(ConsumerState { template, consumer, sight, neighbours });
             }
         }
         states
@@ -117,6 +125,7 @@ impl Consumers<'_> {
         let tags: Vec<(&str, &str)> = kinds.iter().filter_map(|it| it.tag()).collect();
         kinds.iter().for_each(|it| it.neighbours(&tags, &mut holders));
         for state in states {
+            state.neighbours.iter().for_each(|it| holders.add(it.clone()));
             match &state.sight {
                 Sight::Names(namings) => namings.iter().for_each(|it| holders.add(it.clone())),
                 Sight::Silent => {}

@@ -120,6 +120,12 @@ impl GroupToRoll {
         !self.version.starts_with('$')
     }
 
+    /// The AMI that an override of its policy names by itself.
+    pub(crate) fn image_of_override(&self) -> Option<&str> {
+        let template = self.policy.as_ref()?.launch_template.as_ref()?;
+        template.overrides().iter().find_map(|it| it.image_id())
+    }
+
     /// The same with another version.
     fn with(
         &self,
@@ -132,6 +138,11 @@ impl GroupToRoll {
         let Some(mut policy) = self.policy.clone() else { return (Some(specification), None) };
         if let Some(template) = &mut policy.launch_template {
             template.launch_template_specification = Some(specification);
+            // Auto Scaling tells id and name, and takes one of the two.
+            let overrides = template.overrides.iter_mut().flatten();
+            for own in overrides.filter_map(|it| it.launch_template_specification.as_mut()) {
+                own.launch_template_name.take_if(|_| own.launch_template_id.is_some());
+            }
         }
         (None, Some(policy))
     }

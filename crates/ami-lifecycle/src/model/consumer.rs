@@ -68,14 +68,20 @@ impl Consumer {
         }
     }
 
+    /// The same, with another file.
+    pub(crate) fn with_file(&self, file: PathBuf) -> Consumer {
+        match self.clone() {
+            Consumer::Jenkins(it) => Consumer::Jenkins(JenkinsAgents { file, ..it }),
+            Consumer::File(it) => Consumer::File(IdInFile { file, ..it }),
+            other => other,
+        }
+    }
+
     /// The same, with its file in another folder.
     pub(crate) fn in_folder(&self, folder: &Path) -> Consumer {
-        match self.clone() {
-            Consumer::Jenkins(it) => {
-                Consumer::Jenkins(JenkinsAgents { file: folder.join(&it.file), ..it })
-            }
-            Consumer::File(it) => Consumer::File(IdInFile { file: folder.join(&it.file), ..it }),
-            other => other,
+        match self.file() {
+            Some(file) => self.with_file(folder.join(file)),
+            None => self.clone(),
         }
     }
 }
@@ -264,6 +270,10 @@ impl FilePlace {
         let filled = |text: &String| text.replace("{region}", region);
         match self {
             FilePlace::At { format, paths } => {
+                if *format == Format::Properties {
+                    let keys = paths.iter().map(|text| ami_in_file::Path::key(&filled(text)));
+                    return Ok(Place::At(*format, keys.collect()));
+                }
                 let paths = paths.iter().map(|text| {
                     ami_in_file::Path::parse(&filled(text))
                         .ok_or_else(|| format!("`{text}` is not a path"))

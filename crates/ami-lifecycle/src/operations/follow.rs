@@ -142,7 +142,7 @@ impl FollowRequest<'_> {
         }
         let observer = |event: Event| match event {
             Event::Output(_, line) => told(Followed::Output(region, line.text())),
-            Event::Note(text) => told(Followed::Output(region, text)),
+            Event::Note(text) | Event::Warning(text) => told(Followed::Output(region, text)),
             _ => {}
         };
         let request = RollRequest {

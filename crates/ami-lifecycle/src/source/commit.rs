@@ -1,12 +1,16 @@
 //! A change of one file in a git repository: a shallow clone, a commit, and a push that is never forced.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::client::{CHECK_OUT, LOOK, run};
+use super::client::{LOOK, run};
 use super::error::SourceError;
 use super::operator;
 use crate::model::secrets::without_secrets;
 use crate::model::template::VcsKind;
+
+/// Where another branch is kept.
+const OTHER: &str = "refs/amiable/other";
 
 /// Who commits where nobody is named, and git knows nobody.
 const NOBODY: &str = "amiable <amiable@localhost>";
@@ -21,29 +25,31 @@ pub(crate) struct WorkingCopy {
 }
 
 /// What became of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pushed {
     Done,
-    /// Somebody else was quicker.
-    Outdated,
+    /// Somebody else was quicker, in git's words.
+    Outdated(String),
 }
+
+/// How long a clone may take: it is of one branch.
+const CLONE: Duration = Duration::from_secs(600);
 
 impl WorkingCopy {
     /// Clones a branch; the repository's own default where none is named.
     pub(crate) async fn clone(url: &str, branch: Option<&str>) -> Result<WorkingCopy, SourceError> {
-        let folder = tempfile::Builder::new().prefix("amiable-").tempdir().map_err(|source| {
-            SourceError::Io { doing: "create a temporary folder".into(), source }
-        })?;
+        let folder = super::temporary_folder()?;
         let copy = WorkingCopy { folder, url: url.to_owned(), branch: String::new() };
         let dir = copy.folder().to_string_lossy().into_owned();
-        let mut clone = vec!["git", "clone", "--quiet", "--template=", "--depth=1", "--no-tags"];
+        // With its history: whether another branch has more is known by that.
+        let mut clone = vec!["git", "clone", "--quiet", "--template=", "--no-tags"];
         clone.extend(["--single-branch", "--origin", "origin"]);
         let named = branch.map(|branch| format!("--branch={branch}"));
         clone.extend(named.as_deref());
         clone.extend(["--", url, &dir]);
         let at = branch.map(|branch| format!(", branch {branch}")).unwrap_or_default();
         let doing = format!("clone {}{at}", without_secrets(url));
-        copy.run(&clone, &doing, CHECK_OUT).await?;
+        copy.run(&clone, &doing, CLONE).await?;
         let branch = match branch {
             Some(branch) => branch.to_owned(),
             None => copy.git(&["symbolic-ref", "--short", "HEAD"], "name the branch").await?,
@@ -56,8 +62,8 @@ impl WorkingCopy {
         self.folder.path()
     }
 
-    /// Goes on from another branch, where that is there. Returns whether it is.
-    pub(crate) async fn switch(&self, branch: &str) -> Result<bool, SourceError> {
+    /// Whether another branch is there and has commits that this one has not.
+    pub(crate) async fn has_more(&self, branch: &str) -> Result<bool, SourceError> {
         let reference = format!("refs/heads/{branch}");
         let doing = format!("look at {}", without_secrets(&self.url));
         let listed = self.git(&["ls-remote", "origin", &reference], &doing).await?;
@@ -65,9 +71,16 @@ impl WorkingCopy {
             return Ok(false);
         }
         let doing = format!("fetch {branch} of {}", without_secrets(&self.url));
-        self.git(&["fetch", "--quiet", "--depth=1", "origin", &reference], &doing).await?;
-        self.git(&["checkout", "--quiet", "--detach", "FETCH_HEAD"], "check it out").await?;
-        Ok(true)
+        let kept = format!("+{reference}:{OTHER}");
+        self.git(&["fetch", "--quiet", "origin", &kept], &doing).await?;
+        let more = self.git(&["rev-list", "--count", &format!("HEAD..{OTHER}")], "compare").await?;
+        Ok(more != "0")
+    }
+
+    /// Goes on from another branch, which [`has_more`](Self::has_more).
+    pub(crate) async fn switch(&self, branch: &str) -> Result<(), SourceError> {
+        let doing = format!("check {branch} out");
+        self.git(&["checkout", "--quiet", "--detach", OTHER], &doing).await.map(drop)
     }
 
     /// Commits a file and pushes the commit to a branch.
@@ -78,7 +91,9 @@ impl WorkingCopy {
         message: &str,
         author: Option<&str>,
     ) -> Result<Pushed, SourceError> {
-        let file = file.to_string_lossy();
+        let folder = self.folder().canonicalize();
+        let folder = folder.unwrap_or_else(|_| self.folder().to_owned());
+        let file = file.strip_prefix(&folder).unwrap_or(file).to_string_lossy();
         self.git(&["add", "--", &file], "add the file").await?;
         let author = match author {
             Some(author) => author.to_owned(),
@@ -95,7 +110,7 @@ impl WorkingCopy {
         match self.git(&["push", "--quiet", "origin", &to], &doing).await {
             Ok(_) => Ok(Pushed::Done),
             Err(SourceError::Client { message, .. }) if is_outdated(&message) => {
-                Ok(Pushed::Outdated)
+                Ok(Pushed::Outdated(message))
             }
             Err(error) => Err(error),
         }
@@ -110,7 +125,7 @@ impl WorkingCopy {
         &self,
         command: &[&str],
         doing: &str,
-        limit: std::time::Duration,
+        limit: Duration,
     ) -> Result<String, SourceError> {
         let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
         run(VcsKind::Git, &self.url, &command, doing, limit).await
@@ -120,7 +135,8 @@ impl WorkingCopy {
 /// Whether a push was refused because the branch has moved on (git-push(1)).
 fn is_outdated(message: &str) -> bool {
     let words = ["(fetch first)", "(non-fast-forward)", "cannot lock ref", "incorrect old value"];
-    words.iter().any(|word| message.contains(word))
+    // A branch cannot be where another one's folder is: that does not pass.
+    words.iter().any(|word| message.contains(word)) && !message.contains("cannot create")
 }
 
 #[cfg(test)]
@@ -157,17 +173,23 @@ mod tests {
             copy.push(Path::new("f"), branch, "a\n\nb", Some("CI <ci@example.org>")).await.unwrap()
         };
         assert_eq!(change(&first, "two\n", "main").await, Pushed::Done);
-        assert_eq!(change(&second, "three\n", "main").await, Pushed::Outdated);
+        let slower = change(&second, "three\n", "main").await;
+        assert!(matches!(slower, Pushed::Outdated(_)), "{slower:?}");
         let log = git(&dir.path().join("r"), "git log --format='%an %ae %s' main");
         assert_eq!(log, "CI ci@example.org a\na a@b one");
         assert_eq!(git(&dir.path().join("r"), "git show main:f"), "two");
         // A branch that is not there yet is made; one that is is gone on with.
         let third = WorkingCopy::clone(&url, None).await.unwrap();
-        assert!(!third.switch("review/x").await.unwrap());
+        assert!(!third.has_more("review/x").await.unwrap());
         assert_eq!(change(&third, "four\n", "review/x").await, Pushed::Done);
         let fourth = WorkingCopy::clone(&url, None).await.unwrap();
-        assert!(fourth.switch("review/x").await.unwrap());
+        assert!(!fourth.has_more("main").await.unwrap());
+        assert!(fourth.has_more("review/x").await.unwrap());
+        fourth.switch("review/x").await.unwrap();
         assert_eq!(std::fs::read_to_string(fourth.folder().join("f")).unwrap(), "four\n");
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(fourth.folder()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "nobody else reads what is in a repository");
         let missing = WorkingCopy::clone(&url, Some("none")).await.unwrap_err().to_string();
         assert!(missing.contains("branch none"), "{missing}");
     }

@@ -10,6 +10,7 @@ mod revision;
 mod script;
 mod vcs;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use crate::model::secrets::{redact, without_secrets};
@@ -41,15 +42,21 @@ pub(crate) struct Checkout {
     pub(crate) notes: Vec<String>,
 }
 
+/// A folder that nobody else on this machine may look into: repositories may be private.
+fn temporary_folder() -> Result<tempfile::TempDir, SourceError> {
+    let folder = tempfile::Builder::new()
+        .prefix("amiable-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir();
+    folder.map_err(|source| SourceError::Io { doing: "create a temporary folder".into(), source })
+}
+
 /// Checks a source out here, which must have the scripts.
 pub(crate) async fn check_out(
     source: &Source,
     scripts: &[&String],
 ) -> Result<Checkout, SourceError> {
-    let temporary = tempfile::Builder::new()
-        .prefix("amiable-")
-        .tempdir()
-        .map_err(|source| SourceError::Io { doing: "create a temporary folder".into(), source })?;
+    let temporary = temporary_folder()?;
     let root = temporary.path().join("checkout");
     let (revision, modes, mut notes) = match &source.repository {
         Repository::Path(path) => {

@@ -29,7 +29,13 @@ const FIXED: [(&str, &str); 3] = [
 
 /// Variables of the caller's, as of a hook that runs amiable, by which git takes another repository or
 /// leaves something out (git(1), githooks(5)).
-const DROPPED: [&str; 13] = [
+const DROPPED: [&str; 19] = [
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE",
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -63,19 +69,15 @@ pub(super) async fn shield(client: &mut Command) {
     }
 }
 
-/// Who the operator is to git: `NAME <MAIL>`, where both are set.
+/// Who the operator is to git, by variables or configuration: `NAME <MAIL>` (git-var(1)).
 pub(super) async fn identity() -> Option<String> {
-    let [name, mail] = [get("user.name").await?, get("user.email").await?];
-    Some(format!("{name} <{mail}>"))
-}
-
-async fn get(key: &str) -> Option<String> {
     let mut command = Command::new("git");
-    command.args(["config", "--get", key]).current_dir("/").stdin(Stdio::null());
+    command.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/").stdin(Stdio::null());
     let output =
         tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (!text.is_empty()).then_some(text)
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (identity, _) = text.split_once('>').filter(|_| output.status.success())?;
+    Some(format!("{identity}>"))
 }
 
 /// The settings for git. Where its configuration could not be read, it says so itself when it is asked.

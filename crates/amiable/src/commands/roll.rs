@@ -342,6 +342,9 @@ impl Observer for CommandOutput<'_> {
                 self.console.message(&format!("{} | {}", self.template, line.text()));
             }
             Event::Note(text) => self.console.message(&format!("{}: {text}", self.template)),
+            Event::Warning(text) => {
+                self.console.complain(&format!("warning: {}: {text}", self.template));
+            }
             _ => {}
         }
     }

@@ -27,7 +27,9 @@ pub(super) fn read_git(
         let hint = "such as repository = \"git@github.com:example/infra.git\"";
         section.missing("repository", Some(hint.into()));
     }
-    let (repository, branch, review) = (text("repository"), text("branch"), text("review"));
+    let repository = text("repository").map(|text| from_folder(text, folder));
+    let branch = branch_name(&section, "branch", mistakes);
+    let review = branch_name(&section, "review", mistakes);
     let author = section.string("author").map(|text| {
         let is_whole = text.value.split_once(" <").is_some_and(|(_, mail)| mail.ends_with('>'));
         if !is_whole {
@@ -39,6 +41,36 @@ pub(super) fn read_git(
     section.refuse_others();
     let inner = Box::new(in_repository(inner, folder, consumer, mistakes)?);
     Some(GitFile { repository: repository?, branch, review, author, inner })
+}
+
+/// A path is one from the configuration's folder; an URL, or `host:path`, stays as it is.
+fn from_folder(repository: String, folder: &Path) -> String {
+    match repository.contains(':') {
+        true => repository,
+        false => folder.join(repository).to_string_lossy().into_owned(),
+    }
+}
+
+/// What a name of a branch may have in braces.
+const PLACEHOLDERS: [&str; 3] = ["{template}", "{generation}", "{ami}"];
+
+/// A name that git takes for a branch (git-check-ref-format(1)).
+fn branch_name(section: &Section<'_>, key: &'static str, mistakes: &Mistakes) -> Option<String> {
+    let text = section.string(key)?;
+    let filled = PLACEHOLDERS.iter().fold(text.value.to_owned(), |it, word| it.replace(word, "x"));
+    let has = |parts: &[&str]| parts.iter().any(|it| filled.contains(it));
+    let is_bad = filled.is_empty()
+        || filled.starts_with(['-', '/', '.'])
+        || filled.ends_with(['/', '.'])
+        || filled.ends_with(".lock")
+        || has(&["..", "//", "@{", "~", "^", ":", "?", "*", "[", "\\", " ", "{", "}", "/."]);
+    if is_bad {
+        let message = format!("`{}` cannot be the name of a branch", text.value);
+        let hint = "in `review`, {template}, {generation} and {ami} stand for what they say";
+        mistakes.add(text.span, message, Some(hint.into()));
+        return None;
+    }
+    Some(text.value.to_owned())
 }
 
 /// The consumer with its file's path in the repository.

@@ -1076,7 +1076,7 @@ pub(crate) static GIT: Table = Table {
             Text,
             Required,
             "\"git@github.com:example/infra.git\"",
-            "Its URL or path.",
+            "Its URL, or its path from the configuration's folder.",
         )
         .since("0.2"),
         key("branch", Text, Means("the repository's default"), "\"main\"", "The branch that is in use.")
@@ -1127,7 +1127,7 @@ pub(crate) static REFRESH: Table = Table {
             Number(200),
             Means("100"),
             "110",
-            "How many instances there may be meanwhile, in percent of the desired capacity. Above 100, a new instance is there before an old one goes.",
+            "How many instances there may be meanwhile, in percent of the desired capacity; together with `min_healthy`. Above 100, a new instance is there before an old one goes.",
         )
         .since("0.2"),
         key(
@@ -1143,7 +1143,7 @@ pub(crate) static REFRESH: Table = Table {
             Array(&Number(100)),
             Means("none"),
             "[20, 100]",
-            "After how much of the instances the refresh waits, in percent, in ascending order.",
+            "After how much of the instances the refresh waits, in percent, in ascending order; the last one is 100.",
         )
         .since("0.2"),
         key(

@@ -51,6 +51,10 @@ pub(super) fn read_refresh(consumer: &Section<'_>, mistakes: &Mistakes) -> Optio
         let message = "`max_healthy` is from 100 to 200";
         mistakes.add(value.span(), message, None);
     }
+    if options.max_healthy.is_some() && options.min_healthy.is_none() {
+        let message = "`max_healthy` needs `min_healthy`";
+        mistakes.add(value.span(), message, None);
+    }
     let (least, most) = (options.min_healthy.unwrap_or(90), options.max_healthy.unwrap_or(100));
     if most.saturating_sub(least) > 100 {
         let message = "`max_healthy` is at most 100 more than `min_healthy`";
@@ -69,12 +73,13 @@ fn checkpoints(section: &Section<'_>, mistakes: &Mistakes) -> Vec<u8> {
     };
     let percents = value.get_ref().as_array().and_then(read);
     let is_well = |all: &Vec<u8>| {
-        all.windows(2).all(|pair| pair[0] < pair[1]) && all.iter().all(|it| (1..=100).contains(it))
+        let ascend = all.windows(2).all(|pair| pair[0] < pair[1]);
+        ascend && all.first().is_some_and(|it| *it > 0) && all.last() == Some(&100)
     };
     match percents.filter(is_well) {
         Some(percents) => percents,
         None => {
-            let message = "`checkpoints` are percentages from 1 to 100, in ascending order";
+            let message = "`checkpoints` are percentages in ascending order, up to 100";
             mistakes.add(value.span(), message, Some("such as [20, 100]".into()));
             Vec::new()
         }

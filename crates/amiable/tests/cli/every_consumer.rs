@@ -69,7 +69,7 @@ fn all_follow_there_back_and_there_again() {
     aws(
         &farm,
         "us-east-1",
-        "autoscaling create-auto-scaling-group --auto-scaling-group-name farm --min-size 0 --max-size 2 \
+        "autoscaling create-auto-scaling-group --auto-scaling-group-name farm --availability-zones us-east-1a --min-size 0 --max-size 2 \
          --desired-capacity 1 --launch-template LaunchTemplateName=scaled,Version=1",
     );
     let consumers = [

@@ -205,3 +205,13 @@ fn twenty_rolls_of_one_file_lose_nothing() {
     }
     assert_eq!(read(&farm, "amis.yml"), content.replace(OLD, &base));
 }
+
+/// Of whatever encoding the rest of a file is.
+#[test]
+fn a_file_of_another_encoding_keeps_its_bytes() {
+    let farm = farm_of(&[("a.properties", "at = \"ami@linux\"", "")]);
+    let content = |id: &str| [b"name = caf\xe9\nami@linux = ", id.as_bytes(), b"\n"].concat();
+    std::fs::write(farm.path("a.properties"), content(OLD)).unwrap();
+    let ami = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    assert_eq!(std::fs::read(farm.path("a.properties")).unwrap(), content(&ami));
+}

@@ -114,6 +114,110 @@ fn a_change_may_wait_for_review() {
     );
 }
 
+/// There, merged, back, merged, and there again: what was merged once does not count as waiting.
+#[test]
+fn a_branch_that_was_merged_is_begun_anew() {
+    let keys = "file = \"a.yml\"\nat = \"ami\"\ngit = { repository = \"INFRA\", review = \"amiable/{template}-{generation}\" }";
+    let content = format!("ami: {OLD}\n");
+    let farm = farm_of("a.yml", &content, &[keys]);
+    let merge = |branch: &str| {
+        sh(
+            &farm,
+            &format!(
+                "cd work && git pull -q --no-rebase ../infra.git main && git pull -q --no-rebase ../infra.git {branch} && \
+             git push -q ../infra.git HEAD:main"
+            ),
+        );
+    };
+    farm.stdout(&["create", "agent", "-q"]);
+    merge("amiable/agent-1");
+    farm.stdout(&["update", "agent", "-q"]);
+    merge("amiable/agent-2");
+    let second = farm.current("agent");
+    farm.stdout(&["rollback", "agent", "-q"]);
+    merge("amiable/agent-1");
+    assert_eq!(show(&farm, "main:a.yml"), format!("ami: {}", farm.current("agent")));
+    let told = farm.amiable(&["rollback", "agent", "--to", "2"]);
+    assert!(told.contains("branch amiable/agent-2 waits for review"), "{told}");
+    merge("amiable/agent-2");
+    assert_eq!(show(&farm, "main:a.yml"), format!("ami: {second}"));
+    // A branch that proposes another AMI than the one that is in use is told.
+    sh(
+        &farm,
+        "cd work && git pull -q --no-rebase ../infra.git main && git checkout -q -b x && echo 'ami: ami-0aaaaaaaaaaaaaaaa' > a.yml && \
+               git commit -qam x && git push -q ../infra.git x:amiable/agent-2",
+    );
+    let told = farm.amiable(&["roll", "agent", "--write"]);
+    assert!(
+        told.contains("warning: agent: ")
+            && told.contains("branch amiable/agent-2 proposes another AMI"),
+        "{told}"
+    );
+}
+
+/// Whatever else is in the file, a link that leads elsewhere, and who commits.
+#[test]
+fn nothing_but_the_file_in_the_repository_is_read_or_written() {
+    let keys = "file = \"link.yml\"\nat = \"ami\"\ngit = { repository = \"infra.git\", author = \"CI <ci@example.org>\" }";
+    let content = format!("ami: {OLD}\n");
+    let farm = farm_of("real.yml", &content, &[keys]);
+    let first = farm.stdout(&["create", "agent", "--no-roll", "-q"]).trim().to_owned();
+    sh(
+        &farm,
+        &format!(
+            "cd work && ln -s real.yml link.yml && echo 'other: {first}' >> real.yml && git add . && \
+         git commit -qm link && git push -q ../infra.git main"
+        ),
+    );
+    let told = farm
+        .command("amiable", &["update", "agent", "-q"])
+        .env("GIT_AUTHOR_NAME", "evil")
+        .output()
+        .unwrap();
+    assert!(told.status.success(), "{told:?}");
+    let second = farm.current("agent");
+    assert_eq!(show(&farm, "main:real.yml"), format!("ami: {second}\nother: {first}"));
+    assert_eq!(
+        sh(&farm, "git -C infra.git log -1 --format='%an <%ae>' main"),
+        "CI <ci@example.org>"
+    );
+    let refused = farm.stdout(&["delete", &first, "--dry-run"]);
+    assert!(refused.contains("link.yml of") && refused.contains("names it"), "{refused}");
+    farm.write("outside.yml", &content);
+    let outside = farm.path("outside.yml").display().to_string();
+    sh(
+        &farm,
+        &format!(
+            "cd work && git pull -q ../infra.git main && ln -sf {outside} link.yml && git commit -qam out && \
+         git push -q ../infra.git main"
+        ),
+    );
+    let told = farm.amiable(&["roll", "agent", "--to", "1", "--write"]);
+    assert!(told.contains("a link leads out of the repository"), "{told}");
+    assert_eq!(std::fs::read_to_string(farm.path("outside.yml")).unwrap(), content);
+    farm.edit("amiable.toml", "author", "review = \"a b\", author");
+    assert!(farm.amiable(&["validate"]).contains("`a b` cannot be the name of a branch"));
+}
+
+/// A server that never answers is left at once when that is asked for.
+#[test]
+fn ctrl_c_ends_a_clone_that_hangs() {
+    let content = format!("ami: {OLD}\n");
+    let keys = "file = \"a.yml\"\nat = \"ami\"\ngit = { repository = \"INFRA\" }";
+    let farm = farm_of("a.yml", &content, &[keys]);
+    farm.stdout(&["create", "agent", "-q"]);
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("git://{}/x", server.local_addr().unwrap());
+    let path = farm.path("infra.git").display().to_string();
+    farm.edit("amiable.toml", &path, &url);
+    let mut roll = farm.spawn(&["roll", "agent", "--write"]);
+    let (_held, _) = server.accept().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_child(&roll);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(roll.wait().unwrap().code(), Some(130));
+}
+
 /// Somebody else pushes while the commit is made: it is made again on top of that.
 #[test]
 fn who_is_slower_begins_again() {

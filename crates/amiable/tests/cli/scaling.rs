@@ -32,7 +32,7 @@ fn group(farm: &Farm, name: &str, size: u8, version: &str) {
     aws(
         farm,
         &format!(
-            "autoscaling create-auto-scaling-group --auto-scaling-group-name {name} --min-size 0 --max-size 5 \
+            "autoscaling create-auto-scaling-group --auto-scaling-group-name {name} --availability-zones us-east-1a --min-size 0 --max-size 5 \
          --desired-capacity {size} --launch-template LaunchTemplateName=agents,Version={version}"
         ),
     );
@@ -143,7 +143,7 @@ fn a_mixed_instances_policy_keeps_all_but_the_version() {
     aws(
         &farm,
         &format!(
-            "autoscaling create-auto-scaling-group --auto-scaling-group-name farm --min-size 0 --max-size 1 \
+            "autoscaling create-auto-scaling-group --auto-scaling-group-name farm --availability-zones us-east-1a --min-size 0 --max-size 1 \
          --mixed-instances-policy {policy}"
         ),
     );
@@ -250,6 +250,25 @@ fn a_rollback_turns_a_refresh_around() {
     let told = farm.amiable(&["roll", "agent", "--to", "2", "--write"]);
     assert!(told.contains("an instance refresh to another configuration is in progress"), "{told}");
     assert!(told.contains("cancel-instance-refresh --auto-scaling-group-name farm"), "{told}");
+}
+
+/// A group that names its version by a word has no configuration that a refresh could be turned around to:
+/// the version goes back, and the refresh goes on with that.
+#[test]
+fn a_rollback_during_a_refresh_takes_the_default_version_back() {
+    let more =
+        REFRESHED.replace("warmup = \"1s\"", "checkpoints = [50, 100], checkpoint_delay = \"2s\"");
+    let (farm, [old, _]) = farm("", &more);
+    group(&farm, "farm", 2, "$Default");
+    farm.stdout(&["roll", "agent", "--write", "-q"]);
+    let told = farm.amiable(&["rollback", "agent"]);
+    assert!(
+        told.contains("status: 0") && told.contains("-> [AMI 2]") || told.contains("-> [AMI 1]"),
+        "{told}"
+    );
+    let told = farm.amiable(&["roll", "agent", "--write", "--wait"]);
+    assert!(told.contains("status: 0"), "{told}");
+    assert_eq!(state(&farm, "farm"), ("$Default".into(), only(&old, 2)));
 }
 
 #[test]

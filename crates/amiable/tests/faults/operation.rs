@@ -412,7 +412,7 @@ fn make_consumers(farm: &Farm) {
         aws(
             farm,
             &format!(
-                "autoscaling create-auto-scaling-group --auto-scaling-group-name {name} --min-size 0 \
+                "autoscaling create-auto-scaling-group --auto-scaling-group-name {name} --availability-zones us-east-1a --min-size 0 \
              --max-size 1 --launch-template LaunchTemplateName={name},Version=1"
             ),
         );

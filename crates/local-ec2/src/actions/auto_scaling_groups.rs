@@ -75,7 +75,12 @@ pub(super) fn completed(
     for prefix in paths {
         let get = |name: &str| source.get(&format!("{prefix}{name}")).cloned();
         let key = match (get(ID), get(NAME)) {
-            (Some(id), _) => Key::Id(id),
+            (Some(_), Some(_)) => {
+                let message = "Valid requests must contain either launchTemplateId or \
+                               launchTemplateName";
+                return Err(invalid(message));
+            }
+            (Some(id), None) => Key::Id(id),
             (None, name) => Key::Name(name.unwrap_or_default()),
         };
         let unusable = |error: ApiError| {
@@ -154,6 +159,7 @@ pub(super) struct CreateAutoScalingGroup {
     sizes: Sizes,
     source: GroupSource,
     subnets: Vec<String>,
+    has_zones: bool,
     protects_new: bool,
     warmup: u32,
     tags: Vec<GroupTag>,
@@ -181,7 +187,17 @@ impl Action for CreateAutoScalingGroup {
 
     const REFERENCE: Reference = Reference {
         honours: &[
-            BOTH[0], BOTH[1], BOTH[2], BOTH[3], BOTH[4], BOTH[5], BOTH[6], BOTH[7], BOTH[8], "Tags",
+            BOTH[0],
+            BOTH[1],
+            BOTH[2],
+            BOTH[3],
+            BOTH[4],
+            BOTH[5],
+            BOTH[6],
+            BOTH[7],
+            BOTH[8],
+            "AvailabilityZones",
+            "Tags",
         ],
         ignores: WITHOUT_MEANING,
         notes: "Instances come from launch templates only, by the first override of a mixed instances policy. \
@@ -207,6 +223,7 @@ impl Action for CreateAutoScalingGroup {
             sizes: Sizes::decode(params)?,
             source: source.ok_or_else(|| invalid(missing))?,
             subnets: decode_subnets(params).unwrap_or_default(),
+            has_zones: !params.list("AvailabilityZones").is_empty(),
             protects_new: params.flag("NewInstancesProtectedFromScaleIn")?,
             warmup: params.parsed("DefaultInstanceWarmup")?.unwrap_or_default(),
             tags: tags.collect::<ApiResult<_>>()?,
@@ -222,6 +239,10 @@ impl Action for CreateAutoScalingGroup {
                 return Err(ApiError::new("AlreadyExists", message));
             }
             check_subnets(state, &self.subnets)?;
+            if self.subnets.is_empty() && !self.has_zones {
+                let message = "At least one Availability Zone or VPC Subnet is required.";
+                return Err(invalid(message));
+            }
             let least = self.sizes.least.ok_or_else(|| ApiError::missing("MinSize"))?;
             let most = self.sizes.most.ok_or_else(|| ApiError::missing("MaxSize"))?;
             let group = AutoScalingGroup {

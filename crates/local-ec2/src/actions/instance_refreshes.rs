@@ -41,6 +41,11 @@ fn decode_preferences(params: &Params) -> ApiResult<RefreshPreferences> {
     };
     let (min_healthy, max_healthy) =
         (percent("MinHealthyPercentage", 100, 90)?, percent("MaxHealthyPercentage", 200, 100)?);
+    let alone = preferences.string("MaxHealthyPercentage").is_some()
+        && preferences.string("MinHealthyPercentage").is_none();
+    if alone {
+        return Err(invalid("MaxHealthyPercentage needs MinHealthyPercentage"));
+    }
     if max_healthy < 100 || max_healthy - min_healthy > 100 {
         return Err(invalid(
             "The difference between MinHealthyPercentage and MaxHealthyPercentage cannot exceed 100",

@@ -78,6 +78,7 @@ impl Action for CreateLaunchTemplate {
                 description: self.description,
                 created,
                 client_token: None,
+                request: self.data.clone(),
                 data: self.data,
             };
             let template = LaunchTemplate {
@@ -147,6 +148,12 @@ impl Action for CreateLaunchTemplateVersion {
             let mut versions = template.versions.values();
             let earlier = versions
                 .find(|it| self.client_token.is_some() && it.client_token == self.client_token);
+            if earlier.is_some_and(|it| it.request != self.data) {
+                return Err(ApiError::new(
+                    "IdempotentParameterMismatch",
+                    "The client token has already been used with different parameters.",
+                ));
+            }
             if let Some(earlier) = earlier {
                 let (template, earlier) = (template.clone(), earlier.clone());
                 xml.node("launchTemplateVersion", |xml| {
@@ -169,6 +176,7 @@ impl Action for CreateLaunchTemplateVersion {
                 description: self.description.clone(),
                 created: Timestamp::now(),
                 client_token: self.client_token.clone(),
+                request: self.data.clone(),
                 data,
             };
             let Some(template) = state.launch_templates.get_mut(&id) else { return Ok(()) };

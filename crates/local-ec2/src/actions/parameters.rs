@@ -32,7 +32,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 
 impl JsonAction for PutParameter {
     const REFERENCE: Reference = Reference {
-        honours: &["Name", "Value", "Type", "DataType", "Overwrite"],
+        honours: &["Name", "Value", "Type", "DataType", "Overwrite", "Tags"],
         ignores: &["Description", "Tags"],
         defaults: &[("Tier", "Standard")],
         filters: &[],
@@ -48,6 +48,14 @@ impl JsonAction for PutParameter {
             return Err(invalid(
                 "Standard tier parameters support a maximum parameter value of 4096 characters.",
             ));
+        }
+        if value.contains("{{") {
+            return Err(invalid(
+                "Parameter value can't nest another parameter. Do not use \"{{}}\" in the value.",
+            ));
+        }
+        if params.flag("Overwrite")? && !params.structures("Tags").is_empty() {
+            return Err(invalid("Tags and overwrite can't be used together."));
         }
         let kind = params.string("Type");
         match kind.as_deref() {
@@ -194,7 +202,16 @@ impl JsonAction for GetParameter {
     fn run(self, call: &Call) -> ApiResult<Value> {
         call.ec2.view(|state| match select(state, &call.region, &self.0) {
             Some((parameter, version)) => Ok(json!({ "Parameter": answer(parameter, version) })),
-            None => Err(not_found(&self.0)),
+            None => {
+                // A version that is not there, of a parameter that is.
+                let name = self.0.rsplit_once(':').filter(|(_, it)| it.parse::<usize>().is_ok());
+                let is_there = |(name, _)| select(state, &call.region, name).is_some();
+                if name.is_some_and(is_there) {
+                    let message = format!("Systems Manager could not find version of {}.", self.0);
+                    return Err(ApiError::new("ParameterVersionNotFound", message));
+                }
+                Err(not_found(&self.0))
+            }
         })
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct LaunchTemplateVersion {
     pub(crate) description: Option<String>,
     pub(crate) created: Timestamp,
     pub(crate) client_token: Option<String>,
+    /// What was said of it, without what is from another version.
+    pub(crate) request: LaunchTemplateData,
     pub(crate) data: LaunchTemplateData,
 }
 

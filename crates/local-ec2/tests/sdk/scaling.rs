@@ -66,6 +66,7 @@ impl Bench {
     pub(crate) async fn group(&self, name: &str, template: &str, size: i32) {
         let create = self.autoscaling().create_auto_scaling_group().auto_scaling_group_name(name);
         let create = create.min_size(0).max_size(10).desired_capacity(size);
+        let create = create.availability_zones("us-east-1a");
         create.launch_template(version_of(template, "1")).send().await.unwrap();
         self.wait_for_service(name, size).await;
     }

@@ -13,7 +13,10 @@ async fn a_group_starts_as_many_instances_as_it_is_to_have() {
     let mut bench = Bench::new().await;
     let template = bench.launch_template("agents").await;
     let client = bench.autoscaling();
-    let create = || client.create_auto_scaling_group().auto_scaling_group_name("farm").max_size(3);
+    let create = || {
+        let create = client.create_auto_scaling_group().auto_scaling_group_name("farm");
+        create.max_size(3).availability_zones("us-east-1a")
+    };
     let tag = |key: &str, propagates| {
         Tag::builder().key(key).value("v").propagate_at_launch(propagates).build()
     };
@@ -58,7 +61,10 @@ async fn a_group_starts_as_many_instances_as_it_is_to_have() {
 async fn what_could_not_start_an_instance_is_refused() {
     let bench = Bench::new().await;
     let client = bench.autoscaling();
-    let create = || client.create_auto_scaling_group().auto_scaling_group_name("farm").min_size(1);
+    let create = || {
+        let create = client.create_auto_scaling_group().auto_scaling_group_name("farm");
+        create.min_size(1).availability_zones("us-east-1a")
+    };
     assert_eq!(code(create().max_size(1).send().await), "ValidationError");
     let template = bench.launch_template("agents").await;
     let missing = RequestLaunchTemplateData::builder().image_id("ami-0123456789abcdef0").build();
@@ -69,6 +75,12 @@ async fn what_could_not_start_an_instance_is_refused() {
         assert_eq!(code(with(version).max_size(1).send().await), "ValidationError", "{version}");
     }
     assert_eq!(code(with("1").max_size(0).send().await), "ValidationError");
+    let zoneless = with("1").max_size(1).set_availability_zones(None);
+    assert_eq!(code(zoneless.send().await), "ValidationError");
+    let both = version_of(&template, "1");
+    let mut both = both;
+    both.launch_template_name = Some("agents".into());
+    assert_eq!(code(create().max_size(1).launch_template(both).send().await), "ValidationError");
     let nowhere = with("1").max_size(1).vpc_zone_identifier("subnet-0123456789abcdef0");
     assert_eq!(code(nowhere.send().await), "ValidationError");
     assert!(bench.described("farm").await.is_none());
@@ -84,7 +96,11 @@ async fn a_mixed_instances_policy_is_kept_as_it_was_sent() {
     let policy = policy.overrides(kind("t3.large")).overrides(kind("t3.small")).build();
     let policy = MixedInstancesPolicy::builder().launch_template(policy).build();
     let create = bench.autoscaling().create_auto_scaling_group().auto_scaling_group_name("farm");
-    let create = create.min_size(1).max_size(1).mixed_instances_policy(policy);
+    let create = create
+        .min_size(1)
+        .max_size(1)
+        .availability_zones("us-east-1a")
+        .mixed_instances_policy(policy);
     create.send().await.unwrap();
     bench.wait_for_service("farm", 1).await;
     let group = bench.described("farm").await.unwrap();

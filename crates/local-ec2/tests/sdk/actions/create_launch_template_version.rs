@@ -20,6 +20,9 @@ async fn a_version_has_what_its_source_has_but_for_what_is_said() {
     assert_eq!(data.image_id(), Some("ami-0123456789abcdef0"));
     let again = create("a").send().await.unwrap().launch_template_version.unwrap();
     assert_eq!(again.version_number(), Some(2));
+    let another = RequestLaunchTemplateData::builder().image_id("ami-0aaaaaaaaaaaaaaaa").build();
+    let another = create("a").launch_template_data(another);
+    assert_eq!(code(another.send().await), "IdempotentParameterMismatch");
     let nothing = bench.client.create_launch_template_version().launch_template_id(&template);
     let nothing = nothing.source_version("9").launch_template_data(other.clone());
     assert_eq!(code(nothing.send().await), "InvalidLaunchTemplateId.VersionNotFound");

@@ -18,7 +18,9 @@ async fn a_parameter_is_found_by_name_version_and_arn() {
     assert!(held.last_modified_date().is_some());
     assert_eq!(get("/ci/x:1").await.value(), Some("one"));
     assert_eq!(get(held.arn().unwrap()).await.value(), Some("two"));
-    for missing in ["/ci/y", "/ci/x:3", "/ci/x:0", "/ci/x:label"] {
+    let version = bench.ssm().get_parameter().name("/ci/x:3").send().await;
+    assert_eq!(code(version), "ParameterVersionNotFound");
+    for missing in ["/ci/y", "/ci/y:1", "/ci/x:label"] {
         let answer = bench.ssm().get_parameter().name(missing).send().await;
         assert_eq!(code(answer), "ParameterNotFound", "{missing}");
     }

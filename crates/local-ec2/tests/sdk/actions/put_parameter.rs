@@ -18,6 +18,8 @@ async fn a_parameter_is_made_with_a_type_and_overwritten_only_when_told() {
     for name in ["/aws/x", "ci/x", "/ci x"] {
         assert_eq!(code(put(name).r#type("String".into()).send().await), "ValidationException");
     }
+    let nested = bench.ssm().put_parameter().name("n").value("{{ssm:x}}").r#type("String".into());
+    assert_eq!(code(nested.send().await), "ValidationException");
     let secure = put("/ci/secret").r#type("SecureString".into());
     assert_eq!(code(secure.send().await), "ValidationException");
 }

@@ -140,6 +140,7 @@ async fn what_cannot_be_done_is_refused() {
     for bad in [
         base().min_healthy_percentage(101),
         base().max_healthy_percentage(90),
+        base().max_healthy_percentage(150),
         base().min_healthy_percentage(50).max_healthy_percentage(200),
         base().checkpoint_percentages(60).checkpoint_percentages(50),
     ] {
