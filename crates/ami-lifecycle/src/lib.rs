@@ -34,8 +34,8 @@ pub use crate::guest::kept_login::KeptLogin;
 pub use crate::model::ami::{Ami, SourceRecord, Status};
 pub use crate::model::consumer::{
     AutoScalingGroup, BootScript, ChannelTag, Consumer, ConsumerCommand, FilePlace, GitFile,
-    IdInFile, JenkinsAgents, LaunchTemplate, RefreshOptions, ScriptText, SsmParameter,
-    StackParameter,
+    HeldConsumer, IdInFile, JenkinsAgents, LaunchTemplate, RefreshOptions, ScriptText,
+    SsmParameter, StackParameter,
 };
 pub use crate::model::distribution::{Destination, Distribution, Encryption, Principal};
 pub use crate::model::event::{Event, Observer, OutputLine, Stage, Stream};

@@ -1,5 +1,6 @@
 //! What a roll is asked for, and what becomes of each place.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +77,8 @@ pub struct RollRequest<'a> {
     /// Init scripts that are kept nowhere may be replaced, and agent templates may name what they do not
     /// find.
     pub force: bool,
+    /// Consumers that wait until an AMI has been current for a while wait no longer.
+    pub at_once: bool,
     /// What goes on after the change, such as the replacement of a group's instances, is followed to its end.
     pub wait: bool,
     /// The folder that keeps how init scripts were written in files, so that one that is put back is the
@@ -132,6 +135,8 @@ pub struct Rolled {
     pub moves: Vec<Move>,
     /// Why it failed, when it did.
     pub error: Option<RollError>,
+    /// It waits until then, and was not rolled.
+    pub waits_until: Option<Timestamp>,
 }
 
 /// A place that names an AMI.

@@ -28,8 +28,9 @@ const TRIES: u32 = 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl GitFile {
-    async fn clone_it(&self) -> Result<WorkingCopy, RollError> {
-        Ok(WorkingCopy::clone(&self.repository, self.branch.as_deref()).await?)
+    async fn clone_it(&self, with_history: bool) -> Result<WorkingCopy, RollError> {
+        let branch = self.branch.as_deref();
+        Ok(WorkingCopy::clone(&self.repository, branch, with_history).await?)
     }
 
     /// The consumer as it is in a working copy. A link must lead to a file in there.
@@ -62,7 +63,7 @@ impl GitFile {
         request: &RollRequest<'_>,
         files: &mut Files,
     ) -> Result<(WorkingCopy, Vec<Move>), RollError> {
-        let copy = self.clone_it().await?;
+        let copy = self.clone_it(self.review.is_some()).await?;
         let inside = self.inside(&copy)?;
         // Whether the branch has it already decides; then what waits for it.
         let mut moves = kind(&inside).plan(request, &mut Files::default()).await?;
@@ -180,7 +181,7 @@ fn message(request: &RollRequest<'_>, moves: &[Move]) -> String {
 #[async_trait(?Send)]
 impl Kind for GitFile {
     async fn read(&self, reading: &Reading<'_>) -> Result<Option<Vec<Naming>>, RollError> {
-        let copy = self.clone_it().await?;
+        let copy = self.clone_it(false).await?;
         let reading = Reading { jenkins: None, ..*reading };
         let inside = self.inside(&copy)?;
         let namings = kind(&inside).read(&reading).await?.unwrap_or_default();

@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod files;
 mod git;
+mod held;
 mod holders;
 mod jenkins;
 pub(crate) mod kind;

@@ -26,6 +26,8 @@ pub enum Consumer {
     File(IdInFile),
     /// A file in a git repository.
     Git(GitFile),
+    /// Any of these, once the AMI has been current for a while.
+    Held(HeldConsumer),
     /// A tag that only one AMI of the template has at a time.
     Tag(ChannelTag),
     /// Anything else: a command is told the AMI.
@@ -43,6 +45,7 @@ macro_rules! each_kind {
             Consumer::Stack($it) => $value,
             Consumer::File($it) => $value,
             Consumer::Git($it) => $value,
+            Consumer::Held($it) => $value,
             Consumer::Tag($it) => $value,
             Consumer::Command($it) => $value,
         }
@@ -58,7 +61,39 @@ impl Consumer {
     }
 }
 
+/// A consumer that waits: those that do not are tried by the first agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldConsumer {
+    /// How long the AMI must have been current.
+    pub after: Duration,
+    /// The consumer.
+    pub inner: Box<Consumer>,
+}
+
+impl HeldConsumer {
+    pub(crate) fn label(&self) -> String {
+        self.inner.label()
+    }
+}
+
 impl Consumer {
+    /// What it is, whether it waits or not.
+    #[must_use]
+    pub fn bare(&self) -> &Consumer {
+        match self {
+            Consumer::Held(it) => it.inner.bare(),
+            other => other,
+        }
+    }
+
+    /// How long an AMI must have been current before it is rolled to it.
+    pub(crate) fn waits(&self) -> Option<Duration> {
+        match self {
+            Consumer::Held(it) => Some(it.after),
+            _ => None,
+        }
+    }
+
     /// The file that it is in, if it is in one here.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {

@@ -29,6 +29,8 @@ pub struct FollowRequest<'a> {
     pub fleet: Option<&'a Fleet>,
     /// Whether consumers are rolled.
     pub rolls: bool,
+    /// Consumers that wait for a while wait no longer.
+    pub at_once: bool,
     /// Held while consumers are rolled: several templates and regions may be in one file. Those who
     /// follow at the same time share it.
     pub one_roll: &'a tokio::sync::Mutex<()>,
@@ -153,6 +155,7 @@ impl FollowRequest<'_> {
             jenkins: self.consumers.jenkins,
             force: false,
             wait: false,
+            at_once: self.at_once,
             written: self.consumers.written,
             observer: &observer,
             cancel: &self.context.cancel,

@@ -408,7 +408,12 @@ mod tests {
             from: Some("ami-9".into()),
             to: "ami-agent-1".into(),
         };
-        let rolled = |moves, error| Rolled { consumer: "config.xml".into(), moves, error };
+        let rolled = |moves, error| Rolled {
+            consumer: "config.xml".into(),
+            moves,
+            error,
+            waits_until: None,
+        };
         let of = |rolled| {
             let amis = vec![ami(&template, 1, BASE, "r1")];
             planned(&[&template], amis, vec![("agent", rolled)]).remove(0)

@@ -136,7 +136,7 @@ const SNAPSHOT_SHARING: [Action; 2] =
 
 /// The consumers of templates, in all of their regions.
 fn all_consumers(templates: &[Template]) -> impl Iterator<Item = &Consumer> + Clone {
-    templates.iter().flat_map(Template::all_consumers).map(|(_, consumer)| consumer)
+    templates.iter().flat_map(Template::all_consumers).map(|(_, consumer)| consumer.bare())
 }
 
 impl Operation {

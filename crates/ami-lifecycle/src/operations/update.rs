@@ -297,6 +297,7 @@ impl Update<'_> {
             target,
             fleet,
             rolls: self.request.rolls,
+            at_once: false,
             one_roll: &self.one_roll,
         };
         let told = |followed: Followed<'_>| {

@@ -152,6 +152,7 @@ async fn a_launch_template_and_a_parameter_are_rolled() {
         jenkins: None,
         force: false,
         wait: false,
+        at_once: false,
         written: None,
         observer: &|_: Event| {},
         cancel: &tokio_util::sync::CancellationToken::new(),

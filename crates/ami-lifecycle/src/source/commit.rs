@@ -36,13 +36,18 @@ pub(crate) enum Pushed {
 const CLONE: Duration = Duration::from_secs(600);
 
 impl WorkingCopy {
-    /// Clones a branch; the repository's own default where none is named.
-    pub(crate) async fn clone(url: &str, branch: Option<&str>) -> Result<WorkingCopy, SourceError> {
+    /// Clones a branch; the repository's own default where none is named. Only with its history can it be
+    /// known what another branch has more.
+    pub(crate) async fn clone(
+        url: &str,
+        branch: Option<&str>,
+        with_history: bool,
+    ) -> Result<WorkingCopy, SourceError> {
         let folder = super::temporary_folder()?;
         let copy = WorkingCopy { folder, url: url.to_owned(), branch: String::new() };
         let dir = copy.folder().to_string_lossy().into_owned();
-        // With its history: whether another branch has more is known by that.
         let mut clone = vec!["git", "clone", "--quiet", "--template=", "--no-tags"];
+        clone.extend((!with_history).then_some("--depth=1"));
         clone.extend(["--single-branch", "--origin", "origin"]);
         let named = branch.map(|branch| format!("--branch={branch}"));
         clone.extend(named.as_deref());
@@ -164,8 +169,8 @@ mod tests {
         );
         let url = dir.path().join("r").to_string_lossy().into_owned();
         let [first, second] = [
-            WorkingCopy::clone(&url, None).await.unwrap(),
-            WorkingCopy::clone(&url, Some("main")).await.unwrap(),
+            WorkingCopy::clone(&url, None, true).await.unwrap(),
+            WorkingCopy::clone(&url, Some("main"), false).await.unwrap(),
         ];
         assert_eq!(first.branch, "main");
         let change = async |copy: &WorkingCopy, text: &str, branch: &str| {
@@ -179,10 +184,10 @@ mod tests {
         assert_eq!(log, "CI ci@example.org a\na a@b one");
         assert_eq!(git(&dir.path().join("r"), "git show main:f"), "two");
         // A branch that is not there yet is made; one that is is gone on with.
-        let third = WorkingCopy::clone(&url, None).await.unwrap();
+        let third = WorkingCopy::clone(&url, None, true).await.unwrap();
         assert!(!third.has_more("review/x").await.unwrap());
         assert_eq!(change(&third, "four\n", "review/x").await, Pushed::Done);
-        let fourth = WorkingCopy::clone(&url, None).await.unwrap();
+        let fourth = WorkingCopy::clone(&url, None, true).await.unwrap();
         assert!(!fourth.has_more("main").await.unwrap());
         assert!(fourth.has_more("review/x").await.unwrap());
         fourth.switch("review/x").await.unwrap();
@@ -190,7 +195,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(fourth.folder()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "nobody else reads what is in a repository");
-        let missing = WorkingCopy::clone(&url, Some("none")).await.unwrap_err().to_string();
+        let missing = WorkingCopy::clone(&url, Some("none"), false).await.unwrap_err().to_string();
         assert!(missing.contains("branch none"), "{missing}");
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Finish<'a> {
     pub(super) holdings: &'a Holdings,
     /// Whether consumers are rolled.
     pub(super) rolls: bool,
+    /// Consumers that wait for a while wait no longer.
+    pub(super) at_once: bool,
 }
 
 /// What became of it all.
@@ -96,7 +98,7 @@ impl<'a> Finish<'a> {
         target: &RollTarget,
         fleet: Option<&Fleet>,
     ) -> Result<Progress, Failure> {
-        let Finish { config, cloud, cancel, console, holdings, rolls } = self;
+        let Finish { config, cloud, cancel, console, holdings, rolls, at_once } = self;
         let known = fleet.and_then(|fleet| fleet.get(&target.ami));
         // Only a distribution takes time, and has a log of its own.
         let view = if ami_lifecycle::is_distributed(template, known) {
@@ -119,6 +121,7 @@ impl<'a> Finish<'a> {
             target,
             fleet,
             rolls: *rolls,
+            at_once: *at_once,
             one_roll: &tokio::sync::Mutex::default(),
         };
         let progress = Mutex::new(Progress::new(&template.name, target, cloud.region()));

@@ -56,7 +56,7 @@ pub(crate) struct RollArgs {
     #[arg(long, conflicts_with = "diff")]
     wait: bool,
     /// Accept an AMI of another template or namespace, or one that was never current; replace an init script
-    /// that exists nowhere else
+    /// that exists nowhere else; do not let consumers wait
     #[arg(long)]
     force: bool,
     /// Output format
@@ -325,6 +325,7 @@ struct Site<'a> {
     jenkins: Option<&'a JenkinsServer>,
     force: bool,
     wait: bool,
+    at_once: bool,
     cancel: &'a CancellationToken,
     console: &'a Console,
 }
@@ -360,7 +361,9 @@ impl<'a> Site<'a> {
     ) -> Site<'a> {
         let Consumed { region, cloud, fleet, .. } = place;
         let (force, wait) = (args.force, args.wait);
-        Site { cloud, region: *region, fleet, jenkins, force, wait, cancel, console }
+        // Whoever says which AMI means it.
+        let at_once = force || args.to.is_some();
+        Site { cloud, region: *region, fleet, jenkins, force, wait, at_once, cancel, console }
     }
 
     fn request<'r>(
@@ -377,6 +380,7 @@ impl<'a> Site<'a> {
             jenkins: self.jenkins,
             force: self.force,
             wait: self.wait,
+            at_once: self.at_once,
             written: surroundings::written_folder(),
             observer,
             cancel: self.cancel,
@@ -442,6 +446,12 @@ pub(super) fn complain(title: &str, rolled: &Rolled, console: &Console) {
 /// What became of a consumer, or would, a line for each value.
 pub(super) fn lines(template: &str, rolled: &Rolled) -> Vec<String> {
     let consumer = &rolled.consumer;
+    if let Some(until) = rolled.waits_until {
+        let until = until.strftime("%Y-%m-%d %H:%M UTC");
+        return vec![format!(
+            "{template}: {consumer}: waits until {until}, then run `amiable roll`"
+        )];
+    }
     if rolled.moves.is_empty() {
         let well = rolled.error.is_none();
         return well.then(|| format!("{template}: {consumer}: up to date")).into_iter().collect();
@@ -484,6 +494,9 @@ pub(super) fn as_json(
     });
     if let Some(region) = region {
         value["region"] = region.into();
+    }
+    if let Some(until) = rolled.waits_until {
+        value["waits_until"] = until.to_string().into();
     }
     value
 }

@@ -62,7 +62,7 @@ pub(crate) async fn rollback(args: RollbackArgs, global: &Global, console: &Cons
     console.message(&text(name, &done));
     let rolls = !args.no_roll;
     let (config, cloud, cancel, holdings) = (&config, &cloud, &cancel, &holdings);
-    let finish = Finish { config, cloud, cancel, console, holdings, rolls };
+    let finish = Finish { config, cloud, cancel, console, holdings, rolls, at_once: true };
     // Without the generation a repeat would go further back.
     let again = format!("amiable rollback {name} --to {}", done.ami.generation);
     let finished = finish.run(template, &RollTarget::of(&done.ami), Some(&fleet), &again).await;

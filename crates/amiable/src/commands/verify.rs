@@ -82,7 +82,7 @@ pub(crate) async fn verify(args: VerifyArgs, global: &Global, console: &Console)
     }
     let rolls = !args.no_roll;
     let (config, cloud, cancel, holdings) = (&config, &cloud, &cancel, &holdings);
-    let finish = Finish { config, cloud, cancel, console, holdings, rolls };
+    let finish = Finish { config, cloud, cancel, console, holdings, rolls, at_once: false };
     let again = format!("amiable update {}", template.name);
     let finished = if verified.promoted {
         finish.run(template, &RollTarget::of(ami), Some(&fleet), &again).await

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ami_lifecycle::jenkins_config::AgentName;
 use ami_lifecycle::{
     AutoScalingGroup, BootScript, CONSUMER_PLACEHOLDERS, ChannelTag, Consumer, ConsumerCommand,
-    JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, SmokeTest, Source, SsmParameter,
-    StackParameter, Template, WrittenPlace, examine_script, tags, written_places,
+    HeldConsumer, JenkinsAgents, LaunchTemplate, Repository, Script, ScriptText, SmokeTest, Source,
+    SsmParameter, StackParameter, Template, WrittenPlace, examine_script, tags, written_places,
 };
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -56,10 +56,22 @@ impl<'a> TemplateReader<'_, 'a> {
                 let section = Section::new(table.value, table.span, &keys::CONSUMER, self.mistakes);
                 let region = section.string("region");
                 let consumer = self.consumer(&section);
+                let consumer = self.held(&section, consumer);
                 section.refuse_others();
                 Some((region, consumer?))
             })
             .collect()
+    }
+
+    /// A consumer that waits, if it says so.
+    fn held(&self, section: &Section<'a>, consumer: Option<Consumer>) -> Option<Consumer> {
+        let Some(text) = section.string("after") else { return consumer };
+        let Some(after) = parse_duration(text.value) else {
+            let message = format!("`{}` is not a duration", text.value);
+            self.mistakes.add(text.span, message, Some("write \"20m\" or \"2h\"".into()));
+            return consumer;
+        };
+        Some(Consumer::Held(HeldConsumer { after, inner: Box::new(consumer?) }))
     }
 
     fn each_table(&self, array: &'a DeArray<'a>) -> Vec<At<&'a DeTable<'a>>> {

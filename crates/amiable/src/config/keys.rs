@@ -1058,6 +1058,14 @@ pub(crate) static CONSUMER: Table = Table {
         ),
         key("timeout", Duration, Is("\"10m\""), "\"1m\"", "For a command: how long it may take."),
         key(
+            "after",
+            Duration,
+            Means("at once"),
+            "\"2h\"",
+            "How long an AMI must have been current before this consumer is rolled to it: those without are tried first. `rollback`, `roll --to` and `roll --force` do not wait.",
+        )
+        .since("0.2"),
+        key(
             "region",
             Text,
             Means("the first region"),

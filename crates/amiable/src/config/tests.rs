@@ -271,6 +271,7 @@ fn with(table: &keys::Table, file: &str, key: &str, value: &str) -> String {
         ("a consumer", "count") => {
             lines.extend(["file = \"x\"".into(), "pattern = \"(a)\"".into()]);
         }
+        ("a consumer", "after") => lines.push("ssm = \"/ci/x\"".into()),
         ("a consumer", "region") => lines.push("ssm = \"/ci/x\"".into()),
         _ => {}
     }

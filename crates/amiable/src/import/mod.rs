@@ -178,7 +178,7 @@ impl Existing<'_> {
     /// The template that an agent is a consumer of already.
     fn template_of(&self, candidate: &Candidate) -> Option<String> {
         let found = self.templates().iter().find(|template| {
-            template.consumers.iter().any(|consumer| match consumer {
+            template.consumers.iter().any(|consumer| match consumer.bare() {
                 Consumer::Jenkins(jenkins) => {
                     jenkins.shown == candidate.file
                         && jenkins.agents.contains(&candidate.name)

@@ -229,9 +229,9 @@ fn consumer() -> Value {
     object(
         json!({
             "template": text(), "ami": text(), "consumer": text(), "moves": array(&moved),
-            "error": or_null(&text()), "region": text(),
+            "error": or_null(&text()), "region": text(), "waits_until": text(),
         }),
-        &["region"],
+        &["region", "waits_until"],
     )
 }
 

@@ -114,3 +114,47 @@ fn all_follow_there_back_and_there_again() {
         assert!(refused.contains(place), "{place}: {refused}");
     }
 }
+
+/// One parameter follows at once, the other when the AMI has been current for a while: the agents of the first
+/// try it.
+#[test]
+fn a_consumer_may_wait_until_others_have_tried_an_ami() {
+    let farm = Farm::with_example(&[]);
+    let config = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
+    let consumers = "[[template.agent.consumer]]\nssm = \"/canary\"\n\
+                     [[template.agent.consumer]]\nssm = \"/all\"\nafter = \"1h\"\n";
+    farm.write("amiable.toml", &format!("{config}\n{consumers}"));
+    let first = farm.stdout(&["create", "agent", "-q"]).trim().to_owned();
+    let value = |name: &str| {
+        aws(
+            &farm,
+            "us-east-1",
+            &format!("ssm get-parameters --names {name} --query Parameters[].Value"),
+        )
+    };
+    assert_eq!((value("/canary"), value("/all")), (first.clone(), String::new()));
+    let told = farm.amiable(&["roll", "agent", "--write"]);
+    assert!(
+        told.contains("status: 0") && told.contains("SSM parameter /all: waits until "),
+        "{told}"
+    );
+    assert!(farm.amiable(&["plan", "--exit-code"]).contains("status: 0"), "nothing is due yet");
+    // Its time has come.
+    farm.edit("amiable.toml", "after = \"1h\"", "after = \"1s\"");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(farm.amiable(&["plan", "--exit-code"]).contains("status: 3"), "now it is");
+    farm.stdout(&["roll", "agent", "--write"]);
+    assert_eq!(value("/all"), first);
+    farm.edit("amiable.toml", "after = \"1s\"", "after = \"1h\"");
+    let second = farm.stdout(&["update", "agent", "-q"]).trim().to_owned();
+    assert_eq!((value("/canary"), value("/all")), (second.clone(), first.clone()));
+    // What waits keeps its AMI.
+    assert!(farm.stdout(&["delete", &first, "--dry-run"]).contains("/all names it"));
+    // Who is in a hurry does not wait; and nor does the way back.
+    farm.stdout(&["roll", "agent", "--write", "--force"]);
+    assert_eq!(value("/all"), second);
+    farm.stdout(&["rollback", "agent", "-q"]);
+    assert_eq!((value("/canary"), value("/all")), (first.clone(), first));
+    farm.edit("amiable.toml", "after = \"1h\"", "after = \"soon\"");
+    assert!(farm.amiable(&["validate"]).contains("`soon` is not a duration"));
+}

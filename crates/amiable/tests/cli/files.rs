@@ -176,34 +176,41 @@ fn a_map_of_regions_has_the_ami_of_each() {
     assert_eq!(read(&farm, "amis.yml"), format!("amis:\n  us-east-1: {us}\n  eu-west-1: {eu}\n"));
 }
 
-/// Twenty templates, each with its place in one file, rolled by twenty commands at once.
-#[test]
-fn twenty_rolls_of_one_file_lose_nothing() {
-    let farm = Farm::with_example(&[]);
-    let mut config = read(&farm, "amiable.toml");
+/// Rolls twenty templates by twenty commands at once, each of which has its place in one file: the lines
+/// `tNUMBER: ID` of `amis.yml`. `more` is said of each consumer. Returns the AMI that all are rolled to.
+pub(crate) fn roll_twenty_at_once(farm: &Farm, more: &str) -> String {
+    let mut config = read(farm, "amiable.toml");
     let keys = config.split_once("[template.agent]\n").unwrap().1.to_owned();
     let keys = keys.split_once("[template.agent.metadata]").unwrap().0.to_owned();
-    let mut content = String::new();
     for number in 0..20 {
-        let consumer = format!("file = \"amis.yml\"\nat = \"t{number}\"");
+        let consumer = format!("file = \"amis.yml\"\nat = \"t{number}\"\n{more}");
         config += &format!(
             "\n[template.t{number}]\n{keys}\n[[template.t{number}.consumer]]\n{consumer}\n"
         );
-        content += &format!("t{number}: {OLD} # {number}\n");
     }
     farm.write("amiable.toml", &config.replace("{date}-{generation}", "{template}-{generation}"));
-    farm.write("amis.yml", &content);
     let base = farm.base();
-    let rolls: Vec<_> = (0..20)
-        .map(|number| {
-            farm.spawn(&["roll", &format!("t{number}"), "--to", &base, "--force", "--write"])
-        })
-        .collect();
+    let roll =
+        |number| farm.spawn(&["roll", &format!("t{number}"), "--to", &base, "--force", "--write"]);
+    let rolls: Vec<_> = (0..20).map(roll).collect();
     for roll in rolls {
         let output = roll.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
-    assert_eq!(read(&farm, "amis.yml"), content.replace(OLD, &base));
+    base
+}
+
+/// The file that these have their places in.
+pub(crate) fn twenty_places() -> String {
+    (0..20).map(|number| format!("t{number}: {OLD}\n")).collect()
+}
+
+#[test]
+fn twenty_rolls_of_one_file_lose_nothing() {
+    let farm = Farm::with_example(&[]);
+    farm.write("amis.yml", &twenty_places());
+    let ami = roll_twenty_at_once(&farm, "");
+    assert_eq!(read(&farm, "amis.yml"), twenty_places().replace(OLD, &ami));
 }
 
 /// Of whatever encoding the rest of a file is.

@@ -1,6 +1,7 @@
 //! Files in git repositories as consumers.
 
 use crate::farm::{Farm, JENKINS};
+use crate::files::{roll_twenty_at_once, twenty_places};
 
 const OLD: &str = "ami-0123456789abcdef0";
 
@@ -259,33 +260,10 @@ fn what_cannot_be_done_is_told() {
     assert!(told.contains("`git` belongs to a file or a Jenkins file"), "{told}");
 }
 
-/// Twenty templates, each with its place in one file of one repository, rolled by twenty commands at once.
 #[test]
 fn twenty_rolls_of_one_repository_lose_nothing() {
-    let content: String = (0..20).map(|number| format!("t{number}: {OLD}\n")).collect();
-    let farm = farm_of("amis.yml", &content, &[]);
-    let mut config = std::fs::read_to_string(farm.path("amiable.toml")).unwrap();
-    let keys = config.split_once("[template.agent]\n").unwrap().1.to_owned();
-    let keys = keys.split_once("[template.agent.metadata]").unwrap().0.to_owned();
-    let url = farm.path("infra.git");
-    for number in 0..20 {
-        config += &format!(
-            "\n[template.t{number}]\n{keys}\n[[template.t{number}.consumer]]\nfile = \"amis.yml\"\nat = \
-             \"t{number}\"\ngit = {{ repository = \"{}\" }}\n",
-            url.display()
-        );
-    }
-    farm.write("amiable.toml", &config.replace("{date}-{generation}", "{template}-{generation}"));
-    let base = farm.base();
-    let rolls: Vec<_> = (0..20)
-        .map(|number| {
-            farm.spawn(&["roll", &format!("t{number}"), "--to", &base, "--force", "--write"])
-        })
-        .collect();
-    for roll in rolls {
-        let output = roll.wait_with_output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-    assert_eq!(show(&farm, "main:amis.yml"), content.replace(OLD, &base).trim());
+    let farm = farm_of("amis.yml", &twenty_places(), &[]);
+    let ami = roll_twenty_at_once(&farm, "git = { repository = \"infra.git\" }");
+    assert_eq!(show(&farm, "main:amis.yml"), twenty_places().replace(OLD, &ami).trim());
     assert_eq!(commits(&farm, "main"), 21);
 }

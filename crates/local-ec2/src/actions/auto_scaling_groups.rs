@@ -131,29 +131,6 @@ fn check_sizes(group: &AutoScalingGroup) -> ApiResult<()> {
     Ok(())
 }
 
-/// What both create and update take.
-const BOTH: [&str; 9] = [
-    "AutoScalingGroupName",
-    "LaunchTemplate",
-    "MixedInstancesPolicy",
-    "MinSize",
-    "MaxSize",
-    "DesiredCapacity",
-    "VPCZoneIdentifier",
-    "NewInstancesProtectedFromScaleIn",
-    "DefaultInstanceWarmup",
-];
-
-/// What has no meaning on one machine.
-const WITHOUT_MEANING: &[&str] = &[
-    "AvailabilityZones",
-    "CapacityRebalance",
-    "DefaultCooldown",
-    "HealthCheckGracePeriod",
-    "HealthCheckType",
-    "TerminationPolicies",
-];
-
 pub(super) struct CreateAutoScalingGroup {
     name: String,
     sizes: Sizes,
@@ -187,19 +164,25 @@ impl Action for CreateAutoScalingGroup {
 
     const REFERENCE: Reference = Reference {
         honours: &[
-            BOTH[0],
-            BOTH[1],
-            BOTH[2],
-            BOTH[3],
-            BOTH[4],
-            BOTH[5],
-            BOTH[6],
-            BOTH[7],
-            BOTH[8],
+            "AutoScalingGroupName",
+            "LaunchTemplate",
+            "MixedInstancesPolicy",
+            "MinSize",
+            "MaxSize",
+            "DesiredCapacity",
+            "VPCZoneIdentifier",
+            "NewInstancesProtectedFromScaleIn",
+            "DefaultInstanceWarmup",
             "AvailabilityZones",
             "Tags",
         ],
-        ignores: WITHOUT_MEANING,
+        ignores: &[
+            "CapacityRebalance",
+            "DefaultCooldown",
+            "HealthCheckGracePeriod",
+            "HealthCheckType",
+            "TerminationPolicies",
+        ],
         notes: "Instances come from launch templates only, by the first override of a mixed instances policy. \
                 They are started again a second after a launch that failed.",
         ..Reference::NONE
@@ -284,8 +267,28 @@ pub(super) struct UpdateAutoScalingGroup {
 impl Action for UpdateAutoScalingGroup {
     const API: Api = Api::AutoScaling;
 
-    const REFERENCE: Reference =
-        Reference { honours: &BOTH, ignores: WITHOUT_MEANING, ..Reference::NONE };
+    const REFERENCE: Reference = Reference {
+        honours: &[
+            "AutoScalingGroupName",
+            "LaunchTemplate",
+            "MixedInstancesPolicy",
+            "MinSize",
+            "MaxSize",
+            "DesiredCapacity",
+            "VPCZoneIdentifier",
+            "NewInstancesProtectedFromScaleIn",
+            "DefaultInstanceWarmup",
+        ],
+        ignores: &[
+            "AvailabilityZones",
+            "CapacityRebalance",
+            "DefaultCooldown",
+            "HealthCheckGracePeriod",
+            "HealthCheckType",
+            "TerminationPolicies",
+        ],
+        ..Reference::NONE
+    };
 
     fn decode(params: &Params) -> ApiResult<Self> {
         Ok(UpdateAutoScalingGroup {

@@ -128,9 +128,11 @@ impl Action for StartInstanceRefresh {
                 ));
             }
             let target = desired.as_ref().unwrap_or(&group.source);
-            if self.preferences.auto_rollback && has_moving_version(&group.source) {
-                let message = "AutoRollback is not supported for a group whose launch template version is \
-                               $Latest or $Default.";
+            // <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html>
+            let reverts = desired.is_some() && !has_moving_version(&group.source);
+            if self.preferences.auto_rollback && !reverts {
+                let message = "AutoRollback needs a desired configuration, and a group whose launch template \
+                               version is neither $Latest nor $Default.";
                 return Err(invalid(message));
             }
             let old = self.replaced(state, &group, target)?;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_autoscaling::types::{
     AutoScalingGroup, InstanceRefresh, LaunchTemplateSpecification, RefreshPreferences,
 };
 use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
+use local_ec2::Endpoint;
 
 use crate::bench::{Bench, eventually};
 
@@ -19,30 +21,23 @@ pub(crate) fn data(image: &str) -> RequestLaunchTemplateData {
 
 impl Bench {
     pub(crate) fn autoscaling(&self) -> aws_sdk_autoscaling::Client {
-        let config = aws_sdk_autoscaling::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(self.key())
-            .endpoint_url(self.endpoint.url())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
-        aws_sdk_autoscaling::Client::from_conf(config)
+        aws_sdk_autoscaling::Client::new(&self.config())
     }
 
     pub(crate) fn ssm(&self) -> aws_sdk_ssm::Client {
-        let config = aws_sdk_ssm::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(self.key())
-            .endpoint_url(self.endpoint.url())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
-        aws_sdk_ssm::Client::from_conf(config)
+        aws_sdk_ssm::Client::new(&self.config())
     }
 
-    fn key(&self) -> Credentials {
-        let endpoint = &self.endpoint;
-        Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "test")
+    fn config(&self) -> SdkConfig {
+        let Endpoint { access_key_id, secret_access_key, .. } = &self.endpoint;
+        let key = Credentials::new(access_key_id, secret_access_key, None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .endpoint_url(self.endpoint.url())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
     }
 
     /// A launch template of the base image, by its id.

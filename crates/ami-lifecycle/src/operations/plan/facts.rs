@@ -158,6 +158,7 @@ async fn moves_in(
         jenkins: request.jenkins,
         force: false,
         wait: false,
+        at_once: false,
         written: None,
         observer: &|_: Event| {},
         cancel: &CancellationToken::new(),

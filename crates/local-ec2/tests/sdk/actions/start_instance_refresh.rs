@@ -148,8 +148,12 @@ async fn what_cannot_be_done_is_refused() {
     }
     let update = client.update_auto_scaling_group().auto_scaling_group_name("farm");
     update.launch_template(version_of(&template, "$Latest")).send().await.unwrap();
-    let back = preferences(base().auto_rollback(true).build());
-    assert_eq!(code(back.send().await), "ValidationError");
+    let back = || preferences(base().auto_rollback(true).build());
+    assert_eq!(code(back().send().await), "ValidationError", "without a desired configuration");
+    let desired = aws_sdk_autoscaling::types::DesiredConfiguration::builder();
+    let desired = desired.launch_template(version_of(&template, "2")).build();
+    let back = back().desired_configuration(desired);
+    assert_eq!(code(back.send().await), "ValidationError", "from a version that moves");
     let none = client.start_instance_refresh().auto_scaling_group_name("none");
     assert_eq!(code(none.send().await), "ValidationError");
 }
