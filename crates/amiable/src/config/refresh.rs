@@ -79,7 +79,8 @@ fn checkpoints(section: &Section<'_>, mistakes: &Mistakes) -> Vec<u8> {
     match percents.filter(is_well) {
         Some(percents) => percents,
         None => {
-            let message = "`checkpoints` are percentages in ascending order, up to 100";
+            let message =
+                "`checkpoints` are percentages in ascending order, and the last one is 100";
             mistakes.add(value.span(), message, Some("such as [20, 100]".into()));
             Vec::new()
         }
