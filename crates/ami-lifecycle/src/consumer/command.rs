@@ -66,13 +66,7 @@ impl Kind for ConsumerCommand {
 
     /// Whether a program that is named by a path is there.
     fn examine(&self, _: Option<&JenkinsServer>) -> Result<(), RollError> {
-        let program = self.program();
-        if !program.contains('/') {
-            return Ok(());
-        }
-        let there = std::fs::metadata(self.folder.join(program));
-        let program = program.to_owned();
-        there.map(drop).map_err(|source| RollError::NotStarted { program, source })
+        Program { words: &self.run, folder: &self.folder, timeout: self.timeout }.examine()
     }
 }
 

@@ -48,6 +48,17 @@ impl Program<'_> {
         prepared
     }
 
+    /// Whether one that is named by a path is there.
+    pub(crate) fn examine(&self) -> Result<(), RollError> {
+        let program = self.name();
+        if !program.contains('/') {
+            return Ok(());
+        }
+        let there = std::fs::metadata(self.folder.join(program));
+        let program = program.to_owned();
+        there.map(drop).map_err(|source| RollError::NotStarted { program, source })
+    }
+
     fn name(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }

@@ -115,6 +115,7 @@ async fn verify_and_tell(
     let marks = request.context.new_marks(template);
     undo.set_bake(&marks.bake);
     let site = request.context.site(template);
+    examine_smoke_test(template)?;
     let runs_scripts = template.verify.is_some();
     let env = if runs_scripts { read_variables(site).await? } else { ScriptEnv::default() };
     let checkout = match (&template.verify, template.source.on) {
@@ -421,6 +422,13 @@ async fn examine(
         failures.extend(try_from_outside(site, ami, started, smoke).await?);
     }
     Ok(failures)
+}
+
+/// Whether the template's own test of a live instance can be run: better known before there is one.
+pub(crate) fn examine_smoke_test(template: &Template) -> Result<(), BakeError> {
+    let Some(SmokeTest { run: words, folder }) = &template.smoke else { return Ok(()) };
+    let program = Program { words, folder, timeout: template.timeouts.verify };
+    program.examine().map_err(|error| BakeError::Smoke(chain(&error)))
 }
 
 /// What the template's own test of a live instance has found. One that could not be started says nothing

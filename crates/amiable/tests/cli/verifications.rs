@@ -187,14 +187,15 @@ fn a_smoke_test_decides_whether_an_ami_becomes_current() {
         "{told}"
     );
     assert_eq!(farm.current("agent"), first);
-    // One that cannot be started says nothing of the AMI.
+    // One that is not there is told before anything is started.
     std::fs::remove_file(farm.path("smoke-test")).unwrap();
-    let told = farm.amiable(&["verify", "agent"]);
-    assert!(
-        told.contains("the smoke test could not be run: failed to start ./smoke-test"),
-        "{told}"
-    );
-    assert!(told.contains("status: 1"), "{told}");
+    for command in ["verify", "update"] {
+        let told = farm.amiable(&[command, "agent"]);
+        let why = "the smoke test could not be run: failed to start ./smoke-test";
+        assert!(told.contains(why) && told.contains("status: 1"), "{told}");
+        assert!(!told.contains("starting the instance"), "{told}");
+    }
+    assert!(farm.amiable(&["update", "agent", "--no-verify"]).contains("status: 0"));
     farm.wait_until_empty();
     farm.edit("amiable.toml", "{address}", "{adress}");
     let told = farm.amiable(&["validate"]);

@@ -59,7 +59,9 @@ use crate::operations::launch::{self, Order, Started};
 use crate::operations::placed::placed;
 use crate::operations::undo::{Undo, Undone};
 use crate::operations::variables::read_variables;
-use crate::operations::verify::{Specimen, hide, prove, quarantine, tell_what_is_left};
+use crate::operations::verify::{
+    Specimen, examine_smoke_test, hide, prove, quarantine, tell_what_is_left,
+};
 use crate::source::{self, Checkout};
 
 /// Bakes; a trial makes nothing. Whatever fails, what was begun is undone, and the AMI that was
@@ -268,6 +270,9 @@ impl<'a> Bake<'a> {
     /// Starts the builder and logs in.
     async fn launch(&mut self, plan: &Plan) -> Result<Started, BakeError> {
         // Before the message that an instance is started.
+        if !matches!(self.request.goal, Goal::Trial | Goal::Pending) {
+            examine_smoke_test(self.request.template)?;
+        }
         let env = self.variables().await?;
         self.enter(Stage::Launch);
         let template = self.request.template;
